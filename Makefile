@@ -1,0 +1,57 @@
+# make repro   install and run the whole pipeline       make test       install and run the tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+.DEFAULT_GOAL := help
+.PHONY: help repro test test-slow check lock ui bench clean needs
+
+help:
+	@echo "make repro      install, run every stage, say where the results are (no GPU, about ten minutes on two cores)"
+	@echo "make test       install and run the tests"
+	@echo "make test-slow  kills and long runs as well"
+	@echo "make check      ruff and mypy"
+	@echo "make bench      speed of the hot paths, each beside its peer"
+	@echo "make lock       lock requirements/*.in again (needs uv)"
+
+repro: $(VENV)/main.done
+	dvc repro
+	@python -m pipeline.reporting.summary
+
+test: $(VENV)/dev.done
+	python -m pytest
+
+test-slow: $(VENV)/dev.done
+	python -m pytest -m slow
+
+check: $(VENV)/dev.done
+	ruff check .
+	mypy
+
+bench: $(VENV)/dev.done
+	for bench in benchmarks/*.py; do python $$bench || exit 1; done
+
+needs:
+	@$(PYTHON) -c 'import sys, venv; sys.exit(f"needs CPython 3.11 or 3.12, found {sys.version.split()[0]} (make PYTHON=python3.11 ...)" if sys.version_info[:2] not in ((3, 11), (3, 12)) else 0)' \
+	    || { echo "$(PYTHON) with venv is missing or too old: install python3.11 or 3.12 with venv (Debian: apt install python3 python3-venv)"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "python's ensurepip is missing (Debian: apt install python3-venv)"; exit 2; }
+	@command -v git >/dev/null || { echo "git is missing (Debian: apt install git)"; exit 2; }
+
+$(VENV)/main.done: requirements/main.txt pyproject.toml | needs
+	$(PYTHON) -m venv $(VENV)
+	pip install --quiet --disable-pip-version-check --require-hashes -r requirements/main.txt
+	pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.done: requirements/dev.txt $(VENV)/main.done
+	pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+lock:
+	for set in main dev; do uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	    --python-version 3.11 requirements/$$set.in -o requirements/$$set.txt || exit 1; done
+
+clean:
+	rm -rf $(VENV) .vizinho

@@ -1,0 +1,1 @@
+"""Portuguese speech recognition, retrained from a Spanish model and promoted on evidence."""

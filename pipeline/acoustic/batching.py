@@ -1,0 +1,66 @@
+"""Batches by a budget of padded seconds: bucketed by length, seeded, the same on every machine."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Batch = npt.NDArray[np.int64]
+
+
+def epoch_batches(duration_s: npt.NDArray[np.float64], budget_s: float, seed: int, epoch: int) -> list[Batch]:
+    """Return one epoch's batches: every utterance once, batches in random order.
+
+    Utterances are sorted by length, with a jitter of ±5 % so that batches differ between epochs, and cut where the
+    longest times the number of utterances would pass the budget; an utterance longer than the budget is a batch alone.
+
+    Args:
+        duration_s: length of each utterance, (N,).
+        budget_s: padded seconds a batch may hold.
+        seed, epoch: together they fix the result.
+    """
+    random = np.random.default_rng([seed, epoch])
+    order = np.argsort(duration_s * random.uniform(0.95, 1.05, len(duration_s)), kind="stable")
+    batches: list[Batch] = []
+    start, longest = 0, 0.0
+    for position, index in enumerate(order):
+        longest_with = max(longest, float(duration_s[index]))
+        if position > start and longest_with * (position - start + 1) > budget_s:
+            batches.append(order[start:position])
+            start, longest_with = position, float(duration_s[index])
+        longest = longest_with
+    if start < len(order):
+        batches.append(order[start:])
+    return [batches[place] for place in random.permutation(len(batches))]
+
+
+class Schedule:
+    """The batch of every step, computed without replaying the ones before it: a resumed run skips nothing."""
+
+    def __init__(self, duration_s: npt.NDArray[np.float64], budget_s: float, seed: int) -> None:
+        self._arguments = (duration_s, budget_s, seed)
+        self._epochs: dict[int, list[Batch]] = {}
+        self._starts = [0]
+
+    def _epoch(self, epoch: int) -> list[Batch]:
+        if epoch not in self._epochs:
+            duration_s, budget_s, seed = self._arguments
+            self._epochs = {epoch: epoch_batches(duration_s, budget_s, seed, epoch)}
+        return self._epochs[epoch]
+
+    def __getitem__(self, step: int) -> Batch:
+        """Return the batch of a step, counted from 0."""
+        epoch = int(np.searchsorted(self._starts, step, side="right")) - 1
+        while True:
+            batches = self._epoch(epoch)
+            if step < self._starts[epoch] + len(batches):
+                return batches[step - self._starts[epoch]]
+            if epoch + 1 == len(self._starts):
+                self._starts.append(self._starts[epoch] + len(batches))
+            epoch += 1
+
+
+def padding_share(duration_s: npt.NDArray[np.float64], batches: list[Batch]) -> float:
+    """Return the share of padded seconds that are padding, 0..1."""
+    padded = sum(float(duration_s[batch].max()) * len(batch) for batch in batches)
+    return 1.0 - float(duration_s.sum()) / padded if padded else 0.0

@@ -1,0 +1,97 @@
+"""Waveforms of a manifest, read from the shards at random access and kept in memory while they fit."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.parquet as pq
+import soundfile
+
+from pipeline.core.errors import DataError, MissingInputError
+from pipeline.core.manifest import SAMPLE_RATE_HZ
+
+Waveform = npt.NDArray[np.float32]
+
+
+class Clips:
+    """The audio of a split, in its order.
+
+    Args:
+        table: rows with `language`, `corpus`, `shard`, `row`, `utterance_id` (a split's Parquet file).
+        ingest: the folder that holds `LANGUAGE/CORPUS/shard-NNNNN.parquet`.
+        keep_bytes: decoded audio kept in memory, at most.
+    """
+
+    def __init__(self, table: pd.DataFrame, ingest: Path | str = "data/ingest", keep_bytes: int = 4 << 30) -> None:
+        self._files = [Path(ingest) / language / corpus / shard
+                       for language, corpus, shard in zip(table["language"], table["corpus"], table["shard"], strict=True)]
+        self._rows = table["row"].tolist()
+        self._ids = table["utterance_id"].tolist()
+        self._readers: dict[Path, tuple[pq.ParquetFile, npt.NDArray[np.int64]]] = {}
+        self._kept: dict[int, npt.NDArray[np.int16]] = {}
+        self._free_bytes = keep_bytes
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def samples(self, index: int) -> npt.NDArray[np.int16]:
+        """Return an utterance's 16 kHz samples, (S,).
+
+        Raises:
+            MissingInputError: its shard is not there.
+            DataError: its audio does not decode, or is not at 16 kHz.
+        """
+        if index in self._kept:
+            return self._kept[index]
+        try:
+            samples, rate_hz = soundfile.read(io.BytesIO(self._flac(index)), dtype="int16")
+        except soundfile.LibsndfileError as error:
+            raise DataError(self._ids[index], f"audio does not decode ({error})", "FLAC", "run ingest again") from None
+        if rate_hz != SAMPLE_RATE_HZ or samples.ndim != 1:
+            raise DataError(self._ids[index], f"audio at {rate_hz} Hz with shape {samples.shape}", "16000 Hz mono", "run ingest again")
+        if samples.nbytes <= self._free_bytes:
+            self._kept[index] = samples
+            self._free_bytes -= samples.nbytes
+        return samples
+
+    def waveform(self, index: int) -> Waveform:
+        """Return an utterance at zero mean and unit variance, (S,): what the model hears."""
+        return standardise(self.samples(index))
+
+    def _flac(self, index: int) -> bytes:
+        file = self._files[index]
+        if file not in self._readers:
+            if not file.exists():
+                raise MissingInputError(str(file), "no such shard", "the shards that the split was made from", "run `dvc repro` or `dvc pull`")
+            reader = pq.ParquetFile(file, memory_map=True)
+            groups = [reader.metadata.row_group(group).num_rows for group in range(reader.metadata.num_row_groups)]
+            self._readers[file] = reader, np.cumsum([0, *groups])
+        reader, starts = self._readers[file]
+        group = int(np.searchsorted(starts, self._rows[index], side="right")) - 1
+        audio = reader.read_row_group(group, columns=["audio.bytes"]).column(0).combine_chunks()
+        return audio.field("bytes")[self._rows[index] - int(starts[group])].as_py()  # type: ignore[no-any-return]
+
+
+def standardise(samples: npt.NDArray[np.int16] | Waveform) -> Waveform:
+    """Return samples at zero mean and unit variance, as the Hugging Face feature extractor does (`do_normalize`)."""
+    waveform = np.asarray(samples, dtype=np.float32)
+    centred = waveform - waveform.mean(dtype=np.float64).astype(np.float32)
+    scale = np.float32(32768.0) if np.asarray(samples).dtype == np.int16 else np.float32(1.0)
+    centred /= scale
+    return centred / np.sqrt(np.float32(centred.var(dtype=np.float64) + 1e-7))  # type: ignore[no-any-return]
+
+
+def collate(waveforms: Sequence[Waveform]) -> tuple[Waveform, npt.NDArray[np.int64]]:
+    """Return waveforms padded with zeros to the longest, (B, S), and their attention mask, (B, S)."""
+    longest = max(len(waveform) for waveform in waveforms)
+    padded_BS = np.zeros((len(waveforms), longest), dtype=np.float32)
+    mask_BS = np.zeros((len(waveforms), longest), dtype=np.int64)
+    for row, waveform in enumerate(waveforms):
+        padded_BS[row, : len(waveform)] = waveform
+        mask_BS[row, : len(waveform)] = 1
+    return padded_BS, mask_BS

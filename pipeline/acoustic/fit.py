@@ -1,0 +1,94 @@
+"""From split and vocabulary to a finished model folder: what `donor` and `train` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from transformers import Wav2Vec2ForCTC
+
+from pipeline.acoustic.model import save_model
+from pipeline.acoustic.recipe import Run
+from pipeline.acoustic.training import ErrorRates, Utterances, forget, impossible, train
+from pipeline.acoustic.vocabulary import Vocabulary
+from pipeline.core.errors import TrainingError
+from pipeline.core.files import hash_bytes, hash_file, hash_json, read_table, state_dir
+from pipeline.core.manifest import counts
+from pipeline.core.progress import say, stage_line
+
+TRAINED_ON = "trained_on.parquet"
+MAX_IMPOSSIBLE = 0.2
+
+
+def fit(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, split: Path, run: Run, output: Path, label: str, error_rates: ErrorRates,
+        record: Mapping[str, Any], before: pd.DataFrame | None = None) -> None:
+    """Train `model` on a split and write the model folder `output`.
+
+    The folder holds the model in Hugging Face layout, `vizinho.json` (the record), `history.csv` (a row an evaluation)
+    and `trained_on.parquet` (speaker, sentence hash and audio hash of everything it ever learned from).
+
+    Args:
+        split: folder with train.parquet and dev.parquet.
+        record: what to store beside the training's own figures.
+        before: the `trained_on` of the model that this one starts from.
+
+    Raises:
+        TrainingError: more than a fifth of the utterances cannot be spelled in their frames, or training fails.
+    """
+    tables = {name: read_table(split / f"{name}.parquet") for name in ("train", "dev")}
+    possible = {}
+    for name, table in tables.items():
+        hopeless = impossible(model, vocabulary, table["text"].tolist(), table["duration_s"].to_numpy())
+        possible[name] = table[~hopeless].reset_index(drop=True)
+    dropped = len(tables["train"]) - len(possible["train"])
+    if dropped > MAX_IMPOSSIBLE * len(tables["train"]):
+        worst = tables["train"]["utterance_id"][:5].tolist()
+        raise TrainingError(label, f"{dropped} of {len(tables['train'])} utterances have more letters than frames (such as {', '.join(worst)})",
+                            f"at most {MAX_IMPOSSIBLE:.0%}", "check transcripts against audio, or take a model with more frames a second")
+
+    inputs = {"split": {name: hash_file(split / f"{name}.parquet") for name in tables}, "vocabulary": vocabulary.hash,
+              "weights": _hash_weights(model)}
+    code = hash_bytes(*(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))))
+    resume = state_dir() / "train" / hash_json([label, run.model_dump(), inputs, code])[:24]
+    history = train(model, vocabulary, Utterances.of(possible["train"]), Utterances.of(possible["dev"]), run, resume, error_rates, label)
+
+    learned = trained_on(possible["train"])
+    def write_tables(folder: Path) -> None:
+        history.to_csv(folder / "history.csv", index=False)
+        both = learned if before is None else pd.concat([before, learned], ignore_index=True).drop_duplicates(ignore_index=True)
+        both.to_parquet(folder / TRAINED_ON, index=False, compression="zstd")
+
+    last = history.iloc[-1]
+    figures = {"train": {**counts(possible["train"]), "impossible": dropped}, "dev": counts(possible["dev"]),
+               "dev_wer": float(last["dev_wer"]), "dev_cer": float(last["dev_cer"]), "seconds": float(last["seconds"])}
+    save_model(model, vocabulary, output,
+               {"label": label, "normaliser": str(tables["train"]["normaliser"].iloc[0]), "params": run.model_dump(), "seed": run.seed,
+                "inputs": inputs, "figures": figures, **record}, write_tables)
+    forget(resume)
+    say(stage_line(label, counts(possible["train"]), {"more letters than frames": dropped})
+        + f"; dev CER {last['dev_cer']:.4f}, WER {last['dev_wer']:.4f} after {run.steps} steps, {last['seconds']:.0f} s")
+
+
+def trained_on(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what a model learns from a split table: speaker, sentence hash, audio hash; an utterance a row."""
+    return pd.DataFrame({"speaker": table["speaker"], "sentence": [hash_bytes(text.encode())[:24] for text in table["text"]],
+                         "audio": table["audio_hash"]})
+
+
+def overlap(before: pd.DataFrame, test: pd.DataFrame) -> dict[str, int]:
+    """Return how many speakers, sentences and recordings of a test split a model has learned from."""
+    asked = trained_on(test)
+    asked.loc[test["speaker_dependent"], "speaker"] = ""  # one speaker by declaration: shared on purpose, and marked
+    return {f"{name}s" if name != "audio" else "recordings": int(asked[name][asked[name] != ""].drop_duplicates().isin(set(before[name])).sum())
+            for name in ("speaker", "sentence", "audio")}
+
+
+def _hash_weights(model: Wav2Vec2ForCTC) -> str:
+    return hash_bytes(*(tensor.detach().cpu().numpy().tobytes() for tensor in model.state_dict().values()))
+
+
+def empty_trained_on(folder: Path) -> None:
+    """Write the `trained_on` of a checkpoint whose training data are not known."""
+    pd.DataFrame({"speaker": [], "sentence": [], "audio": []}, dtype=str).to_parquet(folder / TRAINED_ON, index=False)

@@ -1,0 +1,41 @@
+"""How a model is trained: the part of params.yaml that `donor` and `train` share. No torch here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.core.params import Section
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+class Recipe(Section):
+    """Times are seconds of audio and rates are per step, unless the description says otherwise."""
+
+    batch_s: float = Field(gt=0, description="padded seconds of audio in a batch")
+    accumulate: int = Field(1, ge=1, description="batches a step")
+    decay: Literal["cosine", "linear"] = Field("cosine", description="shape of the rate after the warm-up")
+    final_rate: float = Field(0.02, ge=0, le=1, description="share of the peak rate at the last step")
+    weight_decay: float = Field(0.01, ge=0, description="on matrices alone, not on biases and norms")
+    head_rate_factor: float = Field(1.0, gt=0, description="rate of the head over that of the rest")
+    clip_norm: float = Field(1.0, gt=0, description="largest norm of the gradient")
+    freeze_feature_encoder: bool = Field(False, description="leave the convolutions as they are (usual for large donors)")
+    gradient_checkpointing: bool = Field(False, description="trade a third more time for much less memory")
+    precision: Precision = Field("auto", description="auto: bf16 on a GPU, fp32 on a CPU")
+    optimiser: Literal["adamw", "muon"] = Field("adamw", description="muon: for the encoder's matrices; learns a small model faster")
+    replicas: int = Field(1, ge=1, description="CPU threads that share a batch, each with a part of it (ignored on a GPU)")
+    threads: int = Field(1, ge=1, description="CPU threads within one operation; fixed, as the order of float sums depends on it")
+    evaluate_every: int = Field(100, ge=1, description="steps between looks at the development set")
+    evaluate_hours: float = Field(0.1, gt=0, description="of the development set looked at on the way")
+    checkpoint_s: float = Field(20.0, ge=0, description="wall seconds between writes of the resume state")
+
+
+class Run(Recipe):
+    """One training run: a recipe with the values that differ between systems."""
+
+    steps: int = Field(ge=1)
+    peak_rate: float = Field(gt=0, lt=1, description="learning rate after the warm-up")
+    warmup_steps: int = Field(ge=0)
+    seed: int = Field(ge=0, description="of the order of the data and of fresh weights")

@@ -1,0 +1,234 @@
+"""The training loop: deterministic, resumable at any point, never waiting for data."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from transformers import Wav2Vec2ForCTC
+
+from pipeline.acoustic.batching import Schedule, epoch_batches, padding_share
+from pipeline.acoustic.clips import Clips, collate
+from pipeline.acoustic.decoding import decode_all, num_frames
+from pipeline.acoustic.device import autocast, choose_device, exclusive, set_threads, threads
+from pipeline.acoustic.optimiser import Optimiser
+from pipeline.acoustic.recipe import Run
+from pipeline.acoustic.replicas import Part, Replicas
+from pipeline.acoustic.vocabulary import Vocabulary
+from pipeline.core.errors import TrainingError
+from pipeline.core.files import atomic
+from pipeline.core.manifest import SAMPLE_RATE_HZ
+from pipeline.core.progress import bar, say
+
+ErrorRates = Callable[[Sequence[str], Sequence[str]], tuple[float, float]]
+"""References and hypotheses to (WER, CER), corpus level."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterances:
+    """What the loop is given of a split: its audio, its texts and its lengths (N,)."""
+
+    clips: Clips
+    texts: list[str]
+    duration_s: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, ingest: Path | str = "data/ingest") -> Utterances:
+        """Return the utterances of a split table."""
+        return cls(Clips(table, ingest), table["text"].tolist(), table["duration_s"].to_numpy(dtype=np.float64))
+
+
+def impossible(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, texts: Sequence[str],
+               duration_s: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return which utterances no CTC path can spell: fewer frames than labels plus repeats, or no label at all. (N,)"""
+    frames = num_frames(model, np.round(duration_s * SAMPLE_RATE_HZ).astype(np.int64))
+    needed = []
+    for text in texts:
+        rows = vocabulary.encode(text)
+        repeats = sum(left == right for left, right in zip(rows, rows[1:], strict=False))
+        needed.append(len(rows) + repeats if rows else 1 << 30)
+    return frames < np.array(needed)
+
+
+def rate_at(step: int, recipe: Run) -> float:
+    """Return the learning rate's share of its peak at a step, counted from 0: linear warm-up, then the decay."""
+    if step < recipe.warmup_steps:
+        return (step + 1) / recipe.warmup_steps
+    progress = (step - recipe.warmup_steps) / max(1, recipe.steps - 1 - recipe.warmup_steps)
+    falling = 0.5 * (1.0 + math.cos(math.pi * progress)) if recipe.decay == "cosine" else 1.0 - progress
+    return recipe.final_rate + (1.0 - recipe.final_rate) * falling
+
+
+def train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, dev_set: Utterances, recipe: Run,
+          resume: Path, error_rates: ErrorRates, label: str) -> pd.DataFrame:
+    """Train `model` in place and return its history, a row an evaluation.
+
+    The run is a function of the model's weights, the data and the recipe: the batch of a step does not depend on how
+    often the run was interrupted. Its state is written to `resume` every `checkpoint_s` and removed by the caller
+    (`forget`) when the result is safe.
+
+    Args:
+        resume: folder of the resume state, named by a hash of everything that the result depends on.
+        error_rates: corpus-level WER and CER.
+        label: name in the progress bar.
+
+    Returns:
+        Columns step, seconds, audio_s, learning_rate, loss (mean since the last row), dev_wer, dev_cer, waiting
+        (share of time spent waiting for data).
+
+    Raises:
+        TrainingError: nothing to train on, or the loss is no longer a number.
+    """
+    if not len(train_set.texts):
+        raise TrainingError(label, "no utterance to train on", "at least one", "look at the split's certificate and at what was dropped")
+    set_threads(recipe.threads)
+    device = choose_device()
+    with exclusive(device):
+        return _train(model.to(device), vocabulary, train_set, dev_set, recipe, resume, error_rates, label, device)
+
+
+def draws_at_random(model: Wav2Vec2ForCTC) -> bool:
+    """Return whether a training pass draws random numbers: threads would then share one generator in no fixed order."""
+    config = model.config
+    names = ("hidden_dropout", "attention_dropout", "activation_dropout", "feat_proj_dropout", "final_dropout", "layerdrop")
+    masks = config.apply_spec_augment and (config.mask_time_prob > 0 or config.mask_feature_prob > 0)
+    return masks or any(getattr(config, name) > 0 for name in names)
+
+
+def forget(resume: Path) -> None:
+    """Remove a finished run's resume state."""
+    shutil.rmtree(resume, ignore_errors=True)
+
+
+def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, dev_set: Utterances, recipe: Run,
+           resume: Path, error_rates: ErrorRates, label: str, device: torch.device) -> pd.DataFrame:
+    if recipe.freeze_feature_encoder:
+        model.freeze_feature_encoder()
+    if recipe.gradient_checkpointing:
+        model.gradient_checkpointing_enable()
+    replicas = Replicas(model, recipe.replicas if device.type == "cpu" and not draws_at_random(model) else 1)
+    optimiser = Optimiser(model, recipe)
+    schedule = Schedule(train_set.duration_s, recipe.batch_s, recipe.seed)
+    dev_indices = np.arange(len(dev_set.texts))[np.cumsum(dev_set.duration_s) <= recipe.evaluate_hours * 3600]
+    dev_s = dev_set.duration_s[dev_indices]
+    references = [dev_set.texts[index] for index in dev_indices]
+    encoded = [vocabulary.encode(text) for text in train_set.texts]
+
+    state = _restore(resume, model, optimiser)
+    random = np.random.default_rng([recipe.seed, 1])
+    np.random.seed(int(random.integers(1 << 31)))
+    torch.manual_seed(recipe.seed)
+    if state["step"]:
+        say(f"{label}: resumed at step {state['step']} of {recipe.steps}")
+        _set_random_state(state["random"])
+    else:
+        batches = epoch_batches(train_set.duration_s, recipe.batch_s, recipe.seed, 0)
+        say(f"{label}: {recipe.steps} steps of {recipe.batch_s * recipe.accumulate:g} s on {train_set.duration_s.sum() / 3600:.2f} hours "
+            f"({len(batches) / recipe.accumulate:.0f} steps an epoch, padding {padding_share(train_set.duration_s, batches):.1%}), {device}")
+
+    def prepare(number: int) -> tuple[list[Part], float]:
+        batch = schedule[number]
+        parts = []
+        for share in np.array_split(batch, min(len(replicas), len(batch))):
+            padded_BS, mask_BS = collate([train_set.clips.waveform(int(index)) for index in share])
+            longest = max(len(encoded[index]) for index in share)
+            labels_BU = np.full((len(share), longest), -100, dtype=np.int64)
+            for row, index in enumerate(share):
+                labels_BU[row, : len(encoded[index])] = encoded[index]
+            parts.append((torch.from_numpy(padded_BS), torch.from_numpy(mask_BS), torch.from_numpy(labels_BU)))
+        return parts, float(train_set.duration_s[batch].sum())
+
+    def loss_of(replica: Wav2Vec2ForCTC, part: Part, utterances: int) -> torch.Tensor:
+        waveform_BS, mask_BS, labels_BU = (tensor.to(device, non_blocking=True) for tensor in part)
+        with autocast(device, recipe.precision):
+            mean = replica(waveform_BS, attention_mask=mask_BS, labels=labels_BU).loss
+        return mean * (len(labels_BU) / utterances / recipe.accumulate)
+
+    replicas.train()
+    saved_at = began = time.perf_counter()
+    first, seconds_before = state["step"] * recipe.accumulate, state["seconds"]
+    waited, losses = 0.0, state["losses"]
+    with ThreadPoolExecutor(1) as loader, bar(recipe.steps, "step", label) as progress:
+        progress.update(state["step"])
+        upcoming = [loader.submit(prepare, first), loader.submit(prepare, first + 1)]
+        for step in range(state["step"], recipe.steps):
+            optimiser.set_rate(rate_at(step, recipe))
+            loss_sum = 0.0
+            for part in range(recipe.accumulate):
+                asked = time.perf_counter()
+                parts, audio_s = upcoming.pop(0).result()
+                waited += time.perf_counter() - asked
+                upcoming.append(loader.submit(prepare, step * recipe.accumulate + part + 2))
+                loss_sum += replicas.backward(parts, partial(loss_of, utterances=sum(len(labels) for _, _, labels in parts)))
+                state["audio_s"] += audio_s
+            if not math.isfinite(loss_sum):
+                raise TrainingError(label, f"the loss is {loss_sum} at step {step + 1}", "a finite number",
+                                    "lower the peak rate, lengthen the warm-up, or look at the data of that batch")
+            torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+            with threads(recipe.threads * len(replicas)):
+                optimiser.step()
+            losses.append(loss_sum)
+            progress.update(1)
+            done = step + 1
+            if done % recipe.evaluate_every == 0 or done == recipe.steps:
+                model.eval()
+                with threads(recipe.threads * len(replicas)):
+                    hypotheses = [decoded.text for decoded in decode_all(
+                        model, vocabulary, lambda index: dev_set.clips.waveform(int(dev_indices[index])), dev_s, 4 * recipe.batch_s)]
+                replicas.train()
+                wer, cer = error_rates(references, hypotheses)
+                elapsed = time.perf_counter() - began
+                state["history"].append({
+                    "step": done, "seconds": round(seconds_before + elapsed, 2), "audio_s": round(state["audio_s"], 1),
+                    "learning_rate": recipe.peak_rate * rate_at(step, recipe), "loss": sum(losses) / len(losses),
+                    "dev_wer": wer, "dev_cer": cer, "waiting": round(waited / elapsed, 4)})
+                progress.set_postfix_str(f"loss {state['history'][-1]['loss']:.3f}, dev CER {cer:.3f}")
+                say(f"{label}: step {done}, loss {state['history'][-1]['loss']:.3f}, dev CER {cer:.4f}, WER {wer:.4f}, "
+                    f"{seconds_before + elapsed:.0f} s")
+                losses.clear()
+            if done < recipe.steps and time.perf_counter() - saved_at > recipe.checkpoint_s:
+                state.update(step=done, seconds=seconds_before + time.perf_counter() - began, losses=losses, random=_random_state())
+                _save(resume, model, optimiser, state)
+                saved_at = time.perf_counter()
+        for future in upcoming:
+            future.cancel()
+    replicas.close()
+    model.eval()
+    return pd.DataFrame(state["history"])
+
+
+def _random_state() -> dict[str, Any]:
+    kind, keys, position, has_gauss, gauss = np.random.get_state()  # transformers' SpecAugment draws from it
+    return {"numpy": [kind, torch.from_numpy(np.asarray(keys).astype(np.int64)), position, has_gauss, gauss], "torch": torch.get_rng_state()}
+
+
+def _set_random_state(state: dict[str, Any]) -> None:
+    kind, keys, position, has_gauss, gauss = state["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
+    torch.set_rng_state(state["torch"])
+
+
+def _save(resume: Path, model: Wav2Vec2ForCTC, optimiser: Optimiser, state: dict[str, Any]) -> None:
+    with atomic(resume / "state.pt") as temporary:
+        torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "state": state}, temporary)
+
+
+def _restore(resume: Path, model: Wav2Vec2ForCTC, optimiser: Optimiser) -> dict[str, Any]:
+    path = resume / "state.pt"
+    if not path.exists():
+        return {"step": 0, "seconds": 0.0, "audio_s": 0.0, "losses": [], "history": [], "random": {}}
+    kept = torch.load(path, weights_only=True, map_location="cpu")
+    model.load_state_dict(kept["model"])
+    optimiser.load_state_dict(kept["optimiser"])
+    return dict(kept["state"])

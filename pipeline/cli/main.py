@@ -1,0 +1,166 @@
+"""`vizinho`: every word of the command line, and what becomes of errors.
+
+Exit codes: 0 done (a verdict of any kind is done), 1 the work failed or some inputs failed, 2 wrong usage or params.
+Everything heavy is imported where it is used, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.core.errors import PipelineError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+                  help="Portuguese speech recognition, retrained from a Spanish model and promoted on evidence.")
+
+
+class Locale(StrEnum):
+    """Whose writing rules hold."""
+
+    BRAZIL = "pt-BR"
+    PORTUGAL = "pt-PT"
+    SPANISH = "es"
+
+
+class Format(StrEnum):
+    """How transcripts are printed."""
+
+    TXT = "txt"
+    JSON = "json"
+    SRT = "srt"
+    VTT = "vtt"
+
+
+class Stage(StrEnum):
+    """The stages of dvc.yaml."""
+
+    INGEST = "ingest"
+    NORMALISE = "normalise"
+    SPLIT = "split"
+    TOKENISE = "tokenise"
+    RANK = "rank"
+    DONOR = "donor"
+    TRAIN = "train"
+    TRANSCRIBE = "transcribe"
+    SCORE = "score"
+    GATE = "gate"
+    REPORT = "report"
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Transcripts = "lines of id<TAB>text[<TAB>speaker]"
+
+
+@app.command()
+def normalise(locale: Annotated[Locale, typer.Option(help="Whose numbers, money and abbreviations.")]) -> None:
+    """Written form to spoken form, standard input to standard output, line by line.
+
+    echo "A loja abre às 14h30." | vizinho normalise --locale pt-BR
+    """
+    from pipeline.cli.normalise import normalise_stream
+
+    normalise_stream(locale.value, sys.stdin.buffer, sys.stdout.buffer)
+
+
+@app.command()
+def score(reference: Annotated[Path, typer.Option(help=Transcripts)], hypothesis: Annotated[Path, typer.Option(help=Transcripts)],
+          locale: Annotated[Locale | None, typer.Option(help="Normalise both sides by this locale's rules first.")] = None,
+          as_json: AsJson = False) -> None:
+    """WER and CER of any system's transcripts, with intervals over speakers.
+
+    vizinho score --reference ref.tsv --hypothesis hyp.tsv --locale pt-BR
+    """
+    from pipeline.cli.score import render_score, score_files
+
+    _show(score_files(reference, hypothesis, locale.value if locale else None), render_score, as_json)
+
+
+@app.command()
+def compare(reference: Annotated[Path, typer.Option(help=Transcripts)], champion: Annotated[Path, typer.Option(help=Transcripts)],
+            challenger: Annotated[Path, typer.Option(help=Transcripts)],
+            locale: Annotated[Locale | None, typer.Option(help="Normalise all sides by this locale's rules first.")] = None,
+            as_json: AsJson = False) -> None:
+    """Is the challenger better than the champion? Paired difference with interval and p-values.
+
+    vizinho compare --reference ref.tsv --champion a.tsv --challenger b.tsv
+    """
+    from pipeline.cli.compare import compare_files, render_compare
+
+    _show(compare_files(reference, champion, challenger, locale.value if locale else None), render_compare, as_json)
+
+
+@app.command()
+def transcribe(audio: Annotated[list[Path], typer.Argument(help="Sound files: wav, flac, mp3, ogg, opus.", show_default=False)],
+               model: Annotated[Path | None, typer.Option(help="Model folder; the champion by default.")] = None,
+               form: Annotated[Format, typer.Option("--format", help="json and the subtitle forms carry word times.")] = Format.TXT) -> None:
+    """What is said in sound files. Files that fail are named on standard error; the others are done all the same.
+
+    vizinho transcribe --format srt talk.flac
+    """
+    from pipeline.cli.transcribe import render, transcribe_files
+
+    results = transcribe_files(audio, model)
+    typer.echo(render(results, form.value), nl=False)
+    failed = [result for result in results if "error" in result]
+    for result in failed:
+        typer.echo(f"error: {result['file']}: {result['error']}", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def rank(as_json: AsJson = False) -> None:
+    """Which language is Portuguese's nearest neighbour, by words, sounds and letters (of the last `dvc repro rank`)."""
+    from pipeline.core.files import ROOT, read_json
+    from pipeline.rank import ranking_table
+
+    _show(read_json(ROOT / "data/rank/ranking.json"), ranking_table, as_json)
+
+
+@app.command()
+def doctor(profile: Annotated[str | None, typer.Option(help="A file of profiles/, without its ending; params.yaml by default.")] = None) -> None:
+    """What is installed, what clashes, what the machine has, and every problem of the params at once."""
+    from pipeline.cli.doctor import examine
+
+    lines, healthy = examine(profile)
+    typer.echo("\n".join(lines))
+    if not healthy:
+        raise typer.Exit(1)
+
+
+@app.command()
+def stage(name: Stage, words: Annotated[list[str] | None, typer.Argument(help="What follows in dvc.yaml: a corpus, a language, a system.")] = None) -> None:
+    """Run one stage by itself, as dvc.yaml would: `vizinho stage split portuguese`. DVC does not notice; prefer `dvc repro`."""
+    try:
+        importlib.import_module(f"pipeline.{name.value}").run(*(words or []))
+    except TypeError as error:
+        if "run()" not in str(error):
+            raise
+        raise typer.BadParameter(str(error).replace("run()", f"{name.value}:")) from None
+
+
+def _show(value: Any, render: Any, as_json: bool) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) if as_json else render(value))
+
+
+def main() -> None:
+    """Run the command line; end with one message and an honest exit code, never a traceback for what the user can mend."""
+    try:
+        app()
+    except PipelineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Typed params: one pydantic model per stage (defined in the stage's module), read from params.yaml.
+
+All problems are reported at once, each with file, key, value and what was expected.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.core.errors import MissingInputError, ParamsError
+from pipeline.core.files import ROOT
+
+PARAMS_FILE = ROOT / "params.yaml"
+
+
+class Section(BaseModel):
+    """A section of params.yaml: frozen, unknown keys forbidden, NaN and infinity refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+S = TypeVar("S", bound=Section)
+
+
+def read_params(path: Path | str = PARAMS_FILE) -> dict[str, Any]:
+    """Return the whole params file as plain values.
+
+    Raises:
+        MissingInputError: there is no such file.
+        ParamsError: it is not YAML, or not a mapping.
+    """
+    path = Path(path)
+    try:
+        value = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except FileNotFoundError:
+        raise MissingInputError(str(path), "no such file", "params", "take one from profiles/") from None
+    except yaml.YAMLError as error:
+        raise ParamsError(path.name, [f"not YAML: {error}"]) from None
+    if not isinstance(value, dict):
+        raise ParamsError(path.name, [f"found {type(value).__name__}; expected a mapping of stages to their params"])
+    return value
+
+
+def problems_of(model: type[Section], value: Any, key: str) -> list[str]:
+    """Return one line for each way in which `value` does not fit `model`; empty if it fits."""
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        return [_line(key, problem) for problem in error.errors()]
+    return []
+
+
+def load_section(model: type[S], *keys: str, path: Path | str = PARAMS_FILE) -> S:
+    """Return the section at `keys` (say `"ingest", "speak-pt"`) as `model`.
+
+    Raises:
+        ParamsError: the section is missing or does not fit; every problem is named.
+    """
+    value: Any = read_params(path)
+    for depth, key in enumerate(keys):
+        if not isinstance(value, dict) or key not in value:
+            there = ", ".join(map(str, value)) if isinstance(value, dict) else "no mapping"
+            raise ParamsError(Path(path).name, [f"{'.'.join(keys[: depth + 1])}: missing; found {there}"])
+        value = value[key]
+    if problems := problems_of(model, value, ".".join(keys)):
+        raise ParamsError(Path(path).name, problems)
+    return model.model_validate(value)
+
+
+def _line(key: str, problem: Any) -> str:
+    where = ".".join([key, *(str(part) for part in problem["loc"])])
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: unknown key (value {problem['input']!r}); remove it or correct its spelling"
+    if problem["type"] == "missing":
+        return f"{where}: missing; expected a value"
+    return f"{where}: found {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}"

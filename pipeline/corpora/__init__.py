@@ -1,0 +1,94 @@
+"""Readers of corpora: one module per form in which speech is released, and the speaker that makes its own.
+
+A reader is a module with
+    Params      its section under `ingest` in params.yaml, a subclass of `Release`;
+    shards      what each shard is to hold, as picklable tasks whose `len` is the number of candidates;
+    read        the utterances and rejects of one task, in a fresh process;
+    versions    what else its result depends on.
+It yields audio as it finds it; decoding, resampling, measuring and writing are `ingest`'s. No torch here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence, Sized
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from pipeline.core.manifest import SAMPLE_RATE_HZ
+from pipeline.core.params import Section
+
+READERS: Final = {"speak": "pipeline.corpora.speak", "manifest": "pipeline.corpora.plain"}
+"""The `reader` of a corpus in params.yaml, and its module."""
+
+SHARD_BYTES: Final = 256_000_000  # more, and a reader of single rows waits for what it does not want
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """An utterance as released. `audio` is a sound file, or mono samples (full scale 1.0) and their rate in Hz."""
+
+    id: str
+    source: str
+    audio: Path | tuple[npt.NDArray[np.float32], int]
+    transcript: str
+    locale: str
+    licence: str
+    speaker: str = ""
+    accent: str = ""
+    gender: str = ""
+    age: str = ""
+    release_split: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """An utterance that does not come in, and why."""
+
+    id: str
+    source: str
+    reason: str
+    detail: str = ""
+
+
+class Release(Section):
+    """What every corpus under `ingest` declares, whatever its reader."""
+
+    reader: str
+    language: str = Field(description="spanish or portuguese: the key under `split`")
+    source: str = Field(description="folder or file of the release, relative to the checkout; the stage's data dep")
+    utterances_per_shard: int = Field(250, ge=1, description="a shard is read whole by one process; a kill costs as much")
+    min_duration_s: float = Field(0.5, gt=0, description="shorter holds no word")
+    max_duration_s: float = Field(20.0, gt=0, description="longer does not fit a batch")
+    max_clipped: float = Field(0.01, ge=0, le=1, description="share of samples at full scale; more sounds broken")
+    max_reject_share: float = Field(0.05, ge=0, le=1, description="more rejects than this mean a wrong source or wrong params")
+
+    @model_validator(mode="after")
+    def _check(self) -> Release:
+        if self.min_duration_s >= self.max_duration_s:
+            raise ValueError(f"min_duration_s {self.min_duration_s} must be under max_duration_s {self.max_duration_s}")
+        most = int(SHARD_BYTES / (2 * SAMPLE_RATE_HZ * self.max_duration_s))
+        if self.utterances_per_shard > most:
+            raise ValueError(f"utterances_per_shard must be at most {most} at max_duration_s {self.max_duration_s}, "
+                             f"so that a shard stays under {SHARD_BYTES // 1_000_000} MB")
+        return self
+
+
+class Reader(Protocol):
+    """The form of a reader module."""
+
+    Params: type[Release]
+
+    def shards(self, params: Any, source: Path) -> Sequence[Sized]: ...
+    def read(self, params: Any, source: Path, task: Any) -> Iterator[Utterance | Reject]: ...
+    def versions(self) -> dict[str, str]: ...
+
+
+def reader(name: str) -> Reader:
+    """Return the reader module that params.yaml calls `name`."""
+    return cast(Reader, importlib.import_module(READERS[name]))

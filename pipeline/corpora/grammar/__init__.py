@@ -1,0 +1,1 @@
+"""Grammars: one class per language over the same concepts, with the frames in `pipeline/corpora/lexicon/`."""

@@ -1,0 +1,182 @@
+"""The plain manifest: a folder of recordings with a table of paths and transcripts.
+
+The table is TSV (no quoting: a quote is a quote), CSV (quoted as spreadsheets do) or JSON lines, UTF-8 with or without
+byte order mark, lines ended either way. It needs a path and a text; NeMo's and Common Voice's column names are known.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from pydantic import Field
+
+from pipeline.core.errors import DataError, MissingInputError
+from pipeline.corpora import Reject, Release, Utterance
+
+Column = Literal["path", "text", "id", "speaker", "locale", "accent", "gender", "age", "licence", "split"]
+ALIASES: Final[dict[str, tuple[str, ...]]] = {
+    "path": ("audio_filepath", "file"),
+    "text": ("transcript", "sentence"),
+    "speaker": ("client_id",),
+    "accent": ("accents",),
+    "licence": ("license",),
+}
+GENDERS: Final = {"f": "female", "female": "female", "female_feminine": "female",
+                  "m": "male", "male": "male", "male_masculine": "male", "": "", "unknown": ""}  # all else: other
+SPLITS: Final = {"": "", "train": "train", "dev": "dev", "valid": "dev", "validation": "dev", "test": "test"}
+SHOWN: Final = 20  # problems told at once: enough to see a pattern
+
+
+class Params(Release):
+    """`ingest.CORPUS` with `reader: manifest`."""
+
+    reader: Literal["manifest"]
+    table: str = Field("manifest.tsv", pattern=r"\.(tsv|csv|jsonl)$", description="within source; its ending says its form")
+    columns: dict[Column, str] = Field({}, description="field: its column, where the table calls it otherwise")
+    where: dict[str, str] = Field({}, description="column: value; only rows with all of them are read")
+    locale: str = Field("", description="of rows that name none")
+    licence: str = Field("", description="of rows that name none; SPDX where there is one")
+
+
+def shards(params: Params, source: Path) -> Sequence[Sequence[Utterance]]:
+    """Return the table's utterances, in its order, cut into shards.
+
+    Raises:
+        MissingInputError: no source, or no table in it.
+        DataError: the table cannot be read, or rows are wrong; all that are, up to 20, are named.
+    """
+    found = utterances(params, source)
+    step = params.utterances_per_shard
+    return [found[start : start + step] for start in range(0, len(found), step)]
+
+
+def read(params: Params, source: Path, task: Sequence[Utterance]) -> Iterator[Utterance | Reject]:
+    """Yield the utterances of one shard."""
+    yield from task
+
+
+def versions() -> dict[str, str]:
+    """Return nothing: this reader depends on no library."""
+    return {}
+
+
+def utterances(params: Params, source: Path) -> list[Utterance]:
+    """Return the utterances that the params ask for.
+
+    Raises:
+        MissingInputError: no source, or no table in it.
+        DataError: the table cannot be read, or rows are wrong; all that are, up to 20, are named.
+    """
+    table = source / params.table
+    try:
+        text = table.read_bytes().decode("utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        raise MissingInputError(str(table), "no such file", "the table of a plain manifest",
+                                "set ingest.CORPUS.source and .table, or fetch the data (`dvc pull`)") from None
+    except UnicodeDecodeError as error:
+        raise DataError(str(table), f"byte {error.start} is not UTF-8", "UTF-8", "convert the table") from None
+    problems: list[str] = []
+    rows = list(PARSERS[table.suffix](text, problems))
+    if not rows and not problems:
+        raise DataError(str(table), "no rows", "a row for each recording")
+    columns = _columns(params, list(dict.fromkeys(name for _, row in rows for name in row)), problems)
+    found = [] if problems else [
+        _utterance(params, source, columns, line, row, problems)
+        for line, row in rows if all(row.get(column) == value for column, value in params.where.items())
+    ]
+    repeated = [name for name, count in Counter(utterance.id for utterance in found).items() if count > 1]
+    problems += [f"id {name} occurs more than once; give the table a column of ids" for name in repeated]
+    if problems:
+        more = f"\n  and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        raise DataError(str(table), f"{len(problems)} problem{'s' * (len(problems) > 1)}\n  " + "\n  ".join(problems[:SHOWN]) + more)
+    if not found:
+        raise DataError(str(table), f"none of {len(rows)} rows has {params.where}", "some that do", "see ingest.CORPUS.where")
+    return found
+
+
+def _columns(params: Params, header: Sequence[str], problems: list[str]) -> dict[str, str]:
+    """Return where each field that the table has is found: field -> column."""
+    columns = {str(field): name for field, name in params.columns.items()}
+    for field in get_args(Column):
+        for name in (field, *ALIASES.get(field, ())):
+            if name in header:
+                columns.setdefault(field, name)
+    wanted = [*params.columns.values(), *params.where]
+    problems += [f"no column {name!r}; there are {', '.join(header)}" for name in wanted if name not in header]
+    problems += [f"no column for {field}; there are {', '.join(header)}; name it in ingest.CORPUS.columns"
+                 for field in ("path", "text") if field not in columns]
+    return columns
+
+
+def _utterance(params: Params, source: Path, columns: Mapping[str, str], line: int, row: Mapping[str, str],
+               problems: list[str]) -> Utterance:
+    """Return a row's utterance; what is wrong with the row is added to `problems`."""
+    value = {field: row.get(column, "").strip() for field, column in columns.items()}
+    path = os.path.relpath(value["path"], source.resolve()) if os.path.isabs(value["path"]) else value["path"]
+    path = os.path.normpath(path)
+    if path.split(os.sep)[0] == os.pardir or path == os.curdir:
+        problems.append(f"line {line}: path {value['path']!r}; expected one inside {source}")
+    split = value.get("split", "").lower()
+    if split not in SPLITS:
+        problems.append(f"line {line}: split {split!r}; expected one of {', '.join(filter(None, SPLITS))}")
+    locale = value.get("locale") or params.locale
+    licence = value.get("licence") or params.licence
+    problems += [f"line {line}: no {name}; give the table a column, or set ingest.CORPUS.{name}"
+                 for name, given in (("locale", locale), ("licence", licence)) if not given]
+    gender = value.get("gender", "").lower()
+    return Utterance(
+        id=value.get("id") or os.path.splitext(path)[0], source=path, audio=source / path,
+        transcript=row.get(columns["text"], ""), locale=locale, licence=licence, speaker=value.get("speaker", ""),
+        accent=value.get("accent", ""), gender=GENDERS.get(gender, "other"), age=value.get("age", ""),
+        release_split=SPLITS.get(split, ""),
+    )
+
+
+def _tsv(text: str, problems: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    rows = ((number, line.removesuffix("\r").split("\t")) for number, line in enumerate(text.split("\n"), 1))
+    yield from _named(rows, problems)
+
+
+def _csv(text: str, problems: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        yield from _named(((reader.line_num, cells) for cells in reader), problems)
+    except csv.Error as error:
+        problems.append(f"line {reader.line_num}: {error}")
+
+
+def _named(rows: Iterator[tuple[int, list[str]]], problems: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield line number and cells by column name; rows of another length than the header are problems."""
+    _, header = next(rows, (1, []))
+    for line, cells in rows:
+        if len(cells) == len(header):
+            yield line, dict(zip(header, cells, strict=True))
+        elif any(cells):
+            problems.append(f"line {line}: {len(cells)} cells; expected {len(header)}, as in the header")
+
+
+def _jsonl(text: str, problems: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    for line, encoded in enumerate(text.split("\n"), 1):
+        if not encoded.strip():
+            continue
+        try:
+            row = json.loads(encoded)
+        except json.JSONDecodeError as error:
+            problems.append(f"line {line}: not JSON ({error})")
+            continue
+        if not isinstance(row, dict):
+            problems.append(f"line {line}: {type(row).__name__}; expected an object")
+        elif row.get("offset"):
+            problems.append(f"line {line}: offset {row['offset']}; cut the recording first, a part of a file is not read")
+        else:
+            yield line, {name: "" if value is None else str(value) for name, value in row.items()}
+
+
+PARSERS: Final = {".tsv": _tsv, ".csv": _csv, ".jsonl": _jsonl}

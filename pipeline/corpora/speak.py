@@ -1,0 +1,294 @@
+"""The speaker: sentences of our own grammar, spoken by eSpeak NG in many voices, rooms and noises.
+
+A *speaker* here is a voice of the locale with a variant, pitch, liveliness and pace, a room, the colour of a microphone
+and a level of noise, all drawn from the seed and the speaker's number. What is read aloud is the sentence in its
+normalised, spoken form; the transcript is the written form.
+
+eSpeak carries state from one utterance to the next: its bytes are the same only for the same utterances in the same
+order after a fresh start. So a shard is a fixed range of utterances, spoken by a fresh process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import importlib.metadata
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, Literal
+
+import espeakng_loader
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+from pydantic import Field, model_validator
+
+from pipeline.core.errors import DataError
+from pipeline.corpora import Reject, Release, Utterance
+from pipeline.corpora.sentences import sentence
+from pipeline.text import normalise
+
+Waveform = npt.NDArray[np.float32]
+
+VOICES: Final = {
+    # locale: eSpeak's voice, region
+    "pt-BR": ("pt-br", "Brazil"),
+    "pt-PT": ("pt", "Portugal"),
+    "es": ("es", "Spain"),
+    "es-419": ("es-419", "Latin America"),
+}
+VARIANTS: Final = {
+    # eSpeak's own, but for robots, whisper, croak, the Klatt synthesisers, and those with next to nothing over 4 kHz
+    "female": ("f1", "f2", "f3", "f4", "f5", "Alicia", "Andrea", "Annie", "aunty", "belinda", "linda", "grandma"),
+    "male": ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "Alex", "Andy", "Denis", "Diogo", "Henrique", "Hugo", "Lee",
+             "Mario", "Michael", "Mike", "Nguyen", "boris", "ian", "john", "marcelo", "max", "michel", "norbert", "pablo",
+             "pedro", "quincy", "rob", "robert", "sandro", "travis", "victor", "grandpa"),
+}
+AGES: Final = {"grandma": "seventies", "grandpa": "seventies"}
+LICENCE: Final = "CC0-1.0"
+
+
+class Params(Release):
+    """`ingest.CORPUS` with `reader: speak`."""
+
+    reader: Literal["speak"]
+    locales: dict[str, float] = Field(description="share of the speakers by locale; they sum to 1")
+    speakers: int = Field(ge=1, description="utterance i is spoken by speaker i mod speakers")
+    utterances: int = Field(ge=1, description="sentences spoken, before rejects")
+    seed: int = Field(ge=0, description="of sentences, voices, rooms and noises")
+    rate_wpm: tuple[int, int] = Field((130, 210), description="range of the speakers' pace, words a minute: calm to brisk")
+    variants: int = Field(50, ge=1, description="of eSpeak's voice variants a gender, the first so many; they differ in vocal tract")
+    pitch: tuple[int, int] = Field((32, 68), description="range of the speakers' pitch; eSpeak's 0..100, 50 is the variant's own")
+    snr_db: tuple[float, float] = Field((15.0, 40.0), description="range of the speakers' signal-to-noise ratio, dB")
+    direct_db: tuple[float, float] = Field((4.0, 16.0), description="range of direct sound over the room's, dB: far to near")
+
+    @model_validator(mode="after")
+    def _check_speakers(self) -> Params:
+        if unknown := sorted(set(self.locales) - set(VOICES)):
+            raise ValueError(f"no voice for locale {', '.join(unknown)}; there are {', '.join(VOICES)}")
+        if abs(sum(self.locales.values()) - 1) > 1e-6 or min(self.locales.values()) <= 0:
+            raise ValueError(f"locales must be shares over 0 that sum to 1; they sum to {sum(self.locales.values()):g}")
+        for name in ("rate_wpm", "pitch", "snr_db", "direct_db"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} must be [lowest, highest]")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """All that stays the same from one utterance of a speaker to the next."""
+
+    id: str
+    locale: str
+    variant: str
+    gender: str
+    rate_wpm: float
+    pitch: int            # eSpeak's 0..100; 50 is the variant's own
+    pitch_range: int      # eSpeak's 0..100: monotonous to lively
+    peak_db: float        # loudest sample, relative to full scale
+    snr_db: float
+    noise_slope: float    # noise power falls as f ** -slope: 0 hiss, 1.5 rumble
+    reverberation_s: float  # until the room's decay has fallen by 60 dB
+    direct_db: float      # direct sound over the room's
+    room_seed: int        # of the room's echoes
+    low_hz: float         # the microphone's pass band
+    high_hz: float
+    tilt_db: float        # the microphone's slope, dB an octave
+
+    @property
+    def voice(self) -> str:
+        """eSpeak's name of the voice."""
+        return f"{VOICES[self.locale][0]}+{self.variant}"
+
+
+def speakers(params: Params) -> list[Speaker]:
+    """Return the corpus's speakers. More speakers leave the first ones as they are."""
+    given = dict.fromkeys(params.locales, 0)
+    cast = []
+    for number in range(params.speakers):
+        locale = max(given, key=lambda name: params.locales[name] * (number + 1) - given[name])
+        cast.append(_speaker(params, number, locale, given[locale]))
+        given[locale] += 1
+    return cast
+
+
+def _speaker(params: Params, number: int, locale: str, rank: int) -> Speaker:
+    draw = np.random.default_rng([params.seed, number])
+    gender = ("female", "male")[rank % 2]
+    shuffled = np.random.default_rng([params.seed, *locale.encode()]).permutation(VARIANTS[gender][: params.variants])
+    return Speaker(
+        id=f"{number:04d}", locale=locale, gender=gender, variant=str(shuffled[rank // 2 % len(shuffled)]),
+        rate_wpm=float(draw.uniform(*params.rate_wpm)),
+        pitch=int(draw.integers(params.pitch[0], params.pitch[1] + 1)), pitch_range=int(draw.integers(35, 76)),
+        peak_db=float(draw.uniform(-18, -2)), snr_db=float(draw.uniform(*params.snr_db)),
+        noise_slope=float(draw.uniform(0, 1.5)),
+        reverberation_s=float(draw.uniform(0.10, 0.35)), direct_db=float(draw.uniform(*params.direct_db)),
+        low_hz=float(draw.uniform(40, 220)), high_hz=float(np.exp(draw.uniform(np.log(4_500), np.log(11_000)))),
+        tilt_db=float(draw.uniform(-2.5, 2.5)), room_seed=int(draw.integers(2**31)),
+    )
+
+
+def shards(params: Params, source: Path) -> Sequence[range]:
+    """Return the ranges of utterances that each shard is to hold."""
+    step = params.utterances_per_shard
+    return [range(start, min(start + step, params.utterances)) for start in range(0, params.utterances, step)]
+
+
+def read(params: Params, source: Path, task: range) -> Iterator[Utterance | Reject]:
+    """Yield the utterances of one shard. To be called once in a process."""
+    engine = Engine(seed=params.seed * 1_000_003 + task.start)
+    cast = speakers(params)
+    for index in task:
+        speaker = cast[index % len(cast)]
+        draw = np.random.default_rng([params.seed, index, 1])
+        written = sentence(speaker.locale, params.seed, index)
+        spoken = engine.say(normalise(written, speaker.locale), speaker, pace=float(draw.uniform(0.94, 1.06)))
+        name, voice = f"{index:06d}", f"eSpeak NG {speaker.voice}"
+        if not len(spoken):
+            yield Reject(name, voice, "empty", f"nothing to say in {written!r}")
+            continue
+        yield Utterance(
+            id=name, source=voice, audio=(record(spoken, speaker, draw), engine.rate_hz),
+            transcript=written, locale=speaker.locale, licence=LICENCE, speaker=speaker.id, accent=VOICES[speaker.locale][1],
+            gender=speaker.gender, age=AGES.get(speaker.variant, ""),
+        )
+
+
+def versions() -> dict[str, str]:
+    """Return the version of the package that carries eSpeak NG."""
+    return {"espeakng-loader": importlib.metadata.version("espeakng-loader")}
+
+
+def record(spoken_S: Waveform, speaker: Speaker, draw: np.random.Generator) -> Waveform:
+    """Return dry speech as the speaker's microphone hears it: pauses around it, room, colour, noise, level.
+
+    All of it is done on one spectrum: the room is a convolution, the colour a gain by frequency, and the noise a random
+    spectrum scaled by the speech's energy (Parseval).
+    """
+    lead, trail = (int(RATE_HZ * pause_s) for pause_s in draw.uniform(0.06, 0.30, 2))
+    room_S = room(speaker)
+    length = lead + len(spoken_S) + trail
+    size = scipy.fft.next_fast_len(length + len(room_S), real=True)
+    padded = np.zeros(size, np.float32)
+    padded[lead : lead + len(spoken_S)] = spoken_S
+    colour_K, noise_K = spectra(speaker, size)
+    heard_K = scipy.fft.rfft(padded) * scipy.fft.rfft(room_S, size) * colour_K
+    random_K = draw.standard_normal((2, size // 2 + 1), np.float32)
+    hiss_K = (random_K[0] + 1j * random_K[1]) * noise_K
+    snr_db = speaker.snr_db + draw.uniform(-2, 2)
+    power_ratio = energy(heard_K) / len(spoken_S) / (energy(hiss_K) / size)
+    hiss_K *= np.float32(np.sqrt(power_ratio * 10 ** (-snr_db / 10)))
+    heard_S: Waveform = scipy.fft.irfft(heard_K + hiss_K, size)[:length]
+    peak = 10 ** ((speaker.peak_db + draw.uniform(-1, 1)) / 20)
+    heard_S *= np.float32(peak / np.abs(heard_S).max())
+    return heard_S
+
+
+def energy(spectrum_K: npt.NDArray[np.complex64]) -> float:
+    """Return the energy of a spectrum (not by a dot product: BLAS sums in an order that depends on its threads)."""
+    return float(np.square(spectrum_K.view(np.float32)).sum(dtype=np.float64))
+
+
+@lru_cache(maxsize=1_024)
+def room(speaker: Speaker) -> Waveform:
+    """Return the impulse response of the speaker's room: the direct sound, then noise that decays exponentially."""
+    draw = np.random.default_rng(speaker.room_seed)
+    time_s = np.arange(int(RATE_HZ * speaker.reverberation_s * 2 / 3)) / RATE_HZ  # down to -40 dB
+    tail_S = draw.standard_normal(len(time_s)) * 10 ** (-3 * time_s / speaker.reverberation_s)
+    tail_S[: int(RATE_HZ * 0.004)] = 0  # the nearest wall is 70 cm away
+    tail_S *= np.sqrt(10 ** (-speaker.direct_db / 10) / np.square(tail_S).sum())
+    tail_S[0] = 1
+    return tail_S.astype(np.float32)
+
+
+def spectra(speaker: Speaker, size: int) -> tuple[Waveform, Waveform]:
+    """Return gains by frequency, `size // 2 + 1` of them: the microphone's, and those that colour white noise."""
+    hz = np.maximum(scipy.fft.rfftfreq(size, 1 / RATE_HZ), 20).astype(np.float32)
+    microphone = (hz / 1_000) ** np.float32(speaker.tilt_db / 6.02)
+    microphone /= np.sqrt((1 + (speaker.low_hz / hz) ** 4) * (1 + (hz / speaker.high_hz) ** 8))
+    return microphone, microphone * hz ** np.float32(-speaker.noise_slope / 2)
+
+
+RATE_HZ: Final = 22_050  # eSpeak's own
+LONGEST_PATH: Final = 155  # bytes: eSpeak cannot open its data at a longer one
+
+
+class Engine:
+    """eSpeak NG in this process (it is not thread-safe, and deterministic only while the process is fresh).
+
+    Source: espeak-ng/speak_lib.h of eSpeak NG 1.52.
+    """
+
+    rate_hz = RATE_HZ
+
+    def __init__(self, seed: int) -> None:
+        self._data = Path(str(espeakng_loader.get_data_path()))
+        self._library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
+        self._library.espeak_Initialize.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_int]
+        self._library.espeak_Synth.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint,
+                                               ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p]
+        self._library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
+        path = os.fsencode(short_path(self._data))
+        rate_hz = self._library.espeak_Initialize(SYNCHRONOUS, 2_000, path, DONT_EXIT)
+        if rate_hz != RATE_HZ:
+            raise DataError("eSpeak NG", f"could not open its data in {self._data} (result {rate_hz})", f"{RATE_HZ} Hz",
+                            "install espeakng-loader again")
+        self._pieces: list[bytes] = []
+        self._callback = CALLBACK(self._take)  # kept here: eSpeak holds no reference to it
+        self._library.espeak_SetSynthCallback(self._callback)
+        self._library.espeak_ng_SetRandSeed(seed)
+        self._speaker: Speaker | None = None
+
+    def say(self, text: str, speaker: Speaker, pace: float = 1.0) -> Waveform:
+        """Return the text as spoken by the speaker, without room and noise, at 22,050 Hz, silent ends cut off.
+
+        Raises:
+            DataError: the voice does not exist, or eSpeak gives an error.
+        """
+        self._check_voice(speaker)
+        self._check(self._library.espeak_SetVoiceByName(speaker.voice.encode()), f"voice {speaker.voice}")
+        for parameter, value in ((RATE, round(speaker.rate_wpm * pace)), (VOLUME, 60),  # louder, and some voices are limited
+                                 (PITCH, speaker.pitch), (RANGE, speaker.pitch_range)):
+            self._check(self._library.espeak_SetParameter(parameter, value, 0), f"parameter {parameter} = {value}")
+        self._pieces.clear()
+        encoded = text.encode()
+        self._check(self._library.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, UTF8, None, None), repr(text))
+        waveform_S = np.frombuffer(b"".join(self._pieces), np.int16).astype(np.float32) / np.float32(32_768)
+        sounding = np.flatnonzero(np.abs(waveform_S) > 1e-3)
+        return waveform_S[sounding[0] : sounding[-1] + 1] if len(sounding) else waveform_S[:0]
+
+    def _check_voice(self, speaker: Speaker) -> None:
+        """eSpeak silently takes its default for a variant that it does not know."""
+        if not (self._data / "voices" / "!v" / speaker.variant).is_file():
+            raise DataError("eSpeak NG", f"no variant {speaker.variant!r}", f"a file in {self._data / 'voices' / '!v'}")
+
+    def _check(self, result: int, what: str) -> None:
+        if result != 0:
+            raise DataError("eSpeak NG", f"{what} gave error {result}", "0", "install espeakng-loader again")
+
+    def _take(self, samples: int | None, count: int, _events: int) -> int:
+        if samples and count > 0:
+            self._pieces.append(ctypes.string_at(samples, 2 * count))
+        return 0
+
+
+CALLBACK: Final = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+SYNCHRONOUS, DONT_EXIT, UTF8 = 2, 0x8000, 1  # without DONT_EXIT, bad data end the process
+RATE, VOLUME, PITCH, RANGE = 1, 2, 3, 4
+
+
+def short_path(data: Path) -> Path:
+    """Return a path to eSpeak's data that is short enough for it: a link in the temporary folder where need be."""
+    if len(os.fsencode(data)) <= LONGEST_PATH:
+        return data
+    link = Path(tempfile.gettempdir()) / f"espeak-{os.getuid()}-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}"
+    if not link.is_symlink() or Path(os.readlink(link)) != data:
+        fresh = link.with_name(f"{link.name}.{os.getpid()}")
+        fresh.symlink_to(data)
+        os.replace(fresh, link)
+    return link

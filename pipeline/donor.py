@@ -1,0 +1,77 @@
+"""The Spanish model that Portuguese starts from: trained here, or a checkpoint brought in.
+
+Reads:  data/split/spanish and data/tokenise/spanish/vocabulary.json, or a checkpoint folder in Hugging Face layout
+Writes: data/donor/ (model, vizinho.json, history.csv, trained_on.parquet)
+Params: donor
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from pipeline.acoustic.recipe import Recipe, Run
+from pipeline.core.errors import DataError
+from pipeline.core.params import Section, load_section
+from pipeline.core.progress import say
+from pipeline.core.stage import stage_main
+
+OUTPUT = Path("data/donor")
+
+
+class Donor(Section):
+    """Params of the stage."""
+
+    source: str = Field(description="a split to train on (data/split/spanish), or a checkpoint's folder")
+    vocabulary: str = Field(description="the vocabulary of the one or the other")
+    steps: int = Field(ge=1)
+    peak_rate: float = Field(gt=0, lt=1, description="learning rate after the warm-up")
+    warmup_steps: int = Field(ge=0)
+    seed: int = Field(ge=0)
+    recipe: Recipe
+    model: dict[str, Any] = Field(description="shape of the network: keys of transformers' Wav2Vec2Config")
+
+
+def run() -> None:
+    """Train the donor on its split, or bring a checkpoint in."""
+    params = load_section(Donor, "donor")
+    if (Path(params.source) / "config.json").exists():
+        bring_in(Path(params.source))
+    elif (Path(params.source) / "train.parquet").exists():
+        train_donor(params)
+    else:
+        raise DataError(params.source, "neither a checkpoint nor a split", "config.json or train.parquet in that folder",
+                        "correct donor.source in params.yaml, or `dvc pull` the folder")
+
+
+def train_donor(params: Donor) -> None:
+    """Train a model of the given shape from nothing."""
+    from pipeline.acoustic.fit import fit
+    from pipeline.acoustic.model import fresh_model, parameters
+    from pipeline.acoustic.vocabulary import Vocabulary
+    from pipeline.scoring.counts import error_rates
+
+    vocabulary = Vocabulary.read(params.vocabulary)
+    model = fresh_model(params.model, vocabulary, params.seed)
+    say(f"donor: {parameters(model) / 1e6:.2f} M parameters, {len(vocabulary.symbols)} symbols")
+    run_params = Run(**params.recipe.model_dump(), steps=params.steps, peak_rate=params.peak_rate, warmup_steps=params.warmup_steps,
+                     seed=params.seed)
+    fit(model, vocabulary, Path(params.source), run_params, OUTPUT, "donor", error_rates, {"system": "donor", "origin": params.source})
+
+
+def bring_in(folder: Path) -> None:
+    """Take over a checkpoint: converted once to safetensors, its vocabulary's hash tied to its weights."""
+    from pipeline.acoustic.checkpoint import read_checkpoint
+    from pipeline.acoustic.fit import empty_trained_on
+    from pipeline.acoustic.model import parameters, save_model
+
+    model, vocabulary, origin = read_checkpoint(folder)
+    save_model(model, vocabulary, OUTPUT, {"system": "donor", "label": "donor", "origin": origin, "normaliser": None, "params": None,
+                                           "figures": None}, empty_trained_on)
+    say(f"donor: {parameters(model) / 1e6:.1f} M parameters and {len(vocabulary.symbols)} symbols from {folder}")
+
+
+if __name__ == "__main__":
+    stage_main(run)

@@ -1,0 +1,483 @@
+"""Judge whether the challenger may replace the champion, and prove that this judge cannot be fooled.
+
+Reads:  data/score/{CHALLENGER,champion,scratch}.json, data/transcribe/{CHALLENGER,champion,scratch}.{parquet,json},
+        data/split/portuguese/certificate.json, the tables of `gate.licences.tables`
+Writes: data/gate/verdict.json (`vizinho.verdict/1`)
+Params: gate
+
+A verdict of any kind is done work (exit 0). Figures that are broken, or rest on different ground, are a failure.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import Field
+
+from pipeline.core.errors import DataError, PipelineError
+from pipeline.core.files import ROOT, read_json, read_table, write_json
+from pipeline.core.manifest import HYPOTHESIS, SLICES, conform
+from pipeline.core.params import Section, load_section
+from pipeline.core.progress import say
+from pipeline.core.stage import stage_main
+from pipeline.scoring.bootstrap import units_of
+from pipeline.scoring.comparison import compare, difference
+from pipeline.scoring.evidence import Evidence, Rate, System, check, met_in_training
+from pipeline.scoring.plants import HOW, outcome, plants
+from pipeline.scoring.rules import Rule, Verdict, at_most, bare, disabled, more_data, spent_level, switched, verdict_of
+from pipeline.scoring.scorecard import SCHEMA as SCORE
+from pipeline.scoring.scorecard import Resampling
+from pipeline.scoring.utterances import check_hypotheses, scored, slices, speaker_independent
+
+SCHEMA: Final = "vizinho.verdict/1"
+CERTIFICATE: Final = "data/split/portuguese/certificate.json"
+
+Share = Annotated[float, Field(ge=0)]
+
+
+class Switch(Section):
+    """A rule without a limit of its own."""
+
+    enabled: bool
+
+
+class ErrorLimit(Switch):
+    """The whole interval of the challenger's error rate must lie at or under `limit`."""
+
+    limit: Share  # fraction: what the use at hand can bear
+
+
+class SpeedLimit(Switch):
+    """The challenger must be at least so fast."""
+
+    limit: Share  # audio seconds a second, on the machine that transcribes
+
+
+class SizeLimit(Switch):
+    """The challenger's weights may take at most so much."""
+
+    limit: Annotated[int, Field(gt=0)]  # bytes of the weights file
+
+
+class NonInferiority(Switch):
+    """In no slice may the challenger be worse than the champion by more than `margin`."""
+
+    margin: Share  # WER as a fraction: the loss in a slice that the gain on the whole may cost
+    columns: tuple[str, ...]  # slice columns that are guarded; every value found is a slice
+    min_utterances: Annotated[int, Field(ge=2)]  # a smaller slice says too little to be judged; it is listed as such
+    required: tuple[str, ...] = ()  # "locale=pt-PT": must be there with `min_utterances`, else the gate fails
+
+
+class TrainedOn(Switch):
+    """No system may have been trained on a speaker, sentence or recording of the test set."""
+
+    accept_unknown: bool  # a donor from elsewhere may not say what it was trained on
+
+
+class Invariance(Switch):
+    """The challenger's output may not depend on what else is in its batch."""
+
+    max_logit_difference: Share  # beyond float noise (3e-7 with layer normalisation), far under a changed symbol
+
+
+class Licences(Switch):
+    """Training data may carry only these licences."""
+
+    allowed: tuple[str, ...]  # SPDX identifiers that the intended use permits
+    tables: tuple[str, ...]  # the train splits that the challenger and its donor learned from
+
+
+class ExportParity(Switch):
+    """The exported model's WER may exceed its source's by at most so much."""
+
+    max_wer_difference: Share  # fraction
+
+
+class Robustness(Switch):
+    """Largest WER in each condition (noise, telephone band, speed, codec)."""
+
+    max_wer: dict[str, Share]  # condition, as transcribe names it, to fraction
+
+
+class Policy(Section):
+    """`gate` in params.yaml: what a challenger must show. Each rule is enabled or not, visibly."""
+
+    challenger: str  # the system that may become champion
+    alpha: Annotated[float, Field(gt=0, lt=0.5)]  # chance of promoting a system no better, over a whole period
+    gates_since_promotion: Annotated[int, Field(ge=0)]  # gates run in this period: each later one has a smaller level
+    level: Annotated[float, Field(gt=0.5, lt=1)]  # two-sided confidence of all other intervals
+    resamples: Annotated[int, Field(ge=1_000)]  # of each interval
+    seed: Annotated[int, Field(ge=0)]  # of the resampling
+    improvement: Switch  # WER below the champion's by an interval; without it nothing is promoted
+    max_wer: ErrorLimit
+    max_cer: ErrorLimit
+    min_rtfx: SpeedLimit
+    max_model_bytes: SizeLimit
+    non_inferiority: NonInferiority
+    transfer_beats_scratch: Switch  # WER below that of the same training without a donor, by an interval
+    certificate_clean: Switch  # nothing shared by train, dev and test
+    not_trained_on_test: TrainedOn
+    invariance: Invariance
+    licences: Licences
+    self_test: Switch  # planted challengers get the verdicts they must
+    export_parity: ExportParity
+    robustness: Robustness
+
+
+# ---- Judging --------------------------------------------------------------------------------------------------------
+
+
+def judge(policy: Policy, evidence: Evidence) -> tuple[Verdict, list[Rule], dict[str, Any]]:
+    """Return the verdict, every rule, and the comparisons with champion and scratch.
+
+    Raises:
+        PipelineError: the evidence is broken or not comparable (`pipeline.scoring.evidence.check`), or a required slice
+            is not there.
+    """
+    check(evidence, certificate=policy.certificate_clean.enabled, trained_on=policy.not_trained_on_test.enabled)
+    challenger, champion, scratch = evidence.systems
+    how = Resampling(policy.level, policy.resamples, policy.seed)
+    comparisons = {
+        name: compare(rival.rows, challenger.rows, names=(rival.name, challenger.name), how=how,
+                      slice_columns=[[column] for column in policy.non_inferiority.columns],
+                      fewest=policy.non_inferiority.min_utterances, speaker_dependent=evidence.speaker_dependent)
+        for name, rival in (("champion", champion), ("scratch", scratch))
+    }
+    units = f"{comparisons['champion']['units']} {comparisons['champion']['unit']}s now"
+    rules = [
+        improvement(policy, evidence, comparisons["champion"], units),
+        *non_inferiority(policy.non_inferiority, evidence, comparisons["champion"]),
+        beats_scratch(policy.transfer_beats_scratch, comparisons["scratch"], units),
+        error_limit("max_wer", policy.max_wer, challenger.wer, "WER", units),
+        error_limit("max_cer", policy.max_cer, challenger.cer, "CER", units),
+        *facts(policy, evidence),
+    ]
+    if not policy.improvement.enabled:
+        rules.append(Rule("threshold", True, None, None, None, None, False,
+                          "improvement is not enabled: nothing would show that the challenger is better than the champion"))
+    return verdict_of(rules), rules, comparisons
+
+
+def improvement(policy: Policy, evidence: Evidence, comparison: dict[str, Any], units: str) -> Rule:
+    """Return the rule that the challenger's WER is below the champion's.
+
+    Passed where the upper bound of the paired bootstrap and MAPSSWE both say so at the error level that is left for
+    this gate (`spent_level`); the second keeps its level however small that is, where resampling runs out of
+    resamples. Failed where the challenger is worse at the policy's level, or makes the champion's very errors.
+    """
+    name = "improvement"
+    if not policy.improvement.enabled:
+        return disabled(name, 0.0)
+    one_sided = spent_level(policy.alpha, policy.gates_since_promotion)
+    champion, challenger = evidence.champion.rows.words, evidence.challenger.rows.words
+    resampled = units_of(evidence.champion.rows.table["speaker"])
+    found, p_mapsswe = difference(champion, challenger, resampled, Resampling(1 - 2 * one_sided, policy.resamples, policy.seed))
+    change = f"WER changes by {100 * found.value:+.2f} points ({100 * found.low:+.2f} to {100 * found.high:+.2f})"
+    spent = f"one-sided level {one_sided:.2g}, gate {policy.gates_since_promotion + 1} of the period"
+    if (champion.errors_B == challenger.errors_B).all():
+        passed, reason = False, "the challenger makes as many errors as the champion in every utterance"
+    elif comparison["wer"]["difference"]["low"] > 0:
+        passed, reason = False, f"{change}: the challenger is worse"
+    elif found.high < 0 and p_mapsswe / 2 < one_sided:
+        passed, reason = True, f"{change}; {spent}"
+    elif found.high < 0:
+        passed, reason = None, f"undecided: {change}; {spent}, but MAPSSWE's p-value is {p_mapsswe / 2:.2g}"
+    else:
+        passed, reason = None, f"undecided: {change}; {spent}; {more_data(found.value, found.high, 0.0, units)}"
+    return Rule(name, True, found.value, found.low, found.high, 0.0, passed, reason)
+
+
+def non_inferiority(policy: NonInferiority, evidence: Evidence, comparison: dict[str, Any]) -> list[Rule]:
+    """Return one rule for each guarded slice: the challenger's WER is at most `margin` above the champion's.
+
+    Every slice has to pass, so no correction is needed for their number (Berger, Technometrics 24, 1982,
+    intersection-union test).
+
+    Raises:
+        DataError: a required slice is missing or too small.
+    """
+    if not policy.enabled:
+        return [disabled("non_inferiority", policy.margin)]
+    judged = {_name(part["slice"]): part for part in comparison["slices"]}
+    if missing := [name for name in policy.required if name not in judged]:
+        raise DataError("gate.non_inferiority.required", f"no slice {', '.join(missing)} of {policy.min_utterances} utterances",
+                        f"them among {', '.join(judged) or 'none'}", "enlarge the test set, or correct the params")
+    rules = []
+    for part, rows in slices(evidence.champion.rows.table, [[column] for column in policy.columns], 1):
+        name = _name(part)
+        if name not in judged:
+            rules.append(disabled(f"non_inferiority {name}", policy.margin,
+                                  f"not judged: {int(rows.sum())} utterances, fewer than {policy.min_utterances}"))
+            continue
+        found = judged[name]["wer"]["difference"]
+        if None in found.values():
+            raise DataError(f"slice {name}", "no interval", "two speakers or utterances with words", "raise min_utterances")
+        rules.append(at_most(f"non_inferiority {name}", found["value"], found["low"], found["high"], policy.margin,
+                             "change in WER", f"{judged[name]['utterances']} utterances now", points=True))
+    return rules or [Rule("non_inferiority", True, None, None, None, policy.margin, None,
+                          f"undecided: no slice by {', '.join(policy.columns) or 'any column'}")]
+
+
+def beats_scratch(policy: Switch, comparison: dict[str, Any], units: str) -> Rule:
+    """Return the rule that the transfer was worth it: WER below that of training without a donor, by an interval."""
+    found = comparison["wer"]["difference"]
+    rule = at_most("transfer_beats_scratch", found["value"], found["low"], found["high"], 0.0, "change in WER against scratch", units, points=True)
+    if found["high"] == 0:
+        rule = replace(rule, passed=None, reason="undecided: the interval ends at no difference")
+    return switched(policy.enabled, rule)
+
+
+def error_limit(name: str, policy: ErrorLimit, rate: Rate, what: str, units: str) -> Rule:
+    """Return the rule that an error rate lies under an absolute limit."""
+    return switched(policy.enabled, at_most(name, rate.value, rate.low, rate.high, policy.limit, what, units))
+
+
+def facts(policy: Policy, evidence: Evidence) -> list[Rule]:
+    """Return the rules on what is known of the challenger beside its hypotheses."""
+    known = evidence.challenger.facts
+    speed, least = known["rtfx"], policy.min_rtfx.limit
+    size, most = known["model_bytes"], policy.max_model_bytes.limit
+    moved, changed = known["invariance"]["max_logit_difference"], known["invariance"]["utterances_changed"]
+    still = policy.invariance.max_logit_difference
+    return [
+        switched(policy.min_rtfx.enabled, bare("min_rtfx", speed, least, speed >= least, f"{speed:,.1f} times real time, at least {least:,.1f}")),
+        switched(policy.max_model_bytes.enabled, bare("max_model_bytes", size, most, size <= most, f"{size:,} bytes, at most {most:,}")),
+        switched(policy.certificate_clean.enabled, bare("certificate_clean", evidence.left, 0, not evidence.left,
+                                                        "training, dev and test data share nothing")),
+        _not_trained_on_test(policy.not_trained_on_test, evidence),
+        switched(policy.invariance.enabled, bare("invariance", moved, still, moved <= still and not changed,
+                                                 f"in another batch a logit moves by {moved:.1e} and {changed} utterances change")),
+        _licences(policy.licences, evidence),
+        _export_parity(policy.export_parity, known),
+        *_robustness(policy.robustness, known),
+    ]
+
+
+def _not_trained_on_test(policy: TrainedOn, evidence: Evidence) -> Rule:
+    name = "not_trained_on_test"
+    met = sum(sum(met_in_training(system, evidence.speaker_dependent).values()) for system in evidence.systems)
+    unknown = [system.name for system in evidence.systems if not system.facts["training_data_known"]]
+    if unknown:
+        accepted = "accepted by the policy" if policy.accept_unknown else "the policy asks for them"
+        rule = bare(name, met, 0, policy.accept_unknown, f"training data of {', '.join(unknown)} are not known: {accepted}")
+    else:
+        rule = bare(name, met, 0, not met, "no speaker, sentence or recording of the test set was trained on")
+    return switched(policy.enabled, rule)
+
+
+def _licences(policy: Licences, evidence: Evidence) -> Rule:
+    refused = {name or "none stated": count for name, count in sorted(evidence.licences.items()) if name not in policy.allowed}
+    reason = ", ".join(f"{count} utterances under {name}" for name, count in refused.items()) or "all training data are under allowed licences"
+    return switched(policy.enabled, bare("licences", sum(refused.values()), 0, not refused, reason))
+
+
+def _export_parity(policy: ExportParity, known: Any) -> Rule:
+    if not policy.enabled:
+        return disabled("export_parity", policy.max_wer_difference)
+    value = _figure(known, "export", "wer_difference")
+    return bare("export_parity", value, policy.max_wer_difference, value <= policy.max_wer_difference, f"WER of the export {100 * value:+.2f} points")
+
+
+def _robustness(policy: Robustness, known: Any) -> list[Rule]:
+    if not policy.enabled:
+        return [disabled("robustness")]
+    return [bare(f"robustness {condition}", value, limit, value <= limit, f"WER {100 * value:.2f} %, limit {100 * limit:.2f} %")
+            for condition, limit in policy.max_wer.items() for value in [_figure(known, "robustness", condition)]]
+
+
+def _figure(known: Any, section: str, name: str) -> float:
+    value = known.get(section, {}).get(name)
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise DataError(f"data/transcribe/{known['system']}.json", f"{section}.{name} is {value!r}", "a measured figure",
+                        f"measure it, or disable gate.{section if section == 'robustness' else 'export_parity'}")
+    return float(value)
+
+
+def _name(part: dict[str, str]) -> str:
+    return ",".join(f"{column}={value}" for column, value in part.items())
+
+
+# ---- The judge is judged --------------------------------------------------------------------------------------------
+
+
+def self_test(policy: Policy, evidence: Evidence) -> dict[str, Any]:
+    """Return what the policy's rules on hypotheses make of the planted challengers.
+
+    Absolute limits and rules on speed, size or licences are left out: a planted challenger has none of its own.
+
+    Raises:
+        PipelineError: a planted challenger got another verdict than it must; the gate cannot be relied on.
+    """
+    if not policy.improvement.enabled:
+        return {"passed": None, "plants": []}
+    off = {name: getattr(policy, name).model_copy(update={"enabled": False})
+           for name in ("max_wer", "max_cer", "min_rtfx", "max_model_bytes", "invariance", "licences", "export_parity", "robustness")}
+    bare_policy = policy.model_copy(update={
+        **off, "resamples": HOW.resamples, "non_inferiority": policy.non_inferiority.model_copy(update={"required": ()}),
+        "not_trained_on_test": policy.not_trained_on_test.model_copy(update={"enabled": True, "accept_unknown": True}),
+    })
+    guarded = policy.non_inferiority.columns if policy.non_inferiority.enabled else ()
+    outcomes = []
+    for plant in plants(evidence, guarded, policy.non_inferiority.min_utterances):
+        if plant.evidence is None:
+            outcomes.append(outcome(plant, "not tested"))
+            continue
+        try:
+            found = str(judge(bare_policy, plant.evidence)[0])
+        except PipelineError:
+            found = "failure"
+        outcomes.append(outcome(plant, found))
+    if fooled := [entry for entry in outcomes if entry["passed"] is False]:
+        raise PipelineError("gate self-test", "; ".join(f"{entry['name']}: {entry['found']}, not {entry['expected']}" for entry in fooled),
+                            "the stated verdicts", "the test set is too small or the policy too lax for a verdict that can be relied on")
+    return {"passed": True, "plants": outcomes}
+
+
+# ---- Files ----------------------------------------------------------------------------------------------------------
+
+
+NUMBER = (int, float)
+SCORE_FIGURES: Final[dict[str, type | tuple[type, ...]]] = {
+    "schema": str, "system": str, "test_set.hash": str, "normaliser": str,
+    **{f"{rate}.{part}": NUMBER for rate in ("wer", "cer") for part in ("value", "low", "high")},
+}
+FACT_FIGURES: Final[dict[str, type | tuple[type, ...]]] = {
+    "system": str, "rtfx": NUMBER, "model_bytes": int, "vocabulary_hash": str, "training_data_known": bool,
+    "invariance.max_logit_difference": NUMBER, "invariance.utterances_changed": int,
+    **{f"trained_on_test.{what}": int for what in ("speakers", "sentences", "recordings")},
+}
+
+
+def read_system(name: str, root: Path) -> tuple[System, bool, int]:
+    """Return a system from its files, whether its figures are speaker-dependent, and the number of all its utterances.
+
+    Raises:
+        MissingInputError: a file is not there.
+        DataError: a file lacks what it must have, or holds a number that is none.
+    """
+    hypotheses, score_file, fact_file = (
+        root / f"data/{where}" for where in (f"transcribe/{name}.parquet", f"score/{name}.json", f"transcribe/{name}.json")
+    )
+    table = conform(read_table(hypotheses), HYPOTHESIS, str(hypotheses))
+    check_hypotheses(table, str(hypotheses))
+    score, known = read_json(score_file), read_json(fact_file)
+    _check_figures(score, SCORE_FIGURES, score_file, f"score@{name}")
+    _check_figures(known, FACT_FIGURES, fact_file, f"transcribe@{name}")
+    if (score["schema"], score["system"], known["system"]) != (SCORE, name, name):
+        raise DataError(str(score_file), f"{score['schema']} of {score['system']}", f"{SCORE} of {name}", f"run `dvc repro score@{name}`")
+    normaliser = ", ".join(sorted(table["normaliser"].unique()))
+    if score["normaliser"] != normaliser:
+        raise DataError(str(score_file), f"normaliser {score['normaliser']}", f"{normaliser}, as in its hypotheses",
+                        f"run `dvc repro score@{name}`")
+    rows, speaker_dependent = speaker_independent(table)
+    wer, cer = (Rate(*(score[rate][part] for part in ("value", "low", "high"))) for rate in ("wer", "cer"))
+    system = System(name, scored(table[rows]), score["test_set"]["hash"], score["normaliser"], wer, cer, known)
+    return system, speaker_dependent, len(table)
+
+
+def _check_figures(found: Any, expected: dict[str, type | tuple[type, ...]], where: Path, stage: str) -> None:
+    """Check that a file has its figures, all of them finite.
+
+    Raises:
+        DataError: with everything that is missing, of another type or no finite number.
+    """
+    problems = [f"{place} is {value}" for place, value in _not_finite(found)]
+    for place, kind in expected.items():
+        value = found
+        for key in place.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            problems.append(f"{place} is {'missing' if value is None else repr(value)}")
+    if problems:
+        raise DataError(str(where), "; ".join(problems), ", ".join(expected), f"run `dvc repro {stage}`")
+
+
+def _not_finite(value: Any, place: str = "") -> list[tuple[str, float]]:
+    if isinstance(value, dict):
+        return [found for key, part in value.items() for found in _not_finite(part, f"{place}.{key}" if place else key)]
+    if isinstance(value, list):
+        return [found for index, part in enumerate(value) for found in _not_finite(part, f"{place}[{index}]")]
+    return [(place, value)] if isinstance(value, float) and not math.isfinite(value) else []
+
+
+def read_evidence(policy: Policy, root: Path) -> Evidence:
+    """Return everything that the verdict rests on.
+
+    Raises:
+        MissingInputError: a file is not there.
+        DataError: a file lacks what it must have, or the certificate is of another split.
+    """
+    found = [read_system(name, root) for name in (policy.challenger, "champion", "scratch")]
+    certificate = read_json(root / CERTIFICATE)
+    try:
+        left, tested = int(certificate["left_total"]), int(certificate["splits"]["test"]["utterances"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(str(root / CERTIFICATE), f"no usable {error}", "left_total and splits.test.utterances", "run split again") from None
+    for system, _, utterances in found:
+        if utterances != tested:
+            raise DataError(f"data/transcribe/{system.name}.parquet", f"{utterances} utterances", f"{tested}, which the certificate covers",
+                            f"run `dvc repro transcribe@{system.name}`")
+    licences: dict[str, int] = {}
+    for path in policy.licences.tables if policy.licences.enabled else ():
+        for name, count in read_table(root / path, ["licence"])["licence"].value_counts().items():
+            licences[str(name)] = licences.get(str(name), 0) + int(count)
+    challenger, champion, scratch = (system for system, _, _ in found)
+    return Evidence(challenger, champion, scratch, left, licences, speaker_dependent=found[0][1])
+
+
+def described(system: System) -> dict[str, Any]:
+    """Return what identifies a judged system in the verdict."""
+    return {"system": system.name, "model": system.facts.get("model"), "weights_hash": system.facts.get("weights_hash"),
+            "vocabulary_hash": system.facts["vocabulary_hash"], "test_set": system.test_set, "normaliser": system.normaliser,
+            "wer": system.wer.value, "cer": system.cer.value}
+
+
+def decide(policy: Policy, evidence: Evidence) -> dict[str, Any]:
+    """Return the verdict as `vizinho.verdict/1`."""
+    verdict, rules, comparisons = judge(policy, evidence)
+    if policy.self_test.enabled:
+        tested = self_test(policy, evidence)
+        told = f"{sum(entry['passed'] is True for entry in tested['plants'])} planted challengers got the verdicts they must"
+        rules.append(bare("self_test", 0, 0, True, told) if tested["passed"] else disabled("self_test", 0, "not run: nothing can be promoted"))
+    else:
+        tested = {"passed": None, "plants": []}
+        rules.append(disabled("self_test", 0))
+    return {
+        "schema": SCHEMA, "verdict": verdict, "challenger": described(evidence.challenger), "champion": described(evidence.champion),
+        "rules": [rule.as_json() for rule in rules], "comparisons": comparisons, "self_test": tested,
+    }
+
+
+def table_of(verdict: dict[str, Any]) -> str:
+    """Return the verdict's rules as a table, and the verdict in a line."""
+    answers = {True: "passed", False: "FAILED", None: "undecided"}
+    rows = [(rule["name"], answers[rule["passed"]] if rule["enabled"] else "off", _plain(rule["value"]),
+             f"{_plain(rule['low'])} .. {_plain(rule['high'])}" if rule["low"] is not None else "", _plain(rule["limit"]), rule["reason"])
+            for rule in verdict["rules"]]
+    head = ("rule", "answer", "value", "interval", "limit", "reason")
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(5)]
+    lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5]]) for row in (head, *rows)]
+    names = verdict["challenger"]["system"], verdict["champion"]["system"]
+    return "\n".join([*lines, f"gate: {verdict['verdict']}, {names[0]} against {names[1]}"])
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"
+
+
+def run(root: Path | str = ROOT) -> None:
+    """Write the verdict and print its rules."""
+    root = Path(root)
+    policy = load_section(Policy, "gate", path=root / "params.yaml")
+    if unknown := sorted(set(policy.non_inferiority.columns) - set(SLICES)):
+        raise DataError("gate.non_inferiority.columns", ", ".join(unknown), f"columns of {', '.join(SLICES)}", "correct the params")
+    verdict = decide(policy, read_evidence(policy, root))
+    write_json(root / "data/gate/verdict.json", verdict)
+    say(table_of(verdict))
+
+
+if __name__ == "__main__":
+    stage_main(run)

@@ -1,0 +1,340 @@
+"""Ingest a corpus: one form of audio and description, whatever the release looks like.
+
+Reads:  `ingest.CORPUS.source`: a corpus release, or the lexicon that the speaker makes sentences from.
+Writes: `data/ingest/LANGUAGE/CORPUS/`: `shard-NNNNN.parquet` (`core.manifest.SHARD`), `rejects.parquet`
+        (`core.manifest.REJECT`) and `report.json` (counts by reason, hours, versions).
+Params: `ingest.CORPUS`, whose `reader` names the module in `pipeline/corpora/` that knows the release's form and its
+        other params.
+
+Each shard is made by a fresh process and is whole or absent. Until the last one is there they lie in the state folder
+(`VIZINHO_STATE`), under a hash of params, source and code: after a kill, only the shards then in the making are redone.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import multiprocessing
+import os
+import shutil
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar, cast
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import soundfile
+from pydantic import ConfigDict
+
+from pipeline import corpora
+from pipeline.acoustic import audio
+from pipeline.core.errors import DataError, PipelineError
+from pipeline.core.files import (
+    ROOT,
+    atomic,
+    atomic_folder,
+    hash_bytes,
+    hash_file,
+    hash_json,
+    read_json,
+    state_dir,
+    write_json,
+    write_table,
+)
+from pipeline.core.manifest import DESCRIPTION, REJECT, SHARD, conform, counts
+from pipeline.core.params import Section, load_section
+from pipeline.core.progress import bar, say, stage_line
+from pipeline.core.stage import stage_main
+
+T = TypeVar("T")
+
+ROW_GROUP: Final = 64  # utterances decoded and written together: bounds memory, and what a reader of one row must load
+SILENT: Final = 64  # peak to peak, in steps of 16 bits (-60 dB): a closed microphone; whispering lies over -50 dB
+PRELOADED: Final = ("pandas", "pyarrow.parquet", "pipeline.acoustic.audio", "pipeline.core.params", "pipeline.core.progress")
+CODE: Final = ("pipeline/ingest.py", "pipeline/acoustic/audio.py", "pipeline/core", "pipeline/corpora", "pipeline/text")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that a worker needs to write one shard."""
+
+    corpus: str
+    params: corpora.Release
+    source: Path
+    task: Any
+    shard: Path
+
+    @property
+    def record(self) -> Path:
+        """The record written after the shard: utterances, seconds and rejects."""
+        return self.shard.with_suffix(".json")
+
+
+def examine(found: corpora.Utterance, params: corpora.Release) -> audio.Samples | tuple[str, str]:
+    """Return the utterance's 16 kHz samples, or the reason and detail of its rejection."""
+    if not found.transcript.strip():
+        return "empty transcript", ""
+    try:
+        waveform_S, rate_hz = audio.read(found.audio, params.max_duration_s) if isinstance(found.audio, Path) else found.audio
+    except (soundfile.LibsndfileError, OSError) as error:
+        return "unreadable", str(error)
+    if not len(waveform_S):
+        return "empty", "no samples"
+    if not np.isfinite(waveform_S).all():
+        return "unreadable", "samples that are not numbers"
+    if len(waveform_S) > params.max_duration_s * rate_hz:
+        return "too long", f"over {params.max_duration_s:g} s"
+    if len(waveform_S) < params.min_duration_s * rate_hz:
+        return "too short", f"{len(waveform_S) / rate_hz:.2f} s"
+    samples_S = audio.to_int16(audio.resample(waveform_S, rate_hz))
+    if np.ptp(samples_S.astype(np.int32)) < SILENT:
+        return "silent", f"all samples within {np.ptp(samples_S.astype(np.int32))} steps of {audio.FULL_SCALE}"
+    if (clipped := audio.clipped(samples_S)) > params.max_clipped:
+        return "clipped", f"{clipped:.1%} of samples at full scale"
+    return samples_S
+
+
+def describe(corpus: str, params: corpora.Release, found: corpora.Utterance, samples_S: audio.Samples) -> dict[str, Any]:
+    """Return the utterance's row of `core.manifest.SHARD`."""
+    return {
+        "utterance_id": f"{corpus}/{found.id}", "corpus": corpus, "language": params.language,
+        "speaker": f"{corpus}/{found.speaker}" if found.speaker else "",
+        **{name: getattr(found, name) for name in ("locale", "accent", "gender", "age", "licence", "source", "release_split")},
+        "transcript": found.transcript,
+        **asdict(audio.measure(samples_S)),
+        "audio_hash": hash_bytes(samples_S.astype("<i2").tobytes()),
+        "fingerprint": audio.fingerprint(samples_S),
+        "audio": {"bytes": audio.encode_flac(samples_S), "path": f"{found.id}.flac"},
+    }
+
+
+def rows(job: Job) -> Iterator[dict[str, Any] | corpora.Reject]:
+    """Yield the shard's rows and rejects in the reader's order."""
+    reader = corpora.reader(job.params.reader)
+    for found in reader.read(job.params, job.source, job.task):
+        if isinstance(found, corpora.Reject):
+            yield found
+            continue
+        samples_S = examine(found, job.params)
+        if isinstance(samples_S, tuple):
+            yield corpora.Reject(found.id, found.source, *samples_S)
+        else:
+            yield describe(job.corpus, job.params, found, samples_S)
+
+
+def write_shard(job: Job, parent: Connection) -> None:
+    """Write one shard and then its record; tell `parent` of progress (a count) or of an error (four strings)."""
+    rejects: list[dict[str, Any]] = []
+    utterances = 0
+    try:
+        with atomic(job.shard) as temporary, shard_writer(temporary) as writer:
+            for group in batched(rows(job), ROW_GROUP):
+                taken = [row for row in group if not isinstance(row, corpora.Reject)]
+                rejects += [asdict(row) for row in group if isinstance(row, corpora.Reject)]
+                writer.write_table(pa.Table.from_pylist(taken, schema=SHARD))
+                utterances += len(taken)
+                parent.send(len(group))
+        write_json(job.record, {"utterances": utterances, "rejects": rejects})
+    except BrokenPipeError:
+        pass  # the stage was killed: nobody waits for this shard
+    except PipelineError as error:
+        parent.send((error.where, error.found, error.expected, error.action))
+    except Exception:  # noqa: BLE001 (handed to the parent, which fails with it)
+        parent.send((f"ingest@{job.corpus}, {job.shard.name}", traceback.format_exc(), "", ""))
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield the items in lists of `size`; the last may be shorter."""
+    iterator = iter(items)
+    while group := list(islice(iterator, size)):
+        yield group
+
+
+def shard_writer(path: Path) -> pq.ParquetWriter:
+    """Return a writer of `core.manifest.SHARD`: text compressed, audio (compressed already) as it is."""
+    text = list(DESCRIPTION)
+    return pq.ParquetWriter(path, SHARD, compression={**dict.fromkeys(text, "zstd"), "audio.bytes": "none", "audio.path": "zstd"},
+                            use_dictionary=text, write_statistics=text)
+
+
+def run_jobs(jobs: Sequence[Job], workers: int, done: Callable[[int], object]) -> None:
+    """Make all shards, each in a fresh process; call `done` with the number of utterances that each step took in.
+
+    Raises:
+        DataError: a shard cannot be made, or its process died; the others are stopped.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*PRELOADED, *corpora.READERS.values()])
+    waiting = list(reversed(jobs))
+    running: dict[Connection, tuple[Job, BaseProcess]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                job = waiting.pop()
+                mine, theirs = context.Pipe(duplex=False)
+                process: BaseProcess = context.Process(target=write_shard, args=(job, theirs), daemon=True)
+                process.start()
+                theirs.close()
+                running[mine] = job, process
+            for connection in cast(list[Connection], wait(running)):
+                job, process = running[connection]
+                try:
+                    message = connection.recv()
+                except EOFError:
+                    process.join()
+                    del running[connection]
+                    if not job.record.exists():
+                        raise DataError(f"ingest@{job.corpus}, {job.shard.name}", f"its process died (exit {process.exitcode})",
+                                        action="see whether memory or disk is full, and run the stage again") from None
+                    continue
+                if not isinstance(message, int):
+                    raise DataError(*message)
+                done(message)
+    finally:
+        for _, process in running.values():
+            process.terminate()
+            process.join()
+
+
+def duplicates(corpus: str, shards: Sequence[Path]) -> tuple[dict[Path, list[bool]], list[dict[str, str]]]:
+    """Return, for each shard, which rows to keep (of the same audio the first), and the others as rejects.
+
+    Raises:
+        DataError: an utterance id occurs twice.
+    """
+    first_with: dict[str, str] = {}
+    ids: Counter[str] = Counter()
+    keep: dict[Path, list[bool]] = {}
+    rejects: list[dict[str, str]] = []
+    for shard in shards:
+        keep[shard] = []
+        for row in pq.read_table(shard, columns=["utterance_id", "audio_hash", "source"]).to_pylist():
+            ids[row["utterance_id"]] += 1
+            first = first_with.setdefault(row["audio_hash"], row["utterance_id"])
+            keep[shard].append(first == row["utterance_id"])
+            if first != row["utterance_id"]:
+                rejects.append({"id": row["utterance_id"].removeprefix(f"{corpus}/"), "source": row["source"],
+                                "reason": "duplicate audio", "detail": f"the samples of {first}"})
+    if twice := [name for name, count in ids.items() if count > 1]:
+        raise DataError(f"ingest@{corpus}", f"{len(twice)} utterance ids occur more than once, such as {twice[0]}",
+                        "one utterance an id")
+    return keep, rejects
+
+
+def place(shard: Path, keep: Sequence[bool], target: Path) -> None:
+    """Put a finished shard, with only the rows where `keep` is true, to `target`."""
+    if not all(keep):
+        with pq.ParquetFile(shard) as reader, shard_writer(target) as writer:
+            for group in range(reader.num_row_groups):
+                table = reader.read_row_group(group)
+                writer.write_table(table.filter(pa.array(keep[: len(table)], pa.bool_())))
+                keep = keep[len(table) :]
+        return
+    try:
+        os.link(shard, target)
+    except OSError:  # the state folder lies on another disk, or the disk knows no links
+        shutil.copyfile(shard, target)
+
+
+def summary(corpus: str, shards: Sequence[Path], rejects: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Return the report's counts: what came in and of whom, and what did not and why."""
+    table = pd.concat([pd.read_parquet(shard, columns=["speaker", "locale", "gender", "duration_s"]) for shard in shards])
+    return {
+        "corpus": corpus,
+        **counts(table),
+        "locales": {locale: counts(part) for locale, part in table.groupby("locale")},
+        "genders": {gender or "unknown": counts(part) for gender, part in table.groupby("gender")},
+        "rejected": len(rejects),
+        "rejects": dict(Counter(reject["reason"] for reject in rejects).most_common()),
+    }
+
+
+def refuse_if_broken(report: Mapping[str, Any], rejects: Sequence[Mapping[str, str]], max_reject_share: float) -> None:
+    """Let a sound corpus pass.
+
+    Raises:
+        DataError: no utterance, or too large a share rejected; with the reasons, their counts and an example of each.
+    """
+    offered = report["utterances"] + report["rejected"]
+    if report["utterances"] and report["rejected"] <= max_reject_share * offered:
+        return
+    reasons = ""
+    for reason, count in report["rejects"].items():
+        example = next(reject for reject in rejects if reject["reason"] == reason)
+        detail = f": {example['detail']}" if example["detail"] else ""
+        reasons += f"\n  {count:>7}  {reason} (such as {example['source']}{detail})"
+    raise DataError(f"ingest@{report['corpus']}", f"{report['rejected']} of {offered} utterances rejected{reasons}\n ",
+                    f"at most {max_reject_share:.0%}", "mend the source or the params, or raise max_reject_share")
+
+
+def state_key(params: corpora.Release, source: Path, versions: Mapping[str, str]) -> str:
+    """Return the hash of all that a shard's bytes depend on: params, source, code and libraries."""
+    code = [path for name in CODE for path in (ROOT / name, *sorted((ROOT / name).rglob("*"))) if path.is_file()]
+    found = [(path, path.lstat()) for path in sorted(source.rglob("*"))] if source.is_dir() else []
+    return hash_json([
+        params.model_dump(exclude={"max_reject_share"}), dict(versions),
+        [hash_file(path) for path in code if path.suffix != ".pyc"],
+        [[str(path.relative_to(source)), stat.st_size, stat.st_mtime_ns] for path, stat in found],
+    ])
+
+
+class Named(Section):
+    """What must be known of a corpus before its reader can check the rest."""
+
+    model_config = ConfigDict(extra="ignore")
+    reader: Literal["manifest", "speak"]
+
+
+def run(corpus: str, *, root: Path = ROOT, workers: int = 0) -> None:
+    """Ingest one corpus.
+
+    Args:
+        corpus: its key under `ingest` in params.yaml.
+        root: the checkout whose params and data are meant.
+        workers: processes at a time, by default one a core; the result does not depend on it.
+    """
+    started = time.monotonic()
+    file = root / "params.yaml"
+    reader = corpora.reader(load_section(Named, "ingest", corpus, path=file).reader)
+    params = load_section(reader.Params, "ingest", corpus, path=file)
+    source = root / params.source
+    versions = {**{name: importlib.metadata.version(name) for name in ("numpy", "scipy", "soundfile", "pyarrow")},
+                "libsndfile": soundfile.__libsndfile_version__, **reader.versions()}
+    tasks = reader.shards(params, source)
+    state = state_dir() / "ingest" / f"{corpus}-{state_key(params, source, versions)[:16]}"
+    state.mkdir(parents=True, exist_ok=True)
+    jobs = [Job(corpus, params, source, task, state / f"shard-{index:05d}.parquet") for index, task in enumerate(tasks)]
+
+    finished = [job for job in jobs if job.record.exists()]
+    if finished:
+        say(f"ingest@{corpus}: {len(finished)} of {len(jobs)} shards kept from an interrupted run")
+    with bar(sum(len(job.task) for job in jobs), "utterance", f"ingest@{corpus}") as progress:
+        progress.update(sum(len(job.task) for job in finished))
+        run_jobs([job for job in jobs if not job.record.exists()], workers or len(os.sched_getaffinity(0)), progress.update)
+
+    keep, rejects = duplicates(corpus, [job.shard for job in jobs])
+    rejects = [reject for job in jobs for reject in read_json(job.record)["rejects"]] + rejects
+    with atomic_folder(root / "data" / "ingest" / params.language / corpus) as folder:
+        for job in jobs:
+            place(job.shard, keep[job.shard], folder / job.shard.name)
+        report = {**summary(corpus, sorted(folder.glob("shard-*.parquet")), rejects), "versions": versions}
+        refuse_if_broken(report, rejects, params.max_reject_share)
+        table = pd.DataFrame(rejects, columns=["id", "source", "reason", "detail"]).assign(corpus=corpus)
+        table["utterance_id"] = f"{corpus}/" + table["id"]
+        write_table(folder / "rejects.parquet", conform(table, REJECT, f"ingest@{corpus}"))
+        write_json(folder / "report.json", report)
+    shutil.rmtree(state)
+    taken = {name: report[name] for name in ("utterances", "speakers", "hours")}
+    say(f"{stage_line(f'ingest@{corpus}', taken, report['rejects'])}; {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    stage_main(run)

@@ -1,0 +1,55 @@
+"""Stage `report`: one page on which a run can be judged, heard and checked, and the two pictures for the README.
+
+Reads   data/score/*.json, data/gate/verdict.json, data/transcribe/*.{parquet,json}, data/rank/ranking.json,
+        data/train/*/{vizinho.json,history.csv}, data/donor/{vizinho.json,history.csv},
+        data/split/*/certificate.json, data/split/portuguese/test.parquet,
+        data/ingest/*/*/{report.json,shard-*.parquet}, data/normalise/*/*/report.json
+Writes  data/report/index.html, data/report/learning_curve.svg, data/report/systems.svg
+Params  report
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from pipeline.core.files import write_text
+from pipeline.core.params import Section, load_section
+from pipeline.core.progress import say
+from pipeline.core.stage import stage_main
+
+
+class Params(Section):
+    """`report` in params.yaml."""
+
+    clips: int = Field(8, ge=0, le=100, description="utterances to listen to; each adds its FLAC (some 100 kB)")
+
+
+def run(root: Path | str = ".") -> None:
+    """Write the report on the run in a checkout.
+
+    Args:
+        root: the checkout whose params and data are meant.
+
+    Raises:
+        MissingInputError: transfer's or scratch's results, the verdict, the test split or a clip's shard is not there.
+        DataError: a file is damaged, or lacks what the report shows.
+    """
+    from pipeline.reporting.charts import learning_curve
+    from pipeline.reporting.inputs import read_inputs
+    from pipeline.reporting.page import chart, render
+
+    params = load_section(Params, "report", path=Path(root) / "params.yaml")
+    inputs = read_inputs(Path(root) / "data")
+    page = render(inputs, params.clips)
+    folder = Path(root) / "data/report"
+    write_text(folder / "learning_curve.svg", learning_curve(inputs.curves))
+    write_text(folder / "systems.svg", chart(inputs))
+    write_text(folder / "index.html", page)
+    size = f"{len(page.encode()) / 1e6:.1f} MB"
+    say(f"report: {len(inputs.scores)} systems, {inputs.verdict['verdict']}, {size} in {folder / 'index.html'}")
+
+
+if __name__ == "__main__":
+    stage_main(run)

@@ -1,0 +1,1 @@
+"""The report: inputs of a run, learning curves and what they prove, charts, diffs, one HTML page."""

@@ -1,0 +1,283 @@
+"""Two pictures as SVG text: the learning curves, and the systems with their intervals.
+
+Drawn for a README on white or dark ground as well as for the page: no background, and every colour stands out by at
+least 3.8 : 1 from both white and #0d1117. The page darkens or lightens text by the classes `ink` and `muted`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+from typing import Final
+
+from pipeline.reporting.curves import Curve, Point, percent, thousands
+
+NEUTRAL: Final = "#757f8a"
+COLOURS: Final = {
+    "transfer": "#1a7fd4",
+    "scratch": "#cf5c0e",
+    "scratch_long": "#cf5c0e",
+    "champion": "#0b8f6a",
+    "donor": "#757f8a",
+}
+"""Told apart with any colour vision: blue against vermilion, green and grey beside (after Okabe and Ito, 2008)."""
+
+FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', 'DejaVu Sans', sans-serif"
+WIDTH: Final = 760
+CHARACTER: Final = 0.6
+"""Mean width of a character in units of the font size: of the widest of these fonts, so that no label is clipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A rate with its interval, as fractions."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in picture units, y downwards."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def overlaps(self, other: Box) -> bool:
+        return (
+            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
+        )
+
+    def holds(self, x: float, y: float) -> bool:
+        return self.left <= x <= self.right and self.top <= y <= self.bottom
+
+
+def learning_curve(curves: Mapping[str, Curve]) -> str:
+    """Return the picture in which transfer leaves scratch behind: dev CER against Portuguese steps.
+
+    A circle marks each system's first evaluation at or below the error that `scratch` ends with.
+    """
+    height, plot = 430, Box(50, 78, WIDTH - 20, 382)
+    last_step = max(curve.last.step for curve in curves.values())
+    highest = min(1.0, max(point.cer for curve in curves.values() for point in curve.points))
+    cer_ticks, step_ticks = ticks(highest, 5), ticks(last_step, 6)
+    top = cer_ticks[-1]
+
+    def spot(point: Point) -> tuple[float, float]:
+        return (
+            plot.left + (plot.right - plot.left) * point.step / max(last_step, 1),
+            plot.bottom - (plot.bottom - plot.top) * min(point.cer, top) / top,
+        )
+
+    parts = []
+    for cer in cer_ticks:
+        y = plot.bottom - (plot.bottom - plot.top) * cer / top
+        parts.append(_line(plot.left, y, plot.right, y, opacity=0.55 if cer == 0 else 0.2))
+        parts.append(_text(plot.left - 10, y + 4, f"{cer * 100:g}\N{NO-BREAK SPACE}%", anchor="end"))
+    for step in step_ticks:
+        x = plot.left + (plot.right - plot.left) * step / max(last_step, 1)
+        if x <= plot.right + 0.5:
+            parts.append(_text(x, plot.bottom + 20, thousands(step), anchor="middle"))
+    parts.append(_text(plot.left, plot.bottom + 40, "Portuguese training steps"))
+
+    paths = {name: [spot(point) for point in curve.points] for name, curve in curves.items()}
+    for name, path in paths.items():
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in path)
+        dashes = ' stroke-dasharray="7 5"' if name == "scratch_long" else ""
+        parts.append(
+            f'<polyline points="{line}" fill="none" stroke="{COLOURS[name]}" stroke-width="2.5"'
+            f' stroke-linejoin="round" stroke-linecap="round"{dashes}/>'
+        )
+        parts.append(f'<circle cx="{path[-1][0]:.1f}" cy="{path[-1][1]:.1f}" r="3.5" fill="{COLOURS[name]}"/>')
+
+    target = curves["scratch"].last.cer
+    reached = {name: point for name, curve in curves.items() if (point := curve.reaching(target))}
+    level = spot(curves["scratch"].last)[1]
+    right = max(spot(point)[0] for point in reached.values())
+    parts.append(_line(plot.left, level, right, level, dashes="1.5 4", width=1.5, opacity=0.9))
+    for name, point in reached.items():
+        x, y = spot(point)
+        parts.append(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6.5" fill="none" stroke="{COLOURS[name]}" stroke-width="2"/>'
+        )
+
+    ink = [place for path in paths.values() for place in _dense(path)]
+    ink += _dense([(plot.left, level), (right, level)])
+    taken: list[Box] = []
+    frame = Box(plot.left + 4, plot.top, WIDTH - 4, plot.bottom - 2)
+    for name, path in paths.items():
+        value = percent(curves[name].last.cer)
+        x, y, anchor, box = _place(path[-1], f"{name} {value}", 13.5, ink, taken, frame)
+        taken.append(box)
+        parts.append(
+            f'<text x="{x:.1f}" y="{y:.1f}" font-size="13.5" text-anchor="{anchor}" fill="{COLOURS[name]}">'
+            f'<tspan font-weight="600">{escape(name)}</tspan> {value}</text>'
+        )
+    for name, point in reached.items():
+        if point == curves[name].last:
+            continue
+        label = f"step {thousands(point.step)}"
+        x, y, anchor, box = _place(spot(point), label, 12, ink, taken, frame)
+        taken.append(box)
+        parts.append(_text(x, y, label, anchor=anchor, colour=COLOURS[name]))
+
+    subtitle = f"Circles: first evaluation at or below the {percent(target)} that scratch ends with (dotted)"
+    what = ". ".join(
+        f"{name} ends at {percent(curve.last.cer)} after {thousands(curve.last.step)} steps"
+        + (f" and first reaches {percent(target)} at step {thousands(reached[name].step)}" if name in reached else "")
+        for name, curve in curves.items()
+    )
+    return _svg(height, "Character error rate on the Portuguese dev set", subtitle, what, parts)
+
+
+def system_chart(systems: Sequence[tuple[str, str, Interval]]) -> str:
+    """Return the picture of the systems' word error rates with their intervals, in the order given.
+
+    Args:
+        systems: system (for its colour), label, rate.
+    """
+    row, first = 34, 84
+    left = 16 + max(len(label) for _, label, _ in systems) * 13.5 * CHARACTER * 1.05  # the labels are bold
+    plot = Box(left, first - 16, WIDTH - 180, first + row * (len(systems) - 1) + 16)
+    top = 1.02 * max(rate.high for _, _, rate in systems) or 1.0
+
+    def across(rate: float) -> float:
+        return plot.left + (plot.right - plot.left) * rate / top
+
+    parts = []
+    for tick in (tick for tick in ticks(top, 5) if tick <= top):
+        x = across(tick)
+        parts.append(_line(x, plot.top, x, plot.bottom, opacity=0.55 if tick == 0 else 0.2))
+        parts.append(_text(x, plot.bottom + 20, f"{tick * 100:g}\N{NO-BREAK SPACE}%", anchor="middle"))
+    for index, (name, label, rate) in enumerate(systems):
+        y, colour = first + index * row, COLOURS.get(name, NEUTRAL)
+        parts.append(_text(plot.left - 14, y + 4.5, label, anchor="end", size=13.5, colour=colour, weight=600))
+        parts.append(_line(across(rate.low), y, across(rate.high), y, colour=colour, width=3))
+        for end in (rate.low, rate.high):
+            parts.append(_line(across(end), y - 5, across(end), y + 5, colour=colour, width=2))
+        parts.append(f'<circle cx="{across(rate.value):.1f}" cy="{y}" r="5.5" fill="{colour}"/>')
+        parts.append(
+            f'<text x="{plot.right + 16}" y="{y + 4.5}" font-size="13.5" fill="{NEUTRAL}" class="muted">'
+            f'<tspan font-weight="600" class="ink">{percent(rate.value)}</tspan>'
+            f"  {rate.low * 100:.1f} to {rate.high * 100:.1f}</text>"
+        )
+    what = ". ".join(
+        f"{label}: {percent(rate.value)}, interval {percent(rate.low)} to {percent(rate.high)}"
+        for _, label, rate in systems
+    )
+    return _svg(
+        int(plot.bottom) + 34,
+        "Word error rate on the Portuguese test set",
+        "Point: corpus level; bar: its interval; further left is better",
+        what,
+        parts,
+    )
+
+
+def ticks(highest: float, about: int) -> list[float]:
+    """Return round values from 0 up to the first one at or over `highest`, some `about` of them.
+
+    0.87, 5 → 0, 0.2, 0.4, 0.6, 0.8, 1
+    """
+    if highest <= 0:
+        return [0.0, 1.0]
+    rough = highest / about
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
+    return [round(step * index, 12) for index in range(math.ceil(highest / step - 1e-9) + 1)]
+
+
+def _place(
+    anchor: tuple[float, float],
+    text: str,
+    size: float,
+    ink: Sequence[tuple[float, float]],
+    taken: Sequence[Box],
+    frame: Box,
+) -> tuple[float, float, str, Box]:
+    """Return where a label beside `anchor` hides least: x, y, text-anchor and the box it takes."""
+    width = len(text) * size * CHARACTER
+    best: tuple[float, tuple[float, float, str, Box]] | None = None
+    for order, (dx, dy, side) in enumerate(
+        (
+            (11, 4, "start"),
+            (9, 20, "start"),
+            (9, -11, "start"),
+            (-9, 21, "end"),
+            (5, -14, "end"),
+            (5, 24, "end"),
+            (0, 24, "middle"),
+            (0, -14, "middle"),
+            (-9, -11, "end"),
+            (-11, 4, "end"),
+            (9, 36, "start"),
+            (-9, 38, "end"),
+        )
+    ):
+        x, y = anchor[0] + dx, anchor[1] + dy
+        left = {"start": x, "middle": x - width / 2, "end": x - width}[side]
+        box = Box(left - 2, y - size, left + width + 2, y + size * 0.35)
+        outside = box.left < frame.left or box.right > frame.right or box.top < frame.top or box.bottom > frame.bottom
+        cost = (
+            500 * outside
+            + 100 * sum(box.overlaps(other) for other in taken)
+            + sum(box.holds(*place) for place in ink)
+            + order / 10
+        )
+        if best is None or cost < best[0]:
+            best = cost, (x, y, side, box)
+    assert best is not None
+    return best[1]
+
+
+def _dense(path: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return points along a path, some three units apart."""
+    places = list(path[:1])
+    for (x0, y0), (x1, y1) in pairwise(path):
+        count = max(1, round(math.hypot(x1 - x0, y1 - y0) / 3))
+        places += [(x0 + (x1 - x0) * i / count, y0 + (y1 - y0) * i / count) for i in range(1, count + 1)]
+    return places
+
+
+def _line(
+    x0: float,
+    y0: float,
+    x1: float,
+    y1: float,
+    *,
+    colour: str = NEUTRAL,
+    width: float = 1,
+    opacity: float = 1,
+    dashes: str = "",
+) -> str:
+    dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
+    return (
+        f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}" stroke="{colour}" stroke-width="{width:g}"'
+        f' stroke-opacity="{opacity:g}"{dashed}/>'
+    )
+
+
+def _text(
+    x: float, y: float, text: str, *, anchor: str = "start", size: float = 12, colour: str = NEUTRAL, weight: int = 400
+) -> str:
+    muted = ' class="muted"' if colour == NEUTRAL else ""
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" font-weight="{weight}" text-anchor="{anchor}"'
+        f' fill="{colour}"{muted}>{escape(text)}</text>'
+    )
+
+
+def _svg(height: int, title: str, subtitle: str, what: str, parts: Sequence[str]) -> str:
+    heading = f'<text x="1" y="28" font-size="16" font-weight="600" fill="{NEUTRAL}" class="ink">{escape(title)}</text>'
+    body = "\n".join([heading, _text(1, 48, subtitle), *parts])
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
+        f' role="img" font-family="{FONT}">\n<title>{escape(title)}</title>\n<desc>{escape(what)}.</desc>\n'
+        f"{body}\n</svg>\n"
+    )

@@ -1,0 +1,102 @@
+"""Score one system's hypotheses.
+
+Reads:  data/transcribe/SYSTEM.parquet, data/transcribe/SYSTEM.json
+Writes: data/score/SYSTEM.json (`vizinho.score/1`)
+Params: score
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+from pydantic import Field
+
+from pipeline.core.errors import DataError
+from pipeline.core.files import ROOT, read_json, read_table, write_json
+from pipeline.core.manifest import HYPOTHESIS, conform
+from pipeline.core.params import Section, load_section
+from pipeline.core.progress import say
+from pipeline.core.stage import stage_main
+from pipeline.scoring.scorecard import Resampling, percent, scorecard
+from pipeline.scoring.utterances import COLUMNS, check_hypotheses, speech_rate_band
+from pipeline.text import variants
+
+
+class ScoreParams(Section):
+    """`score` in params.yaml."""
+
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95  # two-sided confidence of the intervals: what papers report
+    resamples: Annotated[int, Field(ge=1_000)] = 10_000  # of the whole test set: the ends move by 1 % of the width
+    slice_resamples: Annotated[int, Field(ge=1_000)] = 1_000  # of a slice: its width is rough anyway
+    seed: Annotated[int, Field(ge=0)] = 0  # of the resampling
+    pairs: tuple[tuple[str, str], ...] = ()  # columns also sliced by together
+    pair_utterances: Annotated[int, Field(ge=1)] = 20  # fewest utterances of a slice by two columns
+    examples: Annotated[int, Field(ge=1)] = 20  # entries in each list of the error analysis
+
+
+SPEED: dict[str, type | tuple[type, ...]] = {
+    "system": str, "rtfx": (int, float), "seconds": (int, float), "audio_s": (int, float), "parameters": int,
+    "model_bytes": int, "peak_memory_bytes": int, "vocabulary_hash": str, "normaliser": str, "invariance": dict,
+    "trained_on_test": dict,
+}
+"""What `transcribe` says of a system beside its hypotheses."""
+
+
+def check_speed(speed: Any, system: str, where: str) -> None:
+    """Check that data/transcribe/SYSTEM.json is whole and this system's.
+
+    Raises:
+        DataError: with every field that is missing or is no finite number.
+    """
+    problems = [f"{name} is missing" for name in SPEED if name not in speed]
+    problems += [f"{name} is {speed[name]!r}" for name, kind in SPEED.items() if name in speed and not _fits(speed[name], kind)]
+    if not problems and speed["system"] != system:
+        problems = [f"system is {speed['system']!r}, not {system!r}"]
+    if problems:
+        raise DataError(where, "; ".join(problems), ", ".join(SPEED), f"run `dvc repro transcribe@{system}`")
+
+
+def _fits(value: object, kind: type | tuple[type, ...]) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and (not isinstance(value, float) or math.isfinite(value))
+
+
+def prepared(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the hypotheses with `speech_rate`, and `hypothesis_variants` in the locale that normalised their references."""
+    locale = table["normaliser"].str.split("/").str[0]
+    words = table["reference"].map(lambda text: len(text.split()))
+    return table.assign(
+        speech_rate=list(map(speech_rate_band, words, table["duration_s"])),
+        hypothesis_variants=list(map(variants, table["hypothesis"], locale)),
+    )
+
+
+def run(system: str, root: Path | str = ROOT) -> None:
+    """Score `system` and print its figures."""
+    root = Path(root)
+    params = load_section(ScoreParams, "score", path=root / "params.yaml")
+    hypotheses, speed_file = root / f"data/transcribe/{system}.parquet", root / f"data/transcribe/{system}.json"
+    speed = read_json(speed_file)
+    check_speed(speed, system, str(speed_file))
+    table = conform(read_table(hypotheses), HYPOTHESIS, str(hypotheses))
+    check_hypotheses(table, str(hypotheses))
+    card = scorecard(
+        prepared(table), system=system, normaliser=", ".join(sorted(table["normaliser"].unique())), rtfx=float(speed["rtfx"]),
+        how=Resampling(params.level, params.resamples, params.seed),
+        columns=COLUMNS, pairs=params.pairs, fewest=params.pair_utterances, slice_resamples=params.slice_resamples,
+        examples=params.examples,
+    )
+    write_json(root / f"data/score/{system}.json", card)
+    say(f"score@{system}: " + line(card))
+
+
+def line(card: dict[str, Any]) -> str:
+    """Return a score in one line."""
+    rates = ", ".join(f"{name.upper()} {percent(card[name])}" for name in ("wer", "cer"))
+    return f"{card['test_set']['utterances']} utterances; {rates}; {card['rtfx']:.0f} times real time"
+
+
+if __name__ == "__main__":
+    stage_main(run)

@@ -1,0 +1,121 @@
+"""One system's score: `vizinho.score/1`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pipeline.core.errors import DataError
+from pipeline.scoring.analysis import analysis
+from pipeline.scoring.bootstrap import Units, interval, units_of
+from pipeline.scoring.counts import Counts, align, count
+from pipeline.scoring.utterances import Scored, describe_test_set, scored, slices, speaker_independent
+
+SCHEMA = "vizinho.score/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """How intervals are made: two-sided confidence, number of resamples, seed."""
+
+    level: float = 0.95
+    resamples: int = 10_000
+    seed: int = 0
+
+
+def number(value: float) -> float | None:
+    """Return the value, or None (null in JSON) where it is NaN: there was nothing to measure."""
+    return None if math.isnan(value) else float(value)
+
+
+def rate(counts: Counts, units: Units, how: Resampling) -> dict[str, Any]:
+    """Return an error rate with its interval, as in `vizinho.score/1`; bounds are null where there is but one unit."""
+    found = interval(units.sums(counts.errors_B, counts.reference_B), how.level, how.resamples, how.seed)
+    return {
+        "value": number(found.value), "low": number(found.low), "high": number(found.high),
+        "level": how.level, "unit": units.name, "resamples": how.resamples,
+    }
+
+
+def percent(rate: dict[str, Any]) -> str:
+    """Return a rate or difference with its interval for people: "23.30 % (22.14 to 24.48)"."""
+    if rate["low"] is None:
+        return f"{100 * rate['value']:.2f} % (no interval)"
+    return f"{100 * rate['value']:.2f} % ({100 * rate['low']:.2f} to {100 * rate['high']:.2f})"
+
+
+def tolerant(table: pd.DataFrame) -> dict[str, float | None] | None:
+    """Return error rates that forgive spelling variants, hyphens and number forms; None where no variants are known.
+
+    Both sides are in canonical form: the columns `reference_variants` and `hypothesis_variants`.
+    """
+    if "hypothesis_variants" not in table:
+        return None
+    references, hypotheses = table["reference_variants"].tolist(), table["hypothesis_variants"].tolist()
+    return {
+        "wer": number(count(align(references, hypotheses, "words")).rate()),
+        "cer": number(count(align(references, hypotheses, "characters")).rate()),
+    }
+
+
+def slice_rows(rows: Scored, columns: Sequence[Sequence[str]], fewest: int, how: Resampling, **fixed: str) -> list[dict[str, Any]]:
+    """Return the score of every slice, null where it has no interval (a single utterance, or no reference word).
+
+    `fixed` is added to each slice's name.
+    """
+    found = []
+    for name, mask in slices(rows.table, columns, fewest):
+        part = rows.of(mask)
+        units = units_of(part.table["speaker"])
+        wer, cer = rate(part.words, units, how), rate(part.characters, units, how)
+        found.append({
+            "slice": {**name, **fixed}, "utterances": int(mask.sum()),
+            "speakers": int(part.table.loc[part.table["speaker"] != "", "speaker"].nunique()),
+            "wer": wer if wer["low"] is not None else None, "cer": cer if cer["low"] is not None else None,
+        })
+    return found
+
+
+def scorecard(
+    table: pd.DataFrame, *, system: str, normaliser: str | None, rtfx: float | None, how: Resampling,
+    columns: Sequence[str] = (), pairs: Sequence[Sequence[str]] = (), fewest: int = 1, slice_resamples: int = 1_000,
+    examples: int = 20,
+) -> dict[str, Any]:
+    """Return a system's score as `vizinho.score/1`.
+
+    Args:
+        table: one row an utterance with utterance_id, speaker, speaker_dependent, reference, hypothesis; optionally
+            duration_s, confidence, reference_variants and hypothesis_variants, and the slice columns.
+        columns: what to slice by, whatever the size of a slice.
+        pairs: columns to slice by together.
+        fewest: utterances that a slice by a pair of columns needs.
+        slice_resamples: resamples for a slice's intervals.
+        examples: entries in each list of the error analysis.
+
+    Raises:
+        DataError: there is no utterance, or no reference word.
+    """
+    if table.empty:
+        raise DataError(system, "no utterance to score", "at least one", "look at the test split")
+    every = scored(table)
+    independent, speaker_dependent = speaker_independent(every.table)
+    rows = every.of(independent)
+    if not rows.words.reference_B.sum():
+        raise DataError(system, "no word in any reference", "at least one reference with words", "look at the test split")
+    units = units_of(rows.table["speaker"])
+    less = Resampling(how.level, slice_resamples, how.seed)
+    parts = slice_rows(rows, [[name] for name in columns], 1, less) + slice_rows(rows, pairs, fewest, less)
+    if not independent.all() and not speaker_dependent:
+        parts += slice_rows(every.of(~independent), [["corpus"]], 1, less, speaker_dependent="yes")
+    return {
+        "schema": SCHEMA, "system": system,
+        "test_set": describe_test_set(rows.table, int(rows.words.reference_B.sum()), speaker_dependent),
+        "normaliser": normaliser,
+        "wer": rate(rows.words, units, how), "cer": rate(rows.characters, units, how),
+        "counts": rows.words.totals(), "tolerant": tolerant(rows.table), "rtfx": rtfx, "slices": parts,
+        "errors": analysis(rows, examples),
+    }

@@ -1,0 +1,120 @@
+"""The rows that are scored: which ones the figures rest on, their alignment, their slices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.core.errors import DataError
+from pipeline.core.files import hash_json
+from pipeline.core.manifest import SLICES
+from pipeline.scoring.counts import Counts, align, count
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One system's hypotheses with their counts, sorted by utterance id.
+
+    `table` has at least the columns utterance_id, speaker, reference, hypothesis.
+    """
+
+    table: pd.DataFrame
+    words: Counts
+    characters: Counts
+
+    def of(self, rows: Mask) -> Scored:
+        """Return some of the utterances."""
+        return Scored(self.table.loc[rows].reset_index(drop=True), self.words.of(rows), self.characters.of(rows))
+
+
+def check_hypotheses(table: pd.DataFrame, where: str) -> None:
+    """Check the hypotheses of a system.
+
+    Raises:
+        DataError: no row, an id twice, a missing text, a confidence that is no probability.
+    """
+    problems = []
+    if table.empty:
+        problems.append("no utterance")
+    if len(doubled := table.loc[table["utterance_id"].duplicated(), "utterance_id"]):
+        problems.append(f"{len(doubled)} ids twice, first {doubled.iloc[0]}")
+    for name in ("speaker", "reference", "reference_variants", "hypothesis", "normaliser", "speaker_dependent"):
+        if table[name].isna().any():
+            lacking = table.loc[table[name].isna(), "utterance_id"]
+            problems.append(f"{name} missing in {len(lacking)} rows, first {lacking.iloc[0]}")
+    emitted = table["hypothesis"].fillna("").str.strip() != ""
+    if len(wild := table.loc[emitted & ~table["confidence"].between(0, 1), "utterance_id"]):
+        problems.append(f"confidence of {len(wild)} rows is not within 0..1, first {wild.iloc[0]}")
+    if len(wild := table.loc[~(table["duration_s"] > 0), "utterance_id"]):
+        problems.append(f"duration of {len(wild)} rows is not above 0, first {wild.iloc[0]}")
+    if problems:
+        raise DataError(where, "; ".join(problems), "one whole row for each utterance", "transcribe the test set again")
+
+
+def scored(table: pd.DataFrame) -> Scored:
+    """Return the hypotheses with their word and character counts."""
+    table = table.sort_values("utterance_id", kind="stable").reset_index(drop=True)
+    references, hypotheses = table["reference"].tolist(), table["hypothesis"].tolist()
+    return Scored(table, count(align(references, hypotheses, "words")), count(align(references, hypotheses, "characters")))
+
+
+def speaker_independent(table: pd.DataFrame) -> tuple[Mask, bool]:
+    """Return the rows that the figures rest on, and whether these are speaker-dependent.
+
+    Rows of a corpus that was split by sentence are left to slices of their own, so that they never flatter the
+    figures; only where there is nothing else do the figures rest on them, and say so.
+    """
+    dependent = table["speaker_dependent"].to_numpy(dtype=bool)
+    return (dependent, True) if dependent.all() else (~dependent, False)
+
+
+def describe_test_set(table: pd.DataFrame, words: int, speaker_dependent: bool) -> dict[str, object]:
+    """Return a test set's description, as in `vizinho.score/1`; hours are null where no duration is known."""
+    known = table.loc[table["speaker"] != "", "speaker"]
+    return {
+        "hash": hash_test_set(table["utterance_id"].tolist(), table["reference"].tolist()),
+        "utterances": len(table), "speakers": int(known.nunique()), "words": words,
+        "hours": float(table["duration_s"].sum() / 3600) if "duration_s" in table else None,
+        "speaker_dependent": speaker_dependent,
+    }
+
+
+def hash_test_set(utterance_ids: Sequence[str], references: Sequence[str]) -> str:
+    """Return the SHA-256 over the sorted pairs of utterance id and reference: two scores with the same one may be compared."""
+    return hash_json(sorted(zip(utterance_ids, references, strict=True)))
+
+
+def speech_rate_band(words: int, duration_s: float) -> str:
+    """Return the rate-of-speech slice of an utterance, from its reference words and its whole duration."""
+    rate = words / duration_s if duration_s > 0 else 0.0
+    return "under 2 words/s" if rate < 2 else "2-3 words/s" if rate < 3 else "3 words/s and over"
+
+
+COLUMNS = (*SLICES, "speech_rate")
+"""What a test set is sliced by."""
+
+
+def slices(table: pd.DataFrame, columns: Sequence[Sequence[str]], fewest: int) -> Iterator[tuple[dict[str, str], Mask]]:
+    """Yield every slice of at least `fewest` utterances by each combination of columns, with its rows, in order of name.
+
+    An unknown value is the slice "unknown"; a column without any known value makes no slice.
+
+    Raises:
+        DataError: there is no such column.
+    """
+    for names in columns:
+        if absent := [name for name in names if name not in table.columns]:
+            raise DataError("slices", f"no column {', '.join(absent)}", f"columns of {', '.join(COLUMNS)}", "correct the params")
+        values = [table[name].to_numpy(dtype=object) for name in names]
+        if any((value == "").all() for value in values):
+            continue
+        for key in sorted(set(zip(*values, strict=True))):
+            rows = np.logical_and.reduce([value == part for value, part in zip(values, key, strict=True)])
+            if rows.sum() >= fewest:
+                yield {name: part or "unknown" for name, part in zip(names, key, strict=True)}, rows

@@ -1,0 +1,118 @@
+"""Words → IPA → segments → ASJP symbols.
+
+eSpeak NG transcribes for its synthesiser, not for a phonetician, and its voices differ in how much detail they write.
+`CORRECTIONS` undoes what is one voice's own way of writing; the ASJP code, made so that transcriptions of many hands
+can be compared, evens out the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from pipeline.core.errors import DataError
+
+SPIRANTS: Final = (("β", "b"), ("ð", "d"), ("ɣ", "ɡ"))
+"""Spanish and Catalan /b d ɡ/ are approximants between vowels. eSpeak NG writes them as fricatives, which they are not,
+and writes nothing alike for the same weakening in Portuguese (Martínez-Celdrán, Fernández-Planas & Carrera-Sabaté 2003,
+JIPA 33:2; Carbonell & Llisterri 1992, JIPA 22)."""
+
+CORRECTIONS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    # final unstressed a and e are [ɐ] and [i] (Barbosa & Albano 2004, JIPA 34:2); no vowel follows the tap in "verde"
+    "pt-BR": (("æ", "ɐ"), ("y", "i"), ("ɾə", "ɾ")),
+    "pt": (("ɾə", "ɾ"),),
+    "es": SPIRANTS,
+    "es-419": SPIRANTS,
+    "ca": SPIRANTS,
+    "de": (("ɑ", "a"),),  # /aː/ is central, as /a/ is (Kohler 1990, JIPA 20:1)
+    "ro": (("y", "ɨ"),),  # â before i in "câine"; Romanian has no [y] in native words
+}
+"""By voice: how eSpeak NG writes → what is said, on the level of detail of the other voices."""
+
+DROPPED: Final = frozenset("ˈˌːˑ-|\u02b2\u032f")
+"""Stress, length, non-syllabicity and eSpeak NG's hyphens; palatalisation, which it writes for Romanian alone."""
+
+TIE: Final = "\u0361"
+NASAL: Final = "\u0303"
+AFFRICATES: Final = frozenset({"ts", "dz", "tʃ", "dʒ", "tɕ", "dʑ", "pf"})
+
+ASJP: Final[dict[str, str]] = {
+    segment: symbol
+    for symbol, segments in {
+        "i": "i ɪ y ʏ", "e": "e ø", "E": "ɛ œ æ", "3": "ɨ ʉ ə ɘ ɜ ɵ ɚ ɝ", "a": "a ɐ", "u": "u ʊ ɯ", "o": "o ɔ ʌ ɑ ɒ ɤ",
+        "p": "p ɸ", "b": "b β", "m": "m", "f": "f pf", "v": "v ʋ", "8": "θ ð", "t": "t", "d": "d", "s": "s", "z": "z",
+        "c": "ts dz", "n": "n", "S": "ʃ ɕ ʂ", "Z": "ʒ ʑ ʐ", "C": "tʃ tɕ", "j": "dʒ dʑ", "T": "c ɟ", "5": "ɲ",
+        "k": "k", "g": "ɡ", "x": "x ɣ ç", "N": "ŋ", "q": "q", "G": "ɢ", "X": "χ ħ ʕ", "7": "ʔ", "h": "h ɦ",
+        "l": "l ɫ", "L": "ʎ ɭ", "w": "w", "y": "j ʝ ɥ", "r": "r ɾ ɹ ɻ ʁ ʀ",
+    }.items()
+    for segment in segments.split()
+}
+"""Segment → symbol of the ASJP code (7 vowels, 34 consonants).
+
+Source: Brown, Holman, Wichmann & Velupillai 2008, "Automated classification of the world's languages", STUF 61:4.
+What that leaves open: [ç] goes with [x], [pf] with [f], [ʝ ɥ] with [j], and French and Portuguese [ʁ]
+with "all varieties of r-sounds".
+"""
+
+
+def phonemise(voice: str, words: Sequence[str]) -> list[str]:
+    """Return the words in IPA, each as the eSpeak NG voice says it on its own, in small letters.
+
+    Every voice gets a process of its own, so that what a word becomes depends on no other language.
+
+    Raises:
+        DataError: eSpeak NG cannot be loaded, has no such voice, or died.
+    """
+    asked = json.dumps({"voice": voice, "words": [word.lower() for word in words]}).encode()
+    child = [sys.executable, str(Path(__file__).with_name("espeak.py"))]
+    try:
+        done = subprocess.run(child, input=asked, capture_output=True, timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        raise DataError(f"eSpeak NG voice {voice}", "no answer within 60 s", action="run the stage again") from None
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip() or f"the process died (status {done.returncode})"
+        raise DataError(f"eSpeak NG voice {voice}", said, "a voice of espeakng-loader's data",
+                        "correct pipeline/similarity/languages.tsv, or install requirements/ again")
+    written: list[str] = json.loads(done.stdout)
+    return written
+
+
+def segments(ipa: str, voice: str) -> tuple[str, ...]:
+    """Return a word's segments: vowels (nasal ones marked), consonants, affricates as one, diphthongs as two.
+
+    `segments("nˈo͡ɪt͡ʃy", "pt-BR")` → `("n", "o", "ɪ", "tʃ", "i")`.
+    """
+    for found, said in CORRECTIONS.get(voice, ()):
+        ipa = ipa.replace(found, said)
+    kept: list[str] = []
+    tied = False
+    for character in "".join(c if c in ASJP else unicodedata.normalize("NFD", c) for c in ipa):
+        if character == TIE:
+            tied = True
+        elif character == NASAL and kept:
+            kept[-1] += NASAL
+        elif character not in DROPPED and not unicodedata.combining(character) and not character.isspace():
+            if tied and kept[-1] + character in AFFRICATES:
+                kept[-1] += character
+            else:
+                kept.append(character)
+            tied = False
+    return tuple(kept)
+
+
+def asjp(word: Sequence[str]) -> tuple[str, ...]:
+    """Return segments as ASJP symbols; a nasal vowel keeps its mark: `("m", "ɐ̃", "ʊ̃")` → `("m", "a*", "u*")`.
+
+    Raises:
+        DataError: a segment that the code has no symbol for.
+    """
+    plain = [segment.removesuffix(NASAL) for segment in word]
+    if unknown := sorted({segment for segment in plain if segment not in ASJP}):
+        raise DataError(f"/{''.join(word)}/", f"no ASJP symbol for {', '.join(unknown)}", "segments of the table ASJP",
+                        "add them in pipeline/similarity/phonemes.py")
+    return tuple(ASJP[base] + ("*" if segment != base else "") for segment, base in zip(word, plain, strict=True))

@@ -1,0 +1,9 @@
+"""Written text to spoken form, for Portuguese and Spanish: pure functions from str to str."""
+
+from __future__ import annotations
+
+from pipeline.text.alphabet import ALPHABETS
+from pipeline.text.normaliser import LOCALES, VERSION, Result, UnknownLocaleError, check, explain, normalise, version
+from pipeline.text.variants import variants
+
+__all__ = ["ALPHABETS", "LOCALES", "VERSION", "Result", "UnknownLocaleError", "check", "explain", "normalise", "variants", "version"]

@@ -1,0 +1,72 @@
+"""Which gender a number takes from the words around it: 2 meninas → duas meninas, 21 años → veintiún años."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pipeline.text.alphabet import LETTER
+from pipeline.text.numbers import Form, is_portuguese
+from pipeline.text.words import Words
+
+_NEXT: Final = re.compile(rf" ?({LETTER}{{1,30}})")
+_PREVIOUS: Final = re.compile(rf"({LETTER}{{1,30}})[.,]?[ -]?$")
+_WINDOW: Final = 34
+"""How far a rule looks back, in characters: bounded, so that a long line costs linear time."""
+
+_FEMININE_PLURAL: Final = ("as", "ções", "sões", "dades", "gens", "tudes", "ciones", "siones", "giones")
+_FEMININE_SINGULAR: Final = ("a", "ção", "são", "dade", "gem", "tude", "ción", "sión", "dad", "tad", "tud")
+_DAY_PARTS: Final = frozenset({"manhã", "tarde", "noite", "madrugada"})
+
+
+def next_word(text: str, position: int) -> str:
+    """Return the word that follows a position, after at most one blank; empty if there is none."""
+    found = _NEXT.match(text, position)
+    return found[1] if found else ""
+
+
+def previous_word(text: str, position: int) -> str:
+    """Return the word that ends before a position, past a blank, hyphen, comma or full stop; empty if there is none."""
+    found = _PREVIOUS.search(text[max(0, position - _WINDOW) : position])
+    return found[1] if found else ""
+
+
+def is_feminine(word: str, plural: bool, words: Words) -> bool:
+    """Return whether a noun (or adjective) in small letters is feminine, by its ending and the tables of exceptions."""
+    if word in words.feminine_nouns:
+        return True
+    return word.endswith(_FEMININE_PLURAL if plural else _FEMININE_SINGULAR) and word not in words.masculine_nouns
+
+
+def form_of(text: str, start: int, end: int, is_one: bool, words: Words) -> Form:
+    """Return the form of the number at `text[start:end]`.
+
+    A determiner before it settles the gender (as 2), then the word after it (2 casas, 2 das casas); a number that
+    names a thing does not bend (página 2).
+    """
+    before, after = previous_word(text, start).lower(), next_word(text, end).lower()
+    if after == "mil":
+        after = next_word(text, end + text[end : end + 2].count(" ") + 3).lower()
+        if not after or after in words.no_noun:
+            return "masculine"
+    if before in words.feminine_before:
+        return "feminine"
+    if before in words.labels or before in words.don:
+        return "alone"
+    portuguese = is_portuguese(words.locale)
+    if portuguese and (after == "das" or (after == "da" and _names_day_part(text, end))):
+        return "feminine"
+    if not after or after in words.no_noun or (is_one and before == "el"):
+        return "alone"
+    if after in words.magnitudes:
+        return "masculine"
+    if before not in words.masculine_before and is_feminine(after, not is_one, words):
+        return "feminine"
+    if portuguese or is_one or after.endswith("s"):
+        return "masculine"
+    return "alone"
+
+
+def _names_day_part(text: str, end: int) -> bool:
+    """Return whether `da manhã`, `da tarde` … follows: 1 da manhã → uma da manhã."""
+    return next_word(text, end + 3 + text[end : end + 1].count(" ")).lower() in _DAY_PARTS

@@ -1,0 +1,166 @@
+"""Written text to spoken form: a plain line by one search and one table, any other by the rules, in one pass."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from pipeline.text.alphabet import ALPHABETS, LETTER, LETTERS, TIDY, fault
+from pipeline.text.rules import RULES, WORDS, Line, Rule
+
+VERSION: Final = 1
+"""Raised with every change of a rule's result: scores of different versions are never compared."""
+
+LOCALES: Final = tuple(ALPHABETS)
+
+_SILENT: Final = " .,;:!?¿¡\"()«»“”„—…\n\t-"
+"""Signs without a sound that need no rule in a line without numbers and abbreviations."""
+
+
+class UnknownLocaleError(ValueError):
+    """The locale has no rules. The message names those that have."""
+
+
+def check_locale(locale: str) -> str:
+    """Return the locale.
+
+    Raises:
+        UnknownLocaleError: it has no rules.
+    """
+    if locale not in ALPHABETS:
+        raise UnknownLocaleError(f"locale: found {locale!r}; expected one of {', '.join(LOCALES)}")
+    return locale
+
+
+def version(locale: str) -> str:
+    """Return the version of a locale's rules, e.g. `pt-BR/1`; stored with every manifest, model and score.
+
+    Raises:
+        UnknownLocaleError: the locale has no rules.
+    """
+    return f"{check_locale(locale)}/{VERSION}"
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The rules of one locale.
+
+    `plain` finds what keeps a line from being plain, `begins` where a rule may speak; `rules` has those to try there by
+    the class of the character: `a`, `A`, `0`, or the sign itself.
+    """
+
+    plain: re.Pattern[str]
+    begins: re.Pattern[str]
+    rules: dict[str, list[tuple[Rule, re.Pattern[str]]]]
+
+
+@lru_cache(maxsize=len(LOCALES))
+def _compiled(locale: str) -> Compiled:
+    words = WORDS[check_locale(locale)]
+    patterns = {rule.name: rule.pattern(words) for rule in RULES}
+    rules: dict[str, list[tuple[Rule, re.Pattern[str]]]] = {}
+    for rule in RULES:
+        for begins in rule.begins:
+            rules.setdefault(begins, []).append((rule, re.compile(patterns[rule.name])))
+    by_words = "|".join(re.sub(r"\?P<\w+>", "?:", patterns[rule.name]) for rule in RULES if "a" in rule.begins)
+    signs = re.escape("".join({*rules} - {*"aA0"}))
+    abbreviations = re.sub(r"\?P<\w+>", "?:", patterns["abbreviation"])
+    silent = re.escape("".join({*ALPHABETS[locale], *ALPHABETS[locale].upper(), *_SILENT}))
+    first = rf"(?<!{LETTER})"
+    return Compiled(
+        re.compile(rf"[^{silent}]|{first}(?:[A-Z]{{2}}|[B-DF-NP-TV-Z](?!{LETTER})|(?={LETTER}){abbreviations})|\.[a-z]"),
+        re.compile(rf"[0-9{signs}]|{first}(?:[A-Z]|(?=[a-z])(?:{by_words}))"),
+        rules,
+    )
+
+
+def _tidy(text: str, locale: str) -> str:
+    return unicodedata.normalize("NFC", text).translate(TIDY[locale])
+
+
+def _matches(text: str, locale: str) -> Iterator[tuple[str, int, int, str]]:
+    """Yield (rule, start, end, spoken) for each place of a tidied text where a rule speaks, from left to right."""
+    compiled = _compiled(locale)
+    line = Line(text, WORDS[locale], shouting=text.isupper() and len(re.findall(LETTER + "{2,}", text)) >= 3)
+    position = 0
+    while hit := compiled.begins.search(text, position):
+        start = hit.start()
+        for rule, pattern in compiled.rules.get(_class(text[start]), ()):
+            if (match := pattern.match(text, start)) and (spoken := rule.speak(match, line)) is not None:
+                yield rule.name, start, match.end(), spoken
+                position = match.end()
+                break
+        else:
+            position = start + 1
+
+
+def _class(character: str) -> str:
+    if character.isalpha():
+        return "A" if character.isupper() else "a"
+    return "0" if character.isdecimal() else character
+
+
+def normalise(text: str, locale: str) -> str:
+    """Return the spoken form: only letters of the locale's alphabet, words separated by one space.
+
+    It never rewrites spelling, and what it returns is left alone when normalised again. What no rule can speak (other
+    scripts, unknown symbols) is left out: ask `check` first. Empty where nothing is spoken.
+
+    pt-BR  Às 14h30, o Sr. Silva pagou R$ 25,50. → às catorze horas e trinta o senhor silva pagou vinte e cinco reais e cinquenta centavos
+
+    Args:
+        text: one utterance, as written; of any length.
+        locale: pt-BR, pt-PT, es or es-419.
+
+    Raises:
+        UnknownLocaleError: the locale has no rules.
+    """
+    if _compiled(locale).plain.search(text):
+        text = _tidy(text, locale)
+        pieces, position = [], 0
+        for rule, start, end, spoken in _matches(text, locale):
+            pieces.append(text[position:start])
+            pieces.append(spoken if rule == "apostrophe" else f" {spoken} ")
+            position = end
+        pieces.append(text[position:])
+        text = "".join(pieces)
+    return " ".join(text.translate(LETTERS[locale]).split())
+
+
+def explain(text: str, locale: str) -> list[tuple[str, str, str]]:
+    """Return (rule, before, after) for each place where a rule speaks, from left to right.
+
+    Raises:
+        UnknownLocaleError: the locale has no rules.
+    """
+    if not _compiled(locale).plain.search(text):
+        return []
+    text = _tidy(text, locale)
+    return [(rule, text[start:end], spoken) for rule, start, end, spoken in _matches(text, locale)]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A normalised text, and why it cannot be used: `nothing spoken`, `other script`, `unknown symbol`; empty if it can."""
+
+    text: str
+    reason: str
+
+
+def check(text: str, locale: str) -> Result:
+    """Return the spoken form, and the reason to reject it if there is one.
+
+    Raises:
+        UnknownLocaleError: the locale has no rules.
+    """
+    spoken = normalise(text, locale)
+    if _compiled(locale).plain.search(text):
+        symbols = WORDS[locale].symbols
+        for character in unicodedata.normalize("NFC", text):
+            if character not in symbols and (reason := fault(character, TIDY[locale])):
+                return Result(spoken, reason)
+    return Result(spoken, "" if spoken else "nothing spoken")

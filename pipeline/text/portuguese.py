@@ -1,0 +1,313 @@
+"""What Portuguese says: the tables of pt-BR, and where pt-PT differs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from pipeline.text.words import Noun, Words, currencies, letter_names, listed, nouns, pairs, words
+
+BRAZIL: Final = Words(
+    locale="pt-BR",
+    conjunction="e",
+    minus="menos",
+    separators={",": "vírgula", ".": "ponto"},
+    of="de",
+    to="a",
+    by="por",
+    times=Noun("vez", "vezes", feminine=True),
+    hour=Noun("hora", "horas", feminine=True),
+    minute=Noun("minuto", "minutos"),
+    second=Noun("segundo", "segundos"),
+    half=Noun("meio", "meia"),
+    months=listed("janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro"),
+    first_of_month="primeiro",
+    number_sign="número",
+    symbols=pairs("""
+        & → e
+        + → mais
+        = → igual a
+        @ → arroba
+        % → por cento
+        ‰ → por mil
+        § → parágrafo
+        × → vezes
+        ÷ → dividido por
+        ± → mais ou menos
+        < → menor que
+        > → maior que
+        ° → graus
+        ² → ao quadrado
+        ³ → ao cubo
+        $ → dólares
+        € → euros
+        £ → libras
+        ¥ → ienes
+        ¢ → centavos
+    """),
+    in_addresses=pairs("""
+        @ → arroba
+        . → ponto
+        / → barra
+        - → hífen
+        _ → sublinhado
+        + → mais
+        = → igual
+        & → e
+        % → por cento
+        # → cerquilha
+        ~ → til
+        : → dois pontos
+    """),
+    tag="hashtag",
+    slash="barra",
+    currencies=currencies("""
+        R$ | BRL → real, reais; centavo, centavos
+        US$ | U$ | USD | $ → dólar, dólares; centavo, centavos
+        € | EUR → euro, euros; centavo, centavos
+        £ | GBP → libra, libras, feminine; pêni, pence
+        ¥ | JPY → iene, ienes; sen, sen
+    """),
+    magnitudes=pairs("""
+        mil → mil
+        mi | milhão | milhões → milhões
+        bi | bilhão | bilhões → bilhões
+        tri | trilhão | trilhões → trilhões
+    """),
+    units=nouns("""
+        km | Km | KM → quilômetro, quilômetros
+        m → metro, metros
+        cm → centímetro, centímetros
+        mm → milímetro, milímetros
+        µm → micrômetro, micrômetros
+        m² | m2 → metro quadrado, metros quadrados
+        km² | km2 → quilômetro quadrado, quilômetros quadrados
+        cm² | cm2 → centímetro quadrado, centímetros quadrados
+        m³ | m3 → metro cúbico, metros cúbicos
+        cm³ | cm3 → centímetro cúbico, centímetros cúbicos
+        ha → hectare, hectares
+        km/h | Km/h | KM/H → quilômetro por hora, quilômetros por hora
+        m/s → metro por segundo, metros por segundo
+        kg | kgs | Kg | Kgs | KG → quilo, quilos
+        g → grama, gramas
+        mg → miligrama, miligramas
+        µg | mcg → micrograma, microgramas
+        t → tonelada, toneladas, feminine
+        l | L → litro, litros
+        ml | mL → mililitro, mililitros
+        cl | cL → centilitro, centilitros
+        dl | dL → decilitro, decilitros
+        h | hs | hrs → hora, horas, feminine
+        min → minuto, minutos
+        s | seg → segundo, segundos
+        ms → milissegundo, milissegundos
+        °C | ºC | ° C → grau celsius, graus celsius
+        °F | ºF | ° F → grau fahrenheit, graus fahrenheit
+        ° → grau, graus
+        W → watt, watts
+        kW → quilowatt, quilowatts
+        MW → megawatt, megawatts
+        GW → gigawatt, gigawatts
+        kWh → quilowatt hora, quilowatts hora
+        V → volt, volts
+        Hz → hertz, hertz
+        kHz → quilohertz, quilohertz
+        MHz → megahertz, megahertz
+        GHz → gigahertz, gigahertz
+        dB → decibel, decibéis
+        KB | kB → quilobyte, quilobytes
+        MB → megabyte, megabytes
+        GB → gigabyte, gigabytes
+        TB → terabyte, terabytes
+        kbps → quilobit por segundo, quilobits por segundo
+        Mbps → megabit por segundo, megabits por segundo
+        kcal → quilocaloria, quilocalorias, feminine
+        cal → caloria, calorias, feminine
+        hp | cv → cavalo, cavalos
+        hab → habitante, habitantes
+        p.p. → ponto percentual, pontos percentuais
+        % → por cento, por cento
+        ‰ → por mil, por mil
+    """),
+    abbreviations=pairs("""
+        sr. → senhor
+        sra. | sr.ª | srª → senhora
+        srta. → senhorita
+        srs. → senhores
+        sras. → senhoras
+        dr. → doutor
+        dra. | dr.ª | drª → doutora
+        drs. → doutores
+        dras. → doutoras
+        prof. → professor
+        profa. | prof.ª | profª → professora
+        profs. → professores
+        eng.º → engenheiro
+        eng.ª → engenheira
+        exmo. | exm.º → excelentíssimo
+        exma. | exm.ª → excelentíssima
+        ilmo. → ilustríssimo
+        ilma. → ilustríssima
+        v. exa. | v. ex.ª → vossa excelência
+        s. exa. | s. ex.ª → sua excelência
+        av. → avenida
+        etc | etc. → et cetera
+        p. ex. → por exemplo
+        i. e. → isto é
+        ltda. | lda. → limitada
+        cia. → companhia
+        s/a → esse a
+        s/n → sem número
+        a. C. → antes de cristo
+        d. C. → depois de cristo
+        ph. d. → pê agá dê
+        vs. → versus
+        tel. → telefone
+        obs. → observação
+        aprox. → aproximadamente
+        jr. → júnior
+        pág. → página
+        págs. → páginas
+        séc. → século
+        sécs. → séculos
+        depto. | dpto. → departamento
+        c/ → com
+        s/ → sem
+        p/ → para
+        km/h → quilômetros por hora
+        °c | ºc → graus celsius
+        nº | n.º | n° | n.° | núm. → número
+        nºs | n.ºs | n.os → números
+    """),
+    before_name=pairs("""
+        sr → senhor
+        sra → senhora
+        dr → doutor
+        dra → doutora
+        R. → rua
+        al. → alameda
+        trav. | tv. → travessa
+        pç. | pça. → praça
+        rod. → rodovia
+        estr. → estrada
+        lg. → largo
+        jd. → jardim
+        sto. → santo
+        sta. → santa
+        gal. | gen. → general
+        cel. → coronel
+        cap. → capitão
+        ten. → tenente
+        sgt. → sargento
+        gov. → governador
+        pres. → presidente
+        dep. → deputado
+        sen. → senador
+        min. → ministro
+        eng. → engenheiro
+        arq. → arquiteto
+        pe. → padre
+        fr. → frei
+    """),
+    before_number=pairs("""
+        p. → página
+        pp. → páginas
+        art. → artigo
+        arts. → artigos
+        cap. → capítulo
+        vol. → volume
+        fig. → figura
+        tab. → tabela
+        apto. | ap. → apartamento
+        bl. → bloco
+        No. | n. | nr. → número
+        tel → telefone
+        km → quilômetro
+    """),
+    saints=words(
+        "Paulo João Pedro Tomé Miguel Jorge José Bento Bernardo Vicente Martinho Francisco Sebastião Luís Gonçalo Mateus Marcos"
+        " Roque Domingos Brás Mamede Caetano Gabriel Carlos Lourenço Leopoldo"
+    ),
+    don=("dom", "dona"),
+    dona=words("Inês Isabel Elizabeth Beatriz Raquel Carmen Leonor Ester Rute Lurdes Lourdes Mercedes Dulce Alice"),
+    letters=letter_names("a bê cê dê e efe gê agá i jota cá ele eme ene o pê quê erre esse tê u vê dáblio xis ípsilon zê"),
+    spelled=words("EUA UE IA TI RH OAB UTI IOF OMS OMC AM PM IPI EAD CEO IP AI RA OS SOS USB"),
+    read=words(
+        "USP PIB ONG MEC SESC SENAC SESI PUC CUT UNESP UERJ PSOL AIDS BID COB VIP LED MASP FARC PROCON FUNAI PAC SAMU OK"
+    ),
+    regnal=words(
+        "dom d dona rei rainha papa imperador imperatriz príncipe princesa czar faraó santo são pedro joão carlos felipe filipe luís"
+        " luiz henrique manuel manoel afonso isabel elizabeth jorge josé maria napoleão alexandre fernando sancho guilherme bento pio"
+        " leão gregório paulo francisco catarina frederico nicolau ricardo duarte dinis eduardo leopoldo gustavo ramsés clemente"
+        " urbano inocêncio bonifácio sisto vítor emanuel jaime"
+    ),
+    centuries=words("século séculos séc sécs"),
+    parts=words(
+        "capítulo capítulos cap volume volumes vol tomo tomos ato acto atos cena parte livro título artigo art seção secção anexo fase tipo"
+        " classe grau nível etapa módulo unidade canto grupo série divisão liga dinastia figura tabela quadro apêndice inciso protocolo"
+        " bloco ciclo região categoria guerra copa"
+    ),
+    events={
+        **dict.fromkeys(words("guerra conferência feira jornada jornadas bienal copa república mostra semana reunião internacional edição"), True),
+        **dict.fromkeys(words(
+            "congresso encontro seminário fórum festival simpósio reich milênio milénio concílio plano colóquio governo exército salão torneio"
+            " campeonato prêmio prémio curso concurso"
+        ), False),
+    },
+    labels=words(
+        "página páginas sala número capítulo rua linha fase casa porta questão aula unidade etapa versão temporada nota turma zona loja"
+        " quadra avenida folha figura tabela cena parte lição estrofe canal artigo plataforma classe estrada rota apartamento bloco"
+        " quarto nível grau tipo grupo item passo ano dia mês camisa pista vaga mesa caixa opção"
+    ),
+    feminine_before=words(
+        "as às à das nas pelas umas estas essas aquelas destas dessas daquelas nestas nessas minhas suas nossas tuas vossas outras algumas"
+        " todas últimas primeiras próximas poucas muitas tantas"
+    ),
+    masculine_before=words(
+        "os aos dos nos pelos uns estes esses aqueles destes desses daqueles nestes nesses meus seus nossos teus vossos outros alguns todos"
+        " últimos primeiros próximos"
+    ),
+    no_noun=words(
+        "a as à às o os ao aos da na nas do dos no nos e ou de em com para por pela pelas pelo pelos que se ainda agora apenas mas contra"
+        " nunca já não só mais menos até entre sobre sob sem desde foi era é está são foram eram elas numa nela nelas"
+    ),
+    feminine_nouns=words(
+        "vez vezes mulher mulheres noite noites tarde tardes parte partes mão mãos flor flores cor cores dor dores voz vozes luz luzes cruz"
+        " cruzes raiz raízes irmã irmãs maçã maçãs manhã manhãs mãe mães chave chaves nave naves ave aves rede redes sede sedes ponte"
+        " pontes fonte fontes gente ordem ordens nuvem nuvens lei leis foto fotos moto motos série séries espécie espécies face faces"
+        " classe classes base bases fase fases frase frases hipótese hipóteses tese teses análise análises crise crises equipe equipes"
+        " torre torres morte mortes arte artes pele peles carne carnes colher colheres lã lãs árvore árvores grade grades união uniões"
+        " reunião reuniões região regiões opinião opiniões religião religiões avó avós tribo tribos metade metades lente lentes"
+        " semente sementes corrente correntes paixão paixões razão razões"
+    ),
+    masculine_nouns=words(
+        "dia dias problema problemas sistema sistemas tema temas programa programas mapa mapas clima climas planeta planetas cometa cometas"
+        " poema poemas esquema esquemas telegrama telegramas quilograma quilogramas grama gramas miligrama miligramas cinema cinemas"
+        " diploma diplomas dilema dilemas idioma idiomas trauma traumas fantasma fantasmas sofá sofás pijama pijamas drama dramas teorema"
+        " teoremas sintoma sintomas aroma aromas atleta atletas artista artistas turista turistas motorista motoristas ciclista ciclistas"
+        " jornalista jornalistas colega colegas guarda guardas poeta poetas papa papas lema lemas especialista especialistas pianista"
+        " pianistas dentista dentistas recruta recrutas camarada camaradas patriota patriotas"
+    ),
+)
+
+
+def _european(table: dict[str, Noun]) -> dict[str, Noun]:
+    """Return units as Portugal writes them: quilómetro, micrómetro, quilowatt."""
+    return {symbol: Noun(noun.one.replace("ô", "ó"), noun.many.replace("ô", "ó"), noun.feminine) for symbol, noun in table.items()}
+
+
+PORTUGAL: Final = replace(
+    BRAZIL,
+    locale="pt-PT",
+    first_of_month="um",
+    units=_european(dict(BRAZIL.units)),
+    currencies={**BRAZIL.currencies, **currencies("€ | EUR → euro, euros; cêntimo, cêntimos")},
+    magnitudes=pairs("""
+        mil → mil
+        M | milhão | milhões → milhões
+    """),
+    abbreviations={
+        **BRAZIL.abbreviations, "km/h": "quilómetros por hora",
+    },
+    letters={**BRAZIL.letters, "k": "capa", "w": "dâblio"},
+)

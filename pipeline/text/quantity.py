@@ -1,0 +1,97 @@
+"""Numbers as they are written: separators of thousands and decimals, and how they are then spoken."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.text.numbers import Form, decimals, digits, is_portuguese, whole
+from pipeline.text.words import Noun, Words
+
+NUMBER: Final = r"(?:[0-9]{1,3}(?: [0-9]{3}){1,5}+(?![0-9])(?:,[0-9]++)?|[0-9]++(?:[.,][0-9]++){0,8}+)"
+"""A written number: 12, 1.000, 10 000, 3,75, 1.234,56, 192.168.0.1."""
+
+_PLAIN: Final = re.compile(r"([0-9]+)(?:([.,])([0-9]+))?")
+_DOT_GROUPS: Final = re.compile(r"([1-9][0-9]{0,2}(?:\.[0-9]{3})+)(?:(,)([0-9]+))?")
+_COMMA_GROUPS: Final = re.compile(r"([1-9][0-9]{0,2}(?:,[0-9]{3})+)(?:(\.)([0-9]+))?")
+_LONGEST_CARDINAL: Final = 6
+"""Unseparated digits beyond this many are a code, read one by one, unless they end in three zeros."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number: its whole part, and its decimals if any."""
+
+    whole: str
+    separator: str = ""
+    decimals: str = ""
+
+    @property
+    def is_one(self) -> bool:
+        """Whether it is exactly 1."""
+        return self.whole == "1" and not self.decimals
+
+    @property
+    def is_round_million(self) -> bool:
+        """Whether it ends in a word like `milhões`, which takes `de` before what is counted."""
+        return not self.decimals and len(self.whole) > 6 and self.whole.endswith("000000")
+
+    def spoken(self, words: Words, form: Form = "alone") -> str:
+        """Return the number in words."""
+        if not self.decimals:
+            return whole(self.whole, words.locale, form)
+        if not is_portuguese(words.locale) and form == "masculine":
+            form = "alone"
+        return f"{whole(self.whole, words.locale, form)} {words.separators[self.separator]} {decimals(self.decimals, words.locale)}"
+
+    def of(self, noun: Noun, words: Words) -> str:
+        """Return the number in words with what it counts.
+
+        Portuguese has the singular below two (1,5 metro; in Brazil also zero grau), Spanish for one only.
+        """
+        singular = self.is_one
+        if is_portuguese(words.locale):
+            singular = self.whole == "1" or (self.whole == "0" and (bool(self.decimals) or words.locale == "pt-BR"))
+        number = self.spoken(words, "feminine" if noun.feminine else "masculine")
+        link = f" {words.of} " if self.is_round_million else " "
+        return f"{number}{link}{noun.one if singular else noun.many}"
+
+
+def parse(token: str, words: Words) -> Quantity | None:
+    """Return what a written number means; None for a chain of numbers (a version, an address).
+
+    pt     1.000 → mil
+    pt     1.234,56 → mil duzentos e trinta e quatro vírgula cinquenta e seis
+    pt     1,234,567.8 → um milhão duzentos e trinta e quatro mil quinhentos e sessenta e sete ponto oito
+    pt     10 000 → dez mil
+    pt     0.500 → zero ponto quinhentos
+    es-419 1,234 → mil doscientos treinta y cuatro
+
+    One comma before three digits is a decimal comma, except in es-419, where Mexico writes thousands so.
+    """
+    token = token.replace(" ", "")
+    found = _DOT_GROUPS.fullmatch(token)
+    if not found:
+        found = _COMMA_GROUPS.fullmatch(token)
+        if found and words.locale != "es-419" and token.count(",") == 1 and not found[2]:
+            found = None
+    found = found or _PLAIN.fullmatch(token)
+    if not found:
+        return None
+    return Quantity(found[1].replace(".", "").replace(",", ""), found[2] or "", found[3] or "")
+
+
+def speak(token: str, words: Words, form: Form = "alone") -> str:
+    """Return a written number in words.
+
+    pt     192.168.0.1 → cento e noventa e dois ponto cento e sessenta e oito ponto zero ponto um
+    pt     98765432 → nove oito sete seis cinco quatro três dois
+    """
+    quantity = parse(token, words)
+    if quantity is None:
+        parts = re.split(r"([.,])", token.replace(" ", ""))
+        return " ".join(words.separators["."] if part == "." else "" if part == "," else whole(part, words.locale) for part in parts)
+    if token.isdecimal() and len(token) > _LONGEST_CARDINAL and not token.endswith("000"):
+        return digits(token, words.locale)
+    return quantity.spoken(words, form)

@@ -1,0 +1,280 @@
+"""What Spanish says: the tables of es (Spain), and where es-419 (the Americas) differs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from pipeline.text.words import Noun, Words, currencies, letter_names, listed, nouns, pairs, words
+
+SPAIN: Final = Words(
+    locale="es",
+    conjunction="y",
+    minus="menos",
+    separators={",": "coma", ".": "punto"},
+    of="de",
+    to="a",
+    by="por",
+    times=Noun("vez", "veces", feminine=True),
+    hour=Noun("hora", "horas", feminine=True),
+    minute=Noun("minuto", "minutos"),
+    second=Noun("segundo", "segundos"),
+    half=Noun("medio", "media"),
+    months=listed("enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre"),
+    first_of_month="uno",
+    number_sign="número",
+    symbols=pairs("""
+        & → y
+        + → más
+        = → igual a
+        @ → arroba
+        % → por ciento
+        ‰ → por mil
+        § → párrafo
+        × → por
+        ÷ → dividido por
+        ± → más menos
+        < → menor que
+        > → mayor que
+        ° → grados
+        ² → al cuadrado
+        ³ → al cubo
+        $ → dólares
+        € → euros
+        £ → libras
+        ¥ → yenes
+        ¢ → centavos
+    """),
+    in_addresses=pairs("""
+        @ → arroba
+        . → punto
+        / → barra
+        - → guion
+        _ → guion bajo
+        + → más
+        = → igual
+        & → y
+        % → por ciento
+        # → almohadilla
+        ~ → virgulilla
+        : → dos puntos
+    """),
+    tag="hashtag",
+    slash="barra",
+    currencies=currencies("""
+        € | EUR → euro, euros; céntimo, céntimos
+        US$ | U$ | USD | $ → dólar, dólares; centavo, centavos
+        £ | GBP → libra, libras, feminine; penique, peniques
+        ¥ | JPY → yen, yenes; sen, sen
+        R$ | BRL → real, reales; centavo, centavos
+        MXN → peso, pesos; centavo, centavos
+    """),
+    magnitudes=pairs("""
+        mil → mil
+        millón | millones → millones
+        billón | billones → billones
+    """),
+    units=nouns("""
+        km | Km | KM → kilómetro, kilómetros
+        m → metro, metros
+        cm → centímetro, centímetros
+        mm → milímetro, milímetros
+        µm → micrómetro, micrómetros
+        m² | m2 → metro cuadrado, metros cuadrados
+        km² | km2 → kilómetro cuadrado, kilómetros cuadrados
+        cm² | cm2 → centímetro cuadrado, centímetros cuadrados
+        m³ | m3 → metro cúbico, metros cúbicos
+        cm³ | cm3 → centímetro cúbico, centímetros cúbicos
+        ha → hectárea, hectáreas, feminine
+        km/h | Km/h | KM/H → kilómetro por hora, kilómetros por hora
+        m/s → metro por segundo, metros por segundo
+        kg | kgs | Kg | Kgs | KG → kilo, kilos
+        g → gramo, gramos
+        mg → miligramo, miligramos
+        µg | mcg → microgramo, microgramos
+        t → tonelada, toneladas, feminine
+        l | L → litro, litros
+        ml | mL → mililitro, mililitros
+        cl | cL → centilitro, centilitros
+        dl | dL → decilitro, decilitros
+        h | hs | hrs → hora, horas, feminine
+        min → minuto, minutos
+        s | seg → segundo, segundos
+        ms → milisegundo, milisegundos
+        °C | ºC | ° C → grado celsius, grados celsius
+        °F | ºF | ° F → grado fahrenheit, grados fahrenheit
+        ° → grado, grados
+        W → vatio, vatios
+        kW → kilovatio, kilovatios
+        MW → megavatio, megavatios
+        GW → gigavatio, gigavatios
+        kWh → kilovatio hora, kilovatios hora
+        V → voltio, voltios
+        Hz → hercio, hercios
+        kHz → kilohercio, kilohercios
+        MHz → megahercio, megahercios
+        GHz → gigahercio, gigahercios
+        dB → decibelio, decibelios
+        KB | kB → kilobyte, kilobytes
+        MB → megabyte, megabytes
+        GB → gigabyte, gigabytes
+        TB → terabyte, terabytes
+        kbps → kilobit por segundo, kilobits por segundo
+        Mbps → megabit por segundo, megabits por segundo
+        kcal → kilocaloría, kilocalorías, feminine
+        cal → caloría, calorías, feminine
+        cv | CV → caballo, caballos
+        hab → habitante, habitantes
+        % → por ciento, por ciento
+        ‰ → por mil, por mil
+    """),
+    abbreviations=pairs("""
+        sr. → señor
+        sra. → señora
+        srta. → señorita
+        sres. | srs. → señores
+        sras. → señoras
+        dr. → doctor
+        dra. → doctora
+        dres. | drs. → doctores
+        dras. → doctoras
+        prof. → profesor
+        profa. | prof.ª → profesora
+        ud. | vd. → usted
+        uds. | vds. → ustedes
+        excmo. → excelentísimo
+        excma. → excelentísima
+        ilmo. → ilustrísimo
+        ilma. → ilustrísima
+        av. | avda. | avd. → avenida
+        c/ → calle
+        etc | etc. → etcétera
+        p. ej. → por ejemplo
+        i. e. → esto es
+        cía. → compañía
+        s/n → sin número
+        a. C. → antes de cristo
+        d. C. → después de cristo
+        a. m. → a eme
+        p. m. → pe eme
+        vs. → versus
+        ee. uu. | ee.uu. | eeuu → estados unidos
+        jj. oo. → juegos olímpicos
+        tel. | tfno. → teléfono
+        aprox. → aproximadamente
+        máx. → máximo
+        mín. → mínimo
+        pág. → página
+        págs. → páginas
+        dpto. | depto. → departamento
+        km/h → kilómetros por hora
+        °c | ºc → grados celsius
+        nº | n.º | n° | n.° | núm. → número
+        n.os | nºs | n.ºs | núms. → números
+        dña. | d.ª | dª → doña
+        m.ª | mª → maría
+        fco. → francisco
+    """),
+    before_name=pairs("""
+        sr → señor
+        sra → señora
+        dr → doctor
+        dra → doctora
+        pza. → plaza
+        ctra. → carretera
+        sto. → santo
+        sta. → santa
+        gral. → general
+        cnel. → coronel
+        cap. → capitán
+        tte. → teniente
+        lic. → licenciado
+        ing. → ingeniero
+        arq. → arquitecto
+        pdte. → presidente
+        mtro. → maestro
+        fr. → fray
+        hnos. → hermanos
+    """),
+    before_number=pairs("""
+        p. → página
+        pp. → páginas
+        art. → artículo
+        arts. → artículos
+        cap. → capítulo
+        vol. → volumen
+        fig. → figura
+        No. | n. | nro. → número
+        tel → teléfono
+        s. → siglo
+        ss. → siglos
+        km → kilómetro
+    """),
+    saints=words("Juan Pedro Pablo José Miguel Jorge Francisco Martín Sebastián Luis Marcos Mateo Lorenzo Antonio Isidro"),
+    don=("don", "doña"),
+    dona=words("Inés Isabel Elizabeth Beatriz Raquel Carmen Leonor Ester Pilar Mercedes Dolores Concepción Rosario Consuelo"),
+    letters={
+        **letter_names("a be ce de e efe ge hache i jota ka ele eme ene o pe cu erre ese te u uve uve equis i zeta"),
+        "w": "uve doble", "y": "i griega",
+    },
+    spelled=words("UE IA AM PM CEO IP SOS USB AI OMS OMC UCI PP CE ADN"),
+    read=words("PIB ONG PSOE RENFE CSIC VIP LED INEM UNED FARC MIR OK"),
+    regnal=words(
+        "don d doña rey reina papa emperador emperatriz príncipe princesa zar faraón santo san pedro juan carlos felipe luis enrique manuel"
+        " alfonso isabel jorge josé maría napoleón alejandro fernando sancho guillermo benedicto pío león gregorio pablo francisco catalina"
+        " federico nicolás ricardo eduardo leopoldo gustavo ramsés clemente urbano inocencio bonifacio sixto víctor jaime amadeo"
+    ),
+    centuries=words("siglo siglos s ss"),
+    parts=words(
+        "capítulo capítulos cap volumen vol tomo tomos acto escena parte libro título artículo art sección anexo fase tipo clase grado nivel"
+        " etapa módulo unidad canto grupo serie división liga dinastía figura tabla cuadro apéndice inciso protocolo bloque ciclo región"
+        " categoría guerra copa"
+    ),
+    events={
+        **dict.fromkeys(words("guerra conferencia feria jornada jornadas bienal copa república muestra semana reunión internacional edición"), True),
+        **dict.fromkeys(words(
+            "congreso encuentro seminario foro festival simposio reich milenio concilio plan coloquio gobierno ejército salón torneo"
+            " campeonato premio curso concurso"
+        ), False),
+    },
+    labels=words(
+        "página páginas sala número capítulo calle línea fase casa puerta pregunta clase unidad etapa versión temporada nota zona tienda"
+        " avenida hoja figura tabla escena parte lección canal artículo plataforma carretera ruta apartamento bloque cuarto nivel grado"
+        " tipo grupo punto paso año día mes camiseta pista mesa caja opción"
+    ),
+    feminine_before=words(
+        "las la unas estas esas aquellas nuestras vuestras otras algunas todas últimas primeras próximas pocas muchas tantas"
+    ),
+    masculine_before=words(
+        "los unos estos esos aquellos nuestros vuestros otros algunos todos últimos primeros próximos pocos muchos"
+    ),
+    no_noun=words(
+        "a al el la las los o u y e de del en con para por que se aún ahora apenas mas pero contra nunca ya no solo sólo más menos hasta entre"
+        " sobre sin desde fue era es está son fueron eran ellas ante bajo según tras ni como cuando donde si lo le me te nos"
+    ),
+    feminine_nouns=words(
+        "vez veces mujer mujeres noche noches tarde tardes parte partes mano manos flor flores voz voces luz luces cruz cruces raíz raíces"
+        " madre madres llave llaves nave naves ave aves red redes sede sedes fuente fuentes gente orden órdenes nube nubes ley leyes foto"
+        " fotos moto motos serie series especie especies clase clases base bases fase fases frase frases hipótesis tesis análisis crisis"
+        " torre torres muerte muertes arte artes piel pieles carne carnes imagen imágenes calle calles radio radios señal señales sal sales"
+        " pared paredes cárcel cárceles dosis síntesis catedral catedrales leche leches suerte suertes región regiones opinión opiniones"
+        " unión uniones reunión reuniones religión religiones razón razones"
+    ),
+    masculine_nouns=words(
+        "día días problema problemas sistema sistemas tema temas programa programas mapa mapas clima climas planeta planetas cometa cometas"
+        " poema poemas esquema esquemas telegrama telegramas cinema diploma diplomas dilema dilemas idioma idiomas trauma traumas fantasma"
+        " fantasmas sofá sofás pijama pijamas drama dramas teorema teoremas síntoma síntomas aroma aromas atleta atletas artista artistas"
+        " turista turistas motorista motoristas ciclista ciclistas periodista periodistas colega colegas guardia guardias poeta poetas papa"
+        " papas lema lemas especialista especialistas pianista pianistas dentista dentistas recluta reclutas camarada camaradas patriota"
+        " patriotas tranvía tranvías"
+    ),
+)
+
+AMERICAS: Final = replace(
+    SPAIN,
+    locale="es-419",
+    first_of_month="primero",
+    currencies={**SPAIN.currencies, **currencies("$ → peso, pesos; centavo, centavos")},
+    symbols={**SPAIN.symbols, "$": "pesos"},
+    letters={**SPAIN.letters, "v": "ve", "w": "doble ve", "y": "ye"},
+)

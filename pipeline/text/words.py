@@ -1,0 +1,115 @@
+"""The words that the rules speak, one `Words` per locale: months, money, units, abbreviations, letters, names.
+
+Their tables are in `portuguese` and `spanish`; how they are used is in `rules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from string import ascii_lowercase
+from typing import NamedTuple
+
+
+class Noun(NamedTuple):
+    """What is counted: `um real`, `dois reais`."""
+
+    one: str
+    many: str
+    feminine: bool = False
+
+
+class Currency(NamedTuple):
+    """A currency and its hundredth."""
+
+    unit: Noun
+    hundredth: Noun
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Everything that a locale says in its own way."""
+
+    locale: str
+    conjunction: str                    # between hours and minutes, units and hundredths
+    minus: str
+    separators: Mapping[str, str]       # the decimal separators, spoken
+    of: str                             # um milhão de reais
+    to: str                             # between the ends of a range: dez a quinze
+    by: str                             # dimensions: três por quatro
+    times: Noun                         # 2x → duas vezes
+    hour: Noun
+    minute: Noun
+    second: Noun
+    half: Noun                          # masculine, feminine
+    months: tuple[str, ...]             # January first
+    first_of_month: str
+    number_sign: str                    # #1
+    symbols: Mapping[str, str]          # signs that are spoken wherever they stand
+    in_addresses: Mapping[str, str]     # the signs of URLs and e-mail addresses
+    tag: str                            # before the word of a #tag
+    slash: str                          # between two numbers
+    currencies: Mapping[str, Currency]
+    magnitudes: Mapping[str, str]       # after an amount of money: R$ 5 mi
+    units: Mapping[str, Noun]           # after a number: 5 km
+    abbreviations: Mapping[str, str]    # anywhere; written in small letters, a blank may be left out
+    before_name: Mapping[str, str]      # only before a capital letter: R. Augusta
+    before_number: Mapping[str, str]    # only before a number: p. 12
+    saints: frozenset[str]              # S. Paulo
+    don: tuple[str, str]                # D. Pedro, D. Maria
+    dona: frozenset[str]                # women's names that do not end in -a: D. Inês
+    letters: Mapping[str, str]          # the names of the letters
+    spelled: frozenset[str]             # acronyms that could be read as a word, but are spelled
+    read: frozenset[str]                # acronyms that do not look it, but are read as a word
+    regnal: frozenset[str]              # names and titles after which I is first, not one
+    centuries: frozenset[str]           # nouns with ordinals up to ten after them: século V
+    parts: frozenset[str]               # nouns with cardinals after them: capítulo IV
+    events: Mapping[str, bool]          # nouns with an ordinal before them, and whether feminine: II Guerra
+    labels: frozenset[str]              # nouns with an invariable number after them: página 2
+    feminine_before: frozenset[str]     # determiners that settle the gender: as 2
+    masculine_before: frozenset[str]
+    no_noun: frozenset[str]             # words that follow a number without being counted by it
+    feminine_nouns: frozenset[str]      # feminine without showing it
+    masculine_nouns: frozenset[str]     # masculine though they end in -a
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Return the words of a text in their order."""
+    return tuple(text.split())
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text as a set."""
+    return frozenset(text.split())
+
+
+def letter_names(names: str) -> dict[str, str]:
+    """Return the names of a to z by letter."""
+    return dict(zip(ascii_lowercase, names.split(), strict=True))
+
+
+def pairs(table: str) -> dict[str, str]:
+    """Return a table of lines `written → spoken`; several written forms are separated by ` | `."""
+    result = {}
+    for line in table.strip().splitlines():
+        written, spoken = line.split(" → ")
+        result.update({form.strip(): spoken.strip() for form in written.split(" | ")})
+    return result
+
+
+def nouns(table: str) -> dict[str, Noun]:
+    """Return a table of lines `symbols → one, many[, feminine]`; several symbols are separated by ` | `."""
+    result = {}
+    for symbol, spoken in pairs(table).items():
+        one, many, *feminine = spoken.split(", ")
+        result[symbol] = Noun(one, many, bool(feminine))
+    return result
+
+
+def currencies(table: str) -> dict[str, Currency]:
+    """Return a table of lines `symbols → unit one, many[, feminine]; hundredth one, many`."""
+    result = {}
+    for symbol, spoken in pairs(table).items():
+        unit, hundredth = (part.split(", ") for part in spoken.split("; "))
+        result[symbol] = Currency(Noun(unit[0], unit[1], len(unit) > 2), Noun(hundredth[0], hundredth[1]))
+    return result

@@ -1,0 +1,47 @@
+"""Error analysis: what is listed is what happened."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from pipeline.scoring.analysis import analysis, calibration
+from pipeline.scoring.utterances import Scored, scored
+
+
+def rows(*pairs: tuple[str, str], confidence: list[float] | None = None) -> Scored:
+    table = pd.DataFrame({"utterance_id": [f"u{index}" for index in range(len(pairs))], "speaker": "",
+                          "reference": [pair[0] for pair in pairs], "hypothesis": [pair[1] for pair in pairs]})
+    return scored(table if confidence is None else table.assign(confidence=confidence))
+
+
+def test_confusions_are_counted_and_the_most_frequent_come_first() -> None:
+    found = analysis(rows(("a casa", "a caza"), ("a casa azul", "a caza"), ("o rio", "o rio frio")), examples=5)
+    assert found["substitutions"] == [{"reference": "casa", "hypothesis": "caza", "count": 2}]
+    assert found["deletions"] == [{"token": "azul", "count": 1}]
+    assert found["insertions"] == [{"token": "frio", "count": 1}]
+
+
+def test_character_confusions_tell_accents_and_sibilants_apart() -> None:
+    found = analysis(rows(("maçã casa", "maca caza"), ("filho", "finho"), ("bota", "cota")), examples=9)["characters"]
+    assert found["groups"] == {"accents": 2, "s/z": 1, "l/n": 1, "other": 1}
+    assert {"reference": "ã", "hypothesis": "a", "count": 1} in found["substitutions"]
+
+
+def test_the_worst_utterances_come_first_and_right_ones_never() -> None:
+    found = analysis(rows(("um dois", "um dois"), ("um dois", "x y"), ("", "a b c"), ("um dois", "um y")), examples=2)["worst"]
+    assert [(entry["utterance_id"], entry["errors"], entry["words"]) for entry in found] == [("u2", 3, 0), ("u1", 2, 2)]
+
+
+def test_a_confidence_that_keeps_its_word_has_no_calibration_error() -> None:
+    right = calibration(rows(("abcd", "abcd"), ("abcd", "abxx"), confidence=[1.0, 0.5]))
+    assert right is not None
+    assert right["ece"] == 0
+    wrong = calibration(rows(("abcd", "abcd"), ("abcd", "abxx"), confidence=[1.0, 1.0]))
+    assert wrong is not None
+    assert wrong["ece"] == pytest.approx(0.25)
+
+
+def test_without_confidence_or_output_there_is_no_calibration() -> None:
+    assert calibration(rows(("abc", "abc"))) is None
+    assert calibration(rows(("abc", ""), confidence=[float("nan")])) is None

@@ -1,0 +1,121 @@
+"""A score says what was measured, on which rows, and how surely."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jiwer
+import pandas as pd
+import pytest
+
+from pipeline.core.errors import DataError
+from pipeline.scoring.scorecard import Resampling, scorecard
+from pipeline.scoring.utterances import hash_test_set, speech_rate_band
+
+HOW = Resampling(resamples=1_000)
+
+
+def utterances(number: int = 60, **columns: Any) -> pd.DataFrame:
+    table = pd.DataFrame({
+        "utterance_id": [f"u{index:03d}" for index in range(number)], "speaker": [f"s{index % 12}" for index in range(number)],
+        "speaker_dependent": False, "corpus": "speak-pt", "locale": ["pt-BR" if index % 2 else "pt-PT" for index in range(number)],
+        "duration_s": 2.0, "reference": ["um dois três quatro"] * number,
+        "hypothesis": ["um dois três quatro" if index % 3 else "um x três" for index in range(number)],
+    })
+    return table.assign(**columns)
+
+
+def card(table: pd.DataFrame, **options: Any) -> dict[str, Any]:
+    return scorecard(table, system="transfer", normaliser="pt-BR/1", rtfx=20.0, how=HOW, **options)
+
+
+def test_figures_are_those_of_jiwer_on_the_whole_corpus() -> None:
+    table = utterances()
+    found = card(table)
+    references, heard = table["reference"].tolist(), table["hypothesis"].tolist()
+    assert found["wer"]["value"] == jiwer.wer(references, heard)
+    assert found["cer"]["value"] == jiwer.cer(references, heard)
+    assert (found["errors"]["mer"], found["errors"]["wil"]) == (jiwer.mer(references, heard), jiwer.wil(references, heard))
+
+
+def test_the_order_of_the_rows_changes_nothing() -> None:
+    table = utterances()
+    assert card(table.sample(frac=1, random_state=0), columns=["locale"]) == card(table, columns=["locale"])
+
+
+def test_the_test_set_is_described_and_hashed_without_the_hypotheses() -> None:
+    found = card(utterances())["test_set"]
+    assert {name: found[name] for name in ("utterances", "speakers", "words", "speaker_dependent")} == {
+        "utterances": 60, "speakers": 12, "words": 240, "speaker_dependent": False}
+    assert found["hours"] == pytest.approx(120 / 3600)
+    assert found["hash"] == card(utterances(hypothesis=""))["test_set"]["hash"]
+
+
+def test_the_hash_of_a_test_set_knows_ids_and_references_but_no_order() -> None:
+    assert hash_test_set(["a", "b"], ["x", "y"]) == hash_test_set(["b", "a"], ["y", "x"])
+    assert hash_test_set(["a", "b"], ["x", "y"]) != hash_test_set(["a", "b"], ["y", "x"])
+    assert hash_test_set(["a"], ["b\tc"]) != hash_test_set(["a\tb"], ["c"])
+
+
+def test_slices_cover_every_utterance_with_the_unknown_by_name() -> None:
+    table = utterances(gender=["female", "", "male"] * 20)
+    found = [part for part in card(table, columns=["locale", "gender"])["slices"] if "gender" in part["slice"]]
+    assert [(part["slice"]["gender"], part["utterances"]) for part in found] == [("unknown", 20), ("female", 20), ("male", 20)]
+
+
+def test_a_column_of_which_nothing_is_known_makes_no_slice() -> None:
+    assert card(utterances(age=""), columns=["age"])["slices"] == []
+
+
+def test_pairs_of_columns_are_sliced_from_their_smallest_size_on() -> None:
+    table = utterances(gender=["female"] * 50 + ["male"] * 10)
+    found = card(table, pairs=[("locale", "gender")], fewest=20)["slices"]
+    assert [part["slice"] for part in found] == [{"locale": "pt-BR", "gender": "female"}, {"locale": "pt-PT", "gender": "female"}]
+
+
+def test_a_slice_of_few_speakers_says_that_utterances_were_resampled() -> None:
+    whole = card(utterances(), columns=["locale"])
+    assert whole["wer"]["unit"] == "speaker"
+    assert {part["wer"]["unit"] for part in whole["slices"]} == {"utterance"}
+
+
+def test_a_slice_of_one_utterance_is_listed_without_a_rate() -> None:
+    table = utterances()
+    table.loc[0, "locale"] = "pt-AO"
+    one = next(part for part in card(table, columns=["locale"])["slices"] if part["slice"] == {"locale": "pt-AO"})
+    assert (one["utterances"], one["wer"], one["cer"]) == (1, None, None)
+
+
+def test_speaker_dependent_rows_stay_out_of_the_figures_and_get_a_slice_of_their_own() -> None:
+    table = utterances()
+    more = utterances(hypothesis="", speaker="voz/1", corpus="voz", speaker_dependent=True)
+    more["utterance_id"] = "voz/" + more["utterance_id"]
+    found = card(pd.concat([table, more], ignore_index=True), columns=["locale"])
+    alone = card(table, columns=["locale"])
+    dependent = found["slices"].pop()
+    assert found == alone
+    assert dependent["slice"] == {"corpus": "voz", "speaker_dependent": "yes"}
+    assert dependent["wer"]["value"] == 1.0
+
+
+def test_where_all_rows_are_speaker_dependent_the_figures_rest_on_them_and_say_so() -> None:
+    assert card(utterances(speaker_dependent=True))["test_set"]["speaker_dependent"] is True
+
+
+def test_the_tolerant_rate_compares_canonical_forms() -> None:
+    found = card(utterances(reference_variants="um dois três quatro", hypothesis_variants="um dois três quatro"))
+    assert found["tolerant"] == {"wer": 0.0, "cer": 0.0}
+    assert found["wer"]["value"] > 0
+    assert card(utterances())["tolerant"] is None
+
+
+def test_nothing_to_score_is_an_error() -> None:
+    with pytest.raises(DataError, match="transfer: no utterance to score"):
+        card(utterances().head(0))
+    with pytest.raises(DataError, match="no word in any reference"):
+        card(utterances(reference=" "))
+
+
+@pytest.mark.parametrize(("words", "band"), [(3, "under 2 words/s"), (4, "2-3 words/s"), (6, "3 words/s and over")])
+def test_the_rate_of_speech_counts_words_over_the_whole_duration(words: int, band: str) -> None:
+    assert speech_rate_band(words, 2.0) == band

@@ -1,0 +1,433 @@
+"""The gate: what it promotes, what it rejects, what it leaves open, and what it refuses to judge."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from pipeline import gate
+from pipeline.core.errors import DataError, LeakageError, MissingInputError, NotComparableError, ParamsError, PipelineError
+from pipeline.core.files import ROOT, read_json, write_json, write_table
+from pipeline.core.manifest import HYPOTHESIS, SLICES, conform
+from pipeline.core.params import load_section
+from pipeline.scoring.scorecard import Resampling, scorecard
+
+SYSTEMS = ("transfer", "champion", "scratch")
+WORDS = [f"palavra{index}" for index in range(500)]
+
+POLICY: dict[str, Any] = {
+    "challenger": "transfer", "alpha": 0.05, "gates_since_promotion": 0, "level": 0.95, "resamples": 1_000, "seed": 0,
+    "improvement": {"enabled": True},
+    "max_wer": {"enabled": True, "limit": 0.5},
+    "max_cer": {"enabled": False, "limit": 0.2},
+    "min_rtfx": {"enabled": True, "limit": 5.0},
+    "max_model_bytes": {"enabled": True, "limit": 100_000_000},
+    "non_inferiority": {"enabled": True, "margin": 0.02, "columns": ["locale", "gender"], "min_utterances": 30},
+    "transfer_beats_scratch": {"enabled": True},
+    "certificate_clean": {"enabled": True},
+    "not_trained_on_test": {"enabled": True, "accept_unknown": False},
+    "invariance": {"enabled": True, "max_logit_difference": 1e-4},
+    "licences": {"enabled": True, "allowed": ["CC0-1.0"], "tables": ["data/split/portuguese/train.parquet"]},
+    "self_test": {"enabled": False},
+    "export_parity": {"enabled": False, "max_wer_difference": 0.005},
+    "robustness": {"enabled": False, "max_wer": {}},
+}
+
+
+def garbled(references: list[str], share: float | np.ndarray[Any, Any], seed: int) -> list[str]:
+    """Return hypotheses in which each word is wrong with probability `share` (one for all, or one an utterance)."""
+    generator = np.random.default_rng(seed)
+    shares = np.broadcast_to(share, len(references))
+    return [" ".join(word if generator.random() > wrong else "xxx" for word in text.split())
+            for text, wrong in zip(references, shares, strict=True)]
+
+
+def hypotheses(hypothesis: list[str] | None = None, number: int = 240, speakers: int = 24) -> pd.DataFrame:
+    """Return a test set of `number` utterances; without hypotheses they are the references."""
+    generator = np.random.default_rng(7)
+    references = [" ".join(generator.choice(WORDS, size=generator.integers(4, 12))) for _ in range(number)]
+    table = pd.DataFrame({
+        "utterance_id": [f"speak-pt/{index:05d}" for index in range(number)],
+        "speaker": [f"speak-pt/{index % speakers}" for index in range(number)],
+        **dict.fromkeys(SLICES, ""),
+        "speaker_dependent": False, "duration_s": 3.0, "normaliser": "pt-BR/1", "reference": references, "reference_variants": references,
+        "hypothesis": references if hypothesis is None else hypothesis, "confidence": 0.9,
+    })
+    table["locale"] = ["pt-BR" if index % 2 else "pt-PT" for index in range(number)]
+    table["gender"] = ["female" if index % 3 else "male" for index in range(number)]
+    return conform(table, HYPOTHESIS, "test")
+
+
+def write_system(root: Path, name: str, table: pd.DataFrame) -> None:
+    """Write what transcribe and score leave of a system."""
+    write_table(root / f"data/transcribe/{name}.parquet", table)
+    write_json(root / f"data/transcribe/{name}.json", {
+        "system": name, "model": f"data/train/{name}", "rtfx": 50.0, "seconds": 14.4, "audio_s": 720.0, "parameters": 1_200_000,
+        "model_bytes": 4_800_000, "peak_memory_bytes": 500_000_000, "weights_hash": "ab" * 32, "vocabulary_hash": "cd" * 32,
+        "normaliser": "pt-BR/1", "invariance": {"max_logit_difference": 3e-6, "utterances_changed": 0, "utterances": 16},
+        "trained_on_test": {"speakers": 0, "sentences": 0, "recordings": 0}, "training_data_known": True,
+    })
+    write_json(root / f"data/score/{name}.json", scorecard(
+        table, system=name, normaliser=", ".join(sorted(table["normaliser"].unique())), rtfx=50.0, how=Resampling(resamples=1_000)))
+
+
+def write_run(root: Path, wrong: dict[str, Any], policy: dict[str, Any] | None = None, number: int = 240, speakers: int = 24) -> None:
+    """Write a run folder in which each system gets a share of the words wrong."""
+    references = hypotheses(None, number, speakers)["reference"].tolist()
+    for seed, name in enumerate(SYSTEMS):
+        write_system(root, name, hypotheses(garbled(references, wrong[name], seed), number, speakers))
+    write_json(root / "data/split/portuguese/certificate.json",
+               {"schema": "vizinho.certificate/1", "left_total": 0, "splits": {"test": {"utterances": number}}})
+    write_table(root / "data/split/portuguese/train.parquet", pd.DataFrame({"licence": ["CC0-1.0"] * 10}))
+    write_policy(root, policy or {})
+
+
+def write_policy(root: Path, changes: dict[str, Any]) -> None:
+    policy = {name: {**value, **changes.get(name, {})} if isinstance(value, dict) else changes.get(name, value) for name, value in POLICY.items()}
+    (root / "params.yaml").write_text(yaml.safe_dump({"gate": policy}))
+
+
+SELF_TEST = {"self_test": {"enabled": True}}
+
+
+def change(root: Path, relative: str, edit: Callable[[Any], None]) -> None:
+    value = read_json(root / relative)
+    edit(value)
+    (root / relative).write_text(json.dumps(value))  # NaN allowed: that is what is tested
+
+
+def judged(root: Path) -> dict[str, Any]:
+    gate.run(root)
+    return dict(read_json(root / "data/gate/verdict.json"))
+
+
+def rule(verdict: dict[str, Any], name: str) -> dict[str, Any]:
+    return dict(next(rule for rule in verdict["rules"] if rule["name"] == name))
+
+
+GOOD = {"transfer": 0.1, "champion": 0.3, "scratch": 0.4}
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose challenger is better everywhere; tests that change it copy it first."""
+    root = tmp_path_factory.mktemp("good")
+    write_run(root, GOOD, SELF_TEST)
+    return root
+
+
+@pytest.fixture
+def run(good: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(good, tmp_path / "run"))
+
+
+def test_a_challenger_that_is_better_everywhere_is_promoted(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    verdict = judged(run)
+    assert verdict["verdict"] == "promote"
+    assert all(row["passed"] for row in verdict["rules"] if row["enabled"])
+    difference = verdict["comparisons"]["champion"]["wer"]["difference"]
+    assert difference["low"] < -0.2 < difference["high"] < 0
+    shown = capsys.readouterr().out
+    assert shown.rstrip().endswith("gate: promote, transfer against champion")
+    assert all(row["name"] in shown for row in verdict["rules"])
+
+
+def test_the_verdict_fits_its_schema_and_is_the_same_every_time(run: Path) -> None:
+    verdict = judged(run)
+    first = (run / "data/gate/verdict.json").read_bytes()
+    schemas = {name: read_json(ROOT / f"docs/schemas/{name}.json") for name in ("verdict", "compare")}
+    registry: Registry[Any] = Registry().with_resources([(f"{name}.json", Resource.from_contents(schema)) for name, schema in schemas.items()])
+    Draft202012Validator.check_schema(schemas["verdict"])
+    Draft202012Validator(schemas["verdict"], registry=registry).validate(verdict)
+    gate.run(run)
+    assert (run / "data/gate/verdict.json").read_bytes() == first
+
+
+def test_every_planted_challenger_gets_the_verdict_it_must(run: Path) -> None:
+    plants = judged(run)["self_test"]["plants"]
+    assert {plant["name"]: plant["found"] for plant in plants} == {
+        "ids shuffled": "reject", "half of the hypotheses blank": "reject", "one slice destroyed while the mean improves": "reject",
+        "identical to the champion": "reject", "better by chance on 30 utterances": "inconclusive", "much better everywhere": "promote",
+        "another test set": "failure", "another normaliser": "failure", "an error rate that is no number": "failure",
+        "trained on the test set": "failure",
+    }
+
+
+@pytest.mark.parametrize("wrong", [
+    {"transfer": 0.95, "champion": 0.99, "scratch": 1.0}, {"transfer": 0.0, "champion": 0.0, "scratch": 0.0},
+    {"transfer": 1.0, "champion": 0.0, "scratch": 0.5},
+], ids=["all bad", "all perfect", "champion perfect"])
+def test_the_self_test_holds_whatever_the_systems_at_hand_are_like(tmp_path: Path, wrong: dict[str, float]) -> None:
+    write_run(tmp_path, wrong, SELF_TEST)
+    assert judged(tmp_path)["self_test"]["passed"] is True
+
+
+def test_a_gate_that_lets_a_plant_through_fails_and_writes_no_verdict(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "verdict_of", lambda rules: "promote")
+    with pytest.raises(PipelineError, match="gate self-test: ids shuffled: promote, not reject; .*identical to the champion: promote"):
+        gate.run(run)
+    assert not (run / "data/gate/verdict.json").exists()
+
+
+def test_a_gate_without_its_checks_fails_its_self_test(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "check", lambda evidence, **switches: None)
+    with pytest.raises(PipelineError, match="another test set: promote, not failure; another normaliser: promote"):
+        gate.run(run)
+
+
+def test_a_policy_that_bears_the_loss_of_a_slice_fails_the_self_test(run: Path) -> None:
+    write_policy(run, {"non_inferiority": {"margin": 0.9}, **SELF_TEST})
+    with pytest.raises(PipelineError, match="one slice destroyed while the mean improves: (promote|inconclusive), not reject"):
+        gate.run(run)
+
+
+def test_a_worse_challenger_is_rejected(tmp_path: Path) -> None:
+    write_run(tmp_path, {"transfer": 0.35, "champion": 0.2, "scratch": 0.5})
+    verdict = judged(tmp_path)
+    assert verdict["verdict"] == "reject"
+    assert rule(verdict, "improvement")["passed"] is False
+    assert "the challenger is worse" in rule(verdict, "improvement")["reason"]
+
+
+def test_a_challenger_identical_to_the_champion_is_rejected(run: Path) -> None:
+    table = pd.read_parquet(run / "data/transcribe/champion.parquet")
+    write_system(run, "transfer", conform(table, HYPOTHESIS, "test"))
+    verdict = judged(run)
+    assert verdict["verdict"] == "reject"
+    assert rule(verdict, "improvement")["reason"] == "the challenger makes as many errors as the champion in every utterance"
+
+
+def test_a_small_gain_is_inconclusive_and_the_data_that_would_decide_are_named(tmp_path: Path) -> None:
+    write_run(tmp_path, {"transfer": 0.292, "champion": 0.3, "scratch": 0.6}, {"non_inferiority": {"margin": 0.1}})
+    verdict = judged(tmp_path)
+    assert verdict["verdict"] == "inconclusive"
+    improvement = rule(verdict, "improvement")
+    assert improvement["passed"] is None
+    assert improvement["low"] < 0 < improvement["high"]
+    assert "times the test data (24 speakers now) would decide" in improvement["reason"]
+
+
+def test_a_slice_that_gets_worse_rejects_a_challenger_that_is_better_on_the_whole(tmp_path: Path) -> None:
+    table = hypotheses()
+    share = np.where(table["locale"] == "pt-PT", 0.4, 0.0)
+    write_run(tmp_path, {"transfer": share, "champion": 0.3, "scratch": 0.5})
+    verdict = judged(tmp_path)
+    assert rule(verdict, "improvement")["passed"] is True
+    assert rule(verdict, "non_inferiority locale=pt-PT")["passed"] is False
+    assert rule(verdict, "non_inferiority locale=pt-BR")["passed"] is True
+    assert verdict["verdict"] == "reject"
+
+
+def test_a_challenger_that_does_not_beat_scratch_is_not_promoted(tmp_path: Path) -> None:
+    write_run(tmp_path, {"transfer": 0.2, "champion": 0.5, "scratch": 0.1})
+    assert judged(tmp_path)["verdict"] == "reject"
+    write_run(tmp_path, {"transfer": 0.2, "champion": 0.5, "scratch": 0.2})
+    assert judged(tmp_path)["verdict"] == "inconclusive"
+
+
+@pytest.mark.parametrize(("name", "limits", "passed"), [
+    ("max_wer", {"limit": 0.05}, False), ("max_wer", {"limit": 0.1}, None), ("max_cer", {"enabled": True, "limit": 0.01}, False),
+    ("min_rtfx", {"limit": 51.0}, False), ("max_model_bytes", {"limit": 4_799_999}, False),
+    ("invariance", {"max_logit_difference": 1e-6}, False), ("licences", {"allowed": []}, False),
+])
+def test_a_limit_that_is_not_kept_forbids_promotion(run: Path, name: str, limits: dict[str, Any], passed: bool | None) -> None:
+    write_policy(run, {name: limits})
+    verdict = judged(run)
+    assert rule(verdict, name)["passed"] is passed
+    assert verdict["verdict"] == ("inconclusive" if passed is None else "reject")
+
+
+def test_a_limit_is_held_against_the_interval_and_not_the_point(run: Path) -> None:
+    value = read_json(run / "data/score/transfer.json")["wer"]["value"]
+    write_policy(run, {"max_wer": {"limit": value + 1e-6}})
+    assert rule(judged(run), "max_wer")["passed"] is None
+
+
+def test_hypotheses_that_change_with_the_batch_are_rejected(run: Path) -> None:
+    change(run, "data/transcribe/transfer.json", lambda facts: facts["invariance"].update(utterances_changed=1))
+    assert judged(run)["verdict"] == "reject"
+
+
+def test_training_data_that_are_not_known_are_a_matter_of_policy(run: Path) -> None:
+    change(run, "data/transcribe/champion.json", lambda facts: facts.update(training_data_known=False))
+    verdict = judged(run)
+    assert verdict["verdict"] == "reject"
+    assert rule(verdict, "not_trained_on_test")["reason"] == "training data of champion are not known: the policy asks for them"
+    write_policy(run, {"not_trained_on_test": {"accept_unknown": True}})
+    assert judged(run)["verdict"] == "promote"
+
+
+def test_without_the_improvement_rule_nothing_is_promoted(run: Path) -> None:
+    write_policy(run, {"improvement": {"enabled": False}})
+    verdict = judged(run)
+    assert verdict["verdict"] == "reject"
+    assert "nothing would show that the challenger is better" in rule(verdict, "threshold")["reason"]
+
+
+def test_with_every_rule_off_nothing_is_promoted(run: Path) -> None:
+    write_policy(run, {name: {"enabled": False} for name, value in POLICY.items() if isinstance(value, dict)})
+    assert judged(run)["verdict"] == "reject"
+
+
+def test_small_slices_are_listed_and_not_judged(run: Path) -> None:
+    write_policy(run, {"non_inferiority": {"min_utterances": 100}})
+    row = rule(judged(run), "non_inferiority gender=male")
+    assert not row["enabled"]
+    assert row["reason"] == "not judged: 80 utterances, fewer than 100"
+
+
+def test_later_gates_of_a_period_have_a_smaller_level(run: Path) -> None:
+    widths = []
+    for gates in (0, 1, 5):
+        write_policy(run, {"gates_since_promotion": gates})
+        improvement = rule(judged(run), "improvement")
+        widths.append(improvement["high"] - improvement["low"])
+    assert widths == sorted(widths)
+    assert widths[0] < widths[2]
+    assert "one-sided level 0.0012, gate 6 of the period" in improvement["reason"]
+
+
+# ---- What is no verdict but a failure -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("relative", [
+    "data/score/transfer.json", "data/score/champion.json", "data/transcribe/scratch.parquet", "data/transcribe/transfer.json",
+    "data/split/portuguese/certificate.json", "data/split/portuguese/train.parquet",
+])
+def test_a_missing_file_is_a_failure(run: Path, relative: str) -> None:
+    (run / relative).unlink()
+    with pytest.raises(MissingInputError, match=relative):
+        gate.run(run)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("place", ["wer", "cer"])
+def test_a_rate_that_is_no_number_is_a_failure(run: Path, place: str, value: float) -> None:
+    change(run, "data/score/transfer.json", lambda score: score[place].update(value=value))
+    with pytest.raises(DataError, match=f"{place}.value is {value}"):
+        gate.run(run)
+
+
+def test_a_speed_that_is_no_number_is_a_failure(run: Path) -> None:
+    change(run, "data/transcribe/transfer.json", lambda facts: facts.update(rtfx=math.nan))
+    with pytest.raises(DataError, match="rtfx is nan"):
+        gate.run(run)
+
+
+@pytest.mark.parametrize(("relative", "key", "message"), [
+    ("data/transcribe/transfer.json", "invariance", "invariance.max_logit_difference is missing; invariance.utterances_changed is missing"),
+    ("data/transcribe/champion.json", "trained_on_test", "trained_on_test.speakers is missing"),
+    ("data/score/scratch.json", "wer", "wer.value is missing; wer.low is missing"),
+])
+def test_a_missing_figure_is_a_failure_that_names_it(run: Path, relative: str, key: str, message: str) -> None:
+    change(run, relative, lambda figures: figures.pop(key))
+    with pytest.raises(DataError, match=f"{relative}: {message}"):
+        gate.run(run)
+
+
+def test_a_missing_hypothesis_is_a_failure_that_names_it(run: Path) -> None:
+    table = hypotheses()
+    table.loc[5, "hypothesis"] = None
+    write_table(run / "data/transcribe/transfer.parquet", table)
+    with pytest.raises(DataError, match="hypothesis missing in 1 rows, first speak-pt/00005"):
+        gate.run(run)
+
+
+def test_a_score_that_is_not_that_of_its_hypotheses_is_a_failure(run: Path) -> None:
+    change(run, "data/score/transfer.json", lambda score: score["wer"].update(value=0.01))
+    with pytest.raises(DataError, match="score of transfer: wer 0.01; expected 0.1043"):
+        gate.run(run)
+
+
+def test_another_test_set_is_a_failure(run: Path) -> None:
+    table = hypotheses()
+    table.loc[3, "reference"] = "outra frase"
+    write_system(run, "champion", table)
+    with pytest.raises(NotComparableError, match="score of champion: test set"):
+        gate.run(run)
+
+
+def test_another_normaliser_version_is_a_failure(run: Path) -> None:
+    write_system(run, "champion", hypotheses().assign(normaliser="pt-BR/2"))
+    with pytest.raises(NotComparableError, match="score of champion: normaliser pt-BR/2; expected pt-BR/1, that of transfer"):
+        gate.run(run)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("what", ["speakers", "sentences", "recordings"])
+def test_a_system_trained_on_the_test_set_is_a_failure(run: Path, name: str, what: str) -> None:
+    change(run, f"data/transcribe/{name}.json", lambda facts: facts["trained_on_test"].update({what: 2}))
+    with pytest.raises(LeakageError, match=f"training data of {name}: 2 {what} of the test set"):
+        gate.run(run)
+
+
+def test_a_certificate_that_is_not_clean_is_a_failure(run: Path) -> None:
+    change(run, "data/split/portuguese/certificate.json", lambda certificate: certificate.update(left_total=1))
+    with pytest.raises(LeakageError, match="1 things shared"):
+        gate.run(run)
+
+
+def test_a_certificate_of_another_split_is_a_failure(run: Path) -> None:
+    change(run, "data/split/portuguese/certificate.json", lambda certificate: certificate["splits"]["test"].update(utterances=241))
+    with pytest.raises(DataError, match="240 utterances; expected 241, which the certificate covers"):
+        gate.run(run)
+
+
+def test_a_required_slice_that_is_not_there_is_a_failure(run: Path) -> None:
+    write_policy(run, {"non_inferiority": {"required": ["locale=pt-PT", "locale=pt-AO"]}})
+    with pytest.raises(DataError, match="no slice locale=pt-AO of 30 utterances"):
+        gate.run(run)
+
+
+def test_a_rule_on_what_was_not_measured_is_a_failure(run: Path) -> None:
+    write_policy(run, {"robustness": {"enabled": True, "max_wer": {"telephone": 0.4}}})
+    with pytest.raises(DataError, match="robustness.telephone is None"):
+        gate.run(run)
+
+
+def test_measured_robustness_and_export_are_judged(run: Path) -> None:
+    change(run, "data/transcribe/transfer.json", lambda facts: facts.update(robustness={"telephone": 0.3}, export={"wer_difference": 0.02}))
+    write_policy(run, {"robustness": {"enabled": True, "max_wer": {"telephone": 0.4}}, "export_parity": {"enabled": True}})
+    verdict = judged(run)
+    assert rule(verdict, "robustness telephone")["passed"] is True
+    assert rule(verdict, "export_parity")["passed"] is False
+
+
+def test_a_speaker_dependent_test_set_is_judged_and_says_so(run: Path) -> None:
+    write_policy(run, {})
+    for name in SYSTEMS:
+        table = pd.read_parquet(run / f"data/transcribe/{name}.parquet")
+        write_system(run, name, conform(table.assign(speaker_dependent=True, speaker="voz/1"), HYPOTHESIS, "test"))
+        change(run, f"data/transcribe/{name}.json", lambda facts: facts["trained_on_test"].update(speakers=1))
+    verdict = judged(run)
+    assert verdict["comparisons"]["champion"]["test_set"]["speaker_dependent"] is True
+    assert verdict["comparisons"]["champion"]["unit"] == "utterance"
+
+
+def test_params_that_do_not_fit_are_all_named(run: Path) -> None:
+    write_policy(run, {"alpha": 0.9, "max_wer": {"limit": -1.0}, "min_rtfx": {"limits": 3}})
+    with pytest.raises(ParamsError) as caught:
+        gate.run(run)
+    assert all(key in str(caught.value) for key in ("gate.alpha", "gate.max_wer.limit", "gate.min_rtfx.limits"))
+    assert caught.value.exit_code == 2
+
+
+def test_a_self_test_that_is_off_is_seen(run: Path) -> None:
+    write_policy(run, {})
+    assert not rule(judged(run), "self_test")["enabled"]
+
+
+def test_the_policy_is_read_as_written(run: Path) -> None:
+    policy = load_section(gate.Policy, "gate", path=run / "params.yaml")
+    assert policy.model_dump(mode="json")["non_inferiority"] == {**POLICY["non_inferiority"], "required": []}

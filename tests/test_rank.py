@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from pipeline.core.errors import DataError, ParamsError
+from pipeline.core.files import ROOT
+from pipeline.core.params import load_section
+from pipeline.rank import (
+    MEASURES,
+    Params,
+    combine,
+    concordance,
+    draws,
+    letters_of_target,
+    ranking,
+    ranking_table,
+    ranks,
+    standardise,
+)
+
+PARAMS: dict[str, Any] = {
+    "target": "pt-BR", "candidates": ["es", "it", "fr", "ca", "ro", "de", "en"], "resamples": 200, "seed": 1,
+}
+LETTERS = dict.fromkeys("abcdefghijlmnopqrstuvxzáâãàçéêíóôõú", 10)
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    return ranking(Params.model_validate(PARAMS), LETTERS, "a test")
+
+
+def test_the_ranking_fits_its_published_schema(found: dict[str, Any]) -> None:
+    schema = json.loads((ROOT / "docs/schemas/rank.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(found)
+
+
+def test_romance_languages_are_nearer_to_portuguese_than_germanic_ones(found: dict[str, Any]) -> None:
+    position = {row["language"]: row for row in found["candidates"]}
+    for romance in ("es", "it", "ca", "ro", "fr"):
+        for germanic in ("de", "en"):
+            assert position[romance]["score"]["value"] > position[germanic]["score"]["value"] + 0.2
+            assert position[romance]["rank_high"] < position[germanic]["rank_low"]
+
+
+def test_spanish_and_italian_lead_and_spanish_has_the_nearest_words(found: dict[str, Any]) -> None:
+    assert {row["language"] for row in found["candidates"][:2]} == {"es", "it"}
+    assert found["agreement"]["nearest_by_family"]["lexical"] == "es"
+
+
+def test_german_and_english_words_are_hardly_nearer_than_chance(found: dict[str, Any]) -> None:
+    measured = {row["language"]: row["measures"] for row in found["candidates"]}
+    for germanic in ("de", "en"):
+        assert 0.9 < measured[germanic]["spelling_ldnd"]["value"] < 1.0
+    assert measured["es"]["spelling_ldnd"]["value"] < 0.5
+
+
+def test_european_portuguese_is_ranked_by_its_own_sounds(found: dict[str, Any]) -> None:
+    european = ranking(Params.model_validate({**PARAMS, "target": "pt-PT", "candidates": ["es", "en"]}), LETTERS, "")
+    brazilian = {row["language"]: row["measures"] for row in found["candidates"]}
+    for row in european["candidates"]:
+        assert row["measures"]["spelling_ldn"]["value"] == brazilian[row["language"]]["spelling_ldn"]["value"]
+        assert row["measures"]["unigrams"]["value"] != brazilian[row["language"]]["unigrams"]["value"]
+
+
+def test_intervals_hold_their_value_and_ranks_lie_in_theirs(found: dict[str, Any]) -> None:
+    assert [row["rank"] for row in found["candidates"]] == list(range(1, 8))
+    scores = [row["score"]["value"] for row in found["candidates"]]
+    assert scores == sorted(scores, reverse=True)
+    for row in found["candidates"]:
+        for interval in (row["score"], *row["families"].values(), *row["measures"].values()):
+            assert interval["low"] <= interval["value"] <= interval["high"]
+        assert 1 <= row["rank_low"] <= row["rank_high"] <= 7
+
+
+def test_a_candidate_that_the_first_does_not_lead_by_an_interval_is_named(found: dict[str, Any]) -> None:
+    nearest = found["nearest"]
+    assert (nearest["runner_up"] in nearest["not_told_apart"]) == (nearest["lead"]["low"] <= 0)
+    assert not {"de", "en"} & set(nearest["not_told_apart"])
+
+
+def test_a_measure_on_which_all_are_equal_is_left_out(found: dict[str, Any]) -> None:
+    """Every candidate has a base letter for each Portuguese letter."""
+    assert [item["name"] for item in found["measures"] if not item["tells"]] == ["letters_mapped"]
+    assert "letters_mapped" not in found["agreement"]["nearest_by_measure"]
+
+
+def test_the_order_of_the_candidates_in_params_changes_no_figure() -> None:
+    one, other = (ranking(Params.model_validate({**PARAMS, "candidates": candidates}), LETTERS, "a test")
+                  for candidates in (["es", "it", "de"], ["de", "it", "es"]))
+    assert one == other
+
+
+def test_the_table_shows_every_candidate_measure_and_the_disagreement(found: dict[str, Any]) -> None:
+    table = ranking_table(found)
+    for row in found["candidates"]:
+        assert row["name"] in table
+    for item in MEASURES:
+        assert item.name in table
+    assert "Kendall's W" in table
+    assert "Another language is nearest by" in table
+
+
+def test_the_stage_writes_the_same_bytes_twice_without_loading_torch(tmp_path: Path) -> None:
+    tokens = tmp_path / "data/tokenise/portuguese"
+    tokens.mkdir(parents=True)
+    (tokens / "vocabulary.json").write_text(json.dumps({"<pad>": 0, "<unk>": 1, "|": 2, "a": 3, "ã": 4}))
+    (tokens / "report.json").write_text(json.dumps({"letters": {"a": 9, "ã": 1}}))
+    params = tmp_path / "params.yaml"
+    params.write_text(json.dumps({"rank": {**PARAMS, "candidates": ["es", "en"], "resamples": 100}}))
+    code = ("import pathlib, sys; from pipeline.rank import run; run(params_file=pathlib.Path('params.yaml'));"
+            "assert not {'torch', 'transformers'} & set(sys.modules)")
+    written = []
+    for hash_seed in "12":
+        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False,
+                              env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed})
+        assert done.returncode == 0, done.stderr
+        assert "rank: 2 candidates, 11 measures, 100 concepts" in done.stdout
+        written.append((tmp_path / "data/rank/ranking.json").read_bytes())
+    assert written[0] == written[1]
+    result = json.loads(written[0])
+    assert result["letters"] == {"from": "data/tokenise/portuguese", "counted": 10}
+    kept = {row["language"]: row["measures"]["letters_kept"]["value"] for row in result["candidates"]}
+    assert kept == {"es": 0.9, "en": 0.9}
+
+
+def test_letters_are_those_of_the_vocabulary_or_else_of_the_word_list(tmp_path: Path) -> None:
+    assert letters_of_target(tmp_path, ["Água", "lua"]) == ({"a": 2, "g": 1, "l": 1, "u": 2, "á": 1}, "the word list")
+    (tmp_path / "vocabulary.json").write_text(json.dumps({"<pad>": 0, "|": 1, "b": 2, "a": 3}), encoding="utf-8")
+    (tmp_path / "report.json").write_text(json.dumps({"letters": {"a": 7, "b": 2, "w": 1}}), encoding="utf-8")
+    assert letters_of_target(tmp_path, []) == ({"a": 7, "b": 2}, str(tmp_path))
+    (tmp_path / "report.json").write_text(json.dumps({"letters": {"a": 7}}), encoding="utf-8")
+    with pytest.raises(DataError, match="no count of b"):
+        letters_of_target(tmp_path, [])
+
+
+def test_all_problems_of_the_params_are_reported_at_once(tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text("rank: {target: es, candidates: [es, gl, pt-PT], resamples: 5, seed: 1, weight: 2}")
+    with pytest.raises(ParamsError) as caught:
+        load_section(Params, "rank", path=params)
+    message = str(caught.value)
+    donors = "no donor language gl, pt-PT; expected any of es, es-419, it"
+    for part in ("rank.target", "rank.candidates", donors, "rank.resamples", "rank.weight"):
+        assert part in message
+
+
+def test_draws_start_with_the_list_as_it_is_and_keep_its_length() -> None:
+    drawn = draws(30, 50, seed=3)
+    assert drawn.shape == (51, 30)
+    assert (drawn[0] == 1).all()
+    assert (drawn.sum(axis=1) == 30).all()
+    assert (drawn == draws(30, 50, seed=3)).all()
+    assert (drawn != draws(30, 50, seed=4)).any()
+
+
+@given(st.lists(st.lists(st.integers(0, 5).map(float), min_size=4, max_size=4), min_size=2, max_size=5))
+def test_standardised_measures_have_mean_0_and_deviation_1_unless_all_are_equal(rows: list[list[float]]) -> None:
+    standard, told = standardise(np.array(rows)[:, :, None])
+    for row, values, tells in zip(rows, standard[:, :, 0], told, strict=True):
+        assert tells == (len(set(row)) > 1)
+        assert values.mean() == pytest.approx(0, abs=1e-9)
+        assert values.std() == pytest.approx(1 if tells else 0)
+
+
+def test_families_weigh_the_same_however_many_measures_they_have() -> None:
+    standard = np.zeros((len(MEASURES), 2, 1))
+    for number, item in enumerate(MEASURES):
+        standard[number, :, 0] = (1, -1) if item.family == "orthographic" else (-1, 1)
+    families, score = combine(standard, np.ones(len(MEASURES), dtype=bool))
+    assert families["lexical"][:, 0].tolist() == [-1, 1]
+    assert score[:, 0] == pytest.approx([-1 / 3, 1 / 3])
+
+
+def test_without_a_measure_that_tells_there_is_no_ranking() -> None:
+    with pytest.raises(DataError, match="no measure tells the candidates apart"):
+        combine(np.zeros((len(MEASURES), 2, 1)), np.zeros(len(MEASURES), dtype=bool))
+
+
+def test_equals_share_the_mean_of_their_ranks() -> None:
+    assert ranks(np.array([5.0, 7.0, 5.0, 1.0])).tolist() == [2.5, 1.0, 2.5, 4.0]
+
+
+def test_kendalls_w_is_1_in_agreement_and_0_in_cancelling_disagreement() -> None:
+    assert concordance(np.array([[3.0, 2.0, 1.0]] * 4)) == pytest.approx(1.0)
+    assert concordance(np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])) == pytest.approx(0.0)
+    assert concordance(np.array([[2.0, 2.0, 1.0]] * 3)) == pytest.approx(1.0)

@@ -1,0 +1,132 @@
+"""The stage `score`: from hypotheses and speed to `vizinho.score/1`."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from pipeline import score
+from pipeline.core.errors import DataError, MissingInputError, ParamsError
+from pipeline.core.files import ROOT, read_json, write_json, write_table
+from pipeline.core.manifest import HYPOTHESIS, SLICES, conform
+
+FACTS: dict[str, Any] = {
+    "system": "transfer", "rtfx": 50.0, "seconds": 3.6, "audio_s": 180.0, "parameters": 1_200_000, "model_bytes": 4_800_000,
+    "peak_memory_bytes": 500_000_000, "vocabulary_hash": "cd" * 32, "normaliser": "pt-BR/1",
+    "invariance": {"max_logit_difference": 3e-6, "utterances_changed": 0, "utterances": 16},
+    "trained_on_test": {"speakers": 0, "sentences": 0, "recordings": 0},
+}
+
+
+def table(number: int = 60) -> pd.DataFrame:
+    generator = np.random.default_rng(0)
+    references = [" ".join(generator.choice(["casa", "rio", "mar", "sol", "noite"], size=generator.integers(1, 9))) for _ in range(number)]
+    rows = pd.DataFrame({
+        "utterance_id": [f"speak-pt/{index:03d}" for index in range(number)], "speaker": [f"speak-pt/{index % 12}" for index in range(number)],
+        **dict.fromkeys(SLICES, ""), "speaker_dependent": False, "duration_s": 3.0, "normaliser": "pt-BR/1",
+        "reference": references, "reference_variants": references,
+        "hypothesis": [text.replace("rio", "frio") for text in references], "confidence": 0.8,
+    })
+    return conform(rows.assign(locale=["pt-BR", "pt-PT"] * (number // 2), corpus="speak-pt"), HYPOTHESIS, "test")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    write_table(tmp_path / "data/transcribe/transfer.parquet", table())
+    write_json(tmp_path / "data/transcribe/transfer.json", FACTS)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"score": {"resamples": 1_000, "pairs": [["corpus", "locale"]]}}))
+    return tmp_path
+
+
+def scored(root: Path) -> dict[str, Any]:
+    score.run("transfer", root)
+    return dict(read_json(root / "data/score/transfer.json"))
+
+
+def test_the_score_fits_its_schema(run: Path) -> None:
+    schema = read_json(ROOT / "docs/schemas/score.json")
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(scored(run))
+
+
+def test_the_score_has_speed_slices_and_tolerant_rates(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = scored(run)
+    assert found["rtfx"] == 50.0
+    assert found["normaliser"] == "pt-BR/1"
+    assert found["tolerant"]["wer"] <= found["wer"]["value"]
+    assert {tuple(part["slice"]) for part in found["slices"]} == {("corpus",), ("locale",), ("speech_rate",), ("corpus", "locale")}
+    assert found["errors"]["substitutions"][0] == {"reference": "rio", "hypothesis": "frio", "count": found["counts"]["substitutions"]}
+    rates = [f"{100 * found[name]['value']:.2f} %" for name in ("wer", "cer")]
+    assert rates[0] != rates[1]
+    line = rf"score@transfer: 60 utterances; WER {rates[0]} \(.*\), CER {rates[1]} \(.*\); 50 times real time\n"
+    assert re.fullmatch(line, capsys.readouterr().out)
+
+
+def test_the_same_hypotheses_give_the_same_bytes(run: Path) -> None:
+    scored(run)
+    first = (run / "data/score/transfer.json").read_bytes()
+    scored(run)
+    assert (run / "data/score/transfer.json").read_bytes() == first
+
+
+@pytest.mark.parametrize("name", list(FACTS))
+def test_a_missing_speed_figure_is_named(run: Path, name: str) -> None:
+    write_json(run / "data/transcribe/transfer.json", {key: value for key, value in FACTS.items() if key != name})
+    with pytest.raises(DataError, match=f"transfer.json: {name} is missing; expected .* run `dvc repro transcribe@transfer`"):
+        scored(run)
+
+
+def test_figures_of_another_system_are_refused(run: Path) -> None:
+    write_json(run / "data/transcribe/transfer.json", {**FACTS, "system": "scratch", "rtfx": 1.0})
+    with pytest.raises(DataError, match="system is 'scratch', not 'transfer'"):
+        scored(run)
+
+
+@pytest.mark.parametrize("name", ["transfer.parquet", "transfer.json"])
+def test_a_missing_input_is_named(run: Path, name: str) -> None:
+    (run / "data/transcribe" / name).unlink()
+    with pytest.raises(MissingInputError, match=f"data/transcribe/{name}: no such file"):
+        scored(run)
+
+
+@pytest.mark.parametrize(("column", "value", "message"), [
+    ("confidence", 1.5, "confidence of 1 rows is not within 0..1, first speak-pt/005"),
+    ("confidence", float("nan"), "confidence of 1 rows"),
+    ("duration_s", 0.0, "duration of 1 rows is not above 0"),
+    ("hypothesis", None, "hypothesis missing in 1 rows, first speak-pt/005"),
+    ("utterance_id", "speak-pt/004", "1 ids twice, first speak-pt/004"),
+])
+def test_damaged_hypotheses_are_refused_with_the_utterance(run: Path, column: str, value: Any, message: str) -> None:
+    rows = table()
+    rows.loc[5, column] = value
+    write_table(run / "data/transcribe/transfer.parquet", rows)
+    with pytest.raises(DataError, match=message):
+        scored(run)
+
+
+def test_empty_hypotheses_are_scored_and_need_no_confidence(run: Path) -> None:
+    write_table(run / "data/transcribe/transfer.parquet", table().assign(hypothesis="", confidence=float("nan")))
+    found = scored(run)
+    assert found["wer"]["value"] == 1.0
+    assert found["counts"]["deletions"] == found["test_set"]["words"]
+
+
+def test_params_that_do_not_fit_are_named(run: Path) -> None:
+    (run / "params.yaml").write_text(yaml.safe_dump({"score": {"resamples": 10, "levle": 0.9}}))
+    with pytest.raises(ParamsError, match=r"(?s)score.resamples.*score.levle: unknown key"):
+        scored(run)
+
+
+def test_the_stage_starts_without_torch_or_scipy_stats() -> None:
+    heavy = {"torch", "transformers", "scipy.stats", "matplotlib"}
+    listed = f"import sys; import pipeline.score, pipeline.gate; print(*sorted({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", listed], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == ""

@@ -1,0 +1,473 @@
+"""Splits share no speaker, sentence or recording; nobody moves when data grow; a broken removal does not pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import split
+from pipeline.core import leakage
+from pipeline.core.errors import DataError, LeakageError, MissingInputError, ParamsError
+from pipeline.core.files import ROOT
+from pipeline.core.manifest import NORMALISED, conform
+
+PARAMS = split.Params(salt="v1", dev_share=0.2, test_share=0.2)
+BOUNDS = leakage.Bounds("portuguese", PARAMS.near_duplicate, PARAMS.fingerprint_bits, PARAMS.fingerprint_s)
+EMPTY = {name: "" for name, kind in NORMALISED.items() if str(kind) == "string"}
+ZERO = {name: 0 for name, kind in NORMALISED.items() if str(kind) in ("double", "int64")}
+
+
+def fingerprint(flipped: Iterable[int] = (), seed: int = 0) -> str:
+    """Return 256 bits drawn from `seed`, some of them flipped."""
+    bits = np.random.default_rng(seed).integers(0, 2, 256, dtype=np.uint8)
+    bits[list(flipped)] ^= 1
+    return np.packbits(bits).tobytes().hex()
+
+
+def utterance(number: int, speaker: str = "", text: str = "", corpus: str = "c", **columns: Any) -> dict[str, Any]:
+    """Return a row of a normalised manifest that meets no other, save in what is given."""
+    text = text or " ".join(f"{corpus}{number}{letter}" for letter in "abcdef")
+    return {
+        **EMPTY, **ZERO, "utterance_id": f"{corpus}/{number:05d}", "corpus": corpus, "language": "portuguese",
+        "speaker": f"{corpus}/{speaker}" if speaker else "", "text": text, "variants": text, "normaliser": "pt-BR/1",
+        "duration_s": 3.0, "audio_hash": f"hash {corpus} {number}", "keep": True, "speaker_dependent": False,
+        "fingerprint": fingerprint(seed=crc32(f"{corpus} {number}".encode())), **columns,
+    }
+
+
+def corpus_of(num_speakers: int, per_speaker: int = 2, corpus: str = "c") -> list[dict[str, Any]]:
+    return [utterance(i, f"s{i % num_speakers}", corpus=corpus) for i in range(num_speakers * per_speaker)]
+
+
+@cache
+def speaker_in(name: str) -> str:
+    """Return a speaker of corpus c whom the hash puts in the split `name`."""
+    speakers = (f"x{i}" for i in range(1000))
+    return next(who for who in speakers
+                if split.assign(pd.DataFrame([utterance(0, who)]), PARAMS, "portuguese").item() == name)
+
+
+class Workplace:
+    """A data folder and params of its own, with the stage on top."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data, self.params = folder / "data", folder / "params.yaml"
+
+    def run(self, rows: list[dict[str, Any]], **params: Any) -> dict[str, Any]:
+        """Write the manifests, run the stage, return the certificate."""
+        table = pd.DataFrame(rows)
+        for corpus, part in table.groupby("corpus"):
+            folder = self.data / "normalise/portuguese" / str(corpus)
+            folder.mkdir(parents=True, exist_ok=True)
+            conform(part, NORMALISED, "test").to_parquet(folder / "manifest.parquet")
+        section = {"salt": PARAMS.salt, "dev_share": 0.2, "test_share": 0.2, **params}
+        self.params.write_text(json.dumps({"split": {"portuguese": section}}), encoding="utf-8")
+        split.run("portuguese", self.data, self.params)
+        certificate: dict[str, Any] = json.loads(self.file("certificate.json").read_text(encoding="utf-8"))
+        return certificate
+
+    def file(self, name: str) -> Path:
+        return self.data / "split/portuguese" / name
+
+    def table(self, name: str) -> pd.DataFrame:
+        return pd.read_parquet(self.file(f"{name}.parquet"))
+
+    def where(self) -> dict[str, str]:
+        """Return the split of each utterance that is in one."""
+        return {name: part for part in split.SPLITS for name in self.table(part)["utterance_id"]}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Workplace:
+    return Workplace(tmp_path)
+
+
+# ---- Assignment -----------------------------------------------------------------------------------------------------
+
+speakers = st.lists(st.text("abcdefgh", min_size=1, max_size=3), min_size=1, max_size=40)
+
+
+@settings(max_examples=40, deadline=None)
+@given(speakers)
+def test_a_speaker_is_never_in_two_splits(names: list[str]) -> None:
+    rows = pd.DataFrame([utterance(i, name) for i, name in enumerate(names)])
+    assigned = split.assign(rows, PARAMS, "portuguese")
+    assert (assigned.groupby(rows["speaker"]).nunique() == 1).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(speakers, speakers)
+def test_growing_data_move_no_utterance(names: list[str], later: list[str]) -> None:
+    rows = pd.DataFrame([utterance(i, name) for i, name in enumerate(names + later)])
+    before = split.assign(rows.iloc[: len(names)], PARAMS, "portuguese")
+    assert before.equals(split.assign(rows, PARAMS, "portuguese").iloc[: len(names)])
+
+
+def test_growing_data_move_no_utterance_of_the_files(tmp_path: Path) -> None:
+    small, large = Workplace(tmp_path / "a"), Workplace(tmp_path / "b")
+    small.run(corpus_of(40))
+    large.run(corpus_of(40) + corpus_of(50, corpus="d"))
+    later = large.where()
+    assert {name: later[name] for name in small.where()} == small.where()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.permutations(range(24)))
+def test_the_order_of_rows_changes_nothing(order: list[int]) -> None:
+    table = pd.DataFrame([utterance(i, f"s{i % 9}") for i in range(24)])
+    shuffled = table.iloc[order]
+    assigned = split.assign(shuffled, PARAMS, "portuguese").sort_index()
+    assert assigned.equals(split.assign(table, PARAMS, "portuguese"))
+
+
+def test_the_order_of_rows_changes_no_byte_of_the_files(tmp_path: Path) -> None:
+    rows = [*corpus_of(40), *corpus_of(12, corpus="d"), utterance(900, speaker_in("train"), "um dois")]
+    rows += [utterance(901 + i, speaker_in(name), "a casa velha caiu ontem") for i, name in enumerate(split.SPLITS)]
+    one, other = Workplace(tmp_path / "a"), Workplace(tmp_path / "b")
+    one.run(rows)
+    other.run([rows[i] for i in np.random.default_rng(3).permutation(len(rows))])
+    for path in sorted(one.file("").iterdir()):
+        assert path.read_bytes() == other.file(path.name).read_bytes(), path.name
+
+
+def test_shares_are_those_of_the_params_and_another_salt_is_another_assignment() -> None:
+    rows = pd.DataFrame(corpus_of(2000, per_speaker=1))
+    assigned = split.assign(rows, PARAMS, "portuguese").value_counts(normalize=True)
+    assert assigned["test"] == pytest.approx(0.2, abs=0.03) and assigned["dev"] == pytest.approx(0.2, abs=0.03)
+    other = split.assign(rows, PARAMS.model_copy(update={"salt": "v2"}), "portuguese")
+    assert (other != split.assign(rows, PARAMS, "portuguese")).mean() > 0.4
+
+
+def test_official_sets_keep_their_members_and_admit_no_others() -> None:
+    rows = pd.DataFrame([utterance(i, f"s{i}", release_split=("test", "dev", "train", "")[i % 4]) for i in range(400)])
+    assigned = split.assign(rows, PARAMS, "portuguese")
+    assert (assigned == rows["release_split"].replace("", "train")).all()
+    ignored = split.assign(rows, PARAMS.model_copy(update={"respect_release": False}), "portuguese")
+    assert (ignored == split.assign(rows.assign(release_split=""), PARAMS, "portuguese")).all()
+
+
+def test_a_release_without_a_dev_set_gives_some_of_its_training_speakers() -> None:
+    rows = pd.DataFrame([utterance(i, f"s{i}", release_split=("test", "train")[i % 2]) for i in range(400)])
+    assigned = split.assign(rows, PARAMS, "portuguese")
+    assert (assigned[rows["release_split"] == "test"] == "test").all()
+    assert set(assigned[rows["release_split"] == "train"]) == {"train", "dev"}
+
+
+def test_a_speaker_of_an_official_test_set_leaves_train_even_there(place: Workplace) -> None:
+    extra = [utterance(500, "s0", release_split="train"), utterance(501, "s0", release_split="test")]
+    certificate = place.run([*(row | {"release_split": "train"} for row in corpus_of(30)), *extra])
+    assert place.where()["c/00501"] == "test" and "c/00500" not in place.where()
+    assert certificate["removed"]["train"]["speaker"] + certificate["removed"]["dev"]["speaker"] == 3
+    assert certificate["corpora"]["c"]["official"] == "test"
+
+
+def test_a_common_voice_speaker_is_one_speaker_in_all_releases_and_the_note_says_approximate(place: Workplace) -> None:
+    ids = [f"{i:0128x}" for i in range(40)]
+    certificate = place.run([utterance(i, who, corpus=name) for i, who in enumerate(ids) for name in ("cv-6", "cv-17")])
+    where = place.where()
+    assert all(where[f"cv-6/{i:05d}"] == where[f"cv-17/{i:05d}"] for i in range(40))
+    assert certificate["compared"]["speakers"] == 40
+    assert "client_id is approximate" in certificate["notes"][0]
+
+
+def test_utterances_of_unknown_speakers_fall_by_their_own_id_and_are_counted(place: Workplace) -> None:
+    certificate = place.run([utterance(i) for i in range(60)])
+    assert sum(part["unknown_speaker"] for part in certificate["splits"].values()) == 60
+    assert certificate["notes"][0].startswith("60 utterances have no known speaker")
+
+
+def test_a_corpus_of_one_speaker_is_divided_by_sentence_and_marked(place: Workplace) -> None:
+    single = [utterance(i, "me", corpus="solo") for i in range(60)]
+    counted = enumerate(["dois", "vinte e três", "mil"])
+    copies = [utterance(100 + i, "me", f"faltam {number} dias", "solo") for i, number in counted]
+    certificate = place.run([*corpus_of(30), *single, *copies], one_speaker=["solo"])
+    where = place.where()
+    assert {where[f"solo/{i:05d}"] for i in range(60)} == set(split.SPLITS)
+    assert len({where[f"solo/{i:05d}"] for i in (100, 101, 102)}) == 1
+    for name in split.SPLITS:
+        table = place.table(name)
+        assert (table["speaker_dependent"] == (table["corpus"] == "solo")).all()
+    assert certificate["left"]["speaker"] == 0
+    assert certificate["notes"] == [
+        "solo has one speaker: it is divided by sentence, its rows are marked speaker-dependent."]
+
+
+def test_a_false_or_vain_declaration_of_one_speaker_names_all_problems_at_once(place: Workplace) -> None:
+    with pytest.raises(DataError) as caught:
+        place.run(corpus_of(30), one_speaker=["c", "nobody"])
+    assert "c is declared under one_speaker, but has 30 speakers; nobody is declared" in str(caught.value)
+    assert "is none of the corpora: c" in str(caught.value)
+
+
+# ---- Removal --------------------------------------------------------------------------------------------------------
+
+LEAKS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "the same sentence": ("sentence", {"text": "o gato dorme no telhado"}, {"text": "o gato dorme no telhado"}),
+    "the same sentence with another number": (
+        "near_duplicate", {"text": "faltam vinte e três dias"}, {"text": "faltam mil e quinhentos dias"}),
+    "the same sentence with one word more": (
+        "near_duplicate", {"text": "há males que vêm para bem"}, {"text": "há males que vêm para o bem"}),
+    "the same sentence in another spelling": (
+        "near_duplicate", {"text": "um facto económico", "variants": "um fato economico"},
+        {"text": "um fato econômico", "variants": "um fato economico"}),
+    "the same sentence with an accent lost": (
+        "near_duplicate", {"text": "está claro então"}, {"text": "esta claro entao"}),
+    "the same samples": ("audio", {"audio_hash": "same"}, {"audio_hash": "same"}),
+    "a re-encoded copy": (
+        "fingerprint", {"fingerprint": fingerprint()},
+        {"fingerprint": fingerprint(range(0, 240, 5)), "duration_s": 3.1}),
+}
+
+
+def plant(low: str, high: str) -> list[dict[str, Any]]:
+    """Return the rows of all leaks: leak i lies between utterance 800 + i of `low` and 900 + i of `high`."""
+    return [
+        row for i, (_, one, other) in enumerate(LEAKS.values())
+        for row in (utterance(800 + i, speaker_in(low), **one), utterance(900 + i, speaker_in(high), **other))
+    ]
+
+
+@pytest.mark.parametrize(("low", "high"), split.PAIRS)
+def test_planted_leaks_leave_the_lower_split_each_by_its_rule(place: Workplace, low: str, high: str) -> None:
+    certificate = place.run([*corpus_of(30), *plant(low, high)])
+    assert place.table("removed").to_dict("records") == [
+        {"utterance_id": f"c/{800 + i:05d}", "split": low, "rule": rule, "meets": f"c/{900 + i:05d}"}
+        for i, (rule, _, _) in enumerate(LEAKS.values())
+    ]
+    assert certificate["removed"][low] == {
+        "speaker": 0, "sentence": 1, "near_duplicate": 4, "audio": 1, "fingerprint": 1}
+    assert certificate["left_total"] == 0
+    where = place.where()
+    assert all(where[f"c/{900 + i:05d}"] == high and f"c/{800 + i:05d}" not in where for i in range(len(LEAKS)))
+
+
+NO_LEAKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "other digits read aloud": ({"text": "vinte e três"}, {"text": "vinte e quatro"}),
+    "two words of eight differ": (
+        {"text": "o velho pescador vendeu ontem a barca azul"},
+        {"text": "o velho pescador comprou ontem a barca verde"}),
+    "a copy's fingerprint, yet seconds longer": (
+        {"fingerprint": fingerprint(), "duration_s": 3.0}, {"fingerprint": fingerprint(), "duration_s": 4.0}),
+    "fingerprints too far apart": (
+        {"fingerprint": fingerprint()}, {"fingerprint": fingerprint(range(65))}),
+    "both without fingerprint and hash": (
+        {"fingerprint": "", "audio_hash": ""}, {"fingerprint": "", "audio_hash": ""}),
+}
+
+
+@pytest.mark.parametrize("case", NO_LEAKS)
+def test_what_is_no_leak_stays(case: str) -> None:
+    one, other = (pd.DataFrame([utterance(i, **columns)]) for i, columns in enumerate(NO_LEAKS[case]))
+    assert leakage.find(one, other, BOUNDS).empty
+    assert not any(leakage.recount(one, other, BOUNDS).values())
+
+
+def test_what_left_dev_no_longer_takes_anything_from_train(place: Workplace) -> None:
+    shared = [
+        utterance(800, speaker_in("test"), "o gato dorme no telhado"),
+        utterance(801, speaker_in("dev"), "o gato dorme no telhado", audio_hash="same"),
+        utterance(802, speaker_in("train"), audio_hash="same"),
+    ]
+    place.run([*corpus_of(30), *shared])
+    assert place.table("removed")["utterance_id"].tolist() == ["c/00801"]
+
+
+LEXICON = ["o", "a", "e", "casa", "gato", "vinte", "três", "mil", "vê", "azul", "rio"]
+words = st.lists(st.sampled_from(LEXICON), min_size=1, max_size=9)
+official = st.sampled_from(["", "", "train", "dev", "test"])
+planted_rows = st.lists(
+    st.tuples(st.sampled_from("abcdefghij"), words, st.integers(0, 6), st.integers(0, 9), official), max_size=40)
+
+
+@settings(max_examples=40, deadline=None)
+@given(planted_rows)
+def test_after_the_removal_the_recount_finds_nothing(planted: list[tuple[str, list[str], int, int, str]]) -> None:
+    rows = pd.DataFrame([
+        utterance(i, who, " ".join(said), audio_hash=f"{heard}", duration_s=2 + 0.1 * length,
+                  fingerprint=fingerprint(range(13 * (i % 9)), seed=heard), release_split=member)
+        for i, (who, said, heard, length, member) in enumerate(planted)
+    ], columns=list(utterance(0)))
+    split_of = split.assign(rows, PARAMS, "portuguese")
+    before = {name: rows[split_of == name] for name in split.SPLITS}
+    after, removed = split.remove(before, BOUNDS)
+    assert not any(split.recount(after, BOUNDS).values())
+    assert after["test"].equals(before["test"])
+    assert sorted([*removed["utterance_id"], *(i for table in after.values() for i in table["utterance_id"])]) \
+        == sorted(rows["utterance_id"])
+
+
+small_sets = st.lists(st.frozensets(st.sampled_from("abcdefghijkl"), min_size=1, max_size=10), max_size=25)
+
+
+@settings(max_examples=100, deadline=None)
+@given(small_sets, small_sets, st.sampled_from([0.5, 2 / 3, 0.75, 0.8, 0.9, 1.0]))
+def test_the_search_for_similar_sentences_misses_nothing_that_comparing_all_finds(
+    low: list[frozenset[str]], high: list[frozenset[str]], similarity: float
+) -> None:
+    found = leakage.similar_sets(low, high, similarity)
+    for words_, partner in zip(low, found, strict=True):
+        measured = [len(words_ & other) / len(words_ | other) for other in high]
+        best = max(measured, default=0.0)
+        assert partner == (measured.index(best) if best >= similarity - 1e-9 else -1)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 130), st.integers(0, 8)), max_size=30), st.integers(0, 30))
+def test_the_search_for_copies_misses_nothing_that_comparing_all_finds(
+    drawn: list[tuple[int, int, int]], cut: int
+) -> None:
+    rows = pd.DataFrame(
+        [utterance(i, fingerprint=fingerprint(range(flipped), seed), duration_s=3 + 0.05 * length)
+         for i, (seed, flipped, length) in enumerate(drawn)], columns=list(utterance(0)))
+    low, high = rows.iloc[:cut], rows.iloc[cut:]
+    ones, others = ([(int(bits, 16), round(seconds * 1000)) for bits, seconds in
+                     zip(table["fingerprint"], table["duration_s"], strict=True)] for table in (low, high))
+    near = np.array([[(a ^ b).bit_count() <= 64 and abs(s - t) <= 250 for b, t in others] for a, s in ones])
+    near = near.reshape(len(low), len(high)).astype(bool)
+    found = leakage.similar_recordings(low, high, BOUNDS)
+    assert (near.any(axis=1) == (found >= 0)).all()
+    assert all(near[row, partner] for row, partner in enumerate(found) if partner >= 0)
+    assert leakage.recount(low, high, BOUNDS)["fingerprint"] == near.sum()
+
+
+@pytest.mark.parametrize(("language", "sentence", "words_"), [
+    ("portuguese", "faltam vinte e três dias", {"faltam", "#", "dias"}),
+    ("portuguese", "mil e novecentas e duas pessoas e um cão", {"#", "pessoas", "e", "cao"}),
+    ("portuguese", "vinte e três", {"vinte e tres"}),
+    ("portuguese", "a terceira porta à esquerda", {"a", "#", "porta", "esquerda"}),
+    ("portuguese", "os dos outros", {"os", "dos", "outros"}),
+    ("spanish", "los dos niños", {"los", "#", "ninos"}),
+    ("spanish", "treinta y un mil pesos y pico", {"#", "pesos", "y", "pico"}),
+])
+def test_words_are_compared_with_numbers_masked_and_accents_folded(
+    language: str, sentence: str, words_: set[str]
+) -> None:
+    assert leakage.words_of(sentence, language) == words_
+
+
+def test_a_language_without_number_words_is_refused_by_name() -> None:
+    with pytest.raises(DataError, match="'finnish': its number words are unknown; expected portuguese or spanish"):
+        leakage.words_of("yksi", "finnish")
+
+
+# ---- Certificate ----------------------------------------------------------------------------------------------------
+
+
+def test_a_removal_that_does_nothing_is_caught_by_the_recount_and_nothing_is_written(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = pd.DataFrame(columns=list(split.REMOVED), dtype="str")
+    monkeypatch.setattr(split, "remove", lambda tables, bounds: (tables, nothing))
+    official = [utterance(1, "s1", corpus="d", release_split=name) for name in ("test", "train")]
+    official[1] |= {"utterance_id": "d/other", "text": "outra frase", "variants": "outra frase"}
+    with pytest.raises(LeakageError) as caught:
+        place.run([*corpus_of(30), *plant("train", "test"), *official])
+    assert "1 by speaker, 1 by sentence, 5 by near_duplicate, 2 by audio, 2 by fingerprint" in str(caught.value)
+    assert caught.value.exit_code == 1
+    assert not place.file("").exists()
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_each_leak_is_counted_by_its_rule(leak: str) -> None:
+    rule, one, other = LEAKS[leak]
+    low, high = (pd.DataFrame([utterance(i, **columns)]) for i, columns in enumerate((one, other)))
+    assert leakage.recount(low, high, BOUNDS)[rule] == 1
+
+
+@pytest.mark.parametrize("search", ["similar_sets", "similar_recordings", "_keys"])
+def test_a_search_that_finds_nothing_is_caught_by_the_recount(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch, search: str
+) -> None:
+    blind = {
+        "similar_sets": lambda low, high, similarity: np.full(len(low), -1),
+        "similar_recordings": lambda low, high, bounds: np.full(len(low), -1),
+        "_keys": lambda rule, rows: [""] * len(rows),
+    }[search]
+    monkeypatch.setattr(leakage, search, blind)
+    with pytest.raises(LeakageError, match="train, dev and test still share something"):
+        place.run([*corpus_of(30), *plant("train", "test")])
+
+
+def test_the_certificate_follows_its_published_schema_and_counts_what_is_in_the_files(place: Workplace) -> None:
+    planted = [utterance(800, speaker_in("train"), "o sol nasce"), utterance(801, speaker_in("test"), "o sol nasce")]
+    dropped = utterance(802, speaker_in("train"), keep=False, drop_reason="empty")
+    certificate = place.run([*corpus_of(30), *planted, dropped])
+    jsonschema.validate(certificate, json.loads((ROOT / "docs/schemas/certificate.json").read_text(encoding="utf-8")))
+    for name in split.SPLITS:
+        table = place.table(name)
+        assert table["utterance_id"].is_monotonic_increasing
+        assert certificate["splits"][name]["utterances"] == len(table) == certificate["corpora"]["c"][name]
+        assert certificate["splits"][name]["speakers"] == table["speaker"].nunique()
+        assert certificate["splits"][name]["hours"] == pytest.approx(table["duration_s"].sum() / 3600)
+    assert sum(part["utterances"] for part in certificate["splits"].values()) == 61
+    assert certificate["notes"] == []
+
+
+def test_licence_and_slices_are_carried_per_utterance(place: Workplace) -> None:
+    columns = ["utterance_id", "licence", "accent", "gender", "age", "locale", "snr_db"]
+    rows = [
+        row | {name: f"{name} {i}" for name in columns[1:-1]} | {"snr_db": i / 4} for i, row in enumerate(corpus_of(30))
+    ]
+    place.run(rows)
+    carried = pd.concat([place.table(name) for name in split.SPLITS]).sort_values("utterance_id")
+    assert carried[columns].to_dict("records") == [{name: row[name] for name in columns} for row in rows]
+
+
+def test_a_smaller_limit_of_hours_is_part_of_a_larger_and_dev_and_test_stay(tmp_path: Path) -> None:
+    chosen: list[set[str]] = []
+    for hours in (0.01, 0.02, None):
+        place = Workplace(tmp_path / str(hours))
+        certificate = place.run(corpus_of(40), limit_train_hours=hours)
+        train = place.table("train")
+        chosen.append(set(train["utterance_id"]))
+        assert hours is None or train["duration_s"].sum() <= hours * 3600
+        assert len(place.table("test")) == certificate["splits"]["test"]["utterances"]
+    assert 0 < len(chosen[0]) < len(chosen[1]) < len(chosen[2])
+    assert chosen[0] < chosen[1] < chosen[2]
+
+
+# ---- Errors ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_split_is_an_error_with_the_counts(place: Workplace) -> None:
+    with pytest.raises(DataError, match=r"left in dev, test \(assigned: train 4, dev 0, test 0; removed: 0\)"):
+        place.run([utterance(i, speaker_in("train")) for i in range(4)])
+
+
+def test_doubled_ids_blank_texts_and_odd_fingerprints_are_reported_together(place: Workplace) -> None:
+    odd = [utterance(3, "s3"), utterance(90, "s1", variants=""), utterance(91, "s1", fingerprint="00ff")]
+    rows = [*corpus_of(10), *odd]
+    with pytest.raises(DataError) as caught:
+        place.run(rows)
+    assert "1 utterance_id occur more than once, first c/00003" in str(caught.value)
+    assert "1 kept rows have no text or variants, first c/00090" in str(caught.value)
+    assert "fingerprints of 4 and 64 hexadecimal digits cannot be compared" in str(caught.value)
+
+
+def test_without_manifests_the_folder_is_named(place: Workplace) -> None:
+    place.params.write_text("split: {portuguese: {salt: a, dev_share: 0.1, test_share: 0.1}}\n", encoding="utf-8")
+    with pytest.raises(MissingInputError, match="normalise/portuguese: no manifest; expected CORPUS/manifest.parquet"):
+        split.run("portuguese", place.data, place.params)
+
+
+def test_all_wrong_params_are_named_at_once(place: Workplace) -> None:
+    with pytest.raises(ParamsError) as caught:
+        place.run(corpus_of(2), salt="", near_duplicate=0.1, dev_part=0.1)
+    assert [problem.split(":")[0] for problem in caught.value.problems] == [
+        "split.portuguese.salt", "split.portuguese.near_duplicate", "split.portuguese.dev_part"]
+
+
+def test_shares_that_leave_nothing_to_train_on_are_refused(place: Workplace) -> None:
+    with pytest.raises(ParamsError, match="dev_share . test_share should be less than 1, not 1.1"):
+        place.run(corpus_of(2), dev_share=0.5, test_share=0.6)

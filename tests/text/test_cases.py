@@ -1,0 +1,62 @@
+"""Every before → after case beside a rule is true, and there are enough of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import pipeline.text
+from pipeline.text import explain, normalise
+from pipeline.text.rules import RULES
+
+CASE = re.compile(r"^ +(pt-BR|pt-PT|pt|es-419|es) +(\S.*?) → (.*)$", re.MULTILINE)
+LOCALES = {"pt": ("pt-BR", "pt-PT"), "es": ("es", "es-419")}
+
+
+class Case(NamedTuple):
+    """A line of a table."""
+
+    where: str
+    locale: str
+    before: str
+    after: str
+
+
+def cases_in(where: str, table: str) -> list[Case]:
+    """Return the cases of a docstring; `es` covers es-419 too unless that has a line of its own for the same text."""
+    lines = CASE.findall(table)
+    own = {(locale, before) for locale, before, _ in lines}
+    return [
+        Case(where, locale, before, after)
+        for group, before, after in lines
+        for locale in LOCALES.get(group, (group,))
+        if locale == group or (locale, before) not in own
+    ]
+
+
+RULE_CASES = {rule.name: cases_in(rule.name, rule.speak.__doc__ or "") for rule in RULES}
+ALL = [
+    case
+    for path in sorted(Path(pipeline.text.__file__).parent.glob("*.py"))
+    for docstring in re.findall(r'"""(.*?)"""', path.read_text(encoding="utf-8"), re.DOTALL)
+    for case in cases_in(path.stem, docstring)
+]
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda case: f"{case.where}: {case.locale}: {case.before}")
+def test_a_case_beside_a_rule_is_true(case: Case) -> None:
+    assert normalise(case.before, case.locale) == case.after
+
+
+def test_there_are_at_least_three_hundred_different_cases() -> None:
+    assert len({(case.before, case.after) for case in ALL}) >= 300
+    assert {case.locale for case in ALL} == {"pt-BR", "pt-PT", "es", "es-419"}
+
+
+@pytest.mark.parametrize("name", RULE_CASES)
+def test_a_rule_speaks_in_a_case_of_its_own_in_both_languages(name: str) -> None:
+    languages = {case.locale[:2] for case in RULE_CASES[name] if name in {rule for rule, _, _ in explain(case.before, case.locale)}}
+    assert languages == {"pt", "es"}

@@ -1,0 +1,116 @@
+"""What must hold for any text at all, not only for the cases somebody thought of."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.text import ALPHABETS, LOCALES, check, explain, normalise, variants
+
+LOCALE = st.sampled_from(LOCALES)
+
+WRITTEN = """
+casa drama dragão Sra Sr. Dr etc etc. a o e I II XIV D. S. R. João Pedro Isabel século capítulo página às das mil milhões 1 2 21 200 007
+1.000 3,14 1000000 12:30 14h30 h km km/h m² % °C º ª 1º 2ª 3.os R$ US$ € £ $ - — – / + = < > x × & @ # ' ’ d'água ONU IBGE CDs EE.UU. www.
+a@b.pt .com . , ... ½ ² 25/12/2020 1/2 (11) 98765-4321 +351 ñ ü ç Zoë İ ǆ ﬁ Ⅷ 😀 Привет 日本 ٣ １２ ∑ ₿
+"""
+PIECES = [*WRITTEN.split(), "p. ex.", "EE. UU.", " ", "  ", "\n", "\u0303", "\u2028", "\u00ad", "\u200b", "\ud800", "\x00"]
+TEXT = st.one_of(
+    st.text(max_size=60),
+    st.lists(st.sampled_from(PIECES), max_size=14).map("".join),
+    st.lists(st.sampled_from(PIECES), max_size=14).map(" ".join),
+)
+
+
+@given(TEXT, LOCALE)
+@settings(deadline=None)
+def test_the_output_holds_only_letters_of_the_alphabet_and_single_spaces(text: str, locale: str) -> None:
+    spoken = normalise(text, locale)
+    assert set(spoken) <= set(ALPHABETS[locale]) | {" "}
+    assert spoken == " ".join(spoken.split())
+
+
+@given(TEXT, LOCALE)
+@settings(deadline=None)
+def test_normalising_twice_is_normalising_once(text: str, locale: str) -> None:
+    spoken = normalise(text, locale)
+    assert normalise(spoken, locale) == spoken
+    assert explain(spoken, locale) == []
+
+
+@given(TEXT, LOCALE)
+@settings(deadline=None)
+def test_nothing_is_lost_without_a_reason(text: str, locale: str) -> None:
+    result = check(text, locale)
+    assert result.text == normalise(text, locale)
+    if not result.text:
+        assert result.reason
+    if any(character.isascii() and character.isalnum() for character in text):
+        assert result.text
+
+
+WORDS = "casa drama dragão sra droga idade artista praça senhor avenida rua abc ibge tv km kg"
+
+
+@given(st.lists(st.sampled_from(WORDS.split()), max_size=12), LOCALE)
+@settings(deadline=None)
+def test_no_rule_reads_letters_inside_words(words: list[str], locale: str) -> None:
+    """Small letters without signs are words, whatever abbreviation, unit or acronym they look like."""
+    for line in (" ".join(words), "".join(words)):
+        assert normalise(line, "pt-BR") == line
+
+
+@given(TEXT, LOCALE)
+@settings(deadline=None)
+def test_canonically_equivalent_texts_are_spoken_alike(text: str, locale: str) -> None:
+    assert normalise(unicodedata.normalize("NFD", text), locale) == normalise(unicodedata.normalize("NFC", text), locale)
+
+
+@given(TEXT, LOCALE)
+@settings(deadline=None)
+def test_the_one_form_of_the_one_form_is_itself(text: str, locale: str) -> None:
+    folded = variants(text, locale)
+    assert variants(folded, locale) == folded
+    assert bool(folded) == bool(normalise(text, locale))
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map(" ".join), LOCALE)
+@settings(deadline=None)
+def test_a_line_break_is_a_space(text: str, locale: str) -> None:
+    assert "\n" not in normalise(text + "\n" + text, locale)
+
+
+def test_a_line_of_a_megabyte_is_said_as_its_sentences_are() -> None:
+    """No rule loses its place, and no neighbourhood changes what a sentence says."""
+    sentence = "O Sr. Silva pagou R$ 1.234,56 às 14h30. "
+    count = MEGABYTE // len(sentence)
+    assert normalise(sentence * count, "pt-BR") == " ".join([normalise(sentence, "pt-BR")] * count)
+
+
+MEGABYTE = 1_000_000
+LONG = {
+    "one word": "a", "words": "casa ", "digits": "1", "numbers": "12 ", "thousands": " 000", "versions": "1.", "strokes": "1/", "ranges": "12-",
+    "initials": "A.", "dots": "a.", "at signs": "a@", "apostrophes": "a'", "acronyms": "ABC ", "numerals": "Pedro II ", "brackets": "(",
+    "hyphens": "-", "marks": "a\u0303\u0301", "addresses": "www.a.b/", "scripts": "Привет ",
+    "sentences": "Em 25/12/2020, às 14h30, o Sr. Silva pagou R$ 1.234,56. ",
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_line_takes_linear_time(name: str) -> None:
+    """Ten times the text takes about ten times as long; a quadratic rule would take a hundred times."""
+    piece = LONG[name]
+
+    def seconds(length: int) -> float:
+        text = piece * (length // len(piece))
+        start = time.process_time()
+        normalise(text, "pt-BR")
+        return time.process_time() - start
+
+    seconds(1000)
+    short = max(min(seconds(MEGABYTE // 100) for _ in range(2)), 0.002)
+    assert seconds(MEGABYTE // 10) < 40 * short

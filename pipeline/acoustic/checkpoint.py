@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
-from pipeline.acoustic.model import fill
+from pipeline.acoustic.model import fill, read_weights
 from pipeline.acoustic.vocabulary import Vocabulary, find_vocabulary
 from pipeline.core.errors import DataError, MissingInputError, VocabularyError
 from pipeline.core.files import hash_file
@@ -25,7 +24,7 @@ def read_checkpoint(folder: Path) -> tuple[Wav2Vec2ForCTC, Vocabulary, dict[str,
     Raises:
         MissingInputError: no weights or no vocabulary in the folder.
         VocabularyError: the head has another number of rows than the vocabulary has symbols.
-        DataError: the weights do not fit the configuration.
+        DataError: the weights are damaged, more than weights, or do not fit the configuration.
     """
     config = Wav2Vec2Config.from_pretrained(folder)
     vocabulary = Vocabulary.read(find_vocabulary(folder))
@@ -43,7 +42,7 @@ def read_checkpoint(folder: Path) -> tuple[Wav2Vec2ForCTC, Vocabulary, dict[str,
 
 def _read_weights(folder: Path) -> tuple[Path, dict[str, torch.Tensor]]:
     if (file := folder / "model.safetensors").exists():
-        weights = safetensors.torch.load_file(file)
+        weights, _ = read_weights(file)
     elif (file := folder / "pytorch_model.bin").exists():
         try:
             weights = torch.load(file, map_location="cpu", weights_only=True)

@@ -38,20 +38,18 @@ def fit(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, split: Path, run: Run, ou
         TrainingError: more than a fifth of the utterances cannot be spelled in their frames, or training fails.
     """
     tables = {name: read_table(split / f"{name}.parquet") for name in ("train", "dev")}
-    possible = {}
-    for name, table in tables.items():
-        hopeless = impossible(model, vocabulary, table["text"].tolist(), table["duration_s"].to_numpy())
-        possible[name] = table[~hopeless].reset_index(drop=True)
-    dropped = len(tables["train"]) - len(possible["train"])
+    hopeless = {name: impossible(model, vocabulary, table["text"].tolist(), table["duration_s"].to_numpy()) for name, table in tables.items()}
+    possible = {name: table[~hopeless[name]].reset_index(drop=True) for name, table in tables.items()}
+    dropped = int(hopeless["train"].sum())
     if dropped > MAX_IMPOSSIBLE * len(tables["train"]):
-        worst = tables["train"]["utterance_id"][:5].tolist()
-        raise TrainingError(label, f"{dropped} of {len(tables['train'])} utterances have more letters than frames (such as {', '.join(worst)})",
+        some = tables["train"].loc[hopeless["train"], "utterance_id"][:5]
+        raise TrainingError(label, f"{dropped} of {len(tables['train'])} utterances have more letters than frames (such as {', '.join(some)})",
                             f"at most {MAX_IMPOSSIBLE:.0%}", "check transcripts against audio, or take a model with more frames a second")
 
     inputs = {"split": {name: hash_file(split / f"{name}.parquet") for name in tables}, "vocabulary": vocabulary.hash,
               "weights": _hash_weights(model)}
     code = hash_bytes(*(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))))
-    resume = state_dir() / "train" / hash_json([label, run.model_dump(), inputs, code])[:24]
+    resume = state_dir() / "train" / hash_json([label, run.model_dump(), model.config.to_dict(), inputs, code])[:24]
     history = train(model, vocabulary, Utterances.of(possible["train"]), Utterances.of(possible["dev"]), run, resume, error_rates, label)
 
     learned = trained_on(possible["train"])

@@ -59,8 +59,7 @@ def save_model(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, folder: Path, reco
     with atomic_folder(folder) as temporary:
         model.config.save_pretrained(temporary)
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-        safetensors.torch.save_file(weights, temporary / "model.safetensors",
-                                    metadata={"format": "pt", "vocabulary_hash": vocabulary.hash})
+        write_weights(weights, temporary / "model.safetensors", {"format": "pt", "vocabulary_hash": vocabulary.hash})
         vocabulary.write(temporary)
         extra(temporary)
         full = {"schema": SCHEMA, "vocabulary_hash": vocabulary.hash, "weights_hash": hash_file(temporary / "model.safetensors"),
@@ -74,7 +73,7 @@ def load_model(folder: Path | str) -> tuple[Wav2Vec2ForCTC, Vocabulary, dict[str
     Raises:
         MissingInputError: the folder, its weights or its record are not there.
         VocabularyError: weights, record and `vocab.json` disagree on the vocabulary.
-        DataError: a weight is missing or has another shape.
+        DataError: a weight is missing or has another shape, or the file is damaged.
     """
     folder = Path(folder)
     if not (folder / RECORD).exists() or not (folder / "model.safetensors").exists():
@@ -82,15 +81,38 @@ def load_model(folder: Path | str) -> tuple[Wav2Vec2ForCTC, Vocabulary, dict[str
                                 "make one with `dvc repro`, or bring a foreign checkpoint in through the `donor` stage")
     record = read_json(folder / RECORD)
     vocabulary = Vocabulary.read(find_vocabulary(folder))
-    with safetensors.safe_open(folder / "model.safetensors", framework="pt") as weights:
-        travelling = (weights.metadata() or {}).get("vocabulary_hash")
+    weights, metadata = read_weights(folder / "model.safetensors")
+    travelling = metadata.get("vocabulary_hash")
     for where, found in (("the weights", travelling), (RECORD, record.get("vocabulary_hash"))):
         if found != vocabulary.hash:
             raise VocabularyError(str(folder / "vocab.json"), f"vocabulary {vocabulary.hash[:12]}",
                                   f"{str(found)[:12]}, which {where} were made for", "restore the folder from one place (`dvc checkout`)")
     model = Wav2Vec2ForCTC(Wav2Vec2Config.from_pretrained(folder))
-    fill(model, safetensors.torch.load_file(folder / "model.safetensors"), str(folder))
+    fill(model, weights, str(folder))
     return model.eval(), vocabulary, record
+
+
+def write_weights(weights: Mapping[str, torch.Tensor], file: Path, metadata: dict[str, str]) -> None:
+    """Write weights as safetensors, with a header in sorted order: the library's differs from process to process."""
+    safetensors.torch.save_file(dict(weights), file, metadata)
+    with open(file, "r+b") as handle:
+        size = int.from_bytes(handle.read(8), "little")
+        header = json.loads(handle.read(size))
+        handle.seek(8)
+        handle.write(json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode().ljust(size))
+
+
+def read_weights(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Return the weights in a safetensors file, and its metadata.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        with safetensors.safe_open(file, framework="pt") as opened:
+            return {name: opened.get_tensor(name) for name in opened.keys()}, opened.metadata() or {}  # noqa: SIM118 (no mapping)
+    except safetensors.SafetensorError as error:
+        raise DataError(str(file), f"damaged ({error})", "safetensors", "restore it (`dvc checkout`), or download it again") from None
 
 
 def fill(model: Wav2Vec2ForCTC, weights: Mapping[str, torch.Tensor], where: str) -> None:

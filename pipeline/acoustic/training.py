@@ -88,10 +88,11 @@ def train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, 
         (share of time spent waiting for data).
 
     Raises:
-        TrainingError: nothing to train on, or the loss is no longer a number.
+        TrainingError: nothing to train or evaluate on, or loss or gradient is no longer a number.
     """
-    if not len(train_set.texts):
-        raise TrainingError(label, "no utterance to train on", "at least one", "look at the split's certificate and at what was dropped")
+    for what, given in (("train on", train_set), ("evaluate on", dev_set)):
+        if not given.texts:
+            raise TrainingError(label, f"no utterance to {what}", "at least one", "look at the split's certificate and at what was dropped")
     set_threads(recipe.threads)
     device = choose_device()
     with exclusive(device):
@@ -116,11 +117,11 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
     if recipe.freeze_feature_encoder:
         model.freeze_feature_encoder()
     if recipe.gradient_checkpointing:
-        model.gradient_checkpointing_enable()
+        model.activation_checkpointing_enable()
     replicas = Replicas(model, recipe.replicas if device.type == "cpu" and not draws_at_random(model) else 1)
     optimiser = Optimiser(model, recipe)
     schedule = Schedule(train_set.duration_s, recipe.batch_s, recipe.seed)
-    dev_indices = np.arange(len(dev_set.texts))[np.cumsum(dev_set.duration_s) <= recipe.evaluate_hours * 3600]
+    dev_indices = np.arange(max(1, np.searchsorted(np.cumsum(dev_set.duration_s), recipe.evaluate_hours * 3600, side="right")))
     dev_s = dev_set.duration_s[dev_indices]
     references = [dev_set.texts[index] for index in dev_indices]
     encoded = [vocabulary.encode(text) for text in train_set.texts]
@@ -141,7 +142,7 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
         batch = schedule[number]
         parts = []
         for share in np.array_split(batch, min(len(replicas), len(batch))):
-            padded_BS, mask_BS = collate([train_set.clips.waveform(int(index)) for index in share])
+            padded_BS, mask_BS = collate([train_set.clips.waveform(int(index)) for index in share], SAMPLE_RATE_HZ // 4)
             longest = max(len(encoded[index]) for index in share)
             labels_BU = np.full((len(share), longest), -100, dtype=np.int64)
             for row, index in enumerate(share):
@@ -172,10 +173,10 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
                 upcoming.append(loader.submit(prepare, step * recipe.accumulate + part + 2))
                 loss_sum += replicas.backward(parts, partial(loss_of, utterances=sum(len(labels) for _, _, labels in parts)))
                 state["audio_s"] += audio_s
-            if not math.isfinite(loss_sum):
-                raise TrainingError(label, f"the loss is {loss_sum} at step {step + 1}", "a finite number",
+            norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm))
+            if not math.isfinite(loss_sum + norm):
+                raise TrainingError(label, f"the loss is {loss_sum} and its gradient's norm {norm} at step {step + 1}", "finite numbers",
                                     "lower the peak rate, lengthen the warm-up, or look at the data of that batch")
-            torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
             with threads(recipe.threads * len(replicas)):
                 optimiser.step()
             losses.append(loss_sum)
@@ -210,13 +211,15 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
 
 def _random_state() -> dict[str, Any]:
     kind, keys, position, has_gauss, gauss = np.random.get_state()  # transformers' SpecAugment draws from it
-    return {"numpy": [kind, torch.from_numpy(np.asarray(keys).astype(np.int64)), position, has_gauss, gauss], "torch": torch.get_rng_state()}
+    return {"numpy": [kind, torch.from_numpy(np.asarray(keys).astype(np.int64)), position, has_gauss, gauss], "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all()}  # empty where there is no GPU; dropout there draws from it
 
 
 def _set_random_state(state: dict[str, Any]) -> None:
     kind, keys, position, has_gauss, gauss = state["numpy"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
     torch.set_rng_state(state["torch"])
+    torch.cuda.set_rng_state_all(state["cuda"])
 
 
 def _save(resume: Path, model: Wav2Vec2ForCTC, optimiser: Optimiser, state: dict[str, Any]) -> None:

@@ -64,6 +64,7 @@ class Params(Release):
     variants: int = Field(50, ge=1, description="of eSpeak's voice variants a gender, the first so many; they differ in vocal tract")
     pitch: tuple[int, int] = Field((32, 68), description="range of the speakers' pitch; eSpeak's 0..100, 50 is the variant's own")
     snr_db: tuple[float, float] = Field((15.0, 40.0), description="range of the speakers' signal-to-noise ratio, dB")
+    word_gap_ms: tuple[int, int] = Field((0, 0), description="range of the speakers' pause between words: 0 fluent, 50 dictation")
     direct_db: tuple[float, float] = Field((4.0, 16.0), description="range of direct sound over the room's, dB: far to near")
 
     @model_validator(mode="after")
@@ -72,7 +73,7 @@ class Params(Release):
             raise ValueError(f"no voice for locale {', '.join(unknown)}; there are {', '.join(VOICES)}")
         if abs(sum(self.locales.values()) - 1) > 1e-6 or min(self.locales.values()) <= 0:
             raise ValueError(f"locales must be shares over 0 that sum to 1; they sum to {sum(self.locales.values()):g}")
-        for name in ("rate_wpm", "pitch", "snr_db", "direct_db"):
+        for name in ("rate_wpm", "pitch", "snr_db", "direct_db", "word_gap_ms"):
             low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"{name} must be [lowest, highest]")
@@ -90,6 +91,7 @@ class Speaker:
     rate_wpm: float
     pitch: int            # eSpeak's 0..100; 50 is the variant's own
     pitch_range: int      # eSpeak's 0..100: monotonous to lively
+    word_gap_ms: int      # in steps of 10 ms
     peak_db: float        # loudest sample, relative to full scale
     snr_db: float
     noise_slope: float    # noise power falls as f ** -slope: 0 hiss, 1.5 rumble
@@ -130,6 +132,7 @@ def _speaker(params: Params, number: int, locale: str, rank: int) -> Speaker:
         reverberation_s=float(draw.uniform(0.10, 0.35)), direct_db=float(draw.uniform(*params.direct_db)),
         low_hz=float(draw.uniform(40, 220)), high_hz=float(np.exp(draw.uniform(np.log(4_500), np.log(11_000)))),
         tilt_db=float(draw.uniform(-2.5, 2.5)), room_seed=int(draw.integers(2**31)),
+        word_gap_ms=10 * int(draw.integers(params.word_gap_ms[0] // 10, params.word_gap_ms[1] // 10 + 1)),
     )
 
 
@@ -253,7 +256,7 @@ class Engine:
         self._check_voice(speaker)
         self._check(self._library.espeak_SetVoiceByName(speaker.voice.encode()), f"voice {speaker.voice}")
         for parameter, value in ((RATE, round(speaker.rate_wpm * pace)), (VOLUME, 60),  # louder, and some voices are limited
-                                 (PITCH, speaker.pitch), (RANGE, speaker.pitch_range)):
+                                 (PITCH, speaker.pitch), (RANGE, speaker.pitch_range), (WORD_GAP, speaker.word_gap_ms // 10)):
             self._check(self._library.espeak_SetParameter(parameter, value, 0), f"parameter {parameter} = {value}")
         self._pieces.clear()
         encoded = text.encode()
@@ -279,7 +282,7 @@ class Engine:
 
 CALLBACK: Final = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 SYNCHRONOUS, DONT_EXIT, UTF8 = 2, 0x8000, 1  # without DONT_EXIT, bad data end the process
-RATE, VOLUME, PITCH, RANGE = 1, 2, 3, 4
+RATE, VOLUME, PITCH, RANGE, WORD_GAP = 1, 2, 3, 4, 7
 
 
 def short_path(data: Path) -> Path:

@@ -64,12 +64,12 @@ def run(system: str) -> None:
         model.config.update({"vocab_size": len(plan), "pad_token_id": vocabulary.blank_row})
         origin = {"starts_from": own.starts_from, "head_plan": head_record(plan), "donor": {
             "weights_hash": donor_record["weights_hash"], "vocabulary_hash": donor_record["vocabulary_hash"]}}
-        before = read_table(start / TRAINED_ON)
+        recipe, before = params.recipe, read_table(start / TRAINED_ON)
     else:
         model = fresh_model(read_json(start), vocabulary, params.seed)
         origin = {"starts_from": own.starts_from, "head_plan": None, "donor": None}
-        before = None
-    run_params = Run(**params.recipe.model_dump(), steps=round(params.steps * own.steps_factor), peak_rate=own.peak_rate,
+        recipe, before = params.recipe.model_copy(update={"freeze_feature_encoder": False}), None  # fresh convolutions have to learn
+    run_params = Run(**recipe.model_dump(), steps=round(params.steps * own.steps_factor), peak_rate=own.peak_rate,
                      warmup_steps=own.warmup_steps, seed=params.seed)
     fit(model, vocabulary, SPLIT, run_params, Path("data/train") / system, f"train@{system}", error_rates,
         {"system": system, **origin}, before)

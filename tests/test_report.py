@@ -709,7 +709,8 @@ def test_an_error_is_one_message_and_an_exit_code(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / "params.yaml").write_text("report: {clips: -1, klips: 8}\n")
-    monkeypatch.setattr("sys.argv", ["report", str(root)])
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("sys.argv", ["report"])
     with pytest.raises(SystemExit) as exit_:
         report.stage_main(report.run)
     assert exit_.value.code == 2

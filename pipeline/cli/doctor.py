@@ -6,20 +6,43 @@ import importlib
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.errors import ParamsError
+from pipeline.core.errors import ParamsError, PipelineError
 from pipeline.core.files import ROOT, state_dir
 from pipeline.core.params import PARAMS_FILE, Section, problems_of, read_params
 
 PACKAGES = ("torch", "torchaudio", "transformers", "datasets", "pandas", "numpy", "jiwer", "dvc", "gto", "prefect", "fastapi", "espeakng-loader")
+LOCK = ROOT / "requirements/main.txt"
 DISK_BYTES = 2 << 30
+SYSTEMS = ("transfer", "scratch", "scratch_long")
+"""What dvc.yaml transcribes and scores beside the donor and the champion."""
+
+
+# ---- Params ---------------------------------------------------------------------------------------------------------
+
+
+def params_file(profile: str | None) -> Path:
+    """Return the params file that is meant: params.yaml, or one of profiles/.
+
+    Raises:
+        ParamsError: there is no such profile.
+    """
+    if profile is None:
+        return PARAMS_FILE
+    profiles = {path.stem: path for path in sorted((ROOT / "profiles").glob("*.yaml"))}
+    if profile not in profiles:
+        raise ParamsError("--profile", [f"found {profile!r}; expected one of {', '.join(profiles)}"])
+    return profiles[profile]
 
 
 def sections() -> dict[str, type[Section]]:
-    """Return the model of every section of the params; a starred key stands for each of its members."""
+    """Return the model of every section of the params but ingest's; a starred key stands for each of its members."""
     from pipeline import donor, gate, normalise, rank, report, score, split, tokenise, train, transcribe
 
     return {"normalise.*": normalise.Params, "split.*": split.Params, "tokenise.*": tokenise.Params, "rank": rank.Params,
@@ -33,62 +56,81 @@ def problems(path: Path) -> list[str]:
         params = read_params(path)
     except ParamsError as error:
         return list(error.problems)
-    found = [f"{key}: unknown section; expected one of {', '.join(_names())}" for key in params if key not in _names()]
-    found += [f"{key}: missing section" for key in _names() if key not in params]
-    for key, value in _members("ingest.*", params):
-        from pipeline import corpora
-
-        reader = value.get("reader") if isinstance(value, dict) else None
-        if reader not in corpora.READERS:
-            found.append(f"{key}.reader: found {reader!r}; expected one of {', '.join(corpora.READERS)}")
+    except PipelineError as error:
+        return [str(error)]
+    models = {"ingest.*": Section, **sections()}
+    names = [pattern.removesuffix(".*") for pattern in models]
+    found = [f"{key}: unknown section; expected one of {', '.join(names)}" for key in params if key not in names]
+    for pattern, model in models.items():
+        section = pattern.removesuffix(".*")
+        if section not in params:
+            found.append(f"{section}: missing section")
+        elif not isinstance(params[section], dict):
+            found.append(f"{section}: found {params[section]!r}; expected a mapping")
+        elif pattern == section:
+            found += problems_of(model, params[section], section)
         else:
-            found += problems_of(importlib.import_module(corpora.READERS[reader]).Params, value, key)
-    for pattern, model in sections().items():
-        for key, value in _members(pattern, params):
-            found += problems_of(model, value, key)
-    if not found:
-        for corpus in set(params["ingest"]) ^ set(params["normalise"]):
-            found.append(f"{corpus}: named under only one of ingest and normalise")
-        languages = {section["language"] for section in params["ingest"].values()}
-        found += [f"split.{language}: no corpus of this language under ingest" for language in params["split"] if language not in languages]
-        found += [f"tokenise.{language}: missing; every language under split has one" for language in params["split"] if language not in params["tokenise"]]
-    return found
+            for key, value in params[section].items():
+                found += _corpus_problems(value, f"ingest.{key}") if section == "ingest" else problems_of(model, value, f"{section}.{key}")
+    return found or list(disagreements(params))
 
 
-def examine(profile: str | None = None) -> tuple[list[str], bool]:
-    """Return the findings, a line each, and whether a run can start."""
-    path = ROOT / "profiles" / f"{profile}.yaml" if profile else PARAMS_FILE
-    lines = [f"python        {platform.python_version()} on {platform.machine()}, {os.cpu_count()} processors"]
+def _corpus_problems(value: Any, key: str) -> list[str]:
+    from pipeline import corpora
+
+    if not isinstance(value, dict):
+        return [f"{key}: found {value!r}; expected a mapping"]
+    if value.get("reader") not in corpora.READERS:
+        return [f"{key}.reader: found {value.get('reader')!r}; expected one of {', '.join(corpora.READERS)}"]
+    return problems_of(corpora.reader(value["reader"]).Params, value, key)
+
+
+def disagreements(params: dict[str, Any]) -> Iterator[str]:
+    """Yield where sections that are well formed do not go together."""
+    ingest, normalise, split, train = (params[name] for name in ("ingest", "normalise", "split", "train"))
+    for corpus in sorted(ingest.keys() ^ normalise.keys(), key=str):
+        missing, there = ("normalise", "ingest") if corpus in ingest else ("ingest", "normalise")
+        yield f"{missing}.{corpus}: missing; expected the corpora of {there}"
+    for corpus in sorted(ingest.keys() & normalise.keys(), key=str):
+        if normalise[corpus]["language"] != ingest[corpus]["language"]:
+            yield f"normalise.{corpus}.language: found {normalise[corpus]['language']!r}; expected {ingest[corpus]['language']!r}, as under ingest"
+    languages = {corpus["language"] for corpus in ingest.values()}
+    for language in sorted(languages ^ split.keys(), key=str):
+        yield (f"split.{language}: missing; ingest has corpora of this language" if language in languages else
+               f"split.{language}: no corpus under ingest is of this language; expected {', '.join(sorted(languages))}")
+    for language in sorted(split.keys() ^ params["tokenise"].keys(), key=str):
+        yield f"tokenise.{language}: {'missing' if language in split else 'unknown'}; expected the languages of split ({', '.join(map(str, split))})"
+    for language, section in split.items():
+        for corpus in section.get("one_speaker", ()):
+            if ingest.get(corpus, {}).get("language") != language:
+                yield f"split.{language}.one_speaker: found {corpus!r}; expected a corpus of this language under ingest"
+    if sorted(train["systems"]) != sorted(SYSTEMS):
+        yield f"train.systems: found {', '.join(train['systems']) or 'none'}; expected {', '.join(SYSTEMS)}, as in dvc.yaml"
+    elif params["gate"]["challenger"] not in SYSTEMS:
+        yield f"gate.challenger: found {params['gate']['challenger']!r}; expected one of {', '.join(SYSTEMS)}"
+
+
+# ---- The machine ----------------------------------------------------------------------------------------------------
+
+
+def examine() -> tuple[list[str], bool]:
+    """Return the findings on this machine, a line each, and whether a run can start on it."""
+    lines = [f"python           {platform.python_version()} on {platform.machine()}, {os.cpu_count()} processors"]
     healthy = True
-    for package in PACKAGES:
-        try:
-            lines.append(f"{package:<13} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            lines.append(f"{package:<13} missing: run `make repro` or install requirements/main.txt")
-            healthy = False
-    for line, good in (_torch(), _espeak(), _programs(), _disk()):
+    for line, good in (*map(_package, PACKAGES), _torch(), _espeak(), _programs(), _disk()):
         lines.append(line)
         healthy = healthy and good
-    wrong = problems(path)
-    lines.append(f"params        {path.relative_to(ROOT)}: " + (f"{len(wrong)} problems" if wrong else "good"))
-    lines += [f"              {problem}" for problem in wrong]
-    if wrong:
-        raise ParamsError(str(path.relative_to(ROOT)), wrong)
     return lines, healthy
 
 
-def _names() -> list[str]:
-    return ["ingest", *(pattern.removesuffix(".*") for pattern in sections())]
-
-
-def _members(pattern: str, params: dict[str, Any]) -> list[tuple[str, Any]]:
-    section = pattern.removesuffix(".*")
-    if section not in params:
-        return []
-    value = params[section]
-    if not pattern.endswith(".*"):
-        return [(section, value)]
-    return [(f"{section}.{key}", member) for key, member in value.items()] if isinstance(value, dict) else []
+def _package(name: str) -> tuple[str, bool]:
+    locked = re.findall(rf"^{name}==([^ ;\\]+)", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return f"{name:<16} missing: install requirements/main.txt, as `make repro` does", False
+    public = version.split("+")[0]  # a local label such as +cu130 says how it was built
+    return f"{name:<16} {version}" + (f" (the lock has {' or '.join(locked)})" if public not in locked else ""), True
 
 
 def _torch() -> tuple[str, bool]:
@@ -96,12 +138,12 @@ def _torch() -> tuple[str, bool]:
         import torch
         import torchaudio  # noqa: F401
     except (ImportError, OSError) as error:
-        return (f"torch         does not work with torchaudio: {str(error).splitlines()[0]}; "
+        return (f"torch            does not work with torchaudio: {str(error).splitlines()[0]}; "
                 "torchaudio's wheels need a CUDA build of torch (which runs without a GPU as well)"), False
     if not torch.cuda.is_available():
-        return "device        CPU (no GPU seen)", True
+        return "device           CPU (no GPU seen)", True
     properties = torch.cuda.get_device_properties(0)
-    return f"device        {properties.name}, {properties.total_memory / 2**30:.0f} GiB, CUDA {torch.version.cuda}", True
+    return f"device           {properties.name}, {properties.total_memory / 2**30:.0f} GiB, CUDA {torch.version.cuda}", True
 
 
 def _espeak() -> tuple[str, bool]:
@@ -110,16 +152,19 @@ def _espeak() -> tuple[str, bool]:
 
         library = Path(espeakng_loader.get_library_path())
     except (ImportError, OSError) as error:
-        return f"eSpeak NG     missing ({error})", False
-    return f"eSpeak NG     {'found' if library.exists() else 'missing: ' + str(library)}", library.exists()
+        return f"eSpeak NG        missing ({error})", False
+    return f"eSpeak NG        {'found' if library.exists() else 'missing: ' + str(library)}", library.exists()
 
 
 def _programs() -> tuple[str, bool]:
-    missing = [name for name in ("git", "dvc") if not shutil.which(name)]
-    return f"programs      {'git and dvc found' if not missing else 'missing: ' + ', '.join(missing)}", not missing
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # the environment need not be activated
+    missing = [name for name in ("git", "dvc") if not shutil.which(name, path=path)]
+    return f"programs         {'git and dvc found' if not missing else 'missing: ' + ', '.join(missing)}", not missing
 
 
 def _disk() -> tuple[str, bool]:
     free = shutil.disk_usage(ROOT).free
-    state = state_dir()
-    return f"disk          {free / 2**30:.0f} GiB free; resume state in {os.path.relpath(state, ROOT)}", free > DISK_BYTES
+    state = os.path.relpath(state_dir(), ROOT)
+    if free < DISK_BYTES:
+        return f"disk             {free / 2**30:.1f} GiB free; a run needs {DISK_BYTES >> 30} GiB", False
+    return f"disk             {free / 2**30:.0f} GiB free; resume state in {state}", True

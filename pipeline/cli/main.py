@@ -15,10 +15,13 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.core.errors import PipelineError
+from pipeline.cli.registry import app as registry
+from pipeline.core.errors import ParamsError
+from pipeline.core.stage import honest_exit, words_of
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Portuguese speech recognition, retrained from a Spanish model and promoted on evidence.")
+app.add_typer(registry, name="registry")
 
 
 class Locale(StrEnum):
@@ -60,7 +63,9 @@ Transcripts = "lines of id<TAB>text[<TAB>speaker]"
 
 @app.command()
 def normalise(locale: Annotated[Locale, typer.Option(help="Whose numbers, money and abbreviations.")]) -> None:
-    """Written form to spoken form, standard input to standard output, line by line.
+    """Written form to spoken form, line by line.
+
+    From standard input to standard output, each line as soon as it comes.
 
     echo "A loja abre às 14h30." | vizinho normalise --locale pt-BR
     """
@@ -73,7 +78,7 @@ def normalise(locale: Annotated[Locale, typer.Option(help="Whose numbers, money 
 def score(reference: Annotated[Path, typer.Option(help=Transcripts)], hypothesis: Annotated[Path, typer.Option(help=Transcripts)],
           locale: Annotated[Locale | None, typer.Option(help="Normalise both sides by this locale's rules first.")] = None,
           as_json: AsJson = False) -> None:
-    """WER and CER of any system's transcripts, with intervals over speakers.
+    """WER and CER of transcripts, with intervals over speakers.
 
     vizinho score --reference ref.tsv --hypothesis hyp.tsv --locale pt-BR
     """
@@ -87,7 +92,9 @@ def compare(reference: Annotated[Path, typer.Option(help=Transcripts)], champion
             challenger: Annotated[Path, typer.Option(help=Transcripts)],
             locale: Annotated[Locale | None, typer.Option(help="Normalise all sides by this locale's rules first.")] = None,
             as_json: AsJson = False) -> None:
-    """Is the challenger better than the champion? Paired difference with interval and p-values.
+    """Which of two systems' transcripts are better, beyond chance.
+
+    The paired difference of WER and CER with its interval and p-values, on the whole and by slice.
 
     vizinho compare --reference ref.tsv --champion a.tsv --challenger b.tsv
     """
@@ -117,7 +124,10 @@ def transcribe(audio: Annotated[list[Path], typer.Argument(help="Sound files: wa
 
 @app.command()
 def rank(as_json: AsJson = False) -> None:
-    """Which language is Portuguese's nearest neighbour, by words, sounds and letters (of the last `dvc repro rank`)."""
+    """Which language is nearest to Portuguese.
+
+    By words, sounds and letters, as the last `dvc repro rank` found.
+    """
     from pipeline.core.files import ROOT, read_json
     from pipeline.rank import ranking_table
 
@@ -126,24 +136,37 @@ def rank(as_json: AsJson = False) -> None:
 
 @app.command()
 def doctor(profile: Annotated[str | None, typer.Option(help="A file of profiles/, without its ending; params.yaml by default.")] = None) -> None:
-    """What is installed, what clashes, what the machine has, and every problem of the params at once."""
-    from pipeline.cli.doctor import examine
+    """Is this machine fit, and do the params hold together?
 
-    lines, healthy = examine(profile)
+    What is installed, what differs from the lock, what the machine has (exit 1 where a run cannot start), and every
+    problem of the params at once (exit 2).
+    """
+    from pipeline.cli.doctor import examine, params_file, problems
+
+    path = params_file(profile)
+    lines, healthy = examine()
     typer.echo("\n".join(lines))
+    if wrong := problems(path):
+        raise ParamsError(path.name, wrong)
+    typer.echo(f"params           {path.name} holds together")
     if not healthy:
         raise typer.Exit(1)
 
 
 @app.command()
-def stage(name: Stage, words: Annotated[list[str] | None, typer.Argument(help="What follows in dvc.yaml: a corpus, a language, a system.")] = None) -> None:
-    """Run one stage by itself, as dvc.yaml would: `vizinho stage split portuguese`. DVC does not notice; prefer `dvc repro`."""
-    try:
-        importlib.import_module(f"pipeline.{name.value}").run(*(words or []))
-    except TypeError as error:
-        if "run()" not in str(error):
-            raise
-        raise typer.BadParameter(str(error).replace("run()", f"{name.value}:")) from None
+def stage(name: Stage, words: Annotated[list[str] | None, typer.Argument(
+        help="What follows in dvc.yaml: a corpus, a language, a system and its model.", show_default=False)] = None) -> None:
+    """Run one stage by itself, as dvc.yaml would.
+
+    DVC does not notice: the next `dvc repro` runs it again.
+
+    vizinho stage split portuguese
+    """
+    run = importlib.import_module(f"pipeline.{name.value}").run
+    given, wanted = words or [], words_of(run)
+    if len(given) != len(wanted):
+        raise typer.BadParameter(f"{name.value} takes {' '.join(map(str.upper, wanted)) or 'no words'}; found {' '.join(given) or 'none'}")
+    run(*given)
 
 
 def _show(value: Any, render: Any, as_json: bool) -> None:
@@ -151,15 +174,9 @@ def _show(value: Any, render: Any, as_json: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line; end with one message and an honest exit code, never a traceback for what the user can mend."""
-    try:
+    """Run the command line."""
+    with honest_exit():
         app()
-    except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ PipelineError                the work failed                            exit 1
 │   └── LeakageError         train and test share what they must not
 ├── VocabularyError          weights and vocabulary do not belong together
 ├── NotComparableError       two scores rest on different ground (test set, normaliser)
-└── TrainingError            training cannot work, or has diverged
+├── TrainingError            training cannot work, or has diverged
+└── PromotionError           a promotion is refused, or another came first
 """
 
 from __future__ import annotations
@@ -71,3 +72,7 @@ class NotComparableError(PipelineError):
 
 class TrainingError(PipelineError):
     """Training cannot work on this input, or it has diverged."""
+
+
+class PromotionError(PipelineError):
+    """A promotion or rollback is refused, or another one came first. The champion is unchanged."""

@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 """The checkout: stages run here, and their paths are relative to it."""
 
 
-def state_dir() -> Path:
+def state_dir(root: Path = ROOT) -> Path:
     """Return where resume state and locks live: `VIZINHO_STATE`, by default `.vizinho/` (never a DVC out)."""
-    return Path(os.environ.get("VIZINHO_STATE") or ROOT / ".vizinho")
+    return Path(os.environ.get("VIZINHO_STATE") or root / ".vizinho")
 
 
 @contextmanager

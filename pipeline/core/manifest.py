@@ -93,7 +93,8 @@ def conform(table: pd.DataFrame, columns: dict[str, pa.DataType], where: str) ->
         arrow = pa.Table.from_pandas(table[list(columns)], schema=pa.schema(list(columns.items())), preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise DataError(where, f"a value does not fit its column ({error})", "the types in pipeline/core/manifest.py") from None
-    return arrow.to_pandas()
+    conformed: pd.DataFrame = arrow.to_pandas()
+    return conformed
 
 
 def duration_band(duration_s: float) -> str:

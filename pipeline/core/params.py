@@ -38,7 +38,7 @@ def read_params(path: Path | str = PARAMS_FILE) -> dict[str, Any]:
         value = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except FileNotFoundError:
         raise MissingInputError(str(path), "no such file", "params", "take one from profiles/") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(path.name, [f"not YAML: {error}"]) from None
     if not isinstance(value, dict):
         raise ParamsError(path.name, [f"found {type(value).__name__}; expected a mapping of stages to their params"])
@@ -77,4 +77,8 @@ def _line(key: str, problem: Any) -> str:
         return f"{where}: unknown key (value {problem['input']!r}); remove it or correct its spelling"
     if problem["type"] == "missing":
         return f"{where}: missing; expected a value"
-    return f"{where}: found {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    expected = "expected a mapping" if problem["type"] == "model_type" else \
+        problem["msg"].removeprefix("Value error, ").replace("Input should be ", "expected ")
+    if isinstance(problem["input"], dict):  # a whole section whose parts do not go together: the message names them
+        return f"{where}: {expected}"
+    return f"{where}: found {problem['input']!r}; {expected[0].lower()}{expected[1:]}"

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from pipeline.core.errors import PipelineError
 
 
+def words_of(run: Callable[..., object]) -> list[str]:
+    """Return the words that `run` takes from a command line: its parameters without a default."""
+    return [name for name, parameter in inspect.signature(run).parameters.items() if parameter.default is parameter.empty]
+
+
 def stage_main(run: Callable[..., object]) -> None:
-    """Call `run` with the command line's words; end with one message and an honest exit code, never a traceback
-    for what the user can mend."""
-    words = sys.argv[1:]
-    try:
-        inspect.signature(run).bind(*words)
-    except TypeError:
-        wanted = [name.upper() for name, parameter in inspect.signature(run).parameters.items() if parameter.default is parameter.empty]
-        print(f"usage: python -m {run.__globals__['__spec__'].name} {' '.join(wanted)}".rstrip(), file=sys.stderr)
+    """Call `run` with the command line's words, or say which words it takes (exit 2)."""
+    words, wanted = sys.argv[1:], words_of(run)
+    if len(words) != len(wanted):
+        usage = " ".join([f"python -m {run.__globals__['__spec__'].name}", *(name.upper() for name in wanted)])
+        print(f"usage: {usage}", file=sys.stderr)
         sys.exit(2)
-    try:
+    with honest_exit():
         run(*words)
+
+
+@contextmanager
+def honest_exit() -> Iterator[None]:
+    """End the process with one message and an honest exit code where the work within fails, never with a traceback
+    for what the user can mend."""
+    try:
+        yield
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk, a folder in place of a file, a file that may not be read
+        print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr, flush=True)
+        sys.exit(1)

@@ -7,6 +7,7 @@ from typing import Final
 
 from pipeline.text.alphabet import LETTER
 from pipeline.text.numbers import Form, is_portuguese
+from pipeline.text.quantity import NUMBER
 from pipeline.text.words import Words
 
 _NEXT: Final = re.compile(rf" ?({LETTER}{{1,30}})")
@@ -16,6 +17,7 @@ _WINDOW: Final = 34
 
 _FEMININE_PLURAL: Final = ("as", "ções", "sões", "dades", "gens", "tudes", "ciones", "siones", "giones")
 _FEMININE_SINGULAR: Final = ("a", "ção", "são", "dade", "gem", "tude", "ción", "sión", "dad", "tad", "tud")
+_OUT_OF: Final = re.compile(rf" (?:a|em|de) cada {NUMBER} ({LETTER}{{1,30}})")
 _DAY_PARTS: Final = frozenset({"manhã", "tarde", "noite", "madrugada"})
 
 
@@ -35,14 +37,15 @@ def is_feminine(word: str, plural: bool, words: Words) -> bool:
     """Return whether a noun (or adjective) in small letters is feminine, by its ending and the tables of exceptions."""
     if word in words.feminine_nouns:
         return True
-    return word.endswith(_FEMININE_PLURAL if plural else _FEMININE_SINGULAR) and word not in words.masculine_nouns
+    shown = word.endswith(_FEMININE_PLURAL if plural else _FEMININE_SINGULAR) and not word.endswith(("ista", "istas"))
+    return shown and word not in words.masculine_nouns
 
 
 def form_of(text: str, start: int, end: int, is_one: bool, words: Words) -> Form:
     """Return the form of the number at `text[start:end]`.
 
-    A determiner before it settles the gender (as 2), then the word after it (2 casas, 2 das casas); a number that
-    names a thing does not bend (página 2).
+    A determiner before it settles the gender (as 2), then the word after it (2 casas, 2 das casas, 2 em cada 3 casas);
+    a number that names a thing does not bend (página 2).
     """
     before, after = previous_word(text, start).lower(), next_word(text, end).lower()
     if after == "mil":
@@ -51,6 +54,8 @@ def form_of(text: str, start: int, end: int, is_one: bool, words: Words) -> Form
             return "masculine"
     if before in words.feminine_before:
         return "feminine"
+    if share := _OUT_OF.match(text, end):
+        return "feminine" if is_feminine(share[1].lower(), True, words) else "alone"
     if before in words.labels or before in words.don:
         return "alone"
     portuguese = is_portuguese(words.locale)

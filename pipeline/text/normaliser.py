@@ -12,7 +12,7 @@ from typing import Final
 from pipeline.text.alphabet import ALPHABETS, LETTER, LETTERS, TIDY, fault
 from pipeline.text.rules import RULES, WORDS, Line, Rule
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised with every change of a rule's result: scores of different versions are never compared."""
 
 LOCALES: Final = tuple(ALPHABETS)
@@ -37,7 +37,7 @@ def check_locale(locale: str) -> str:
 
 
 def version(locale: str) -> str:
-    """Return the version of a locale's rules, e.g. `pt-BR/1`; stored with every manifest, model and score.
+    """Return the version of a locale's rules, e.g. `pt-BR/2`; stored with every manifest, model and score.
 
     Raises:
         UnknownLocaleError: the locale has no rules.

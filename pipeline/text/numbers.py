@@ -217,19 +217,21 @@ def whole(text: str, locale: str, form: Form = "alone") -> str:
     return cardinal(int(text), locale, form)
 
 
-def decimals(text: str, locale: str) -> str:
+def decimals(text: str, locale: str, form: Form = "alone") -> str:
     """Return what follows a decimal separator: leading zeros, then up to three digits as one number, more one by one.
 
     pt     0,05 → zero vírgula zero cinco
     pt     3,75 → três vírgula setenta e cinco
     pt     3,1415 → três vírgula um quatro um cinco
+    pt     2,2 toneladas → duas vírgula duas toneladas
     es     0,5 → cero coma cinco
+    es     35,1 km → treinta y cinco coma un kilómetros
     """
     rest = text.lstrip("0")
     if len(rest) > 3:
         return digits(text, locale)
     zeros = digits("0" * (len(text) - len(rest)), locale)
-    return f"{zeros} {cardinal(int(rest), locale)}".strip() if rest else zeros
+    return f"{zeros} {cardinal(int(rest), locale, form)}".strip() if rest else zeros
 
 
 def fraction(numerator: int, denominator: int, locale: str) -> str:

@@ -61,6 +61,12 @@ BRAZIL: Final = Words(
     """),
     tag="hashtag",
     slash="barra",
+    all_day="vinte e quatro por sete",
+    before_date=words("dia dias em a de até desde"),
+    before_score=words(
+        "por venceu terminou acabou ganhou perdeu empatou bateu goleou vencer ganhar perder empatar empate vitória derrota placar resultado"
+        " jogo final"
+    ),
     currencies=currencies("""
         R$ | BRL → real, reais; centavo, centavos
         US$ | U$ | USD | $ → dólar, dólares; centavo, centavos
@@ -71,6 +77,7 @@ BRAZIL: Final = Words(
     magnitudes=pairs("""
         mil → mil
         mi | milhão | milhões → milhões
+        mil milhões → mil milhões
         bi | bilhão | bilhões → bilhões
         tri | trilhão | trilhões → trilhões
     """),
@@ -148,6 +155,7 @@ BRAZIL: Final = Words(
         exma. | exm.ª → excelentíssima
         ilmo. → ilustríssimo
         ilma. → ilustríssima
+        ex.ª | exª | exa. → excelência
         v. exa. | v. ex.ª → vossa excelência
         s. exa. | s. ex.ª → sua excelência
         av. → avenida
@@ -176,6 +184,14 @@ BRAZIL: Final = Words(
         p/ → para
         km/h → quilômetros por hora
         °c | ºc → graus celsius
+        d.ª | dª → dona
+        ex.: → exemplo
+        a/c → aos cuidados
+        c# → cê sharp
+        seg. a sex. → segunda a sexta
+        seg. a sáb. → segunda a sábado
+        seg. a dom. → segunda a domingo
+        ter. a dom. → terça a domingo
         nº | n.º | n° | n.° | núm. → número
         nºs | n.ºs | n.os → números
     """),
@@ -218,6 +234,7 @@ BRAZIL: Final = Words(
         vol. → volume
         fig. → figura
         tab. → tabela
+        R. → rua
         apto. | ap. → apartamento
         bl. → bloco
         No. | n. | nr. → número
@@ -231,9 +248,9 @@ BRAZIL: Final = Words(
     don=("dom", "dona"),
     dona=words("Inês Isabel Elizabeth Beatriz Raquel Carmen Leonor Ester Rute Lurdes Lourdes Mercedes Dulce Alice"),
     letters=letter_names("a bê cê dê e efe gê agá i jota cá ele eme ene o pê quê erre esse tê u vê dáblio xis ípsilon zê"),
-    spelled=words("EUA UE IA TI RH OAB UTI IOF OMS OMC AM PM IPI EAD CEO IP AI RA OS SOS USB"),
+    spelled=words("EUA USA UE CEE IA TI RH OAB UTI IOF OMS OMC AM PM IPI EAD CEO IP AI RA OS SOS USB"),
     read=words(
-        "USP PIB ONG MEC SESC SENAC SESI PUC CUT UNESP UERJ PSOL AIDS BID COB VIP LED MASP FARC PROCON FUNAI PAC SAMU OK"
+        "USP PIB ONG MEC SESC SENAC SESI PUC CUT UNESP UERJ PSOL AIDS BID COB VIP LED MASP FARC PROCON FUNAI PAC SAMU OK COVID CEP NIF SIC DETRAN"
     ),
     regnal=words(
         "dom d dona rei rainha papa imperador imperatriz príncipe princesa czar faraó santo são pedro joão carlos felipe filipe luís"
@@ -272,21 +289,35 @@ BRAZIL: Final = Words(
         " nunca já não só mais menos até entre sobre sob sem desde foi era é está são foram eram elas numa nela nelas"
     ),
     feminine_nouns=words(
-        "vez vezes mulher mulheres noite noites tarde tardes parte partes mão mãos flor flores cor cores dor dores voz vozes luz luzes cruz"
-        " cruzes raiz raízes irmã irmãs maçã maçãs manhã manhãs mãe mães chave chaves nave naves ave aves rede redes sede sedes ponte"
-        " pontes fonte fontes gente ordem ordens nuvem nuvens lei leis foto fotos moto motos série séries espécie espécies face faces"
-        " classe classes base bases fase fases frase frases hipótese hipóteses tese teses análise análises crise crises equipe equipes"
-        " torre torres morte mortes arte artes pele peles carne carnes colher colheres lã lãs árvore árvores grade grades união uniões"
-        " reunião reuniões região regiões opinião opiniões religião religiões avó avós tribo tribos metade metades lente lentes"
-        " semente sementes corrente correntes paixão paixões razão razões"
+        "vez vezes mulher mulheres noite noites tarde tardes parte partes mão mãos flor flores cor cores dor dores voz vozes"
+        " luz luzes cruz cruzes raiz raízes irmã irmãs maçã maçãs manhã manhãs mãe mães chave chaves nave naves ave aves rede"
+        " redes sede sedes ponte pontes fonte fontes gente ordem ordens nuvem nuvens lei leis foto fotos moto motos série séries"
+        " espécie espécies face faces classe classes base bases fase fases frase frases hipótese hipóteses tese teses análise"
+        " análises crise crises equipe equipes torre torres morte mortes arte artes pele peles carne carnes colher colheres lã"
+        " lãs árvore árvores grade grades união uniões reunião reuniões região regiões opinião opiniões religião religiões avó"
+        " avós tribo tribos metade metades lente lentes semente sementes corrente correntes paixão paixões razão razões questão"
+        " questões gestão gestões sugestão sugestões ocasião ocasiões conexão conexões reflexão reflexões legião legiões"
+        " rebelião rebeliões parede paredes neve neves greve greves febre febres lebre lebres sorte sortes haste hastes estante"
+        " estantes variante variantes vertente vertentes enchente enchentes patente patentes mente mentes serpente serpentes"
+        " frente frentes nascente nascentes elite elites suíte suítes estrofe estrofes catástrofe catástrofes gripe gripes"
+        " hélice hélices superfície superfícies planície planícies cárie cáries alface alfaces interface interfaces posse posses"
+        " tosse tosses vitrine vitrines cabine cabines dose doses síntese sínteses prótese próteses síndrome síndromes fome"
+        " fomes noz nozes perdiz perdizes matriz matrizes cicatriz cicatrizes atriz atrizes imperatriz imperatrizes diretriz"
+        " diretrizes maré marés rã rãs alemã alemãs cristã cristãs anã anãs aldeã aldeãs lista listas pista pistas vista vistas"
+        " revista revistas conquista conquistas entrevista entrevistas crista cristas"
     ),
     masculine_nouns=words(
-        "dia dias problema problemas sistema sistemas tema temas programa programas mapa mapas clima climas planeta planetas cometa cometas"
-        " poema poemas esquema esquemas telegrama telegramas quilograma quilogramas grama gramas miligrama miligramas cinema cinemas"
-        " diploma diplomas dilema dilemas idioma idiomas trauma traumas fantasma fantasmas sofá sofás pijama pijamas drama dramas teorema"
-        " teoremas sintoma sintomas aroma aromas atleta atletas artista artistas turista turistas motorista motoristas ciclista ciclistas"
-        " jornalista jornalistas colega colegas guarda guardas poeta poetas papa papas lema lemas especialista especialistas pianista"
-        " pianistas dentista dentistas recruta recrutas camarada camaradas patriota patriotas"
+        "dia dias problema problemas sistema sistemas tema temas programa programas mapa mapas clima climas planeta planetas"
+        " cometa cometas poema poemas esquema esquemas telegrama telegramas quilograma quilogramas grama gramas miligrama"
+        " miligramas cinema cinemas diploma diplomas dilema dilemas idioma idiomas trauma traumas fantasma fantasmas sofá sofás"
+        " pijama pijamas drama dramas teorema teoremas sintoma sintomas aroma aromas atleta atletas colega colegas guarda"
+        " guardas poeta poetas papa papas lema lemas recruta recrutas camarada camaradas patriota patriotas dálmata dálmatas"
+        " astronauta astronautas monarca monarcas profeta profetas piloto pilotas psicopata psicopatas democrata democratas"
+        " burocrata burocratas acrobata acrobatas diplomata diplomatas pirata piratas inseticida inseticidas pesticida"
+        " pesticidas herbicida herbicidas jesuíta jesuítas belga belgas astecas maias incas gorila gorilas panda pandas puma"
+        " pumas coala coalas enigma enigmas paradigma paradigmas dogma dogmas prisma prismas axioma axiomas genoma genomas"
+        " hematoma hematomas carcinoma carcinomas fonema fonemas morfema morfemas emblema emblemas estigma estigmas cronograma"
+        " cronogramas organograma organogramas fluxograma fluxogramas diagrama diagramas anagrama anagramas guia guias"
     ),
 )
 
@@ -300,11 +331,17 @@ PORTUGAL: Final = replace(
     BRAZIL,
     locale="pt-PT",
     first_of_month="um",
+    all_day="vinte e quatro sobre sete",
     units=_european(dict(BRAZIL.units)),
     currencies={**BRAZIL.currencies, **currencies("€ | EUR → euro, euros; cêntimo, cêntimos")},
     magnitudes=pairs("""
         mil → mil
+        mil milhões → mil milhões
         M | milhão | milhões → milhões
+        bilhão | bilhões → bilhões
+        bilião | biliões → biliões
+        trilhão | trilhões → trilhões
+        trilião | triliões → triliões
     """),
     abbreviations={
         **BRAZIL.abbreviations, "km/h": "quilómetros por hora",

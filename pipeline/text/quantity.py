@@ -41,21 +41,26 @@ class Quantity:
         """Return the number in words."""
         if not self.decimals:
             return whole(self.whole, words.locale, form)
-        if not is_portuguese(words.locale) and form == "masculine":
-            form = "alone"
-        return f"{whole(self.whole, words.locale, form)} {words.separators[self.separator]} {decimals(self.decimals, words.locale)}"
+        before: Form = "alone" if not is_portuguese(words.locale) and form == "masculine" else form
+        return f"{whole(self.whole, words.locale, before)} {words.separators[self.separator]} {decimals(self.decimals, words.locale, form)}"
+
+    def is_singular(self, words: Words) -> bool:
+        """Return whether what is counted stands in the singular.
+
+        Portuguese has the singular below two (1,5 metro; in Brazil also zero grau), Spanish for one only (1,5 metros).
+
+        Source: for Spanish RAE, Ortografía de la lengua española, 2010, VIII 4.2 (0,5 millones, not 0,5 millón); in
+        Portuguese the plural begins at two, as in print (1,5 milhão).
+        """
+        if not is_portuguese(words.locale):
+            return self.is_one
+        return self.whole == "1" or (self.whole == "0" and (bool(self.decimals) or words.locale == "pt-BR"))
 
     def of(self, noun: Noun, words: Words) -> str:
-        """Return the number in words with what it counts.
-
-        Portuguese has the singular below two (1,5 metro; in Brazil also zero grau), Spanish for one only.
-        """
-        singular = self.is_one
-        if is_portuguese(words.locale):
-            singular = self.whole == "1" or (self.whole == "0" and (bool(self.decimals) or words.locale == "pt-BR"))
+        """Return the number in words with what it counts."""
         number = self.spoken(words, "feminine" if noun.feminine else "masculine")
         link = f" {words.of} " if self.is_round_million else " "
-        return f"{number}{link}{noun.one if singular else noun.many}"
+        return f"{number}{link}{noun.one if self.is_singular(words) else noun.many}"
 
 
 def parse(token: str, words: Words) -> Quantity | None:

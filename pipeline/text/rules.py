@@ -175,6 +175,8 @@ def money(match: re.Match[str], line: Line) -> str | None:
     pt     R$ 1.234,56 → mil duzentos e trinta e quatro reais e cinquenta e seis centavos
     pt     R$ 1.000.000 → um milhão de reais
     pt     R$ 3 milhões → três milhões de reais
+    pt     R$ 1,4 bilhão → um vírgula quatro bilhão de reais
+    pt     € 300 mil milhões → trezentos mil milhões de euros
     pt-BR  R$ 2,5 bilhões → dois vírgula cinco bilhões de reais
     pt-BR  R$ 10 mi → dez milhões de reais
     pt     R$ 5 mil → cinco mil reais
@@ -193,6 +195,7 @@ def money(match: re.Match[str], line: Line) -> str | None:
     es     £ 21 → veintiuna libras
     es     US$ 5 → cinco dólares
     es     3 millones de € → tres millones de euros
+    es     € 300 mil millones → trescientos mil millones de euros
     es     $ 200 → doscientos dólares
     es-419 $ 200 → doscientos pesos
     es-419 $1,500.50 → mil quinientos pesos y cincuenta centavos
@@ -226,17 +229,20 @@ def _large_amount(quantity: Quantity, magnitude: str, unit: Noun, words: Words) 
 
 
 def _singular(large: str) -> str:
-    """Return milhão for milhões, millón for millones."""
+    """Return milhão for milhões, millón for millones; mil milhões has no singular."""
+    if large.startswith("mil "):
+        return large
     return large[:-3] + "ão" if large.endswith("ões") else large[:-4] + "ón"
 
 
 @rule("0", lambda words: (
-    r"(?<![0-9/.,-])(?:(?P<day>0?[1-9]|[12][0-9]|3[01])(?P<sign>[/.-])(?P<month>0?[1-9]|1[0-2])(?:(?P=sign)(?P<year>[0-9]{4}|(?<=/)[0-9]{2}))?"
+    r"(?<![0-9/.,-])(?:(?P<day>0?[1-9]|[12][0-9]|3[01])º?(?P<sign>[/.-])(?P<month>0?[1-9]|1[0-2])(?:(?P=sign)(?P<year>[0-9]{4}|(?<=/)[0-9]{2}))?"
+    r"|(?P<month_of>0?[1-9]|1[0-2])/(?P<year_of>(?:19|20)[0-9]{2})"
     r"|(?P<iso_year>[0-9]{4})-(?P<iso_month>0[1-9]|1[0-2])-(?P<iso_day>0[1-9]|[12][0-9]|3[01])"
     r"|0?1 de (?P<name>" + _any([*words.months, *(month.capitalize() for month in words.months)]) + r"))(?!\w|[/-][0-9])"
 ))
 def date(match: re.Match[str], line: Line) -> str | None:
-    """Dates in figures, and the first of a month.
+    """Dates in figures, months of a year, and the first of a month; 24/7 is no date unless a word before it says so.
 
     pt     25/12/2020 → vinte e cinco de dezembro de dois mil e vinte
     pt-BR  01/01/2001 → primeiro de janeiro de dois mil e um
@@ -248,6 +254,12 @@ def date(match: re.Match[str], line: Line) -> str | None:
     pt     no dia 2/3 → no dia dois de março
     pt     em 20/11 → em vinte de novembro
     pt     05/03 → cinco de março
+    pt-BR  1º/5/1980 → primeiro de maio de mil novecentos e oitenta
+    pt     em 05/2024 → em maio de dois mil e vinte e quatro
+    pt     lei 5/2020 → lei cinco barra dois mil e vinte
+    pt-BR  aberto 24/7 → aberto vinte e quatro por sete
+    pt-PT  aberto 24/7 → aberto vinte e quatro sobre sete
+    pt     no dia 24/7 → no dia vinte e quatro de julho
     pt-BR  1 de maio → primeiro de maio
     pt-BR  1º de maio → primeiro de maio
     pt-PT  1 de Maio → um de maio
@@ -257,12 +269,22 @@ def date(match: re.Match[str], line: Line) -> str | None:
     es-419 1 de mayo → primero de mayo
     es-419 1/5/2021 → primero de mayo de dos mil veintiuno
     es     el 21 de abril → el veintiuno de abril
+    es     en 05/2024 → en mayo de dos mil veinticuatro
+    es     abierto 24/7 → abierto veinticuatro siete
+    es     el 24/7 → el veinticuatro de julio
     """
     words = line.words
     if match["name"]:
         return f"{words.first_of_month} {words.of} {match['name'].lower()}"
+    before = previous_word(line.text, match.start()).lower()
+    if match["month_of"]:
+        if match["month_of"][0] != "0" and before not in words.before_date:
+            return None
+        return f"{words.months[int(match['month_of']) - 1]} {words.of} {cardinal(int(match['year_of']), words.locale)}"
     day, month, year = (match[part] or match[f"iso_{part}"] for part in ("day", "month", "year"))
-    if not year and not _is_day_and_month(day, match["sign"], month, previous_word(line.text, match.start()).lower()):
+    if match[0] == "24/7" and before not in words.before_date:
+        return words.all_day
+    if not year and not _is_day_and_month(day, match["sign"], month, before):
         return None
     spoken = words.first_of_month if int(day) == 1 else cardinal(int(day), words.locale)
     parts = [spoken, words.months[int(month) - 1], *([cardinal(int(year), words.locale)] if year else [])]
@@ -291,17 +313,21 @@ def time(match: re.Match[str], line: Line) -> str:
     pt     às 2:30 → às duas e trinta
     pt     14:00 → catorze horas
     pt     1h00 → uma hora
-    pt     0h15 → zero hora e quinze
+    pt-BR  0h15 → zero hora e quinze
+    pt-PT  0h15 → zero horas e quinze
+    pt     às 14:00 horas → às catorze horas
     pt     10:20:30 → dez horas vinte minutos e trinta segundos
     es     14:30 → catorce y treinta
     es     a la 1:30 → a la una y treinta
     es     a las 3:00 → a las tres
     es     14:00 → catorce horas
+    es     a las 21:00 horas → a las veintiuna horas
+    es     a las 0:05 → a las cero horas y cinco
     es     21h30 → veintiuna horas y treinta
     """
     words = line.words
     hour, minute = int(match["hour"]), int(match["minute"] or match["minute2"])
-    hours = f"{cardinal(hour, words.locale, 'feminine')} {words.hour.one if hour < 2 else words.hour.many}"
+    hours = Quantity(str(hour)).of(words.hour, words)
     minutes = cardinal(minute, words.locale)
     if match["second"]:
         return (
@@ -309,12 +335,27 @@ def time(match: re.Match[str], line: Line) -> str:
             f" {Quantity(str(int(match['second']))).of(words.second, words)}"
         )
     if minute == 0:
+        if next_word(line.text, match.end()).lower() in words.hour:
+            return cardinal(hour, words.locale, "feminine")
         return cardinal(hour, words.locale, "feminine") if not is_portuguese(words.locale) and 0 < hour <= 12 else hours
     if match["min"]:
         return f"{hours} {words.conjunction} {Quantity(str(minute)).of(words.minute, words)}"
     if not match["h"] and hour:
         hours = cardinal(hour, words.locale, "feminine")
     return f"{hours} {words.conjunction} {minutes}"
+
+
+@rule("0", lambda words: r"(?<![\w.,:/-])(?P<minute>[0-9]{1,3}) ?min ?(?P<second>[0-9]{1,2}) ?s?(?:eg)?(?!\w)")
+def duration(match: re.Match[str], line: Line) -> str:
+    """Minutes and seconds.
+
+    pt     2min30s → dois minutos e trinta segundos
+    pt     1 min 05 → um minuto e cinco segundos
+    es     2 min 30 s → dos minutos y treinta segundos
+    """
+    words = line.words
+    minutes, seconds = (Quantity(str(int(match[part]))).of(noun, words) for part, noun in (("minute", words.minute), ("second", words.second)))
+    return f"{minutes} {words.conjunction} {seconds}"
 
 
 @rule("0+(", lambda words: (
@@ -407,7 +448,10 @@ def ordinal_number(match: re.Match[str], line: Line) -> str | None:
     return ordinal(int(match["number"]), words.locale, "masculine" if noun or sign == "er" else "alone", plural)
 
 
-@rule("0", lambda words: r"(?<![\w.,/-])(?:(?P<whole>[0-9]{1,3}) )?(?P<above>[0-9]{1,2})/(?P<below>[0-9]{1,3}|1000)(?![\w/]|[.,-][0-9])")
+@rule("0", lambda words: (
+    r"(?<![\w.,/-])(?:(?P<whole>[0-9]{1,3}) )?(?P<above>[0-9]{1,2})/(?P<below>[0-9]{1,3}|1000)(?![\w/]|[.,-][0-9])"
+    rf"(?:(?<=[0-9] [0-9]/[0-9]) (?P<noun>(?!(?:{_any(words.no_noun)})(?!{LETTER})){LETTER}{{3,30}}))?"
+))
 def fraction_number(match: re.Match[str], line: Line) -> str | None:
     """Fractions below one, alone or after a whole number.
 
@@ -416,27 +460,35 @@ def fraction_number(match: re.Match[str], line: Line) -> str | None:
     pt     1/2 xícara → meia xícara
     pt     ½ quilo → meio quilo
     pt     2 1/2 → dois e meio
-    pt     2½ horas → duas e meia horas
+    pt     2½ horas → duas horas e meia
     pt     1 3/4 → um e três quartos
+    pt     1 3/4 xícara de açúcar → uma xícara e três quartos de açúcar
+    pt     2 1/2 e 3 1/2 → dois e meio e três e meio
     pt     2/3 dos votos → dois terços dos votos
     pt     1/12 → um doze avo
     es     3/4 → tres cuartos
     es     1/2 taza → media taza
     es     2 1/2 → dos y medio
+    es     1 1/2 tazas de arroz → una taza y media de arroz
+    es     2 1/2 horas → dos horas y media
     """
     words = line.words
     above, below = int(match["above"]), int(match["below"])
     if not 0 < above < below or below < 2 or "0" in (match["above"][0], match["below"][0]):
         return None
-    form = form_of(line.text, match.start(), match.end(), False, words)
+    noun = match["noun"] or ""
+    end = match.end() - len(noun)
+    if match["whole"] == "1" and noun.endswith(("as", "os")):
+        noun = noun[:-1]
+    form = form_of(line.text, match.start(), end, False, words)
     if form != "feminine":
-        form = form_of(line.text, match.start(), match.end(), True, words)
+        form = form_of(line.text, match.start(), end, True, words)
     if (above, below) == (1, 2) and (match["whole"] or form != "alone"):
         spoken = words.half.many if form == "feminine" else words.half.one
     else:
         spoken = fraction(above, below, words.locale)
     if match["whole"]:
-        return f"{cardinal(int(match['whole']), words.locale, form)} {words.conjunction} {spoken}"
+        return f"{cardinal(int(match['whole']), words.locale, form)} {noun.lower()} {words.conjunction} {spoken}".replace("  ", " ")
     return spoken
 
 
@@ -450,6 +502,11 @@ def unit(match: re.Match[str], line: Line) -> str | None:
     pt-PT  5 km → cinco quilómetros
     pt-BR  1 km → um quilômetro
     pt-BR  1,5 km → um vírgula cinco quilômetro
+    pt-PT  1,4 km → um vírgula quatro quilómetro
+    pt-BR  0,5 km → zero vírgula cinco quilômetro
+    pt-BR  0 °C → zero grau celsius
+    pt-PT  0 °C → zero graus celsius
+    pt     2,2 t → duas vírgula duas toneladas
     pt     2 t → duas toneladas
     pt     200 kg → duzentos quilos
     pt     50m² → cinquenta metros quadrados
@@ -473,6 +530,9 @@ def unit(match: re.Match[str], line: Line) -> str | None:
     es     5 km → cinco kilómetros
     es     1 km → un kilómetro
     es     1,5 km → uno coma cinco kilómetros
+    es     0,1 km → cero coma un kilómetros
+    es     21,1 t → veintiuna coma una toneladas
+    es     2,1 % → dos coma uno por ciento
     es     21 h → veintiuna horas
     es     21 % → veintiuno por ciento
     es     -3 °C → menos tres grados celsius
@@ -488,23 +548,46 @@ def unit(match: re.Match[str], line: Line) -> str | None:
     return sign + quantity.of(noun, words)
 
 
-@rule("0aA×", lambda words: rf"(?<![\w.,])(?P<number>[0-9]{{1,4}}) ?[xX](?! ?[0-9]|{LETTER})|(?:(?<=[0-9])|(?<=[0-9] ))[xX×](?= ?[0-9])")
-def multiplication(match: re.Match[str], line: Line) -> str:
-    """An x beside numbers: so many times, or one dimension by another.
+@rule("0aA×", lambda words: (
+    rf"(?<![\w.,])(?P<number>[0-9]{{1,4}}) ?[xX](?! ?[0-9]|{LETTER})"
+    r"|(?:(?<=[0-9])|(?<=[0-9] )|(?<=[a-z²³] ))[xX×](?= ?[0-9])"
+))
+def multiplication(match: re.Match[str], line: Line) -> str | None:
+    """An x beside numbers: so many times, one dimension by another, a score, a product where it is stated.
 
     pt     em 12x sem juros → em doze vezes sem juros
     pt     2x → duas vezes
     pt     uma foto 3x4 → uma foto três por quatro
     pt     4 x 100 → quatro por cem
+    pt     2 m x 3 m → dois metros por três metros
+    pt     o eixo x 2 → o eixo x dois
+    pt     ganhou por 3x1 → ganhou por três a um
+    pt     Brasil 3 x 1 Chile → brasil três a um chile
+    pt     3 × 4 = 12 → três vezes quatro igual a doze
     es     2x → dos veces
     es     21x → veintiuna veces
+    es     ganó 3x1 → ganó tres a uno
+    es     3 × 4 = 12 → tres por cuatro igual a doce
     """
     if match["number"]:
         return Quantity(match["number"]).of(line.words.times, line.words)
-    return line.words.by
+    if _STATED.match(line.text, match.end()):
+        return line.words.symbols["×"]
+    before = _FACTOR.search(line.text[max(0, match.start() - 34) : match.start()])
+    if not before:
+        return None
+    after = _RIVAL.match(line.text, match.end())
+    word = before["word"] or ""
+    is_score = word.lower() in line.words.before_score or (after and word[:1].isupper())
+    return line.words.to if is_score and not before["unit"] else line.words.by
 
 
-@rule("-/", lambda words: r"(?<=[0-9h%€ºª])-(?=[0-9])|(?<=[0-9h%€ºª] )-(?= [0-9])|(?<=[IVX]{2})-(?=[IVX]{2})|(?<=[0-9])/(?=[0-9])")
+_STATED: Final = re.compile(rf" ?{NUMBER} ?=")
+_FACTOR: Final = re.compile(rf"(?:(?P<word>{LETTER}{{1,20}}) )?(?<![0-9.,])[0-9.,]{{1,12}} ?(?P<unit>[a-zA-Z²³%]{{0,4}}) ?$")
+_RIVAL: Final = re.compile(f" ?[0-9]{{1,2}} [{_CAPITAL}]")
+
+
+@rule("-/", lambda words: r"(?<=[0-9h%€ºª])-(?=[0-9])|(?<=[0-9h%€ºª] )-(?= [0-9])|(?<=[IVX]{2})-(?=[IVX]{2})|(?<=[0-9a-z])/(?=[0-9])")
 def between_numbers(match: re.Match[str], line: Line) -> str:
     """A hyphen between two numbers is a range or a score; a stroke is named.
 
@@ -512,10 +595,17 @@ def between_numbers(match: re.Match[str], line: Line) -> str:
     pt     1914–1918 → mil novecentos e catorze a mil novecentos e dezoito
     pt     das 13h-15h → das treze horas a quinze horas
     pt     ganhou por 3-1 → ganhou por três a um
+    pt     10 - 3 = 7 → dez menos três igual a sete
+    pt     maio/2024 → maio de dois mil e vinte e quatro
     pt     lei 8.666/93 → lei oito mil seiscentos e sessenta e seis barra noventa e três
     es     10-15 días → diez a quince días
+    es     10 - 3 = 7 → diez menos tres igual a siete
+    es     mayo/2024 → mayo de dos mil veinticuatro
     """
-    return line.words.slash if match[0] == "/" else line.words.to
+    words = line.words
+    if match[0] == "/":
+        return words.of if previous_word(line.text, match.start()).lower() in words.months else words.slash
+    return words.minus if _STATED.match(line.text, match.end()) else words.to
 
 
 @rule("/", lambda words: rf"(?<=[0-9$€%])/(?P<unit>{_any(words.units)})(?!\w)")
@@ -541,6 +631,11 @@ def number(match: re.Match[str], line: Line) -> str:
     pt     2 problemas → dois problemas
     pt     1 vez → uma vez
     pt     2 das casas → duas das casas
+    pt     2 em cada 3 mulheres → duas em cada três mulheres
+    pt     101 dálmatas → cento e um dálmatas
+    pt     2 artistas e 2 revistas → dois artistas e duas revistas
+    pt     2 questões → duas questões
+    pt     2 paredes e 2 doses → duas paredes e duas doses
     pt     as 2 chegaram → as duas chegaram
     pt     às 2 → às duas
     pt     1 da manhã → uma da manhã
@@ -561,6 +656,7 @@ def number(match: re.Match[str], line: Line) -> str:
     pt-BR  2 bilhões → dois bilhões
     pt     1.000.000 habitantes → um milhão de habitantes
     pt     3,14 → três vírgula catorze
+    pt     1,1 tonelada → uma vírgula uma tonelada
     pt     0,05 → zero vírgula zero cinco
     pt     -7 → menos sete
     pt     007 → zero zero sete
@@ -575,6 +671,10 @@ def number(match: re.Match[str], line: Line) -> str:
     es     21 mil → veintiún mil
     es     2.000 mujeres → dos mil mujeres
     es     31 personas → treinta y una personas
+    es     1 de cada 5 niñas → una de cada cinco niñas
+    es     21 análisis → veintiún análisis
+    es     21 cuestiones → veintiuna cuestiones
+    es     1 aula → un aula
     es     16 → dieciséis
     es     1.000.000.000 → mil millones
     es     3,14 → tres coma catorce
@@ -584,7 +684,7 @@ def number(match: re.Match[str], line: Line) -> str:
     words = line.words
     token = match["number"]
     quantity = parse(token, words)
-    is_one = quantity is not None and quantity.is_one
+    is_one = quantity is not None and quantity.is_singular(words)
     spoken = speak(token, words, form_of(line.text, match.start(), match.end(), is_one, words))
     if quantity and quantity.is_round_million:
         after = next_word(line.text, match.end()).lower()
@@ -685,6 +785,7 @@ def abbreviation(match: re.Match[str], line: Line) -> str | None:
     pt     Av. Paulista → avenida paulista
     pt     na R. Augusta → na rua augusta
     pt     o José R. Silva → o josé erre silva
+    pt     R.I.P. → erre i pê
     pt     nº 5 → número cinco
     pt     n.º 12 → número doze
     pt     pão, leite, etc. → pão leite et cetera
@@ -698,6 +799,13 @@ def abbreviation(match: re.Match[str], line: Line) -> str | None:
     pt     cap. II → capítulo dois
     pt     o Cap. Nascimento → o capitão nascimento
     pt     R. das Flores → rua das flores
+    pt     na R. 25 de Março → na rua vinte e cinco de março
+    pt     de seg. a sex. → de segunda a sexta
+    pt     Vossa Ex.ª → vossa excelência
+    pt     a D.ª Rita → a dona rita
+    pt     a/c do Sr. Zé → aos cuidados do senhor zé
+    pt     Ex.: maçã → exemplo maçã
+    pt     C# e C++ → cê sharp e cê mais mais
     pt     R. XV de Novembro, s/n → rua quinze de novembro sem número
     pt     art. 5º → artigo quinto
     pt     Sta. Maria → santa maria
@@ -716,20 +824,28 @@ def abbreviation(match: re.Match[str], line: Line) -> str | None:
     es     Ud. sabe → usted sabe
     es     Mª José → maría josé
     es     C/ Mayor, 5 → calle mayor cinco
+    es     RR. HH. y FF.AA. → recursos humanos y fuerzas armadas
+    es     P. D.: te quiero → posdata te quiero
+    es     Sr. D. Juan → señor don juan
     es-419 el Ing. López → el ingeniero lópez
     es     ya no. Gracias → ya no gracias
     """
     for group, table in (("anywhere", "abbreviations"), ("name", "before_name"), ("number", "before_number")):
         if written := match[group]:
-            if written == "R." and _is_initial(line.text, match.start()):
+            if written == "R." and (_is_initial(line.text, match.start()) or _NUMERAL.match(line.text, match.end())):
                 return None
             return _spoken_abbreviations(line.locale, table)[written.replace(" ", "").lower()]
     return None
 
 
+_NUMERAL: Final = re.compile("[IVXLCDM]")
+
+
 def _is_initial(text: str, position: int) -> bool:
     """Return whether a single capital letter stands within a name: José R. Silva."""
     before = previous_word(text, position)
+    if (len(before) > 1) == (text[max(0, position - 2) : position] == ". "):
+        return False  # Sr. D. João, A D. Ana; but J. D. Salinger
     return bool(before) and before[0].isupper() and text[max(0, position - 2) : position] != ", "
 
 
@@ -741,6 +857,9 @@ def honorific(match: re.Match[str], line: Line) -> str | None:
     pt     D. Pedro II → dom pedro segundo
     pt     D. Maria → dona maria
     pt     D. Inês → dona inês
+    pt     Sr. D. Duarte → senhor dom duarte
+    pt     A D. Ana e o D. Pedro → a dona ana e o dom pedro
+    pt     J. D. Salinger → jota dê salinger
     es     S. Juan → san juan
     es     D. Antonio → don antonio
     """
@@ -774,6 +893,8 @@ def acronym(match: re.Match[str], line: Line) -> str | None:
     pt     a ONU e a OTAN → a onu e a otan
     pt     o IBGE → o i bê gê e
     pt     a USP → a usp
+    pt-BR  COVID-19 → covid dezenove
+    pt     o CEP e o NIF → o cep e o nif
     pt     o CPF → o cê pê efe
     pt     os CDs e as ONGs → os cê dês e as ongs
     pt     a TV → a tê vê
@@ -800,6 +921,25 @@ def acronym(match: re.Match[str], line: Line) -> str | None:
     else:
         spelled = True
     return (_letters(capitals, words) if spelled else small) + (match["plural"] or "")
+
+
+@rule("'A", lambda words: rf"(?<={LETTER})'(?={LETTER})|(?<!{LETTER})(?<!')D (?=[AEIOUÁÉÍÓÚÂÊÔ]{LETTER})")
+def apostrophe(match: re.Match[str], line: Line) -> str | None:
+    """An apostrophe within a word joins it, since it is said as one; at the edge of a word it is a quotation mark.
+
+    A D that stands alone before a name's vowel has lost its apostrophe.
+
+    pt     debaixo d'água → debaixo dágua
+    pt     Sant’Ana → santana
+    pt     McDonald's → mcdonalds
+    pt     um clube chamado 'Gruta' → um clube chamado gruta
+    pt     Moura D Avila → moura davila
+    pt     a vitamina D Ajuda → a vitamina dê ajuda
+    es     d'Artagnan → dartagnan
+    """
+    if match[0] == "'":
+        return ""
+    return "d" if previous_word(line.text, match.start())[:1].isupper() and not line.shouting else None
 
 
 @rule("A", lambda words: rf"(?<!{LETTER})(?<!')[B-DF-HJ-NP-TV-Z](?!{LETTER}|')")
@@ -847,16 +987,3 @@ def number_sign(match: re.Match[str], line: Line) -> str:
     es     el #1 → el número uno
     """
     return line.words.number_sign
-
-
-@rule("'", lambda words: rf"(?<={LETTER})'(?={LETTER})")
-def apostrophe(match: re.Match[str], line: Line) -> str:
-    """An apostrophe within a word joins it, since it is said as one; at the edge of a word it is a quotation mark.
-
-    pt     debaixo d'água → debaixo dágua
-    pt     Sant’Ana → santana
-    pt     McDonald's → mcdonalds
-    pt     um clube chamado 'Gruta' → um clube chamado gruta
-    es     d'Artagnan → dartagnan
-    """
-    return ""

@@ -61,6 +61,11 @@ SPAIN: Final = Words(
     """),
     tag="hashtag",
     slash="barra",
+    all_day="veinticuatro siete",
+    before_date=words("día días el del al en de hasta desde"),
+    before_score=words(
+        "por venció terminó acabó ganó perdió empató goleó vencer ganar perder empatar empate victoria derrota marcador resultado partido"
+    ),
     currencies=currencies("""
         € | EUR → euro, euros; céntimo, céntimos
         US$ | U$ | USD | $ → dólar, dólares; centavo, centavos
@@ -71,6 +76,7 @@ SPAIN: Final = Words(
     """),
     magnitudes=pairs("""
         mil → mil
+        mil millones → mil millones
         millón | millones → millones
         billón | billones → billones
     """),
@@ -160,6 +166,11 @@ SPAIN: Final = Words(
         vs. → versus
         ee. uu. | ee.uu. | eeuu → estados unidos
         jj. oo. → juegos olímpicos
+        rr. hh. → recursos humanos
+        ff. aa. → fuerzas armadas
+        cc. aa. → comunidades autónomas
+        p. d. → posdata
+        c# → ce sharp
         tel. | tfno. → teléfono
         aprox. → aproximadamente
         máx. → máximo
@@ -218,7 +229,7 @@ SPAIN: Final = Words(
         "w": "uve doble", "y": "i griega",
     },
     spelled=words("UE IA AM PM CEO IP SOS USB AI OMS OMC UCI PP CE ADN"),
-    read=words("PIB ONG PSOE RENFE CSIC VIP LED INEM UNED FARC MIR OK"),
+    read=words("PIB ONG PSOE RENFE CSIC VIP LED INEM UNED FARC MIR OK COVID"),
     regnal=words(
         "don d doña rey reina papa emperador emperatriz príncipe princesa zar faraón santo san pedro juan carlos felipe luis enrique manuel"
         " alfonso isabel jorge josé maría napoleón alejandro fernando sancho guillermo benedicto pío león gregorio pablo francisco catalina"
@@ -253,20 +264,30 @@ SPAIN: Final = Words(
         " sobre sin desde fue era es está son fueron eran ellas ante bajo según tras ni como cuando donde si lo le me te nos"
     ),
     feminine_nouns=words(
-        "vez veces mujer mujeres noche noches tarde tardes parte partes mano manos flor flores voz voces luz luces cruz cruces raíz raíces"
-        " madre madres llave llaves nave naves ave aves red redes sede sedes fuente fuentes gente orden órdenes nube nubes ley leyes foto"
-        " fotos moto motos serie series especie especies clase clases base bases fase fases frase frases hipótesis tesis análisis crisis"
-        " torre torres muerte muertes arte artes piel pieles carne carnes imagen imágenes calle calles radio radios señal señales sal sales"
-        " pared paredes cárcel cárceles dosis síntesis catedral catedrales leche leches suerte suertes región regiones opinión opiniones"
-        " unión uniones reunión reuniones religión religiones razón razones"
+        "vez veces mujer mujeres noche noches tarde tardes parte partes mano manos flor flores voz voces luz luces cruz cruces"
+        " raíz raíces madre madres llave llaves nave naves ave aves red redes sede sedes fuente fuentes gente orden órdenes nube"
+        " nubes ley leyes foto fotos moto motos serie series especie especies clase clases base bases fase fases frase frases"
+        " hipótesis tesis crisis torre torres muerte muertes arte artes piel pieles carne carnes imagen imágenes calle calles"
+        " radio radios señal señales sal sales pared paredes cárcel cárceles dosis síntesis catedral catedrales leche leches"
+        " suerte suertes región regiones opinión opiniones unión uniones reunión reuniones religión religiones razón razones"
+        " cuestión cuestiones gestión gestiones sugestión sugestiones tribu tribus nieve nieves fiebre fiebres serpiente"
+        " serpientes corriente corrientes vertiente vertientes cumbre cumbres costumbre costumbres vid vides labor labores"
+        " virgen vírgenes superficie superficies planicie planicies catástrofe catástrofes gripe gripes actriz actrices matriz"
+        " matrices cicatriz cicatrices nariz narices perdiz perdices nuez nueces sangre salud sed miel lista listas pista pistas"
+        " vista vistas revista revistas conquista conquistas entrevista entrevistas arista aristas"
     ),
     masculine_nouns=words(
-        "día días problema problemas sistema sistemas tema temas programa programas mapa mapas clima climas planeta planetas cometa cometas"
-        " poema poemas esquema esquemas telegrama telegramas cinema diploma diplomas dilema dilemas idioma idiomas trauma traumas fantasma"
-        " fantasmas sofá sofás pijama pijamas drama dramas teorema teoremas síntoma síntomas aroma aromas atleta atletas artista artistas"
-        " turista turistas motorista motoristas ciclista ciclistas periodista periodistas colega colegas guardia guardias poeta poetas papa"
-        " papas lema lemas especialista especialistas pianista pianistas dentista dentistas recluta reclutas camarada camaradas patriota"
-        " patriotas tranvía tranvías"
+        "día días problema problemas sistema sistemas tema temas programa programas mapa mapas clima climas planeta planetas"
+        " cometa cometas poema poemas esquema esquemas telegrama telegramas cinema diploma diplomas dilema dilemas idioma"
+        " idiomas trauma traumas fantasma fantasmas sofá sofás pijama pijamas drama dramas teorema teoremas síntoma síntomas"
+        " aroma aromas atleta atletas colega colegas guardia guardias poeta poetas papa papas lema lemas recluta reclutas"
+        " camarada camaradas patriota patriotas tranvía tranvías dálmata dálmatas astronauta astronautas monarca monarcas"
+        " profeta profetas psicópata psicópatas demócrata demócratas burócrata burócratas acróbata acróbatas pirata piratas"
+        " insecticida insecticidas pesticida pesticidas jesuita jesuitas belga belgas aztecas mayas incas gorila gorilas panda"
+        " pandas puma pumas koala koalas enigma enigmas paradigma paradigmas dogma dogmas prisma prismas axioma axiomas genoma"
+        " genomas hematoma hematomas emblema emblemas estigma estigmas organigrama organigramas cronograma cronogramas diagrama"
+        " diagramas crucigrama crucigramas guía guías policía policías agua águila alma arma aula área hacha hada ala ancla arpa"
+        " asma ansia acta alga haya hambre"
     ),
 )
 

@@ -16,6 +16,8 @@ Portuguese, the same over both locales, since much of Common Voice does not say 
     compounds, solid or not               pára-quedas = paraquedas    copo d'água = copo d água
     number words                          dezasseis → dezesseis    quatorze → catorze    dois mil milhões = dois bilhões
     pairs                                 connosco → conosco    registo → registro    húmido → úmido
+    figures read otherwise                um de maio → primeiro de maio    dez cêntimos → dez centavos    zero graus → zero grau
+    times                                 duas horas e meia → duas e trinta    uma hora e dez minutos → uma e dez
 
 Spanish:
 
@@ -24,6 +26,9 @@ Spanish:
     consonants                            psicología → sicología    septiembre → setiembre    obscuro → oscuro    transporte → trasporte
     number words                          diez y seis = dieciséis    veinte y dos = veintidós
     prefixes, solid or not                anti-social = antisocial
+    figures read otherwise                uno de mayo → primero de mayo    tres punto catorce → tres coma catorce
+    times                                 dos horas y media → dos y treinta    una hora y diez minutos → una y diez
+    names of letters                      uve doble → doble ve    i griega → ye    de uve de → de ve de
 """
 
 from __future__ import annotations
@@ -33,7 +38,9 @@ from functools import lru_cache
 from typing import Final
 
 from pipeline.text.normaliser import normalise
-from pipeline.text.numbers import is_portuguese
+from pipeline.text.numbers import cardinal, is_portuguese
+from pipeline.text.portuguese import BRAZIL
+from pipeline.text.spanish import SPAIN
 from pipeline.text.words import pairs, words
 
 _PREFIXES: Final = words(
@@ -43,6 +50,16 @@ _PREFIXES: Final = words(
 """Prefixes that are hardly ever words: joined with what follows them, on both sides of a comparison."""
 
 _DOUBLED: Final = re.compile(rf"^({'|'.join(sorted(_PREFIXES))})(?:rr|ss)")
+
+def _figures(locale: str, conjunction: str) -> str:
+    """Return a pattern for a number below sixty in words."""
+    spoken = {word for value in range(60) for form in ("alone", "feminine") for word in cardinal(value, locale, form).split()}
+    figure = "|".join(sorted(spoken - {conjunction}, key=len, reverse=True))
+    return f"(?:{figure})(?: {conjunction} (?:{figure}))?"
+
+
+_PT_FIGURES: Final = _figures("pt-BR", "e")
+_ES_FIGURES: Final = _figures("es", "y")
 
 _PT_PAIRS: Final = pairs("""
     dezasseis → dezesseis
@@ -98,6 +115,9 @@ _PT_PAIRS: Final = pairs("""
     fôrmas → formas
     argúi → argui
     averigúe → averigue
+    cêntimo → centavo
+    cêntimos → centavos
+    dâblio → dáblio
     connosco → conosco
     comummente → comumente
     benvindo → bemvindo
@@ -133,6 +153,11 @@ _PT_PHRASES: Final = tuple((re.compile(pattern), replacement) for pattern, repla
     (r"\bpara (?=(?:quedas|choques?|brisas?|raios|lamas?)\b)", "para"),
     (r"\bmanda chuva\b", "mandachuva"),
     (r"\bbem (?=vind[oa]s?\b)", "bem"),
+    (rf"\bum de (?=(?:{'|'.join(BRAZIL.months)})\b)", "primeiro de "),
+    (r"\bzero (hora|grau|minuto|segundo|quilo|grama|litro|(?:quiló|centí|milí)?metro)s\b", r"zero \1"),
+    (r"\bvinte e quatro sobre sete\b", "vinte e quatro por sete"),
+    (rf"\b({_PT_FIGURES}) horas? e meia\b", r"\1 e trinta"),
+    (rf"\b({_PT_FIGURES}) horas? e ({_PT_FIGURES})(?: minutos?)?\b", r"\1 e \2"),
 ))
 
 _ES_PAIRS: Final = pairs("""
@@ -186,6 +211,13 @@ _ES_PHRASES: Final = tuple((re.compile(pattern), replacement) for pattern, repla
     (r"\bveinte y tres\b", "veintitrés"),
     (r"\bveinte y seis\b", "veintiséis"),
     (r"\bveinte y (?=(?:un|uno|una|cuatro|cinco|siete|ocho|nueve)\b)", "veinti"),
+    (rf"\buno de (?=(?:{'|'.join(SPAIN.months)})\b)", "primero de "),
+    (rf"\b({_ES_FIGURES}) punto (?={_ES_FIGURES}\b)", r"\1 coma "),
+    (rf"\b({_ES_FIGURES}) horas? y media\b", r"\1 y treinta"),
+    (rf"\b({_ES_FIGURES}) horas? y ({_ES_FIGURES})(?: minutos?)?\b", r"\1 y \2"),
+    (r"\buve doble\b", "doble ve"),
+    (r"\buve\b", "ve"),
+    (r"\bi griega\b", "ye"),
 ))
 
 

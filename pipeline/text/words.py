@@ -49,6 +49,9 @@ class Words:
     in_addresses: Mapping[str, str]     # the signs of URLs and e-mail addresses
     tag: str                            # before the word of a #tag
     slash: str                          # between two numbers
+    all_day: str                        # 24/7
+    before_date: frozenset[str]         # words after which 2/3 is a date
+    before_score: frozenset[str]        # words after which 3x1 is a score
     currencies: Mapping[str, Currency]
     magnitudes: Mapping[str, str]       # after an amount of money: R$ 5 mi
     units: Mapping[str, Noun]           # after a number: 5 km
@@ -70,7 +73,7 @@ class Words:
     masculine_before: frozenset[str]
     no_noun: frozenset[str]             # words that follow a number without being counted by it
     feminine_nouns: frozenset[str]      # feminine without showing it
-    masculine_nouns: frozenset[str]     # masculine though they end in -a
+    masculine_nouns: frozenset[str]     # masculine though they end in -a (those in -ista are so anyway)
 
 
 def listed(text: str) -> tuple[str, ...]:

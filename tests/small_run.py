@@ -1,0 +1,80 @@
+"""The whole pipeline at a size for tests: the same stages and code, few and alike voices, a small network."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.core.files import ROOT
+
+VOICES = {"variants": 1, "pitch": [48, 52], "rate_wpm": [150, 160], "snr_db": [35, 40], "direct_db": [18, 20]}
+
+
+def small_params(full: dict[str, Any]) -> dict[str, Any]:
+    """Return params.yaml's content with less of everything and nothing left out: one locale a language, voices that are
+    easy to learn, a small network, short trainings."""
+    params = copy.deepcopy(full)
+    params["ingest"]["speak-es"] |= {**VOICES, "locales": {"es": 1.0}, "speakers": 20, "utterances": 360, "utterances_per_shard": 90}
+    params["ingest"]["speak-pt"] |= {**VOICES, "locales": {"pt-BR": 1.0}, "speakers": 20, "utterances": 200, "utterances_per_shard": 50}
+    params["split"]["spanish"] |= {"dev_share": 0.07, "test_share": 0.12}
+    params["split"]["portuguese"] |= {"dev_share": 0.04, "test_share": 0.2}
+    for language in params["tokenise"].values():
+        language["min_count"] = 5
+    params["rank"] |= {"resamples": 100}
+    params["donor"] |= {"steps": 300, "warmup_steps": 40}
+    params["donor"]["recipe"] |= {"evaluate_every": 150, "evaluate_hours": 0.01}
+    params["donor"]["model"] |= {"conv_dim": [64, 96], "hidden_size": 128, "intermediate_size": 384}
+    params["train"]["steps"] = 100
+    params["train"]["recipe"] |= {"evaluate_every": 50, "evaluate_hours": 0.02}
+    params["train"]["systems"]["transfer"]["warmup_steps"] = 10
+    params["train"]["systems"]["scratch"]["warmup_steps"] = 30
+    params["train"]["systems"]["scratch_long"] |= {"warmup_steps": 30, "steps_factor": 1.2}
+    params["score"]["resamples"] = 1000
+    params["gate"]["resamples"] = 1000
+    params["gate"]["non_inferiority"] |= {"min_utterances": 10, "required": ["locale=pt-BR"]}
+    params["report"]["clips"] = 2
+    return params
+
+
+def clone(tmp_path: Path, name: str = "clone") -> Path:
+    """Return a fresh clone of this checkout, uncommitted changes included, with the small params and no results."""
+    folder = tmp_path / name
+    _git("clone", "--quiet", str(ROOT), str(folder))
+    for file in _git("ls-files", "--deleted", "-z").split("\0"):
+        if file:
+            (folder / file).unlink()
+    for file in set(_git("ls-files", "--modified", "--others", "--exclude-standard", "-z").split("\0")):
+        if file and (ROOT / file).is_file():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / file, folder / file)
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    (folder / "params.yaml").write_text(yaml.safe_dump(small_params(params), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return folder
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return the environment of a command in a clone: this Python's commands first, and DVC state of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "DVC_", "VIZINHO_"))}
+    beside = folder.with_name(f"{folder.name}.state")
+    return kept | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}",
+        "VIZINHO_STATE": str(beside / "vizinho"), "DVC_SITE_CACHE_DIR": str(beside / "site"), "DVC_GLOBAL_CONFIG_DIR": str(beside / "config"),
+    }
+
+
+def dvc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Return the finished `dvc` command in a clone, its output as text."""
+    return subprocess.run(["dvc", *words], cwd=folder, env=environment(folder), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          check=False)
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=ROOT, text=True, capture_output=True, check=True).stdout

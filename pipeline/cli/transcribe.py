@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from pipeline.core.errors import DataError, PipelineError
 from pipeline.core.files import ROOT
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 LONGEST_S = 3600.0
 BATCH_S = 60.0
@@ -26,7 +30,6 @@ def transcribe_files(files: Sequence[Path], model_folder: Path | None = None) ->
     """Return `{file, text, duration_s, words: [{word, start_s, end_s, confidence}]}` or `{file, error}` for each file."""
     import numpy as np
 
-    from pipeline.acoustic import audio
     from pipeline.acoustic.clips import standardise
     from pipeline.acoustic.decoding import decode_all
     from pipeline.acoustic.device import choose_device
@@ -38,10 +41,7 @@ def transcribe_files(files: Sequence[Path], model_folder: Path | None = None) ->
     waveforms, durations_s, readable = [], [], []
     for file in dict.fromkeys(files):
         try:
-            waveform, rate_hz = audio.read(file, LONGEST_S)
-            samples = audio.to_int16(audio.resample(waveform, rate_hz))
-            if not len(samples):
-                raise DataError(str(file), "no samples", "sound", "check the recording")
+            samples = read_samples(file)
         except PipelineError as error:
             results[file] = {"file": str(file), "error": str(error).removeprefix(f"{file}: ")}
             continue
@@ -51,9 +51,34 @@ def transcribe_files(files: Sequence[Path], model_folder: Path | None = None) ->
     if readable:
         decoded = decode_all(model, vocabulary, waveforms.__getitem__, np.array(durations_s), BATCH_S, words=True)
         for file, duration_s, item in zip(readable, durations_s, decoded, strict=True):
-            results[file] = {"file": str(file), "text": item.text, "duration_s": round(duration_s, 3), "words": [
-                {"word": word.word, "start_s": word.start_s, "end_s": word.end_s, "confidence": word.confidence} for word in item.words]}
+            end_s = round(duration_s, 3)  # a clip shorter than a frame ends before it
+            results[file] = {"file": str(file), "text": item.text, "duration_s": end_s, "words": [
+                {"word": word.word, "start_s": word.start_s, "end_s": min(word.end_s, end_s), "confidence": word.confidence} for word in item.words]}
     return [results[file] for file in dict.fromkeys(files)]
+
+
+def read_samples(file: Path) -> npt.NDArray[np.int16]:
+    """Return a sound file's samples at 16 kHz.
+
+    Raises:
+        DataError: it cannot be read, holds no sound, or too much of it.
+    """
+    import numpy as np
+    import soundfile
+
+    from pipeline.acoustic import audio
+
+    try:
+        waveform_S, rate_hz = audio.read(file, LONGEST_S)
+    except soundfile.LibsndfileError as error:
+        raise DataError(str(file), error.error_string.rstrip("."), "wav, flac, mp3, ogg or opus", "convert it") from None
+    except OSError as error:
+        raise DataError(str(file), error.strerror or str(error), "a sound file") from None
+    if not len(waveform_S) or not np.isfinite(waveform_S).all():
+        raise DataError(str(file), "samples that are not numbers" if len(waveform_S) else "no samples", "sound", "check the recording")
+    if len(waveform_S) > LONGEST_S * rate_hz:
+        raise DataError(str(file), f"longer than {LONGEST_S:g} s", "at most that", "cut it")
+    return audio.to_int16(audio.resample(waveform_S, rate_hz))
 
 
 def render(results: Sequence[dict[str, Any]], form: str) -> str:

@@ -1,0 +1,224 @@
+"""The loop: it learns, it is the same whatever interrupts it, and it stops where it cannot work."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+import torch
+
+from pipeline.acoustic.recipe import Run
+from pipeline.acoustic.training import Utterances, draws_at_random, forget, impossible, train
+from pipeline.core.errors import TrainingError
+from pipeline.core.files import ROOT
+from pipeline.scoring.counts import error_rates
+from tests import tiny
+
+WORDS = tiny.vocabulary()
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("tones")
+    tiny.write_split(folder, tiny.TEXTS * 2)
+    tiny.write_split(folder, tiny.TEXTS[:6], "dev", seed=100)
+    return folder
+
+
+def utterances(root: Path, name: str) -> Utterances:
+    return Utterances.of(pd.read_parquet(root / f"data/split/portuguese/{name}.parquet"), root / "data/ingest")
+
+
+def recipe(**values: Any) -> Run:
+    return Run.model_validate({"batch_s": 5, "steps": 12, "peak_rate": 1e-2, "warmup_steps": 4, "seed": 1, "evaluate_every": 6,
+                               "checkpoint_s": 1e9, "optimiser": "muon", **values})
+
+
+def trained(root: Path, resume: Path, model: Any = None, **values: Any) -> tuple[Any, pd.DataFrame]:
+    """Return the model after training, and its history."""
+    model = model or tiny.model(WORDS)
+    history = train(model, WORDS, utterances(root, "train"), utterances(root, "dev"), recipe(**values), resume, error_rates, "test")
+    return model, history
+
+
+def equal(one: Any, other: Any) -> bool:
+    return all(torch.equal(mine, theirs) for mine, theirs in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+def undisturbed(history: pd.DataFrame) -> pd.DataFrame:
+    return history.drop(columns=["seconds", "waiting"])
+
+
+def test_it_learns_to_spell_what_it_has_not_heard_in_that_noise(root: Path, tmp_path: Path) -> None:
+    model, history = trained(root, tmp_path, steps=150, evaluate_every=50, warmup_steps=10)
+    assert history["step"].tolist() == [50, 100, 150]
+    assert history["loss"].is_monotonic_decreasing
+    assert history["dev_cer"].iloc[-1] < 0.05
+    assert not model.training
+    assert history["learning_rate"].iloc[-1] == pytest.approx(0.02 * 1e-2)
+    assert (np.diff(history["audio_s"]) > 0).all() and ((history["waiting"] >= 0) & (history["waiting"] <= 1)).all()
+
+
+def test_the_same_run_twice_gives_the_same_bits_and_another_seed_others(root: Path, tmp_path: Path) -> None:
+    one, history = trained(root, tmp_path / "a")
+    again, same = trained(root, tmp_path / "b")
+    other, _ = trained(root, tmp_path / "c", seed=2)
+    assert equal(one, again)
+    pd.testing.assert_frame_equal(undisturbed(history), undisturbed(same))
+    assert not equal(one, other)
+
+
+def test_two_replicas_give_the_losses_of_one(root: Path, tmp_path: Path) -> None:
+    _, alone = trained(root, tmp_path / "a", evaluate_every=1, steps=6)
+    _, shared = trained(root, tmp_path / "b", evaluate_every=1, steps=6, replicas=2)
+    assert np.abs(alone["loss"] - shared["loss"]).max() < 2e-3 * alone["loss"].max()
+    assert shared["loss"].iloc[-1] < shared["loss"].iloc[0]
+
+
+def test_accumulated_batches_take_more_audio_a_step(root: Path, tmp_path: Path) -> None:
+    _, single = trained(root, tmp_path / "a", steps=4)
+    _, double = trained(root, tmp_path / "b", steps=4, accumulate=2)
+    assert double["audio_s"].iloc[-1] == pytest.approx(2 * single["audio_s"].iloc[-1], rel=0.3)
+    assert double["loss"].iloc[-1] == pytest.approx(single["loss"].iloc[-1], rel=0.5)
+
+
+@pytest.mark.parametrize("shape", [{}, {"hidden_dropout": 0.1, "apply_spec_augment": True, "mask_time_prob": 0.1, "mask_time_length": 4}],
+                         ids=["plain", "with dropout and masks"])
+def test_a_run_that_stops_and_is_resumed_ends_where_it_would_have(root: Path, tmp_path: Path, shape: dict[str, Any]) -> None:
+    whole, history = trained(root, tmp_path / "whole", tiny.model(WORDS, **shape), evaluate_every=3)
+    stops = iter(range(100))
+
+    def interrupted(references: Any, hypotheses: Any) -> tuple[float, float]:
+        if next(stops) == 2:
+            raise KeyboardInterrupt
+        return error_rates(references, hypotheses)
+
+    sets = utterances(root, "train"), utterances(root, "dev")
+    values = recipe(evaluate_every=3, checkpoint_s=0)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny.model(WORDS, **shape), WORDS, *sets, values, tmp_path / "cut", interrupted, "test")
+    np.random.seed(99), torch.manual_seed(99)
+    resumed = tiny.model(WORDS, seed=50, **shape)
+    rest = train(resumed, WORDS, *sets, values, tmp_path / "cut", error_rates, "test")
+    assert equal(whole, resumed)
+    pd.testing.assert_frame_equal(undisturbed(history), undisturbed(rest))
+    assert rest["seconds"].is_monotonic_increasing
+
+
+CHILD = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {checkout!r})
+from tests.acoustic.test_training import LONG, trained
+from pipeline.acoustic.model import write_weights
+root, resume, output = map(Path, sys.argv[1:])
+model, history = trained(root, resume, **LONG)
+write_weights(model.state_dict(), output.with_suffix(".safetensors"), {{}})
+history.to_csv(output, index=False)
+"""
+LONG: dict[str, Any] = {"steps": 120, "evaluate_every": 40, "checkpoint_s": 0.1, "replicas": 2}
+
+
+def start(root: Path, resume: Path, output: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", CHILD.format(checkout=str(ROOT)), str(root), str(resume), str(output)], cwd=ROOT, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+
+
+@pytest.mark.timeout(900)
+def test_a_killed_process_run_again_ends_with_the_same_weights_and_history(root: Path, tmp_path: Path) -> None:
+    state, output = tmp_path / "cut/state.pt", tmp_path / "cut.csv"
+    with start(root, state.parent, output) as child:
+        while not state.exists() and child.poll() is None:
+            time.sleep(0.01)
+        os.killpg(child.pid, signal.SIGKILL)
+    assert child.returncode == -signal.SIGKILL, "done before it could be killed"
+    assert not output.exists()
+    with start(root, state.parent, output) as child:
+        told = child.communicate()[0]
+    assert child.returncode == 0, told
+    assert "test: resumed at step" in told
+    whole, history = trained(root, tmp_path / "whole", **LONG)
+    weights = safetensors.torch.load_file(output.with_suffix(".safetensors"))
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in whole.state_dict().items())
+    pd.testing.assert_frame_equal(undisturbed(history), undisturbed(pd.read_csv(output)))
+    forget(state.parent)
+    assert not state.parent.exists()
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_nothing_of_it_is_kept(root: Path, tmp_path: Path) -> None:
+    model = tiny.model(WORDS)
+    with torch.no_grad():
+        model.lm_head.bias[3] = float("nan")
+    with pytest.raises(TrainingError, match="the loss is nan and its gradient's norm nan at step 1; expected finite numbers; lower the peak rate"):
+        trained(root, tmp_path, model, checkpoint_s=0)
+    assert not (tmp_path / "state.pt").exists()
+
+
+def test_a_rate_that_blows_up_is_told_as_such(root: Path, tmp_path: Path) -> None:
+    model = tiny.model(WORDS)
+    with torch.no_grad():
+        model.wav2vec2.encoder.layers[0].feed_forward.output_dense.weight.mul_(1e38)
+    with pytest.raises(TrainingError, match="expected finite numbers"):
+        trained(root, tmp_path, model)
+
+
+def test_nothing_to_train_on_or_to_evaluate_on_is_an_error(root: Path, tmp_path: Path) -> None:
+    full, empty = utterances(root, "train"), Utterances.of(pd.read_parquet(root / "data/split/portuguese/dev.parquet")[:0])
+    with pytest.raises(TrainingError, match="no utterance to train on"):
+        train(tiny.model(), WORDS, empty, full, recipe(), tmp_path, error_rates, "test")
+    with pytest.raises(TrainingError, match="no utterance to evaluate on"):
+        train(tiny.model(), WORDS, full, empty, recipe(), tmp_path, error_rates, "test")
+
+
+def test_a_first_dev_utterance_longer_than_the_look_is_looked_at_all_the_same(root: Path, tmp_path: Path) -> None:
+    _, history = trained(root, tmp_path, steps=2, evaluate_hours=1e-6)
+    assert history["dev_cer"].iloc[-1] > 0
+
+
+def test_frozen_convolutions_stay_as_they_are_and_the_rest_moves(root: Path, tmp_path: Path) -> None:
+    before = tiny.model(WORDS)
+    model, _ = trained(root, tmp_path, freeze_feature_encoder=True, steps=3, replicas=2)
+    for name, tensor in model.state_dict().items():
+        frozen = name.startswith("wav2vec2.feature_extractor")
+        assert torch.equal(tensor, before.state_dict()[name]) == frozen or name.endswith(("k_proj.bias",)), name
+
+
+def test_gradient_checkpointing_changes_no_weight_beyond_rounding(root: Path, tmp_path: Path) -> None:
+    plain, _ = trained(root, tmp_path / "a", steps=3)
+    saving, _ = trained(root, tmp_path / "b", steps=3, gradient_checkpointing=True)
+    for one, other in zip(plain.parameters(), saving.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_utterances_that_no_path_can_spell_are_found_doubled_letters_counted() -> None:
+    model = tiny.model(WORDS)  # 20 ms a frame, the first of 55 ms
+    frames_s = 0.02 * np.arange(1, 8) + 0.04
+    assert impossible(model, WORDS, ["aes"] * 7, frames_s).tolist() == [True, True, False, False, False, False, False]
+    assert impossible(model, WORDS, ["assa"] * 7, frames_s).tolist() == [True] * 4 + [False] * 3
+    assert impossible(model, WORDS, ["", " "], np.array([9.0, 9.0])).tolist() == [True, False]
+
+
+def test_what_is_called_impossible_is_exactly_what_has_an_infinite_loss() -> None:
+    model = tiny.model(WORDS).train()
+    model.config.ctc_zero_infinity = False
+    for text in ("aes", "assa", "ss", "a e"):
+        for samples in range(800, 3200, 160):
+            labels = torch.tensor([WORDS.encode(text)])
+            loss = model(torch.randn(1, samples), labels=labels).loss if samples >= 880 else torch.tensor(float("inf"))
+            assert bool(impossible(model, WORDS, [text], np.array([samples / 16_000]))[0]) == bool(torch.isinf(loss)), (text, samples)
+
+
+def test_random_draws_of_a_pass_are_noticed() -> None:
+    assert not draws_at_random(tiny.model())
+    assert draws_at_random(tiny.model(attention_dropout=0.1))
+    assert draws_at_random(tiny.model(apply_spec_augment=True, mask_time_prob=0.05))
+    assert not draws_at_random(tiny.model(apply_spec_augment=False, mask_time_prob=0.05))

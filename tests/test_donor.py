@@ -1,0 +1,93 @@
+"""The stage `donor`: trained here or brought in, the result is the same kind of folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from pipeline import donor
+from pipeline.acoustic.model import load_model, save_model
+from pipeline.core import params as core_params
+from pipeline.core.errors import DataError, ParamsError, VocabularyError
+from tests import tiny
+
+SECTION: dict[str, Any] = {
+    "source": "data/split/spanish", "vocabulary": "data/tokenise/spanish/vocabulary.json", "seed": 1, "steps": 4, "peak_rate": 1e-3,
+    "warmup_steps": 1, "recipe": {"batch_s": 5, "evaluate_every": 2}, "model": tiny.SHAPE,
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VIZINHO_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(core_params.load_section, "__kwdefaults__", {"path": tmp_path / "params.yaml"})
+    tiny.write_split(tmp_path, tiny.TEXTS, language="spanish")
+    tiny.write_split(tmp_path, tiny.TEXTS[:3], "dev", "spanish")
+    words = tmp_path / "data/tokenise/spanish"
+    words.mkdir(parents=True)
+    (words / "vocabulary.json").write_text(json.dumps({symbol: row for row, symbol in enumerate(tiny.vocabulary().symbols)}))
+    return tmp_path
+
+
+def run(root: Path, **changes: Any) -> None:
+    (root / "params.yaml").write_text(yaml.safe_dump({"donor": SECTION | changes}))
+    donor.run()
+
+
+def test_a_donor_is_trained_on_its_split(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(root)
+    model, words, record = load_model(root / "data/donor")
+    assert words == tiny.vocabulary()
+    assert model.config.hidden_size == 32
+    assert (record["system"], record["origin"], record["params"]["steps"]) == ("donor", "data/split/spanish", 4)
+    assert record["figures"]["train"]["utterances"] == len(tiny.TEXTS)
+    assert pd.read_csv(root / "data/donor/history.csv")["step"].tolist() == [2, 4]
+    assert "M parameters, 8 symbols" in capsys.readouterr().out
+
+
+def test_the_same_params_give_the_same_weights(root: Path) -> None:
+    run(root)
+    first = (root / "data/donor/model.safetensors").read_bytes()
+    run(root)
+    assert (root / "data/donor/model.safetensors").read_bytes() == first
+    run(root, seed=2)
+    assert (root / "data/donor/model.safetensors").read_bytes() != first
+
+
+def test_a_checkpoint_is_brought_in_with_its_own_vocabulary(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = tiny.vocabulary("rosaeñ")
+    save_model(tiny.model(words), words, root / "checkpoint", {})
+    (root / "checkpoint/vizinho.json").unlink()
+    run(root, source="checkpoint", vocabulary="checkpoint/vocab.json")
+    _, found, record = load_model(root / "data/donor")
+    assert found == words
+    assert record["origin"]["folder"] == "checkpoint"
+    assert record["figures"] is None
+    assert pd.read_parquet(root / "data/donor/trained_on.parquet").empty
+    assert "9 symbols from checkpoint" in capsys.readouterr().out
+
+
+def test_a_checkpoint_whose_vocabulary_does_not_fit_is_refused(root: Path) -> None:
+    save_model(tiny.model(), tiny.vocabulary(), root / "checkpoint", {})
+    (root / "checkpoint/vocab.json").write_text('{"<pad>": 0, "<unk>": 1, "|": 2, "a": 3}')
+    with pytest.raises(VocabularyError, match="a head of 8 rows and a vocabulary of 4 symbols"):
+        run(root, source="checkpoint", vocabulary="checkpoint/vocab.json")
+    assert not (root / "data/donor").exists()
+
+
+def test_a_source_that_is_neither_is_named_with_its_key(root: Path) -> None:
+    with pytest.raises(DataError, match=r"data/nowhere: neither a checkpoint nor a split.*correct donor\.source in params\.yaml"):
+        run(root, source="data/nowhere")
+
+
+def test_all_wrong_params_are_told_at_once(root: Path) -> None:
+    with pytest.raises(ParamsError) as caught:
+        run(root, steps=0, peak_rate=2, recipe={"batch_s": -1, "colour": "red"})
+    assert len(caught.value.problems) == 4
+    assert any(problem.startswith("donor.recipe.colour: unknown key") for problem in caught.value.problems)

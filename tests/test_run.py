@@ -1,0 +1,85 @@
+"""The whole pipeline, for real and small, in a clone: every stage, every file in form, and transfer well ahead of scratch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from pipeline.core.files import read_json
+from tests.small_run import clone, dvc
+
+SYSTEMS = ("transfer", "scratch", "scratch_long", "donor", "champion")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = clone(tmp_path_factory.mktemp("run"))
+    done = dvc(folder, "repro")
+    assert done.returncode == 0, done.stdout[-4000:]
+    return folder
+
+
+def schemas(folder: Path) -> dict[str, Any]:
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted((folder / "docs/schemas").glob("*.json"))}
+
+
+@pytest.mark.timeout(900)
+def test_transfer_hears_portuguese_far_better_than_scratch_and_than_its_donor(run: Path) -> None:
+    cer = {system: read_json(run / f"data/score/{system}.json")["cer"]["value"] for system in SYSTEMS}
+    assert cer["transfer"] < 0.8 * cer["scratch"], cer
+    assert cer["transfer"] < 0.9 * cer["donor"], cer
+    assert cer["champion"] == cer["donor"], "day one: the champion is the donor"
+
+
+@pytest.mark.timeout(900)
+def test_all_systems_were_asked_the_same_test_set_and_learned_from_none_of_it(run: Path) -> None:
+    hashes = {read_json(run / f"data/score/{system}.json")["test_set"]["hash"] for system in SYSTEMS}
+    assert len(hashes) == 1
+    for system in SYSTEMS:
+        assert read_json(run / f"data/transcribe/{system}.json")["trained_on_test"] == {"speakers": 0, "sentences": 0, "recordings": 0}
+
+
+@pytest.mark.timeout(900)
+def test_there_is_a_verdict_and_a_page(run: Path) -> None:
+    verdict = read_json(run / "data/gate/verdict.json")
+    assert verdict["verdict"] in ("promote", "reject", "inconclusive")
+    assert verdict["self_test"]["passed"] is True
+    page = (run / "data/report/index.html").read_text(encoding="utf-8")
+    assert verdict["verdict"] in page and all(system in page for system in SYSTEMS)
+
+
+@pytest.mark.timeout(900)
+def test_every_file_with_a_schema_is_valid(run: Path) -> None:
+    known = schemas(run)
+    registry: Registry[Any] = Registry().with_resources([(name, Resource.from_contents(schema)) for stem, schema in known.items()
+                                                         for name in {schema["$id"], f"{stem}.json"}])
+    seen = set()
+    for file in sorted((run / "data").rglob("*.json")):
+        stated = content.get("schema", "") if isinstance(content := read_json(file), dict) else ""
+        stem = str(stated).removeprefix("vizinho.").partition("/")[0]
+        if stem in known:
+            Draft202012Validator(known[stem], registry=registry).validate(content)
+            seen.add(stem)
+    assert seen >= {"certificate", "normalise", "rank", "score", "verdict", "vocabulary"}
+
+
+@pytest.mark.timeout(900)
+def test_histories_are_whole_and_transfer_leaves_scratch_behind(run: Path) -> None:
+    history = {system: pd.read_csv(run / f"data/train/{system}/history.csv") for system in ("transfer", "scratch", "scratch_long")}
+    assert history["transfer"]["step"].tolist() == history["scratch"]["step"].tolist()
+    assert history["scratch_long"]["step"].iloc[-1] > history["scratch"]["step"].iloc[-1]
+    assert (history["transfer"]["dev_cer"] < history["scratch"]["dev_cer"]).all()
+
+
+@pytest.mark.timeout(900)
+def test_a_second_run_has_nothing_to_do(run: Path) -> None:
+    again = dvc(run, "repro")
+    assert again.returncode == 0
+    assert "Running stage" not in again.stdout
+    assert "Data and pipelines are up to date." in again.stdout

@@ -1,0 +1,108 @@
+"""The stage `train`: transfer from a donor by symbol, scratch as its fair rival."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from pipeline import train
+from pipeline.acoustic.model import load_model, save_model
+from pipeline.core import params as core_params
+from pipeline.core.errors import MissingInputError, ParamsError, VocabularyError
+from tests import tiny
+
+DONOR, TARGET = tiny.vocabulary("rosaeñ"), tiny.vocabulary("aeosrã")
+STILL = 1e-12
+"""A rate at which no weight moves visibly: what is trained is what was started from."""
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VIZINHO_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(core_params.load_section, "__kwdefaults__", {"path": tmp_path / "params.yaml"})
+    tiny.write_split(tmp_path, tiny.TEXTS)
+    tiny.write_split(tmp_path, tiny.TEXTS[:3], "dev")
+    words = tmp_path / "data/tokenise/portuguese"
+    words.mkdir(parents=True)
+    (words / "vocabulary.json").write_text(json.dumps({symbol: row for row, symbol in enumerate(TARGET.symbols)}, ensure_ascii=False))
+    learned = pd.DataFrame({"speaker": ["speak-es/1"], "sentence": ["s"], "audio": ["a"]})
+    save_model(tiny.model(DONOR, seed=9), DONOR, tmp_path / "data/donor", {"figures": None},
+               lambda folder: learned.to_parquet(folder / "trained_on.parquet"))
+    return tmp_path
+
+
+def run(root: Path, system: str = "transfer", rate: float = STILL, **changes: Any) -> tuple[Any, dict[str, Any]]:
+    """Run the stage; return the model and its record."""
+    section = {"seed": 1, "steps": 3, "head": "base_letter", "recipe": {"batch_s": 5, "evaluate_every": 10}, "systems": {
+        "transfer": {"starts_from": "data/donor", "peak_rate": rate, "warmup_steps": 1},
+        "scratch": {"starts_from": "data/donor/config.json", "peak_rate": rate, "warmup_steps": 1},
+        "scratch_long": {"starts_from": "data/donor/config.json", "peak_rate": rate, "warmup_steps": 1, "steps_factor": 3},
+    }, **changes}
+    (root / "params.yaml").write_text(yaml.safe_dump({"train": section}, sort_keys=False))
+    train.run(system)
+    model, words, record = load_model(root / "data/train" / system)
+    assert words == TARGET
+    return model, record
+
+
+def test_transfer_starts_with_the_donors_encoder_and_its_head_by_symbol(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, record = run(root)
+    source = tiny.model(DONOR, seed=9)
+    for name, tensor in model.wav2vec2.state_dict().items():
+        assert torch.allclose(tensor, source.wav2vec2.state_dict()[name], atol=1e-8), name
+    for symbol, origin in {"r": "r", "o": "o", "ã": "a", "|": "|", "<pad>": "<pad>"}.items():
+        assert torch.allclose(model.lm_head.weight[TARGET.symbols.index(symbol)], source.lm_head.weight[DONOR.symbols.index(origin)], atol=1e-8)
+    assert {row["symbol"]: row["donor_symbol"] for row in record["head_plan"]}["ã"] == "a"
+    assert record["donor"]["vocabulary_hash"] == DONOR.hash
+    assert model.config.vocab_size == len(TARGET.symbols)
+    assert "ã←a" in capsys.readouterr().out
+    assert "speak-es/1" in set(pd.read_parquet(root / "data/train/transfer/trained_on.parquet")["speaker"])
+
+
+def test_the_head_strategy_is_a_param(root: Path) -> None:
+    for head, hows in (("random", {"copied", "fresh"}), ("fresh", {"fresh"})):
+        _, record = run(root, head=head)
+        assert {row["how"] for row in record["head_plan"]} == hows
+
+
+def test_scratch_has_the_donors_shape_and_none_of_its_weights_or_data(root: Path) -> None:
+    model, record = run(root, "scratch", recipe={"batch_s": 5, "evaluate_every": 10, "freeze_feature_encoder": True})
+    fresh, source = tiny.model(TARGET, seed=1), tiny.model(DONOR, seed=9)
+    weight = model.wav2vec2.encoder.layers[0].attention.q_proj.weight
+    assert torch.allclose(weight, fresh.wav2vec2.encoder.layers[0].attention.q_proj.weight, atol=1e-8)
+    assert not torch.allclose(weight, source.wav2vec2.encoder.layers[0].attention.q_proj.weight, atol=1e-3)
+    assert (record["head_plan"], record["donor"]) == (None, None)
+    assert record["params"]["freeze_feature_encoder"] is False
+    assert "speak-es/1" not in set(pd.read_parquet(root / "data/train/scratch/trained_on.parquet")["speaker"])
+
+
+def test_each_system_has_its_own_number_of_steps(root: Path) -> None:
+    assert run(root, "scratch")[1]["params"]["steps"] == 3
+    assert run(root, "scratch_long")[1]["params"]["steps"] == 9
+
+
+def test_training_moves_the_weights(root: Path) -> None:
+    still, _ = run(root)
+    moved, _ = run(root, rate=1e-2)
+    assert not torch.allclose(still.lm_head.weight, moved.lm_head.weight, atol=1e-4)
+
+
+def test_an_unknown_system_or_a_missing_donor_is_named(root: Path) -> None:
+    with pytest.raises(ParamsError, match=r"train\.systems: no 'student'; found transfer, scratch, scratch_long"):
+        run(root, "student")
+    (root / "data/donor/model.safetensors").unlink()
+    with pytest.raises(MissingInputError, match="data/donor: no model"):
+        run(root)
+
+
+def test_a_donor_beside_anothers_vocabulary_is_refused(root: Path) -> None:
+    TARGET.write(root / "data/donor")
+    with pytest.raises(VocabularyError, match=DONOR.hash[:12]):
+        run(root)

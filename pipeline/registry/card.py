@@ -1,0 +1,108 @@
+"""The model card of a promoted folder: README.md with Hugging Face's front matter and the measured figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from pipeline.core.files import read_json, read_table
+
+SYSTEMS = {"champion": "the model in use before", "scratch": "same data and steps, no donor", "scratch_long": "no donor, more steps",
+           "donor": "the donor as it is"}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a card tells of the run that made the model.
+
+    Args:
+        scores: system to its `vizinho.score/1`.
+        trained_on: language to the utterances of its train split (corpus, speaker, duration_s, licence).
+        certificate: of the Portuguese split.
+        model: vizinho.json of the folder.
+    """
+
+    scores: Mapping[str, Any]
+    trained_on: Mapping[str, pd.DataFrame]
+    certificate: Mapping[str, Any]
+    model: Mapping[str, Any]
+
+
+def read_run(root: Path, folder: str) -> Run:
+    """Return what a card needs from a checkout of the run's commit with its data in place."""
+    trained_on = {file.parent.name: read_table(file, ["corpus", "speaker", "duration_s", "licence"])
+                  for file in sorted((root / "data/split").glob("*/train.parquet"))}
+    return Run({file.stem: read_json(file) for file in sorted((root / "data/score").glob("*.json"))}, trained_on,
+               read_json(root / "data/split/portuguese/certificate.json"), read_json(root / folder / "vizinho.json"))
+
+
+def model_card(run: Run, *, artefact: str, version: str, system: str, commit: str, override: str | None) -> str:
+    """Return README.md of a promoted model."""
+    score = run.scores[system]
+    front = {
+        "language": ["pt"], "library_name": "transformers", "pipeline_tag": "automatic-speech-recognition",
+        "tags": ["wav2vec2", "ctc", "portuguese"], "metrics": ["wer", "cer"],
+        "model-index": [{"name": f"{artefact} {version}", "results": [{
+            "task": {"type": "automatic-speech-recognition"},
+            "dataset": {"type": "test-split", "name": f"test split {score['test_set']['hash'][:12]}", "split": "test"},
+            "metrics": [{"type": name, "value": round(100 * score[name]["value"], 2), "name": f"{name.upper()} (%)"} for name in ("wer", "cer")],
+        }]}],
+    }
+    test = score["test_set"]
+    parts = [
+        "---\n" + yaml.safe_dump(front, sort_keys=False, allow_unicode=True) + "---",
+        f"# {artefact} {version}",
+        "Portuguese speech to text: a wav2vec2 CTC model" + (" carried over from a Spanish one." if run.model.get("donor") else "."),
+        "```python\nfrom transformers import pipeline\n\n"
+        'pipeline("automatic-speech-recognition", model="data/champion")("speech.flac")\n```',
+        "## Intended use\n\n"
+        "Transcripts of read or dictated Portuguese at 16 kHz, one speaker at a time. Output is spoken form: lower case, numbers as words, "
+        "no punctuation. Not for identifying people, nor where an error does harm and nobody reads along.",
+        "## Measured\n\n"
+        f"{test['utterances']} utterances of {test['speakers']} speakers that it has not heard, {test['words']} words "
+        f"(test set `{test['hash'][:12]}`, normaliser {score['normaliser']}). Error rates of the whole set, with intervals of "
+        f"{100 * score['wer']['level']:g} % over {score['wer']['unit']}s.\n\n"
+        + _table(["system", "WER %", "CER %"], [
+            [told, _percent(run.scores[name]["wer"]), _percent(run.scores[name]["cer"])]
+            for name, told in {system: "**this model**", **SYSTEMS}.items() if name in run.scores])
+        + "\n\n" + _table(["slice", "utterances", "WER %", "CER %"], [
+            [", ".join(f"{column} {value or 'unknown'}" for column, value in part["slice"].items()), str(part["utterances"]),
+             _percent(part["wer"]), _percent(part["cer"])]
+            for part in score["slices"] if set(part["slice"]) <= {"locale", "gender", "corpus"}]),
+        "## Data and licences\n\n" + _table(["learned from", "utterances", "speakers", "hours", "licence"], [
+            [f"{corpus} ({language})", str(len(rows)), str(rows.loc[rows["speaker"] != "", "speaker"].nunique()),
+             f"{rows['duration_s'].sum() / 3600:.2f}", ", ".join(sorted(name or "none stated" for name in rows["licence"].unique()))]
+            for language, table in run.trained_on.items() for corpus, rows in table.groupby("corpus")])
+        + "\n\nTraining, dev and test data share no speaker, sentence or recording: see the certificate of the split.",
+        "## Limits\n\n" + "\n".join(f"- {line}" for line in _limits(run, score, override)),
+        "## Reproduce\n\n"
+        f"```sh\ngit checkout {commit}\ndvc repro train@{system}\n```\n\n"
+        f"Seed {run.model.get('seed')}; " + ", ".join(f"{name} {found}" for name, found in run.model.get("versions", {}).items()) + ".",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _limits(run: Run, score: Mapping[str, Any], override: str | None) -> list[str]:
+    lines = ["It has heard nothing but the corpora above; on other speech expect more errors until they are measured.",
+             "Noise, telephone speech, several speakers at once and code-switching count as other speech unless a row above names them."]
+    if override:
+        lines.insert(0, f"It came into use in spite of the gate's verdict: {override}")
+    if score["test_set"].get("speaker_dependent"):
+        lines.append("The figures are of speakers that it was trained on.")
+    return lines + [str(note) for note in run.certificate.get("notes", [])]
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
+
+
+def _percent(rate: Mapping[str, Any] | None) -> str:
+    if rate is None:
+        return "too few"
+    interval = "" if rate["low"] is None else f" ({100 * rate['low']:.2f} to {100 * rate['high']:.2f})"
+    return f"{100 * rate['value']:.2f}{interval}"

@@ -1,0 +1,423 @@
+"""How a challenger becomes champion, and how an earlier champion comes back.
+
+A promotion is a commit on main: pointer, record, changelog line, and the run's own commit merged. It is made in a
+private clone, so that nothing of it is seen before it is whole:
+
+1. fetch       what the remote's main and tags say now; the approval is checked against them
+2. take        the challenger's folder out of DVC, compare it with what was judged, write its model card
+3. push_model  to the DVC remote
+4. commit      on top of main, with GTO's tags
+5. publish     `git push --atomic` of main and tags: the only commit point
+6. follow      this checkout takes the new main and the model
+
+A kill before 5 leaves the old champion, after it the new one; the next start removes the private clone. Without a git
+remote named origin the checkout's own main is what is pushed to. The push is as atomic as the receiver's ref transaction.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from pipeline.core.errors import DataError, MissingInputError, ParamsError, PipelineError, PromotionError
+from pipeline.core.files import hash_bytes, hash_file, read_json, state_dir, write_text
+from pipeline.core.params import problems_of
+from pipeline.core.progress import say
+from pipeline.registry import store, tags
+from pipeline.registry.card import model_card, read_run
+from pipeline.registry.git import git, git_bytes, resolves
+from pipeline.registry.record import (
+    CHAMPION,
+    Judgement,
+    Leave,
+    Model,
+    Record,
+    Registry,
+    champion,
+    next_version,
+    records,
+    write_facts,
+)
+
+MAIN: Final = "main"
+VERDICT: Final = "data/gate/verdict.json"
+PICKLES: Final = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What somebody said yes to. It holds for as long as none of it has moved.
+
+    Args:
+        commit: the run.
+        verdict: SHA-256 of its data/gate/verdict.json.
+        champion: tag of the champion that was to be replaced; None on day one.
+    """
+
+    commit: str
+    verdict: str
+    champion: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a yes is asked for: `ask`'s answer."""
+
+    approval: Approval
+    artefact: str
+    verdict: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """A private clone at the remote's main.
+
+    Args:
+        root: the checkout that it is made for.
+        remote: where root pushes to: `origin`, or `.` (root itself) where there is none.
+        base: the remote's main at the start.
+    """
+
+    root: Path
+    clone: Path
+    remote: str
+    artefact: str
+    base: str
+
+
+def ask(root: Path, commit: str = "HEAD") -> Candidate:
+    """Return what a promotion of the run at `commit` needs a yes for, as this checkout knows it.
+
+    Raises:
+        PipelineError: there is no such commit, or it has no verdict.
+        DataError: its verdict is not the one that its dvc.lock names: the run is not committed whole.
+    """
+    found = resolves(root, commit)
+    if found is None:
+        raise MissingInputError(commit, "no such commit here", "the commit of a run", "fetch its branch")
+    verdict = _committed(root, found, VERDICT)
+    called = store.locked(yaml.safe_load(_committed(root, found, "dvc.lock"))).get(VERDICT)
+    if hashlib.md5(verdict).hexdigest() != called:
+        raise DataError(f"{VERDICT} at {found[:9]}", "not the verdict of its dvc.lock", "what the gate wrote",
+                        "`dvc repro gate`, then commit dvc.lock and data/gate together")
+    section = yaml.safe_load(_committed(root, found, "params.yaml")).get("registry")
+    if problems := problems_of(Registry, section, "registry"):
+        raise ParamsError(f"params.yaml at {found[:9]}", problems)
+    artefact = Registry.model_validate(section).artefact
+    now = tags.current(root, artefact)
+    return Candidate(Approval(found, hash_bytes(verdict), now.tag if now else None), artefact, json.loads(verdict))
+
+
+def promote(root: Path, approval: Approval, by: str, override: str | None = None) -> Record:
+    """Make the approved run's challenger the champion; return its record.
+
+    A promotion that was killed after its commit point is found done and not made twice.
+
+    Args:
+        by: who or what approved.
+        override: why it is promoted in spite of another verdict than *promote*.
+
+    Raises:
+        PromotionError: the approval no longer holds, the verdict forbids it, or another promotion came first.
+        DataError: the model is not the one that was judged.
+        PipelineError: git or DVC failed; the champion is unchanged.
+    """
+    root = root.resolve()
+    candidate = ask(root, approval.commit)
+    with _workshop(root, candidate.artefact) as shop:
+        in_use, replaced = champion(shop.clone)
+        if replaced and (replaced.commit, replaced.verdict.hash, replaced.leave.champion) == (approval.commit, approval.verdict, approval.champion):
+            say(f"registry: {approval.commit[:9]} is already {replaced.version}")
+            follow(shop)
+            return replaced
+        check(shop, candidate, approval, in_use, replaced, override)
+        judged = candidate.verdict["challenger"]
+        version = next_version([record.version for record in records(shop.clone)], restoring=False)
+        data = take(shop, candidate)
+        write_text(shop.clone / CHAMPION / "README.md", model_card(
+            read_run(shop.clone, CHAMPION), artefact=shop.artefact, version=version, system=judged["system"], commit=approval.commit,
+            override=override))
+        record = Record(
+            artefact=shop.artefact, version=version, restores=None, replaces=replaced.version if replaced else None,
+            promoted_at=_now(), system=judged["system"], commit=approval.commit, model=add_model(shop), data=data,
+            test_set=judged["test_set"], normaliser=judged["normaliser"], verdict=_judgement(root, candidate),
+            leave=Leave(by=by, champion=approval.champion, override=override),
+        )
+        push_model(shop, list(data))
+        merge(shop, approval.commit)
+        seal(shop, record, f"Promote {shop.artefact} {version}")
+        return record
+
+
+def rollback(root: Path, version: str, by: str, reason: str) -> Record:
+    """Bring the model of an earlier record back as champion; return the new record.
+
+    Raises:
+        PromotionError: it is in use already, or another promotion came first.
+        DataError: there is no such record, or its model is no longer what was promoted.
+        PipelineError: git or DVC failed; the champion is unchanged.
+    """
+    root = root.resolve()
+    if not reason.strip():
+        raise ParamsError("registry rollback", ["reason: empty; expected why the earlier model has to come back"])
+    _, here = champion(root)
+    if here is None:
+        raise PromotionError("registry", "nothing was promoted yet", "an earlier record", "git pull, if others have promoted")
+    with _workshop(root, here.artefact) as shop:
+        known = {record.version: record for record in records(shop.clone)}
+        if version not in known:
+            raise DataError(f"registry {version}", "no such record", f"one of {', '.join(known)}", "vizinho registry list")
+        _, replaced = champion(shop.clone)
+        if replaced is None or known[version].model == replaced.model:
+            raise PromotionError(f"registry {version}", "its model is already in use", "another model", "vizinho registry list")
+        now = tags.current(shop.clone, shop.artefact)
+        git(shop.clone, "checkout", "--quiet", f"refs/tags/{shop.artefact}@{version}", "--", f"{CHAMPION}.dvc")
+        store.take(shop.clone, [CHAMPION])
+        if (found := _hash_folder(shop.clone / CHAMPION)) != known[version].model.files:
+            changed = [name for name in {**found, **known[version].model.files} if found.get(name) != known[version].model.files.get(name)]
+            raise DataError(f"registry {version}", f"changed: {', '.join(sorted(changed))}", "the promoted files", "vizinho registry verify")
+        record = known[version].model_copy(update={
+            "version": next_version(list(known), restoring=True), "restores": version, "replaces": replaced.version,
+            "promoted_at": _now(), "leave": Leave(by=by, champion=now.tag if now else None, reason=reason),
+        })
+        push_model(shop, [])
+        seal(shop, record, f"Bring {shop.artefact} {version} back as {record.version}")
+        return record
+
+
+# ---- Steps ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _workshop(root: Path, artefact: str) -> Iterator[Workshop]:
+    """Yield a private clone at the remote's main, one at a time for a checkout; what a kill left is removed first.
+
+    Raises:
+        PromotionError: another promotion runs in this checkout.
+    """
+    place = state_dir(root) / "registry" / hash_bytes(str(root).encode())[:12]
+    place.mkdir(parents=True, exist_ok=True)
+    clone = place / "clone"
+    with open(place / "lock", "w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PromotionError("registry", "another promotion is at work in this checkout", "one at a time",
+                                 "wait for it, look at the new champion and start again") from None
+        shutil.rmtree(clone, ignore_errors=True)
+        try:
+            yield fetch(root, clone, artefact)
+        finally:
+            shutil.rmtree(clone, ignore_errors=True)
+
+
+def fetch(root: Path, clone: Path, artefact: str) -> Workshop:
+    """Return the private clone, at what main and the artefact's tags are on the remote now.
+
+    They are kept in root under refs/vizinho, so that its own branches and tags stay as they are.
+    """
+    remote = "origin" if "origin" in git(root, "remote").split() else "."
+    if remote == "." and git(root, "branch", "--show-current") == MAIN and git(root, "status", "--porcelain", "--untracked-files=no"):
+        raise PromotionError(str(root), "uncommitted changes on main", "a clean checkout, as there is no remote named origin",
+                             "commit or stash them")
+    git(root, "fetch", "--quiet", "--no-tags", "--prune", remote, f"+refs/heads/{MAIN}:refs/vizinho/{MAIN}",
+        *(f"+refs/tags/{artefact}{kind}*:refs/vizinho/tags/{artefact}{kind}*" for kind in "@#"))
+    base = git(root, "rev-parse", f"refs/vizinho/{MAIN}")
+    git(root, "clone", "--quiet", "--shared", "--no-checkout", "--no-tags", ".", str(clone))
+    git(clone, "fetch", "--quiet", "--no-tags", str(root), "+refs/vizinho/tags/*:refs/tags/*")
+    git(clone, "checkout", "--quiet", "--force", "-B", MAIN, base)
+    name, _, rest = git(root, "var", "GIT_COMMITTER_IDENT").partition(" <")
+    git(clone, "config", "user.name", name)
+    git(clone, "config", "user.email", rest.partition(">")[0])
+    store.share(root, clone)
+    return Workshop(root, clone, remote, artefact, base)
+
+
+def check(shop: Workshop, candidate: Candidate, approval: Approval, in_use: str, replaced: Record | None, override: str | None) -> None:
+    """Check that a yes still holds and suffices.
+
+    Args:
+        in_use: folder of the champion on main.
+        replaced: its record; None on day one.
+
+    Raises:
+        PromotionError: with what has moved, or what the verdict is.
+        ParamsError: an override of a verdict that needs none.
+    """
+    found = tags.current(shop.clone, shop.artefact)
+    tag = found.tag if found else None
+    if tag != approval.champion:
+        raise PromotionError("approval", f"the champion is {_named(tag)} now", f"{_named(approval.champion)}, which it was given for",
+                             "git fetch --tags, gate against the new champion and ask again")
+    if candidate.approval.verdict != approval.verdict:
+        raise PromotionError("approval", f"the verdict at {approval.commit[:9]} is {candidate.approval.verdict[:12]}",
+                             f"{approval.verdict[:12]}, which it was given for", "look at the verdict and ask again")
+    if replaced and replaced.artefact != shop.artefact:
+        raise PromotionError(f"registry.artefact at {approval.commit[:9]}", shop.artefact, f"{replaced.artefact}, as the champion on main",
+                             "keep one clone and main branch for each profile: their models are never compared")
+    rival = candidate.verdict["champion"]
+    faces = rival["weights_hash"] == replaced.model.weights_hash if replaced else rival["model"] == in_use
+    if not faces:
+        raise PromotionError(f"verdict at {approval.commit[:9]}", f"it compares with {rival['model']}, weights {str(rival['weights_hash'])[:12]}",
+                             f"{replaced.version if replaced else in_use}, the champion on main", "merge main, `dvc repro` and ask again")
+    verdict = candidate.verdict["verdict"]
+    if verdict != "promote" and not override:
+        raise PromotionError(f"verdict at {approval.commit[:9]}", str(verdict), "promote", "override it with a reason, or leave it")
+    if verdict == "promote" and override:
+        raise ParamsError("registry promote", ["override: the verdict is promote; there is nothing to override"])
+
+
+def take(shop: Workshop, candidate: Candidate) -> dict[str, dict[str, str]]:
+    """Put the clone on the run, its model laid out as data/champion and its splits beside it; return the splits' hashes.
+
+    Raises:
+        DataError: the model is not the one that was judged, or has pickled weights.
+    """
+    commit, judged = candidate.approval.commit, candidate.verdict["challenger"]
+    git(shop.clone, "checkout", "--quiet", "--force", "--detach", commit)
+    outs = store.locked(yaml.safe_load((shop.clone / "dvc.lock").read_text(encoding="utf-8")))
+    folder, splits = f"data/train/{judged['system']}", sorted(path for path in outs if path.startswith("data/split/"))
+    if folder not in outs:
+        raise MissingInputError(f"dvc.lock at {commit[:9]}", f"no {folder}", "the challenger's model", "commit dvc.lock of the whole run")
+    store.take(shop.clone, [folder, *splits])
+    if pickles := [file.name for file in (shop.clone / folder).rglob("*") if file.suffix in PICKLES]:
+        raise DataError(folder, f"pickled weights ({', '.join(sorted(pickles))})", "model.safetensors alone", "convert them, and train again")
+    weights = hash_file(shop.clone / folder / "model.safetensors")
+    if weights != judged["weights_hash"]:
+        raise DataError(f"{folder}/model.safetensors at {commit[:9]}", f"SHA-256 {weights[:12]}",
+                        f"{str(judged['weights_hash'])[:12]}, which was judged", "`dvc repro`, then commit dvc.lock and data/gate together")
+    (shop.clone / folder).rename(shop.clone / CHAMPION)
+    return {split: _hash_folder(shop.clone / split) for split in splits}
+
+
+def merge(shop: Workshop, commit: str) -> None:
+    """Put the clone on main with the run merged, not yet committed, the model's pointer kept.
+
+    A run that main holds already changes nothing.
+
+    Raises:
+        PromotionError: main and the run have changed the same lines.
+    """
+    pointer = shop.clone / f"{CHAMPION}.dvc"
+    kept = pointer.read_text(encoding="utf-8")
+    pointer.unlink()
+    git(shop.clone, "checkout", "--quiet", "--force", MAIN)
+    try:
+        git(shop.clone, "merge", "--quiet", "--no-commit", commit)
+    except PipelineError as error:
+        raise PromotionError(f"merging {commit[:9]} into {MAIN}", str(error), "a run that main can take in",
+                             "merge main into the run's branch, `dvc repro`, gate and ask again") from None
+    write_text(pointer, kept)
+
+
+def add_model(shop: Workshop) -> Model:
+    """Put data/champion into the DVC cache and write its pointer; return what is promoted."""
+    store.dvc(shop.clone, "add", CHAMPION)
+    oid = store.pointed((shop.clone / f"{CHAMPION}.dvc").read_text(encoding="utf-8"))
+    files = _hash_folder(shop.clone / CHAMPION)
+    about = read_json(shop.clone / CHAMPION / "vizinho.json")
+    return Model(dvc=oid, weights_hash=files["model.safetensors"], vocabulary_hash=about["vocabulary_hash"], files=files)
+
+
+def seal(shop: Workshop, record: Record, subject: str) -> None:
+    """Commit and tag the facts, publish them, and let the checkout follow."""
+    made = commit(shop, record, subject)
+    publish(shop, made)
+    say(f"registry: {record.artefact} {record.version} is the champion ({made[-1]})")
+    follow(shop)
+
+
+def commit(shop: Workshop, record: Record, subject: str) -> list[str]:
+    """Commit pointer, record and changelog line in the clone and tag the commit; return the tags."""
+    git(shop.clone, "add", f"{CHAMPION}.dvc", *write_facts(shop.clone, record))
+    why = record.leave.reason or record.leave.override or f"Verdict: {record.verdict.verdict}."
+    git(shop.clone, "commit", "--quiet", "--no-verify", "-m", subject, "-m",
+        f"{why}\nRun {record.commit}, WER {100 * record.verdict.wer:.2f} %. By {record.leave.by}.")
+    tip = git(shop.clone, "rev-parse", "HEAD")
+    return [tags.register(shop.clone, record.artefact, record.version, tip), tags.assign(shop.clone, record.artefact, record.version)]
+
+
+def push_model(shop: Workshop, data: list[str]) -> None:
+    """Copy the model, and the data that a proof of its record needs, to the DVC remote; where there is none, say so."""
+    if store.has_remote(shop.clone):
+        store.dvc(shop.clone, "push", CHAMPION, *data)
+    else:
+        say("registry: no DVC remote: the model lies in this machine's cache alone (`dvc remote add --default NAME URL`)")
+
+
+def publish(shop: Workshop, made: list[str]) -> None:
+    """Push main and the tags, all or none: the commit point.
+
+    Raises:
+        PromotionError: another push came first.
+        PipelineError: the remote cannot be reached, or refuses.
+    """
+    names = [f"refs/heads/{MAIN}", *(f"refs/tags/{tag}" for tag in made)]
+    objects = [git(shop.clone, "rev-parse", name) for name in names]
+    git(shop.root, "fetch", "--quiet", "--no-tags", str(shop.clone), *names)
+    receive = ["--receive-pack=git -c receive.denyCurrentBranch=updateInstead receive-pack"] if shop.remote == "." else []
+    try:
+        git(shop.root, "push", "--quiet", "--atomic", *receive, shop.remote,
+            *(f"{found}:{name}" for found, name in zip(objects, names, strict=True)))
+    except PipelineError as error:
+        there = git(shop.root, "ls-remote", shop.remote, names[0]).split()
+        if there[:1] == objects[:1]:
+            return  # it arrived, only the answer did not
+        if there[:1] != [shop.base]:
+            raise PromotionError(f"{MAIN} on {shop.remote}", f"another push came first ({there[0][:9] if there else 'no such branch'})",
+                                 f"{shop.base[:9]}, as at the start", "look at the champion and start again") from None
+        raise error
+
+
+def follow(shop: Workshop) -> None:
+    """Bring the checkout to the new main and lay the champion's model out; what hinders it is said, not raised."""
+    on_main = git(shop.root, "branch", "--show-current") == MAIN
+    try:
+        if shop.remote != ".":
+            git(shop.root, "fetch", "--quiet", "--tags", shop.remote, MAIN)
+            if on_main:
+                git(shop.root, "merge", "--quiet", "--ff-only", "FETCH_HEAD")
+        if on_main:
+            store.take(shop.root, [CHAMPION])
+    except PipelineError as error:
+        say(f"registry: done, but this checkout stays behind ({error}); `git pull --tags && dvc checkout {CHAMPION}`")
+
+
+# ---- Helpers --------------------------------------------------------------------------------------------------------
+
+
+def _committed(root: Path, commit: str, path: str) -> bytes:
+    try:
+        return git_bytes(root, "show", f"{commit}:{path}")
+    except PipelineError:
+        raise MissingInputError(f"{path} at {commit[:9]}", "not committed", "a run, committed whole",
+                                "`dvc repro`, then commit dvc.lock, data/score and data/gate") from None
+
+
+def _judgement(root: Path, candidate: Candidate) -> Judgement:
+    params = yaml.safe_load(_committed(root, candidate.approval.commit, "params.yaml"))
+    judged = candidate.verdict["challenger"]
+    return Judgement(hash=candidate.approval.verdict, verdict=candidate.verdict["verdict"], wer=judged["wer"], cer=judged["cer"],
+                     gates=int(params["gate"]["gates_since_promotion"]) + 1)
+
+
+def _hash_folder(folder: Path) -> dict[str, str]:
+    return {file.relative_to(folder).as_posix(): hash_file(file) for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _named(champion: str | None) -> str:
+    return champion or "the donor of day one"

@@ -1,0 +1,160 @@
+"""What a promotion leaves in git: its record, the pointer to the model in use, a line in the changelog.
+
+`registry/records/VERSION.json` (`vizinho.record/1`, docs/schemas/record.json) is written once and never changed.
+A promotion of a new model raises the minor number (v0.1.0, v0.2.0), a return to an earlier model the last one (v0.2.1).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import yaml
+from pydantic import Field
+
+from pipeline.core.errors import DataError, MissingInputError
+from pipeline.core.files import read_json, write_json, write_text
+from pipeline.core.params import Section, problems_of
+
+RECORDS: Final = "registry/records"
+POINTER: Final = "champion.yaml"
+CHAMPION: Final = "data/champion"
+CHANGELOG: Final = "CHANGELOG.md"
+HEADING: Final = "## Champions"
+
+
+class Registry(Section):
+    """`registry` in params.yaml."""
+
+    artefact: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$",
+                          description="name of the model in the registry: one a profile, never compared across profiles")
+
+
+class Model(Section):
+    """The promoted folder."""
+
+    dvc: str = Field(pattern=r"^[0-9a-f]{32}\.dir$", description="what DVC calls the folder")
+    weights_hash: str = Field(description="SHA-256 of model.safetensors")
+    vocabulary_hash: str
+    files: dict[str, str] = Field(min_length=1, description="file to SHA-256")
+
+
+class Judgement(Section):
+    """What the gate said of the model."""
+
+    hash: str = Field(description="SHA-256 of data/gate/verdict.json at the commit")
+    verdict: Literal["promote", "reject", "inconclusive"]
+    wer: float = Field(ge=0, description="fraction, on the test set")
+    cer: float = Field(ge=0, description="likewise")
+    gates: int = Field(ge=1, description="gates run in this period, this one included: what the error level was spent on")
+
+
+class Leave(Section):
+    """Who let it into use."""
+
+    by: str = Field(min_length=1, description="a person, or the policy that decided")
+    champion: str | None = Field(description="tag of the champion at that time; null on day one")
+    override: str | None = Field(default=None, min_length=1, description="why in spite of the verdict")
+    reason: str | None = Field(default=None, min_length=1, description="why an earlier model came back")
+
+
+class Record(Section):
+    """A promotion, or the return of an earlier model."""
+
+    form: Literal["vizinho.record/1"] = Field(default="vizinho.record/1", alias="schema")
+    artefact: str
+    version: str = Field(pattern=r"^v\d+\.\d+\.\d+$")
+    restores: str | None = Field(description="the version whose model came back; null for a new model")
+    replaces: str | None = Field(description="the version in use before; null on day one")
+    promoted_at: datetime
+    system: str = Field(description="the challenger's name in dvc.yaml")
+    commit: str = Field(pattern=r"^[0-9a-f]{40}$", description="the run: its dvc.lock, metrics and verdict")
+    model: Model
+    data: dict[str, dict[str, str]] = Field(description="folder of data/split to its files' SHA-256, certificates included")
+    test_set: str
+    normaliser: str
+    verdict: Judgement
+    leave: Leave
+
+    def as_json(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def read_record(path: Path) -> Record:
+    """Return one record.
+
+    Raises:
+        DataError: it is none; every problem is named.
+    """
+    value = read_json(path)
+    if problems := problems_of(Record, value, path.stem):
+        raise DataError(str(path), "; ".join(problems), "a promotion record as it was written", f"git log -p -- {path}")
+    return Record.model_validate(value)
+
+
+def records(root: Path) -> list[Record]:
+    """Return every record of a checkout, the first one first; none on day one."""
+    return sorted(map(read_record, (root / RECORDS).glob("*.json")), key=lambda record: number(record.version))
+
+
+def number(version: str) -> tuple[int, ...]:
+    """Return a version as numbers: "v0.10.2" → (0, 10, 2)."""
+    return tuple(map(int, re.findall(r"\d+", version)))
+
+
+def next_version(versions: Sequence[str], *, restoring: bool) -> str:
+    """Return the version after these: a new model after v0.2.0 is v0.3.0, a return to an earlier one v0.2.1."""
+    major, minor, last = max(map(number, versions), default=(0, 0, 0))
+    return f"v{major}.{minor}.{last + 1}" if restoring else f"v{major}.{minor + 1}.0"
+
+
+def champion(root: Path) -> tuple[str, Record | None]:
+    """Return the folder in use in a checkout, and its record; None on day one.
+
+    Raises:
+        DataError: champion.yaml has not the keys that it must have.
+        MissingInputError: champion.yaml names a version that has no record.
+    """
+    try:
+        found = yaml.safe_load((root / POINTER).read_text(encoding="utf-8"))["champion"]
+        path, version = str(found["path"]), found["version"]
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise DataError(POINTER, f"no usable pointer ({error!r})", "champion: {path: ..., version: ...}", f"git checkout -- {POINTER}") from None
+    if version is None:
+        return path, None
+    file = root / RECORDS / f"{version}.json"
+    if not file.exists():
+        raise MissingInputError(str(file), f"no record of {version}, the champion", "one record a version", "git pull, or `vizinho registry verify`")
+    return path, read_record(file)
+
+
+def write_facts(root: Path, record: Record) -> list[str]:
+    """Write record, pointer and changelog line into a checkout; return their paths."""
+    pointer = root / POINTER
+    comments = [line for line in pointer.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    write_text(pointer, "\n".join([*comments, "champion:", f"  path: {CHAMPION}", f"  version: {record.version}", ""]))
+    file = f"{RECORDS}/{record.version}.json"
+    write_json(root / file, record.as_json())
+    changelog = root / CHANGELOG
+    before = changelog.read_text(encoding="utf-8") if changelog.exists() else "# Changelog\n"
+    write_text(changelog, with_line(before, changelog_line(record)))
+    return [POINTER, file, CHANGELOG]
+
+
+def changelog_line(record: Record) -> str:
+    """Return a record for people, in a line."""
+    what = f"the model of {record.restores} is back ({record.leave.reason})" if record.restores else f"{record.system}"
+    judged = f"overridden: {record.leave.override}" if record.leave.override else f"gate: {record.verdict.verdict}"
+    return (f"- {record.promoted_at:%Y-%m-%d} {record.artefact} {record.version}: {what}; WER {100 * record.verdict.wer:.2f} %, "
+            f"CER {100 * record.verdict.cer:.2f} % ({judged}), run {record.commit[:9]}, by {record.leave.by}")
+
+
+def with_line(changelog: str, line: str) -> str:
+    """Return a changelog with a line more under "## Champions", the newest first; the section is made if missing."""
+    head, heading, tail = changelog.partition(f"{HEADING}\n")
+    if not heading:
+        return f"{changelog.rstrip()}\n\n{HEADING}\n\n{line}\n"
+    return f"{head}{heading}\n{line}\n{tail.lstrip()}"

@@ -1,0 +1,54 @@
+"""Fixtures of the toy registry (tests/toy_registry.py): built once, copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.registry import promotion
+from tests.toy_registry import Toy, build
+
+
+@pytest.fixture(scope="session")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield a folder with the toy project after its first run (`run`), one promotion (`once`) and two (`twice`)."""
+    folder = tmp_path_factory.mktemp("registry")
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "VIZINHO_STATE"):
+            patch.setenv(variable, str(folder / variable))
+        build(folder / "run")
+        for before, after, generation in (("run", "once", 1), ("once", "twice", 2)):
+            shutil.copytree(folder / before, folder / after)
+            toy = Toy(folder / after)
+            if generation > 1:
+                toy.run(generation)
+            promotion.promote(toy.path, promotion.ask(toy.path).approval, "Ana Reis")
+        yield folder
+
+
+def _copy(places: Path, name: str, tmp_path: Path, patch: pytest.MonkeyPatch) -> Toy:
+    for variable in ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "VIZINHO_STATE"):
+        patch.setenv(variable, str(tmp_path / variable))
+    shutil.copytree(places / name, tmp_path / "place")
+    return Toy(tmp_path / "place")
+
+
+@pytest.fixture
+def toy(places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+    """A run of generation 1 at HEAD, pushed; nothing promoted."""
+    return _copy(places, "run", tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def once(places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+    """v0.1.0 in use."""
+    return _copy(places, "once", tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def twice(places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+    """v0.2.0 in use in place of v0.1.0."""
+    return _copy(places, "twice", tmp_path, monkeypatch)

@@ -1,0 +1,86 @@
+"""`vizinho registry` in a checkout: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pipeline.cli.main import main
+from pipeline.registry.record import records
+from tests.toy_registry import ARTEFACT, Toy
+
+
+@pytest.fixture
+def vizinho(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # noqa: ANN201
+    """Return a function that runs `vizinho registry WORDS` in a checkout: exit code, standard output, standard error."""
+    def run(toy: Toy, *words: str) -> tuple[int, str, str]:
+        monkeypatch.chdir(toy.path)
+        monkeypatch.setattr("sys.argv", ["vizinho", "registry", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+    return run
+
+
+def test_list_marks_the_version_in_use(twice: Toy, vizinho) -> None:  # noqa: ANN001
+    code, out, _ = vizinho(twice, "list")
+    newest, oldest = out.splitlines()
+    assert code == 0
+    assert newest.startswith("* v0.2.0 ")
+    assert "WER  25.00 %" in newest
+    assert oldest.startswith("  v0.1.0 ")
+    assert json.loads(vizinho(twice, "list", "--json")[1])["champion"] == {"path": "data/champion", "version": "v0.2.0"}
+
+
+def test_day_one_is_told(toy: Toy, vizinho) -> None:  # noqa: ANN001
+    for words in (["list"], ["show"]):
+        assert vizinho(toy, *words)[:2] == (0, "day one: data/donor is in use, nothing was promoted yet\n")
+
+
+def test_show_prints_one_record(twice: Toy, vizinho) -> None:  # noqa: ANN001
+    code, out, _ = vizinho(twice, "show")
+    assert code == 0
+    assert out.startswith(f"artefact     {ARTEFACT} v0.2.0, ")
+    assert "in place of  v0.1.0" in out
+    assert json.loads(vizinho(twice, "show", "v0.1.0", "--json")[1]) == records(twice.path)[0].as_json()
+    code, _, err = vizinho(twice, "show", "v0.7.0")
+    assert (code, err) == (1, "error: registry v0.7.0: no such record; expected one of v0.1.0, v0.2.0; vizinho registry list\n")
+
+
+def test_ask_prints_the_command_that_says_yes_and_that_command_promotes(toy: Toy, vizinho) -> None:  # noqa: ANN001
+    code, out, _ = vizinho(toy, "promote", "--ask")
+    assert code == 0
+    assert "WER          90.00 % -> 50.00 %" in out
+    words = out.splitlines()[-1].removeprefix("yes          vizinho registry ").split()
+    code, out, err = vizinho(toy, *words)
+    assert (code, err) == (0, "")
+    assert toy.in_use() == "v0.1.0"
+    assert records(toy.path)[0].leave.by == "Ana Reis <ana@example.org>"
+
+
+def test_a_refusal_is_one_line_and_exit_1_a_wrong_override_exit_2(once: Toy, vizinho) -> None:  # noqa: ANN001
+    code, _, err = vizinho(once, "promote", once.git("rev-parse", "HEAD^"), "--champion", f"{ARTEFACT}#champion#1")
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "it compares with data/donor" in err
+    code, _, err = vizinho(once, "rollback", "v0.1.0", "--reason", "")
+    assert (code, "reason: empty" in err) == (2, True)
+
+
+def test_verify_exits_1_where_a_record_does_not_hold(twice: Toy, vizinho) -> None:  # noqa: ANN001
+    assert vizinho(twice, "verify")[:2] == (0, "v0.1.0: holds (cache and remote read)\nv0.2.0: holds (cache and remote read)\nchampion: holds\n")
+    twice.git("tag", "--delete", f"{ARTEFACT}@v0.1.0")
+    code, out, _ = vizinho(twice, "verify")
+    assert code == 1
+    assert out.splitlines()[0] == "v0.1.0: DOES NOT HOLD"
+    assert json.loads(vizinho(twice, "verify", "--json")[1])[0]["problems"]
+
+
+def test_outside_of_a_checkout_the_command_says_so(toy: Toy, vizinho, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN001
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(toy.place.parent))
+    outside = Toy(toy.place.parent, "place")
+    code, _, err = vizinho(outside, "list")
+    assert code == 1
+    assert "not a git repository" in err

@@ -1,0 +1,287 @@
+"""Promotion and rollback: what they leave behind, and what they refuse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from pipeline.core.errors import DataError, MissingInputError, ParamsError, PipelineError, PromotionError
+from pipeline.core.files import ROOT, hash_file, read_json
+from pipeline.registry import promotion, tags
+from pipeline.registry.git import git
+from pipeline.registry.promotion import Approval, ask, promote, rollback
+from pipeline.registry.record import Record, champion, changelog_line, next_version, records, with_line
+from pipeline.registry.store import dvc
+from tests.toy_registry import ARTEFACT, Toy
+
+SCHEMA = read_json(ROOT / "docs/schemas/record.json")
+
+
+def folder(path: Path) -> dict[str, str]:
+    return {file.relative_to(path).as_posix(): hash_file(file) for file in path.rglob("*") if file.is_file()}
+
+
+# ---- What it leaves behind ------------------------------------------------------------------------------------------
+
+
+def test_a_promotion_is_one_commit_on_the_run_with_pointer_record_and_changelog_line(once: Toy) -> None:
+    changed = once.git("show", "--name-only", "--format=", "HEAD").split()
+    assert changed == ["CHANGELOG.md", "champion.yaml", "data/champion.dvc", "registry/records/v0.1.0.json"]
+    record = records(once.path)[0]
+    assert once.git("rev-parse", "HEAD^") == record.commit
+    assert once.in_use() == "v0.1.0"
+    assert git(once.origin, "rev-parse", "main") == once.git("rev-parse", "HEAD")
+    assert champion(once.path) == ("data/champion", record)
+    assert (once.path / "champion.yaml").read_text().startswith("# The model in use.")
+    assert changelog_line(record) in (once.path / "CHANGELOG.md").read_text().splitlines()
+    assert once.git("status", "--porcelain") == ""
+
+
+def test_a_record_fits_its_schema_and_says_what_was_promoted(twice: Toy) -> None:
+    first, second = (read_json(twice.path / f"registry/records/{version}.json") for version in ("v0.1.0", "v0.2.0"))
+    for record in (first, second):
+        jsonschema.validate(record, SCHEMA)
+    assert set(SCHEMA["properties"]) == set(first) == {field.alias or name for name, field in Record.model_fields.items()}
+    assert (first["replaces"], second["replaces"], second["restores"]) == (None, "v0.1.0", None)
+    assert (first["leave"]["champion"], second["leave"]["champion"]) == (None, f"{ARTEFACT}#champion#1")
+    assert second["model"]["files"] == folder(twice.path / "data/champion")
+    assert second["data"] == {"data/split/portuguese": folder(twice.path / "data/split/portuguese")}
+    assert second["verdict"] == {"hash": hash_file(twice.path / "data/gate/verdict.json"), "verdict": "promote", "wer": 0.25, "cer": 0.1, "gates": 1}
+
+
+def test_versions_and_the_stage_are_tags_that_gto_reads(twice: Toy) -> None:
+    assert [(found.tag, found.version) for found in tags.history(twice.path, ARTEFACT)] == [
+        (f"{ARTEFACT}#champion#1", "v0.1.0"), (f"{ARTEFACT}#champion#2", "v0.2.0")]
+    assert tags.current(twice.path, ARTEFACT).commit == twice.git("rev-parse", "HEAD")
+
+
+def test_the_model_card_has_front_matter_and_the_measured_figures(twice: Toy) -> None:
+    card = (twice.path / "data/champion/README.md").read_text()
+    front = yaml.safe_load(card.split("---\n")[1])
+    assert front["pipeline_tag"] == "automatic-speech-recognition"
+    assert [metric["value"] for metric in front["model-index"][0]["results"][0]["metrics"]] == [25.0, 10.0]
+    assert "| **this model** | 25.00 (24.00 to 26.00) | 10.00 (9.00 to 11.00) |" in card
+    assert "| toy (portuguese) | 2 | 2 | 1.00 | CC0-1.0 |" in card
+    assert f"git checkout {records(twice.path)[-1].commit}\ndvc repro train@transfer" in card
+    for heading in ("Intended use", "Measured", "Data and licences", "Limits", "Reproduce"):
+        assert f"## {heading}\n" in card
+
+
+def test_a_fresh_clone_gets_the_champion_by_one_pull_or_by_its_tag(twice: Toy) -> None:
+    other = twice.clone("fresh")
+    dvc(other.path, "pull", "data/champion")
+    assert folder(other.path / "data/champion") == folder(twice.path / "data/champion")
+    dvc(other.path, "artifacts", "get", str(twice.origin), f"{ARTEFACT}", "--rev", "v0.1.0", "--out", "first",
+        "--remote-config", f"url={twice.place / 'dvc-remote'}")
+    assert hash_file(other.path / "first/model.safetensors") == records(twice.path)[0].model.weights_hash
+
+
+def test_after_a_promotion_the_next_run_compares_with_the_new_champion(once: Toy) -> None:
+    dvc(once.path, "repro", "--quiet")
+    assert read_json(once.path / "data/gate/verdict.json")["champion"]["model"] == "data/champion"
+
+
+def test_without_any_remote_a_promotion_ends_in_the_checkout_itself_and_says_so(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    toy.git("remote", "remove", "origin")
+    config = toy.path / ".dvc/config"
+    config.write_text(config.read_text().replace("    remote = store\n", ""))
+    toy.commit("Do without remotes")
+    record = promote(toy.path, ask(toy.path).approval, "Ana Reis")
+    assert "no DVC remote" in capsys.readouterr().out
+    assert champion(toy.path)[1] == record
+    assert folder(toy.path / "data/champion") == record.model.files
+    assert toy.git("status", "--porcelain") == ""
+
+
+def test_a_run_on_a_branch_is_merged_where_main_has_moved_on_and_an_override_is_recorded(toy: Toy) -> None:
+    toy.git("switch", "--quiet", "--create", "retrain/2026-11-22-ab12")
+    commit = toy.run(2, verdict="inconclusive")
+    toy.git("switch", "--quiet", "main")
+    (toy.path / "notes.md").write_text("meanwhile\n")
+    toy.commit("Write notes")
+    toy.git("push", "--quiet", "origin", "main")
+    record = promote(toy.path, ask(toy.path, "retrain/2026-11-22-ab12").approval, "Ana Reis", override="too few speakers; heard by hand")
+    assert toy.in_use() == "v0.1.0"
+    assert commit in toy.git("show", "--no-patch", "--format=%P", "HEAD").split()
+    assert (toy.path / "notes.md").exists()
+    assert "generation 2" in (toy.path / "data/champion/model.safetensors").read_text()
+    assert (record.verdict.verdict, record.leave.override) == ("inconclusive", "too few speakers; heard by hand")
+    assert "overridden: too few speakers" in (toy.path / "CHANGELOG.md").read_text()
+    assert "in spite of the gate's verdict" in (toy.path / "data/champion/README.md").read_text()
+
+
+def test_a_promotion_that_is_done_already_is_not_made_twice(once: Toy) -> None:
+    approval = Approval(once.git("rev-parse", "HEAD^"), records(once.path)[0].verdict.hash, None)
+    tip = git(once.origin, "rev-parse", "main")
+    assert promote(once.path, approval, "Ana Reis") == records(once.path)[0]
+    assert git(once.origin, "rev-parse", "main") == tip
+
+
+# ---- Rollback -------------------------------------------------------------------------------------------------------
+
+
+def test_a_rollback_brings_the_earlier_model_back_byte_for_byte_as_a_version_of_its_own(twice: Toy) -> None:
+    first = records(twice.path)[0]
+    fresh = twice.clone("fresh")
+    record = rollback(fresh.path, "v0.1.0", "Ana Reis", "numbers are misheard")
+    assert twice.in_use() == "v0.2.1"
+    assert (record.restores, record.replaces, record.leave.reason) == ("v0.1.0", "v0.2.0", "numbers are misheard")
+    assert (record.model, record.verdict, record.commit) == (first.model, first.verdict, first.commit)
+    assert folder(fresh.path / "data/champion") == first.model.files
+    jsonschema.validate(read_json(fresh.path / "registry/records/v0.2.1.json"), SCHEMA)
+    assert [found.version for found in tags.history(fresh.path, ARTEFACT)] == ["v0.1.0", "v0.2.0", "v0.2.1"]
+
+
+@pytest.mark.parametrize(("version", "reason", "error", "message"), [
+    ("v0.1.0", " ", ParamsError, "reason: empty"),
+    ("v0.2.0", "why not", PromotionError, "its model is already in use"),
+    ("v0.9.0", "why not", DataError, "no such record; expected one of v0.1.0, v0.2.0"),
+])
+def test_a_rollback_that_makes_no_sense_is_refused(twice: Toy, version: str, reason: str, error: type[PipelineError], message: str) -> None:
+    with pytest.raises(error, match=message):
+        rollback(twice.path, version, "Ana Reis", reason)
+    assert twice.in_use() == "v0.2.0"
+
+
+def test_on_day_one_there_is_nothing_to_roll_back_to(toy: Toy) -> None:
+    with pytest.raises(PromotionError, match="nothing was promoted yet"):
+        rollback(toy.path, "v0.1.0", "Ana Reis", "why not")
+
+
+# ---- What is refused ------------------------------------------------------------------------------------------------
+
+
+def test_an_approval_holds_for_one_champion_and_one_verdict_only(once: Toy) -> None:
+    approval = ask(once.path).approval
+    with pytest.raises(PromotionError, match=r"the champion is asr-pt-toy#champion#1 now; expected the donor of day one"):
+        promote(once.path, replace(approval, champion=None), "Ana Reis")
+    with pytest.raises(PromotionError, match=r"the verdict at \w+ is \w+; expected 000000000000, which it was given for"):
+        promote(once.path, replace(approval, verdict="0" * 64), "Ana Reis")
+    assert once.in_use() == "v0.1.0"
+
+
+@pytest.mark.parametrize("commit", ["HEAD", "HEAD^"])
+def test_a_verdict_against_an_earlier_champion_is_refused(once: Toy, commit: str) -> None:
+    with pytest.raises(PromotionError, match=r"it compares with data/donor, weights \w+; expected v0\.1\.0, the champion on main"):
+        promote(once.path, ask(once.path, commit).approval, "Ana Reis")
+    assert once.in_use() == "v0.1.0"
+
+
+def test_a_verdict_other_than_promote_needs_an_override_and_promote_needs_none(toy: Toy) -> None:
+    approval = ask(toy.path).approval
+    with pytest.raises(ParamsError, match="there is nothing to override"):
+        promote(toy.path, approval, "Ana Reis", override="I like it")
+    toy.run(1, verdict="reject")
+    with pytest.raises(PromotionError, match="reject; expected promote"):
+        promote(toy.path, ask(toy.path).approval, "Ana Reis")
+    assert toy.in_use() is None
+
+
+def test_a_profile_never_replaces_the_champion_of_another(once: Toy) -> None:
+    params = yaml.safe_load((once.path / "params.yaml").read_text())
+    params["registry"]["artefact"] = "asr-pt-xlsr"
+    (once.path / "params.yaml").write_text(yaml.safe_dump(params))
+    once.commit("Take up another profile")
+    with pytest.raises(PromotionError, match="asr-pt-xlsr; expected asr-pt-toy, as the champion on main"):
+        promote(once.path, ask(once.path).approval, "Ana Reis")
+
+
+def test_a_verdict_that_is_not_the_one_of_dvc_lock_is_refused(toy: Toy) -> None:
+    verdict = toy.path / "data/gate/verdict.json"
+    verdict.write_text(verdict.read_text().replace("0.5", "0.1"))
+    toy.commit("Better the figures by hand")
+    with pytest.raises(DataError, match=r"not the verdict of its dvc\.lock"):
+        ask(toy.path)
+
+
+def test_a_model_that_is_not_the_one_judged_is_refused(toy: Toy) -> None:
+    verdict = read_json(toy.path / "data/gate/verdict.json")
+    params = yaml.safe_load((toy.path / "params.yaml").read_text())
+    params["train"]["generation"] = 2
+    (toy.path / "params.yaml").write_text(yaml.safe_dump(params))
+    dvc(toy.path, "repro", "--quiet", "train@transfer")
+    toy.commit("Train again, judge nothing")
+    assert read_json(toy.path / "data/gate/verdict.json") == verdict
+    with pytest.raises(DataError, match="which was judged"):
+        promote(toy.path, ask(toy.path).approval, "Ana Reis")
+    assert toy.in_use() is None
+
+
+@pytest.mark.slow
+def test_pickled_weights_are_refused(toy: Toy) -> None:
+    make = toy.path / "make.py"
+    make.write_text(make.read_text().replace('f"{folder}/config.json", "{}"', 'f"{folder}/pytorch_model.bin", "{}"'))
+    dvc(toy.path, "repro", "--quiet", "--force", "--single-item", "train@transfer")
+    toy.commit("Pickle")
+    with pytest.raises(DataError, match=r"pickled weights \(pytorch_model\.bin\)"):
+        promote(toy.path, ask(toy.path).approval, "Ana Reis")
+
+
+@pytest.mark.slow
+def test_a_run_that_main_cannot_take_in_is_refused(toy: Toy) -> None:
+    toy.git("switch", "--quiet", "--create", "retrain")
+    toy.run(2)
+    toy.git("switch", "--quiet", "main")
+    (toy.path / "params.yaml").write_text("train: {generation: 7}\n")
+    toy.commit("Change the same params")
+    toy.git("push", "--quiet", "origin", "main")
+    with pytest.raises(PromotionError, match="merge main into the run's branch"):
+        promote(toy.path, ask(toy.path, "retrain").approval, "Ana Reis")
+    assert toy.in_use() is None
+
+
+@pytest.mark.slow
+def test_a_remote_that_refuses_leaves_the_old_champion(toy: Toy) -> None:
+    hook = toy.origin / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho main is closed for the holidays >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(PipelineError, match="main is closed for the holidays"):
+        promote(toy.path, ask(toy.path).approval, "Ana Reis")
+    assert toy.in_use() is None
+    assert toy.git("tag") == ""
+
+
+def test_a_commit_without_a_run_is_refused(toy: Toy) -> None:
+    with pytest.raises(MissingInputError, match="no such commit here"):
+        ask(toy.path, "nowhere")
+    toy.git("rm", "--quiet", "--cached", "data/gate/verdict.json")
+    toy.git("commit", "--quiet", "-m", "Forget the verdict")
+    with pytest.raises(MissingInputError, match="not committed"):
+        ask(toy.path)
+
+
+# ---- Small parts ----------------------------------------------------------------------------------------------------
+
+
+def test_a_new_model_raises_the_minor_number_and_a_return_the_last() -> None:
+    assert next_version([], restoring=False) == "v0.1.0"
+    assert next_version(["v0.1.0", "v0.10.1", "v0.9.0"], restoring=False) == "v0.11.0"
+    assert next_version(["v0.1.0", "v0.2.0"], restoring=True) == "v0.2.1"
+
+
+def test_the_changelog_gets_its_section_once_and_the_newest_line_first() -> None:
+    one = with_line("# Changelog\n\n## 0.1\n\n- All of it.\n", "- first")
+    assert one == "# Changelog\n\n## 0.1\n\n- All of it.\n\n## Champions\n\n- first\n"
+    assert with_line(one, "- second") == one.replace("- first", "- second\n- first")
+
+
+def test_the_number_of_a_tag_orders_history_not_its_clock(twice: Toy) -> None:
+    twice.git("tag", "--delete", f"{ARTEFACT}#champion#1")
+    git(twice.path, "-c", "user.name=Slow", "tag", "--annotate", "--message=late", f"{ARTEFACT}#champion#1", f"{ARTEFACT}@v0.1.0^{{}}")
+    assert [found.number for found in tags.history(twice.path, ARTEFACT)] == [1, 2]
+    assert tags.current(twice.path, ARTEFACT).version == "v0.2.0"
+
+
+def test_a_second_promotion_in_the_same_checkout_is_told_to_wait(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    approval = ask(toy.path).approval
+
+    def meanwhile(*_: object) -> None:
+        promote(toy.path, approval, "Rui")
+
+    monkeypatch.setattr(promotion, "fetch", meanwhile)
+    with pytest.raises(PromotionError, match="another promotion is at work in this checkout"):
+        promote(toy.path, approval, "Ana Reis")

@@ -1,0 +1,165 @@
+"""A registry small enough to be promoted in, and real: git with a bare remote, DVC with a local one, a run of tiny files."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from pipeline.core.files import ROOT
+from pipeline.registry.git import git
+from pipeline.registry.store import dvc
+
+ARTEFACT = "asr-pt-toy"
+
+MAKE = '''
+    """Every stage of the toy run: files of the right names and forms, from two params."""
+    import hashlib, json, pathlib, shutil, sys, yaml
+
+    params = yaml.safe_load(open("params.yaml"))
+    champion = yaml.safe_load(open("champion.yaml"))["champion"]
+    generation = params["train"]["generation"]
+
+    def write(path, text):
+        pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+        pathlib.Path(path).write_text(text)
+
+    def model(folder, name):
+        write(f"{folder}/model.safetensors", f"weights of {name}\\n" * 100)
+        write(f"{folder}/config.json", "{}")
+        write(f"{folder}/vizinho.json", json.dumps({"vocabulary_hash": "0" * 64, "seed": 1, "donor": {}, "versions": {"python": "3"}}))
+
+    def rate(value):
+        return {"value": value, "low": value - 0.01, "high": value + 0.01, "level": 0.95, "unit": "speaker", "resamples": 1000}
+
+    stage = sys.argv[1]
+    if stage == "split":
+        for name in ("train", "dev", "test"):
+            write(f"data/split/portuguese/{name}.parquet", "")
+            shutil.copy("source.parquet", f"data/split/portuguese/{name}.parquet")
+        write("data/split/portuguese/certificate.json", json.dumps({"left_total": 0, "notes": ["nothing to note"]}))
+    elif stage == "donor":
+        model("data/donor", "the donor")
+    elif stage == "train" and pathlib.Path("source_model").exists():
+        shutil.copytree("source_model", "data/train/transfer", dirs_exist_ok=True)
+    elif stage == "train":
+        model("data/train/transfer", f"generation {generation}")
+    elif stage == "score":
+        write("data/score/transfer.json", json.dumps({
+            "test_set": {"hash": "a" * 64, "utterances": 40, "speakers": 12, "words": 300}, "normaliser": "pt-BR/1",
+            "wer": rate(0.5 / generation), "cer": rate(0.2 / generation),
+            "slices": [{"slice": {"locale": "pt-BR"}, "utterances": 40, "wer": rate(0.5 / generation), "cer": None}]}))
+    elif stage == "gate":
+        weights, rival = (hashlib.sha256(pathlib.Path(f"{folder}/model.safetensors").read_bytes()).hexdigest()
+                          for folder in ("data/train/transfer", champion["path"]))
+        write("data/gate/verdict.json", json.dumps({
+            "verdict": params["gate"]["verdict"], "rules": [],
+            "challenger": {"system": "transfer", "weights_hash": weights, "test_set": "a" * 64, "normaliser": "pt-BR/1",
+                           "wer": 0.5 / generation, "cer": 0.2 / generation},
+            "champion": {"system": "champion", "model": champion["path"], "weights_hash": rival, "wer": 0.9}}))
+'''
+
+PARAMS = {"registry": {"artefact": ARTEFACT}, "train": {"generation": 1}, "gate": {"gates_since_promotion": 0, "verdict": "promote"}}
+
+DVC = {
+    "vars": ["champion.yaml"],
+    "stages": {
+        "split": {"foreach": ["portuguese"], "do": {"cmd": "PYTHON make.py split", "deps": ["source.parquet"], "outs": ["data/split/${item}"]}},
+        "donor": {"cmd": "PYTHON make.py donor", "outs": ["data/donor"]},
+        "train": {"foreach": ["transfer"], "do": {"cmd": "PYTHON make.py train", "params": ["train.generation"],
+                                                  "deps": ["data/split/portuguese"], "outs": ["data/train/${item}"]}},
+        "score": {"cmd": "PYTHON make.py score", "params": ["train.generation"], "deps": ["data/train/transfer"],
+                  "metrics": [{"data/score/transfer.json": {"cache": False}}]},
+        "gate": {"cmd": "PYTHON make.py gate", "params": ["gate"], "deps": ["data/score/transfer.json", "data/train/transfer", "${champion.path}"],
+                 "metrics": [{"data/gate/verdict.json": {"cache": False}}]},
+    },
+    "artifacts": {ARTEFACT: {"path": "data/champion", "type": "model"}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Toy:
+    """The toy project: a checkout and its remotes side by side.
+
+    Args:
+        place: folder of `clone` (the checkout), `origin.git` (bare) and `dvc-remote`.
+        name: of the checkout.
+    """
+
+    place: Path
+    name: str = "clone"
+
+    @property
+    def path(self) -> Path:
+        return self.place / self.name
+
+    @property
+    def origin(self) -> Path:
+        return self.place / "origin.git"
+
+    def git(self, *words: str) -> str:
+        return git(self.path, *words)
+
+    def in_use(self) -> str | None:
+        """Return the version in use by the remote's main, after checking that nothing there is half done."""
+        version = yaml.safe_load(git(self.origin, "show", "main:champion.yaml"))["champion"]["version"]
+        recorded = git(self.origin, "ls-tree", "--name-only", "main", "registry/records/").split()
+        assert [Path(name).stem for name in recorded][-1:] == ([version] if version else [])
+        registered = git(self.origin, "tag", "--list", f"{ARTEFACT}@*").split()
+        assigned = git(self.origin, "tag", "--list", f"{ARTEFACT}#champion#*").split()
+        assert len(recorded) == len(registered) == len(assigned)
+        assert all(git(self.origin, "merge-base", "--is-ancestor", tag, "main") == "" for tag in [*registered, *assigned])
+        return version
+
+    def clone(self, name: str) -> Toy:
+        """Return a fresh clone with a cache of its own."""
+        git(self.place, "clone", "--quiet", str(self.origin), name)
+        other = Toy(self.place, name)
+        set_up(other.path)
+        return other
+
+    def commit(self, message: str) -> str:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "-m", message)
+        return self.git("rev-parse", "HEAD")
+
+    def run(self, generation: int, verdict: str = "promote") -> str:
+        """Run the toy pipeline, commit all of it, return the commit."""
+        params = yaml.safe_load((self.path / "params.yaml").read_text())
+        params["train"]["generation"], params["gate"]["verdict"] = generation, verdict
+        (self.path / "params.yaml").write_text(yaml.safe_dump(params))
+        dvc(self.path, "repro", "--quiet")
+        return self.commit(f"Run generation {generation}")
+
+
+def set_up(path: Path) -> None:
+    git(path, "config", "user.name", "Ana Reis")
+    git(path, "config", "user.email", "ana@example.org")
+    git(path, "remote", "set-url", "origin", "../origin.git")
+
+
+def build(place: Path) -> None:
+    """Lay out the toy project with a run of generation 1, pushed."""
+    place.mkdir()
+    toy = Toy(place)
+    git(place, "init", "--quiet", "--bare", "-b", "main", "origin.git")
+    git(place, "init", "--quiet", "-b", "main", "clone")
+    toy.git("remote", "add", "origin", "../origin.git")
+    set_up(toy.path)
+    for name in (".gitignore", ".dvcignore", "champion.yaml", ".dvc/.gitignore", ".dvc/config"):
+        (toy.path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, toy.path / name)
+    config = (ROOT / ".dvc/config").read_text().replace("[core]", "[core]\n    remote = store")
+    (toy.path / ".dvc/config").write_text(config + "['remote \"store\"']\n    url = ../../dvc-remote\n")
+    (toy.path / "make.py").write_text(textwrap.dedent(MAKE))
+    (toy.path / "dvc.yaml").write_text(yaml.safe_dump(DVC, sort_keys=False).replace("PYTHON", sys.executable))
+    (toy.path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    heard = {"corpus": ["toy", "toy"], "speaker": ["a", "b"], "duration_s": [1800.0, 1800.0], "licence": ["CC0-1.0", "CC0-1.0"]}
+    pd.DataFrame(heard).to_parquet(toy.path / "source.parquet")
+    toy.run(1)
+    toy.git("push", "--quiet", "--set-upstream", "origin", "main")

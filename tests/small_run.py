@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,11 +29,11 @@ def small_params(full: dict[str, Any]) -> dict[str, Any]:
     for language in params["tokenise"].values():
         language["min_count"] = 5
     params["rank"] |= {"resamples": 100}
-    params["donor"] |= {"steps": 300, "warmup_steps": 40}
-    params["donor"]["recipe"] |= {"evaluate_every": 150, "evaluate_hours": 0.01}
+    params["donor"] |= {"steps": 280, "warmup_steps": 40}
+    params["donor"]["recipe"] |= {"evaluate_every": 140, "evaluate_hours": 0.01}
     params["donor"]["model"] |= {"conv_dim": [64, 96], "hidden_size": 128, "intermediate_size": 384}
-    params["train"]["steps"] = 100
-    params["train"]["recipe"] |= {"evaluate_every": 50, "evaluate_hours": 0.02}
+    params["train"]["steps"] = 80
+    params["train"]["recipe"] |= {"evaluate_every": 40, "evaluate_hours": 0.02}
     params["train"]["systems"]["transfer"]["warmup_steps"] = 10
     params["train"]["systems"]["scratch"]["warmup_steps"] = 30
     params["train"]["systems"]["scratch_long"] |= {"warmup_steps": 30, "steps_factor": 1.2}
@@ -72,8 +73,14 @@ def environment(folder: Path) -> dict[str, str]:
 
 def dvc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Return the finished `dvc` command in a clone, its output as text."""
-    return subprocess.run(["dvc", *words], cwd=folder, env=environment(folder), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          check=False)
+    with subprocess.Popen(["dvc", *words], cwd=folder, env=environment(folder), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          start_new_session=True) as process:
+        try:
+            told, _ = process.communicate()
+        except BaseException:  # a time limit, say: the stage that DVC has started must end with it
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, told)
 
 
 def _git(*words: str) -> str:

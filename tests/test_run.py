@@ -14,6 +14,7 @@ from referencing import Registry, Resource
 from pipeline.core.files import read_json
 from tests.small_run import clone, dvc
 
+pytestmark = pytest.mark.timeout(1800)  # about two minutes where the machine is free
 SYSTEMS = ("transfer", "scratch", "scratch_long", "donor", "champion")
 
 
@@ -29,7 +30,6 @@ def schemas(folder: Path) -> dict[str, Any]:
     return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted((folder / "docs/schemas").glob("*.json"))}
 
 
-@pytest.mark.timeout(900)
 def test_transfer_hears_portuguese_far_better_than_scratch_and_than_its_donor(run: Path) -> None:
     cer = {system: read_json(run / f"data/score/{system}.json")["cer"]["value"] for system in SYSTEMS}
     assert cer["transfer"] < 0.8 * cer["scratch"], cer
@@ -37,7 +37,6 @@ def test_transfer_hears_portuguese_far_better_than_scratch_and_than_its_donor(ru
     assert cer["champion"] == cer["donor"], "day one: the champion is the donor"
 
 
-@pytest.mark.timeout(900)
 def test_all_systems_were_asked_the_same_test_set_and_learned_from_none_of_it(run: Path) -> None:
     hashes = {read_json(run / f"data/score/{system}.json")["test_set"]["hash"] for system in SYSTEMS}
     assert len(hashes) == 1
@@ -45,7 +44,6 @@ def test_all_systems_were_asked_the_same_test_set_and_learned_from_none_of_it(ru
         assert read_json(run / f"data/transcribe/{system}.json")["trained_on_test"] == {"speakers": 0, "sentences": 0, "recordings": 0}
 
 
-@pytest.mark.timeout(900)
 def test_there_is_a_verdict_and_a_page(run: Path) -> None:
     verdict = read_json(run / "data/gate/verdict.json")
     assert verdict["verdict"] in ("promote", "reject", "inconclusive")
@@ -54,7 +52,6 @@ def test_there_is_a_verdict_and_a_page(run: Path) -> None:
     assert verdict["verdict"] in page and all(system in page for system in SYSTEMS)
 
 
-@pytest.mark.timeout(900)
 def test_every_file_with_a_schema_is_valid(run: Path) -> None:
     known = schemas(run)
     registry: Registry[Any] = Registry().with_resources([(name, Resource.from_contents(schema)) for stem, schema in known.items()
@@ -69,7 +66,6 @@ def test_every_file_with_a_schema_is_valid(run: Path) -> None:
     assert seen >= {"certificate", "normalise", "rank", "score", "verdict", "vocabulary"}
 
 
-@pytest.mark.timeout(900)
 def test_histories_are_whole_and_transfer_leaves_scratch_behind(run: Path) -> None:
     history = {system: pd.read_csv(run / f"data/train/{system}/history.csv") for system in ("transfer", "scratch", "scratch_long")}
     assert history["transfer"]["step"].tolist() == history["scratch"]["step"].tolist()
@@ -77,7 +73,6 @@ def test_histories_are_whole_and_transfer_leaves_scratch_behind(run: Path) -> No
     assert (history["transfer"]["dev_cer"] < history["scratch"]["dev_cer"]).all()
 
 
-@pytest.mark.timeout(900)
 def test_a_second_run_has_nothing_to_do(run: Path) -> None:
     again = dvc(run, "repro")
     assert again.returncode == 0

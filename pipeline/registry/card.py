@@ -22,7 +22,8 @@ class Run:
 
     Args:
         scores: system to its `vizinho.score/1`.
-        trained_on: language to the utterances of its train split (corpus, speaker, duration_s, licence).
+        trained_on: language to the utterances of its train split (corpus, speaker, duration_s, licence); with the
+            donor's languages where there was a donor.
         certificate: of the Portuguese split.
         model: vizinho.json of the folder.
     """
@@ -35,10 +36,11 @@ class Run:
 
 def read_run(root: Path, folder: str) -> Run:
     """Return what a card needs from a checkout of the run's commit with its data in place."""
+    model = read_json(root / folder / "vizinho.json")
     trained_on = {file.parent.name: read_table(file, ["corpus", "speaker", "duration_s", "licence"])
-                  for file in sorted((root / "data/split").glob("*/train.parquet"))}
+                  for file in sorted((root / "data/split").glob("*/train.parquet" if model.get("donor") else "portuguese/train.parquet"))}
     return Run({file.stem: read_json(file) for file in sorted((root / "data/score").glob("*.json"))}, trained_on,
-               read_json(root / "data/split/portuguese/certificate.json"), read_json(root / folder / "vizinho.json"))
+               read_json(root / "data/split/portuguese/certificate.json"), model)
 
 
 def model_card(run: Run, *, artefact: str, version: str, system: str, commit: str, override: str | None) -> str:
@@ -64,7 +66,8 @@ def model_card(run: Run, *, artefact: str, version: str, system: str, commit: st
         "Transcripts of read or dictated Portuguese at 16 kHz, one speaker at a time. Output is spoken form: lower case, numbers as words, "
         "no punctuation. Not for identifying people, nor where an error does harm and nobody reads along.",
         "## Measured\n\n"
-        f"{test['utterances']} utterances of {test['speakers']} speakers that it has not heard, {test['words']} words "
+        f"{test['utterances']} utterances of {test['speakers']} speakers that it has {'' if test.get('speaker_dependent') else 'not '}heard, "
+        f"{test['words']} words "
         f"(test set `{test['hash'][:12]}`, normaliser {score['normaliser']}). Error rates of the whole set, with intervals of "
         f"{100 * score['wer']['level']:g} % over {score['wer']['unit']}s.\n\n"
         + _table(["system", "WER %", "CER %"], [

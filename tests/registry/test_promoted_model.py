@@ -1,0 +1,29 @@
+"""A promoted model in other hands: a fresh clone, plain transformers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.registry.promotion import ask, promote
+from pipeline.registry.store import dvc
+from tests.toy_registry import Toy
+
+
+@pytest.mark.slow
+def test_a_promoted_model_loads_with_plain_transformers_in_a_fresh_clone(toy: Toy) -> None:
+    from transformers import pipeline
+
+    from pipeline.acoustic.model import save_model
+    from tests import tiny
+
+    save_model(tiny.model(), tiny.vocabulary(), toy.path / "source_model", {"system": "transfer", "seed": 1})
+    dvc(toy.path, "repro", "--quiet", "--force", "--single-item", "train@transfer")
+    toy.run(1)
+    promote(toy.path, ask(toy.path).approval, "Ana Reis")
+    fresh = toy.clone("fresh")
+    dvc(fresh.path, "pull", "data/champion")
+    speech_B = 0.1 * np.sin(np.arange(16_000, dtype=np.float32))
+    heard = pipeline("automatic-speech-recognition", model=str(fresh.path / "data/champion"))({"raw": speech_B, "sampling_rate": 16_000})
+    assert set(heard["text"]) <= set(tiny.LETTERS + " ")
+    assert (fresh.path / "data/champion/README.md").read_text().startswith("---\nlanguage:")

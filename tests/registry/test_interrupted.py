@@ -82,7 +82,7 @@ def test_a_kill_after_a_step_leaves_the_old_champion_or_the_new_one(toy: Toy, st
 @pytest.mark.parametrize(("hook", "expected"), [("pre-receive", None), ("post-receive", "v0.1.0")])
 def test_a_kill_within_the_push_leaves_the_old_champion_or_the_new_one(toy: Toy, hook: str, expected: str | None) -> None:
     script = toy.origin / "hooks" / hook
-    script.write_text("#!/bin/sh\nkill -9 -- -$(ps -o pgid= -p $$ | tr -d ' ')\n")
+    script.write_text(f"#!{sys.executable}\nimport os\nos.killpg(0, 9)\n")
     script.chmod(0o755)
     killed = start(toy.path, "    from pipeline.cli.main import main\n    import sys\n"
                              "    sys.argv = ['vizinho', 'registry', 'promote']\n    main()")

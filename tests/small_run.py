@@ -45,7 +45,7 @@ def small_params(full: dict[str, Any]) -> dict[str, Any]:
 
 
 def clone(tmp_path: Path, name: str = "clone") -> Path:
-    """Return a fresh clone of this checkout, uncommitted changes included, with the small params and no results."""
+    """Return a fresh clone of this checkout, uncommitted changes included, with the small params and as on day one: no results, no promotion."""
     folder = tmp_path / name
     _git("clone", "--quiet", str(ROOT), str(folder))
     for file in _git("ls-files", "--deleted", "-z").split("\0"):
@@ -56,6 +56,8 @@ def clone(tmp_path: Path, name: str = "clone") -> Path:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / file, folder / file)
     (folder / "dvc.lock").unlink(missing_ok=True)
+    shutil.rmtree(folder / "data", ignore_errors=True)
+    (folder / "champion.yaml").write_text("champion: {path: data/donor, version: null}\n", encoding="utf-8")
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     (folder / "params.yaml").write_text(yaml.safe_dump(small_params(params), sort_keys=False, allow_unicode=True), encoding="utf-8")
     return folder

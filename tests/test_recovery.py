@@ -29,12 +29,13 @@ def smaller(folder: Path) -> Path:
     return folder
 
 
-def kill_when(folder: Path, ready: Callable[[], bool], unless: Path) -> None:
-    """Start `dvc repro` and kill its whole process group once `ready`, before `unless` is there."""
+def kill_when(folder: Path, ready: Callable[[], bool], unless: Path, then_s: float = 0.0) -> None:
+    """Start `dvc repro` and kill its whole process group `then_s` after it is `ready`, before `unless` is there."""
     with open(folder / "repro.log", "a", encoding="utf-8") as log:
         child = subprocess.Popen(["dvc", "repro"], cwd=folder, env=environment(folder), stdout=log, stderr=log, start_new_session=True)
     while child.poll() is None and not ready():
         time.sleep(0.02)
+    time.sleep(then_s)
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
     told = (folder / "repro.log").read_text(encoding="utf-8")
@@ -49,9 +50,9 @@ def test_three_kills_change_nothing_but_the_time(tmp_path: Path) -> None:
     state = Path(environment(cut)["VIZINHO_STATE"])
 
     kill_when(cut, lambda: any(state.glob("ingest/*/shard-*.json")), Path("data/ingest/spanish/speak-es"))
-    kill_when(cut, lambda: any(state.glob("train/*/state.pt")), Path("data/donor/model.safetensors"))
+    kill_when(cut, lambda: any(state.glob("train/*/state.pt")), Path("data/donor/model.safetensors"), 1.0)
     known = set(state.glob("train/*/state.pt"))
-    kill_when(cut, lambda: bool(set(state.glob("train/*/state.pt")) - known), Path("data/train/transfer/model.safetensors"))
+    kill_when(cut, lambda: bool(set(state.glob("train/*/state.pt")) - known), Path("data/train/transfer/model.safetensors"), 0.5)
     finished, undisturbed = dvc(cut, "repro"), dvc(whole, "repro")
     assert finished.returncode == 0, finished.stdout[-3000:]
     assert undisturbed.returncode == 0, undisturbed.stdout[-3000:]

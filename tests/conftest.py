@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+
+import pytest
 
 # Before anything loads OpenMP: threads that wait for one another sleep. By default they spin, which on a busy machine
 # makes training with two threads ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+@pytest.fixture(autouse=True)
+def _keep_denormal_numbers() -> Iterator[None]:
+    """Undo what training in this process does to float arithmetic: Hypothesis refuses to draw floats without denormals."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)

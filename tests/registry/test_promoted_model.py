@@ -24,6 +24,7 @@ def test_a_promoted_model_loads_with_plain_transformers_in_a_fresh_clone(toy: To
     fresh = toy.clone("fresh")
     dvc(fresh.path, "pull", "data/champion")
     speech_B = 0.1 * np.sin(np.arange(16_000, dtype=np.float32))
-    heard = pipeline("automatic-speech-recognition", model=str(fresh.path / "data/champion"))({"raw": speech_B, "sampling_rate": 16_000})
-    assert set(heard["text"]) <= set(tiny.LETTERS + " ")
+    trained, promoted = (pipeline("automatic-speech-recognition", model=str(folder))({"raw": speech_B, "sampling_rate": 16_000})["text"]
+                         for folder in (toy.path / "source_model", fresh.path / "data/champion"))
+    assert trained == promoted != ""
     assert (fresh.path / "data/champion/README.md").read_text().startswith("---\nlanguage:")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 # Before anything loads OpenMP: threads that wait for one another sleep. By default they spin, which on a busy machine
 # makes training with two threads ten times slower.
@@ -18,3 +19,7 @@ def _keep_denormal_numbers() -> Iterator[None]:
     yield
     if torch := sys.modules.get("torch"):
         torch.set_flush_denormal(False)
+
+# A deadline for each example measures the machine, not the code.
+settings.register_profile("vizinho", deadline=None)
+settings.load_profile("vizinho")

@@ -44,10 +44,11 @@ def params_file(profile: str | None) -> Path:
 def sections() -> dict[str, type[Section]]:
     """Return the model of every section of the params but ingest's; a starred key stands for each of its members."""
     from pipeline import donor, gate, normalise, rank, report, score, split, tokenise, train, transcribe
+    from pipeline.registry import record
 
     return {"normalise.*": normalise.Params, "split.*": split.Params, "tokenise.*": tokenise.Params, "rank": rank.Params,
             "donor": donor.Donor, "train": train.Train, "transcribe": transcribe.Transcribe, "score": score.ScoreParams,
-            "gate": gate.Policy, "report": report.Params}
+            "gate": gate.Policy, "report": report.Params, "registry": record.Registry}
 
 
 def problems(path: Path) -> list[str]:

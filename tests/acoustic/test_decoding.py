@@ -36,7 +36,7 @@ def processor(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-unty
     return Wav2Vec2Processor.from_pretrained(folder)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(logits_BTV=arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(1, 30), st.just(len(WORDS.symbols))),
                          elements=st.floats(-5, 5, width=32)))
 def test_greedy_text_is_that_of_the_librarys_processor(processor, logits_BTV) -> None:  # type: ignore[no-untyped-def]
@@ -78,7 +78,7 @@ def test_confidence_falls_with_the_models_doubt() -> None:
     assert unsure.words[0].confidence == pytest.approx(unsure.confidence, abs=1e-3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(np.float32, st.tuples(st.integers(1, 60), st.just(len(WORDS.symbols))), elements=st.floats(-4, 4, width=32)))
 def test_words_are_in_order_within_the_clip_and_make_up_the_text(logits_TV: np.ndarray) -> None:
     found = decode(logits_TV, WORDS, 0.02, words=True)

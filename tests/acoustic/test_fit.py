@@ -49,16 +49,6 @@ def test_the_folder_holds_model_record_history_and_what_was_learned_from(root: P
     assert "after 3 steps" in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_resume_state_goes_when_the_model_is_safe_and_stays_when_it_is_not(root: Path) -> None:
-    def fail(*_: Any) -> tuple[float, float]:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fitted(root, rates=lambda *pair: error_rates(*pair) if not list((root / "state").rglob("state.pt")) else fail())
-    assert len(list((root / "state").rglob("state.pt"))) == 1
-    assert not (root / "out").exists()
-    fitted(root)
-    assert not list((root / "state").rglob("state.pt"))
 
 
 def test_a_run_is_never_resumed_by_one_of_another_network_with_the_same_weights(root: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,12 @@ def test_a_second_run_has_nothing_to_do(run: Path) -> None:
     assert again.returncode == 0
     assert "Running stage" not in again.stdout
     assert "Data and pipelines are up to date." in again.stdout
+
+
+def test_the_page_of_plots_needs_no_internet(run: Path) -> None:
+    shown = dvc(run, "plots", "show")
+    assert shown.returncode == 0, shown.stdout
+    page = (run / "dvc_plots/index.html").read_text(encoding="utf-8")
+    assert page.count("vegaEmbed('#") == 1, "the learning curves"
+    assert page.count("<img") == 2, "learning curve and systems, drawn by the report"
+    assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=[\"']?(https?:)?//", page)

@@ -52,15 +52,37 @@ class Muon(torch.optim.Optimizer):
 
 def orthogonal(matrices_BMN: torch.Tensor, iterations: int) -> torch.Tensor:
     """Return the nearest matrices with all singular values near 1, by Newton–Schulz (five iterations: 0.7 to 1.2;
-    three leave the smallest behind, for three fifths of the time). Shape (B, M, N)."""
+    three leave the smallest behind, for three fifths of the time). Shape (B, M, N).
+
+    Long matrices are iterated through their Gram matrix, which is as small as their shorter side and commutes with every
+    polynomial of itself: X p(XᵀX) q(XᵀX) … is one product at the end, for three fifths of the time at four to one.
+    """
     tall = matrices_BMN.shape[1] > matrices_BMN.shape[2]
     flat = matrices_BMN.mT if tall else matrices_BMN
     flat = flat / (flat.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    moved = _by_gram(flat, iterations) if flat.shape[2] >= 2 * flat.shape[1] else _by_itself(flat, iterations)
+    return moved.mT if tall else moved
+
+
+def _by_itself(flat_BMN: torch.Tensor, iterations: int) -> torch.Tensor:
     first, second, third = QUINTIC
     for _ in range(iterations):
-        gram = flat @ flat.mT
-        flat = first * flat + torch.baddbmm(gram, gram, gram, beta=second, alpha=third) @ flat
-    return flat.mT if tall else flat
+        gram = flat_BMN @ flat_BMN.mT
+        flat_BMN = first * flat_BMN + torch.baddbmm(gram, gram, gram, beta=second, alpha=third) @ flat_BMN
+    return flat_BMN
+
+
+def _by_gram(flat_BMN: torch.Tensor, iterations: int) -> torch.Tensor:
+    first, second, third = QUINTIC
+    gram = flat_BMN @ flat_BMN.mT
+    factor = None
+    for left in reversed(range(iterations)):
+        polynomial = torch.baddbmm(gram, gram, gram, beta=second, alpha=third)
+        polynomial.diagonal(dim1=1, dim2=2).add_(first)
+        factor = polynomial if factor is None else polynomial @ factor
+        if left:
+            gram = polynomial @ (gram @ polynomial)
+    return flat_BMN if factor is None else factor @ flat_BMN
 
 
 class Optimiser:

@@ -44,14 +44,18 @@ def is_feminine(word: str, plural: bool, words: Words) -> bool:
 def form_of(text: str, start: int, end: int, is_one: bool, words: Words) -> Form:
     """Return the form of the number at `text[start:end]`.
 
-    A determiner before it settles the gender (as 2), then the word after it (2 casas, 2 das casas, 2 em cada 3 casas);
+    Before mil it always bends: veintiún mil, veintiuna mil. A determiner before it settles the gender (as 2), then the word after it (2 casas, 2 das casas, 2 em cada 3 casas);
     a number that names a thing does not bend (página 2).
     """
-    before, after = previous_word(text, start).lower(), next_word(text, end).lower()
-    if after == "mil":
-        after = next_word(text, end + text[end : end + 2].count(" ") + 3).lower()
-        if not after or after in words.no_noun:
-            return "masculine"
+    after = next_word(text, end).lower()
+    if after != "mil":
+        return _form(text, start, end, after, is_one, words)
+    after = next_word(text, end + text[end : end + 2].count(" ") + 3).lower()
+    return "feminine" if _form(text, start, end, after, is_one, words) == "feminine" else "masculine"
+
+
+def _form(text: str, start: int, end: int, after: str, is_one: bool, words: Words) -> Form:
+    before = previous_word(text, start).lower()
     if before in words.feminine_before:
         return "feminine"
     if share := _OUT_OF.match(text, end):

@@ -202,7 +202,7 @@ BRAZIL: Final = Words(
         dra → doutora
         R. → rua
         al. → alameda
-        trav. | tv. → travessa
+        trav. | Tv. → travessa
         pç. | pça. → praça
         rod. → rodovia
         estr. → estrada
@@ -276,6 +276,8 @@ BRAZIL: Final = Words(
         " quadra avenida folha figura tabela cena parte lição estrofe canal artigo plataforma classe estrada rota apartamento bloco"
         " quarto nível grau tipo grupo item passo ano dia mês camisa pista vaga mesa caixa opção"
     ),
+    led=words("rua avenida praça largo escola colégio rei rainha imperador imperatriz infante princesa príncipe bispo ponte parque"),
+    lettered=words("vitamina vitaminas plano tipo letra opção alternativa categoria hepatite"),
     feminine_before=words(
         "as às à das nas pelas umas estas essas aquelas destas dessas daquelas nestas nessas minhas suas nossas tuas vossas outras algumas"
         " todas últimas primeiras próximas poucas muitas tantas"

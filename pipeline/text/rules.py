@@ -359,7 +359,7 @@ def duration(match: re.Match[str], line: Line) -> str:
 
 
 @rule("0+(", lambda words: (
-    r"(?<![\w.,/-])(?:\+ ?)?(?:\([0-9]{2,4}\)|[0-9]{2,5})(?:[ .-][0-9]{2,5}){1,6}(?:/[0-9]{4}-[0-9]{2})?(?![\w,]|[./-][0-9])"
+    r"(?<![\w.,/-])(?:\+ ?)?(?:\([0-9]{2,4}\)|[0-9]{2,5})(?:[ .-][0-9]{2,5}){1,6}(?:/[0-9]{4}-[0-9]{2})?(?!\w|[,./-][0-9])"
     r"|(?<![\w.,/-])[0-9]{2}\.[0-9]{3}\.[0-9]{3}/[0-9]{4}-[0-9]{2}(?![0-9])"
 ))
 def telephone(match: re.Match[str], line: Line) -> str | None:
@@ -368,6 +368,8 @@ def telephone(match: re.Match[str], line: Line) -> str | None:
     pt     (11) 98765-4321 → um um nove oito sete seis cinco quatro três dois um
     pt     +351 912 345 678 → mais três cinco um nove um dois três quatro cinco seis sete oito
     pt     3456-7890 → três quatro cinco seis sete oito nove zero
+    pt     3456-7890, à tarde → três quatro cinco seis sete oito nove zero à tarde
+    pt     1 234 567,5 → um milhão duzentos e trinta e quatro mil quinhentos e sessenta e sete vírgula cinco
     pt     0800 123 4567 → zero oito zero zero um dois três quatro cinco seis sete
     pt-PT  912 345 678 → nove um dois três quatro cinco seis sete oito
     pt     01310-100 → zero um três um zero um zero zero
@@ -669,6 +671,8 @@ def number(match: re.Match[str], line: Line) -> str:
     es     tengo 1 → tengo uno
     es     200 personas → doscientas personas
     es     21 mil → veintiún mil
+    es     hay 21 mil aquí → hay veintiún mil aquí
+    es     21 mil casas → veintiuna mil casas
     es     2.000 mujeres → dos mil mujeres
     es     31 personas → treinta y una personas
     es     1 de cada 5 niñas → una de cada cinco niñas
@@ -860,12 +864,17 @@ def honorific(match: re.Match[str], line: Line) -> str | None:
     pt     Sr. D. Duarte → senhor dom duarte
     pt     A D. Ana e o D. Pedro → a dona ana e o dom pedro
     pt     J. D. Salinger → jota dê salinger
+    pt     Rua D. Pedro II → rua dom pedro segundo
+    pt     Falta vitamina D. Ela sabe. → falta vitamina dê ela sabe
+    es     Calle D. Antonio → calle don antonio
+    es     el plan D. Después → el plan de después
     es     S. Juan → san juan
     es     D. Antonio → don antonio
     """
     if match["saint"]:
         return f"{'são' if is_portuguese(line.locale) else 'san'} {match['saint'].lower()}"
-    if _is_initial(line.text, match.start()):
+    before = previous_word(line.text, match.start()).lower()
+    if before in line.words.lettered or (before not in line.words.led and _is_initial(line.text, match.start())):
         return None
     name = match["don"]
     return f"{line.words.don[name.endswith('a') or name in line.words.dona]} {name.lower()}"

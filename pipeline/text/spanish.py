@@ -253,6 +253,8 @@ SPAIN: Final = Words(
         " avenida hoja figura tabla escena parte lección canal artículo plataforma carretera ruta apartamento bloque cuarto nivel grado"
         " tipo grupo punto paso año día mes camiseta pista mesa caja opción"
     ),
+    led=words("calle avenida plaza paseo escuela colegio instituto rey reina infante infanta príncipe princesa obispo puente parque"),
+    lettered=words("vitamina vitaminas plan tipo letra opción categoría hepatitis"),
     feminine_before=words(
         "las la unas estas esas aquellas nuestras vuestras otras algunas todas últimas primeras próximas pocas muchas tantas"
     ),

@@ -69,6 +69,8 @@ class Words:
     parts: frozenset[str]               # nouns with cardinals after them: capítulo IV
     events: Mapping[str, bool]          # nouns with an ordinal before them, and whether feminine: II Guerra
     labels: frozenset[str]              # nouns with an invariable number after them: página 2
+    led: frozenset[str]                 # nouns with a person's name after them: Rua D. Pedro
+    lettered: frozenset[str]            # nouns with a letter after them, also before a full stop: vitamina D. Ela
     feminine_before: frozenset[str]     # determiners that settle the gender: as 2
     masculine_before: frozenset[str]
     no_noun: frozenset[str]             # words that follow a number without being counted by it

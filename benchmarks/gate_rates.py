@@ -36,9 +36,11 @@ POLICY = Policy.model_validate({
     "non_inferiority": {"enabled": True, "margin": 0.05, "columns": ["locale"], "min_utterances": 50},
     "transfer_beats_scratch": OFF, "certificate_clean": OFF, "not_trained_on_test": {**OFF, "accept_unknown": False},
     "invariance": {**OFF, "max_logit_difference": 0}, "licences": {**OFF, "allowed": [], "tables": []}, "self_test": OFF,
-    "export_parity": {**OFF, "max_wer_difference": 0}, "robustness": {**OFF, "max_wer": {}},
+    "export_parity": {**OFF, "max_wer_difference": 0}, "robustness": {**OFF, "max_wer": {}, "margin": 0},
+    "data_reports": {**OFF, "languages": ["portuguese"], "max_rejected": 1, "max_dropped": 1, "min_hours": 0, "min_speakers": 0},
 })
-FACTS = {"rtfx": 1.0, "model_bytes": 1, "invariance": {"max_logit_difference": 0.0, "utterances_changed": 0}}
+FACTS = {"rtfx": 1.0, "model_bytes": 1, "invariance": {"max_logit_difference": 0.0, "utterances_changed": 0},
+         "trained_on_test": {"speakers": 0, "sentences": 0, "recordings": 0}, "training_data_known": True}
 TABLE = pd.DataFrame({
     "utterance_id": [f"u{index:04d}" for index in range(SPEAKERS * EACH)], "speaker": [f"s{index % SPEAKERS}" for index in range(SPEAKERS * EACH)],
     "locale": ["pt-BR" if index % 2 else "pt-PT" for index in range(SPEAKERS * EACH)], "reference": "",

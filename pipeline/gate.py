@@ -1,7 +1,8 @@
 """Judge whether the challenger may replace the champion, and prove that this judge cannot be fooled.
 
 Reads:  data/score/{CHALLENGER,champion,scratch}.json, data/transcribe/{CHALLENGER,champion,scratch}.{parquet,json},
-        data/split/portuguese/certificate.json, the tables of `gate.licences.tables`
+        data/split/portuguese/certificate.json, the tables of `gate.licences.tables`,
+        data/{ingest,normalise}/LANGUAGE/CORPUS/report.json of `gate.data_reports.languages`
 Writes: data/gate/verdict.json (`vizinho.verdict/1`)
 Params: gate
 
@@ -11,26 +12,28 @@ A verdict of any kind is done work (exit 0). Figures that are broken, or rest on
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from pipeline.core.errors import DataError, PipelineError
+from pipeline.core.errors import DataError, MissingInputError, PipelineError
 from pipeline.core.files import ROOT, read_json, read_table, write_json
 from pipeline.core.manifest import HYPOTHESIS, SLICES, conform
 from pipeline.core.params import Section, load_section
 from pipeline.core.progress import say
 from pipeline.core.stage import stage_main
 from pipeline.scoring.bootstrap import units_of
-from pipeline.scoring.comparison import compare, difference
-from pipeline.scoring.evidence import Evidence, Rate, System, check, met_in_training
+from pipeline.scoring.comparison import check_same_utterances, compare, difference
+from pipeline.scoring.evidence import Corpus, Evidence, Heard, Rate, System, check, met_in_training
 from pipeline.scoring.plants import HOW, outcome, plants
+from pipeline.scoring.robustness import in_conditions
 from pipeline.scoring.rules import Rule, Verdict, at_most, bare, disabled, more_data, spent_level, switched, verdict_of
 from pipeline.scoring.scorecard import SCHEMA as SCORE
 from pipeline.scoring.scorecard import Resampling
-from pipeline.scoring.utterances import check_hypotheses, scored, slices, speaker_independent
+from pipeline.scoring.utterances import Scored, check_hypotheses, scored, slices, speaker_independent
 
 SCHEMA: Final = "vizinho.verdict/1"
 CERTIFICATE: Final = "data/split/portuguese/certificate.json"
@@ -97,9 +100,21 @@ class ExportParity(Switch):
 
 
 class Robustness(Switch):
-    """Largest WER in each condition (noise, telephone band, speed, codec)."""
+    """In each condition (noise, telephone, speed, codec) the challenger's whole WER interval must lie at or under a
+    limit, and it may be worse than the champion by no more than `margin`."""
 
-    max_wer: dict[str, Share]  # condition, as transcribe names it, to fraction
+    max_wer: dict[str, Share]  # condition, as transcribe.robustness names it, to fraction
+    margin: Share  # WER as a fraction, the upper end of the paired interval; wider than a slice's, since a sample is smaller
+
+
+class DataReports(Switch):
+    """What went into the models lies within bounds, by the reports of ingest and normalise on every corpus."""
+
+    languages: Annotated[tuple[str, ...], Field(min_length=1)]  # whose corpora: that of the target, and the donor's where it is trained here
+    max_rejected: Annotated[float, Field(ge=0, le=1)]  # share of any corpus's utterances that ingest could not take
+    max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of what it took that normalise cannot say by rule
+    min_hours: Share  # kept in each language: less is another data set than the policy was made for
+    min_speakers: Annotated[int, Field(ge=0)]  # known ones, kept in each language
 
 
 class Policy(Section):
@@ -107,7 +122,7 @@ class Policy(Section):
 
     challenger: str  # the system that may become champion
     alpha: Annotated[float, Field(gt=0, lt=0.5)]  # chance of promoting a system no better, over a whole period
-    gates_since_promotion: Annotated[int, Field(ge=0)]  # gates run in this period: each later one has a smaller level
+    gates_since_promotion: Annotated[int, Field(ge=0)]  # gates run in this period, by `vizinho registry gates`: each has a smaller level
     level: Annotated[float, Field(gt=0.5, lt=1)]  # two-sided confidence of all other intervals
     resamples: Annotated[int, Field(ge=1_000)]  # of each interval
     seed: Annotated[int, Field(ge=0)]  # of the resampling
@@ -122,6 +137,7 @@ class Policy(Section):
     not_trained_on_test: TrainedOn
     invariance: Invariance
     licences: Licences
+    data_reports: DataReports
     self_test: Switch  # planted challengers get the verdicts they must
     export_parity: ExportParity
     robustness: Robustness
@@ -153,7 +169,9 @@ def judge(policy: Policy, evidence: Evidence) -> tuple[Verdict, list[Rule], dict
         beats_scratch(policy.transfer_beats_scratch, comparisons["scratch"], units),
         error_limit("max_wer", policy.max_wer, challenger.wer, "WER", units),
         error_limit("max_cer", policy.max_cer, challenger.cer, "CER", units),
+        *robustness(policy.robustness, evidence, how),
         *facts(policy, evidence),
+        *data_reports(policy.data_reports, evidence),
     ]
     if not policy.improvement.enabled:
         rules.append(Rule("threshold", True, None, None, None, None, False,
@@ -235,6 +253,52 @@ def error_limit(name: str, policy: ErrorLimit, rate: Rate, what: str, units: str
     return switched(policy.enabled, at_most(name, rate.value, rate.low, rate.high, policy.limit, what, units))
 
 
+def robustness(policy: Robustness, evidence: Evidence, how: Resampling) -> list[Rule]:
+    """Return two rules for each condition: the challenger's WER in it, and how far it is above the champion's.
+
+    Raises:
+        DataError: challenger or champion was not measured in a condition.
+    """
+    name = "robustness"
+    if not policy.enabled:
+        return [disabled(name)]
+    rules = []
+    for condition, limit in policy.max_wer.items():
+        for system in (evidence.challenger, evidence.champion):
+            if condition not in system.under:
+                raise DataError(f"data/score/{system.name}.json", f"no robustness in {condition}", f"{', '.join(policy.max_wer)}",
+                                f"name condition and system in transcribe.robustness, or take {condition} out of gate.robustness")
+        challenger, champion = (system.under[condition] for system in (evidence.challenger, evidence.champion))
+        check_same_utterances(champion.rows, challenger.rows)
+        resampled = units_of(champion.rows.table["speaker"])
+        units = f"{resampled.number} {resampled.name}s now"
+        change, _ = difference(champion.rows.words, challenger.rows.words, resampled, how)
+        rules += [at_most(f"{name} {condition}", challenger.wer.value, challenger.wer.low, challenger.wer.high, limit, "WER", units),
+                  at_most(f"{name} {condition}, change", change.value, change.low, change.high, policy.margin, "change in WER", units, points=True)]
+    return rules or [Rule(name, True, None, None, None, None, None, "undecided: no condition has a limit")]
+
+
+def data_reports(policy: DataReports, evidence: Evidence) -> list[Rule]:
+    """Return four rules on the worst of all corpora or languages: share rejected, share dropped, hours, speakers."""
+    if not policy.enabled:
+        return [disabled("data_reports")]
+    rejected = max(evidence.corpora, key=lambda corpus: corpus.rejected / (corpus.rejected + corpus.taken))
+    dropped = max(evidence.corpora, key=lambda corpus: corpus.dropped / corpus.taken)
+    hours = {name: sum(corpus.hours for corpus in evidence.corpora if corpus.language == name) for name in policy.languages}
+    speakers = {name: sum(corpus.speakers for corpus in evidence.corpora if corpus.language == name) for name in policy.languages}
+    rules = []
+    for name, worst, count, of, limit in (
+        ("rejected", rejected, rejected.rejected, rejected.rejected + rejected.taken, policy.max_rejected),
+        ("dropped", dropped, dropped.dropped, dropped.taken, policy.max_dropped),
+    ):
+        rules.append(bare(f"data_reports {name}", count / of, limit, count / of <= limit,
+                          f"{count} of {of} utterances of {worst.name} {name}, the largest share of {len(evidence.corpora)} corpora"))
+    for name, found, least in (("hours", hours, policy.min_hours), ("speakers", speakers, policy.min_speakers)):
+        language, fewest = min(found.items(), key=lambda pair: pair[1])
+        rules.append(bare(f"data_reports {name}", fewest, least, fewest >= least, f"{fewest:,.4g} {name} of {language} kept, at least {least:,.4g}"))
+    return rules
+
+
 def facts(policy: Policy, evidence: Evidence) -> list[Rule]:
     """Return the rules on what is known of the challenger beside its hypotheses."""
     known = evidence.challenger.facts
@@ -252,7 +316,6 @@ def facts(policy: Policy, evidence: Evidence) -> list[Rule]:
                                                  f"in another batch a logit moves by {moved:.1e} and {changed} utterances change")),
         _licences(policy.licences, evidence),
         _export_parity(policy.export_parity, known),
-        *_robustness(policy.robustness, known),
     ]
 
 
@@ -277,23 +340,11 @@ def _licences(policy: Licences, evidence: Evidence) -> Rule:
 def _export_parity(policy: ExportParity, known: Any) -> Rule:
     if not policy.enabled:
         return disabled("export_parity", policy.max_wer_difference)
-    value = _figure(known, "export", "wer_difference")
-    return bare("export_parity", value, policy.max_wer_difference, value <= policy.max_wer_difference, f"WER of the export {100 * value:+.2f} points")
-
-
-def _robustness(policy: Robustness, known: Any) -> list[Rule]:
-    if not policy.enabled:
-        return [disabled("robustness")]
-    return [bare(f"robustness {condition}", value, limit, value <= limit, f"WER {100 * value:.2f} %, limit {100 * limit:.2f} %")
-            for condition, limit in policy.max_wer.items() for value in [_figure(known, "robustness", condition)]]
-
-
-def _figure(known: Any, section: str, name: str) -> float:
-    value = known.get(section, {}).get(name)
+    value = known.get("export", {}).get("wer_difference")
     if not isinstance(value, int | float) or not math.isfinite(value):
-        raise DataError(f"data/transcribe/{known['system']}.json", f"{section}.{name} is {value!r}", "a measured figure",
-                        f"measure it, or disable gate.{section if section == 'robustness' else 'export_parity'}")
-    return float(value)
+        raise DataError(f"data/transcribe/{known['system']}.json", f"export.wer_difference is {value!r}", "a measured figure",
+                        "measure it, or disable gate.export_parity")
+    return bare("export_parity", value, policy.max_wer_difference, value <= policy.max_wer_difference, f"WER of the export {100 * value:+.2f} points")
 
 
 def _name(part: dict[str, str]) -> str:
@@ -306,7 +357,8 @@ def _name(part: dict[str, str]) -> str:
 def self_test(policy: Policy, evidence: Evidence) -> dict[str, Any]:
     """Return what the policy's rules on hypotheses make of the planted challengers.
 
-    Absolute limits and rules on speed, size or licences are left out: a planted challenger has none of its own.
+    Absolute limits and rules on speed, size, licences, conditions or data are left out: a planted challenger has none
+    of its own.
 
     Raises:
         PipelineError: a planted challenger got another verdict than it must; the gate cannot be relied on.
@@ -314,7 +366,8 @@ def self_test(policy: Policy, evidence: Evidence) -> dict[str, Any]:
     if not policy.improvement.enabled:
         return {"passed": None, "plants": []}
     off = {name: getattr(policy, name).model_copy(update={"enabled": False})
-           for name in ("max_wer", "max_cer", "min_rtfx", "max_model_bytes", "invariance", "licences", "export_parity", "robustness")}
+           for name in ("max_wer", "max_cer", "min_rtfx", "max_model_bytes", "invariance", "licences", "export_parity", "robustness",
+                        "data_reports")}
     bare_policy = policy.model_copy(update={
         **off, "resamples": HOW.resamples, "non_inferiority": policy.non_inferiority.model_copy(update={"required": ()}),
         "not_trained_on_test": policy.not_trained_on_test.model_copy(update={"enabled": True, "accept_unknown": True}),
@@ -374,8 +427,28 @@ def read_system(name: str, root: Path) -> tuple[System, bool, int]:
                         f"run `dvc repro score@{name}`")
     rows, speaker_dependent = speaker_independent(table)
     wer, cer = (Rate(*(score[rate][part] for part in ("value", "low", "high"))) for rate in ("wer", "cer"))
-    system = System(name, scored(table[rows]), score["test_set"]["hash"], score["normaliser"], wer, cer, known)
+    heard = scored(table[rows])
+    system = System(name, heard, score["test_set"]["hash"], score["normaliser"], wer, cer, known, _heard_under(heard, score, score_file))
     return system, speaker_dependent, len(table)
+
+
+def _heard_under(rows: Scored, score: Any, where: Path) -> dict[str, Heard]:
+    """Return what was heard in each condition, with its WER by the score.
+
+    Raises:
+        DataError: the score lacks a condition, or has another WER than the hypotheses.
+    """
+    stated = {entry["condition"]: entry for entry in (score.get("robustness") or {}).get("conditions", ())}
+    _, under = in_conditions(rows)
+    _check_figures(stated, {f"{name}.wer.{part}": NUMBER for name in under for part in ("value", "low", "high")}, where, f"score@{score['system']}")
+    found = {}
+    for name, heard in under.items():
+        wer = Rate(*(stated[name]["wer"][part] for part in ("value", "low", "high")))
+        if abs(wer.value - heard.words.rate()) > 1e-12:
+            raise DataError(str(where), f"wer {wer.value} in {name}", f"{heard.words.rate()}, as its hypotheses have it",
+                            f"run `dvc repro score@{score['system']}`")
+        found[name] = Heard(heard, wer)
+    return found
 
 
 def _check_figures(found: Any, expected: dict[str, type | tuple[type, ...]], where: Path, stage: str) -> None:
@@ -403,6 +476,32 @@ def _not_finite(value: Any, place: str = "") -> list[tuple[str, float]]:
     return [(place, value)] if isinstance(value, float) and not math.isfinite(value) else []
 
 
+def read_corpora(languages: Sequence[str], root: Path) -> list[Corpus]:
+    """Return what ingest and normalise reported of every corpus of some languages.
+
+    Raises:
+        MissingInputError: a language has no report, or a corpus only one of the two.
+        DataError: a report lacks a figure, or the two are not on the same utterances.
+    """
+    corpora = []
+    for language in languages:
+        folders = {path.parent.name for stage in ("ingest", "normalise") for path in (root / "data" / stage / language).glob("*/report.json")}
+        if not folders:
+            raise MissingInputError(f"data/ingest/{language}", "no report.json of any corpus", "one for each", "correct gate.data_reports.languages")
+        for name in sorted(folders):
+            ingest, normalise = (root / f"data/{stage}/{language}/{name}/report.json" for stage in ("ingest", "normalise"))
+            taken, kept = read_json(ingest), read_json(normalise)
+            _check_figures(taken, {"utterances": int, "rejected": int}, ingest, f"ingest@{name}")
+            _check_figures(kept, {"utterances": int, "kept.utterances": int, "kept.hours": NUMBER, "kept.speakers": int}, normalise,
+                           f"normalise@{name}")
+            if kept["utterances"] != taken["utterances"] or not taken["utterances"]:
+                raise DataError(str(normalise), f"{kept['utterances']} utterances", f"{taken['utterances']}, as ingested, and at least one",
+                                f"run `dvc repro normalise@{name}`")
+            corpora.append(Corpus(language, name, taken["rejected"], taken["utterances"], kept["utterances"] - kept["kept"]["utterances"],
+                                  kept["kept"]["hours"], kept["kept"]["speakers"]))
+    return corpora
+
+
 def read_evidence(policy: Policy, root: Path) -> Evidence:
     """Return everything that the verdict rests on.
 
@@ -425,7 +524,8 @@ def read_evidence(policy: Policy, root: Path) -> Evidence:
         for name, count in read_table(root / path, ["licence"])["licence"].value_counts().items():
             licences[str(name)] = licences.get(str(name), 0) + int(count)
     challenger, champion, scratch = (system for system, _, _ in found)
-    return Evidence(challenger, champion, scratch, left, licences, speaker_dependent=found[0][1])
+    corpora = read_corpora(policy.data_reports.languages, root) if policy.data_reports.enabled else ()
+    return Evidence(challenger, champion, scratch, left, licences, speaker_dependent=found[0][1], corpora=corpora)
 
 
 def described(system: System) -> dict[str, Any]:
@@ -445,8 +545,10 @@ def decide(policy: Policy, evidence: Evidence) -> dict[str, Any]:
     else:
         tested = {"passed": None, "plants": []}
         rules.append(disabled("self_test", 0))
+    gates = policy.gates_since_promotion
     return {
         "schema": SCHEMA, "verdict": verdict, "challenger": described(evidence.challenger), "champion": described(evidence.champion),
+        "period": {"gates_before": gates, "one_sided_level": spent_level(policy.alpha, gates)},
         "rules": [rule.as_json() for rule in rules], "comparisons": comparisons, "self_test": tested,
     }
 

@@ -20,8 +20,9 @@ from pipeline.core.manifest import HYPOTHESIS, conform
 from pipeline.core.params import Section, load_section
 from pipeline.core.progress import say
 from pipeline.core.stage import stage_main
+from pipeline.scoring.robustness import robustness
 from pipeline.scoring.scorecard import Resampling, percent, scorecard
-from pipeline.scoring.utterances import COLUMNS, check_hypotheses, speech_rate_band
+from pipeline.scoring.utterances import COLUMNS, check_hypotheses, scored, speaker_independent, speech_rate_band
 from pipeline.text import variants
 
 
@@ -82,12 +83,14 @@ def run(system: str, root: Path | str = ROOT) -> None:
     check_speed(speed, system, str(speed_file))
     table = conform(read_table(hypotheses), HYPOTHESIS, str(hypotheses))
     check_hypotheses(table, str(hypotheses))
+    how = Resampling(params.level, params.resamples, params.seed)
     card = scorecard(
-        prepared(table), system=system, normaliser=", ".join(sorted(table["normaliser"].unique())), rtfx=float(speed["rtfx"]),
-        how=Resampling(params.level, params.resamples, params.seed),
+        prepared(table), system=system, normaliser=", ".join(sorted(table["normaliser"].unique())), rtfx=float(speed["rtfx"]), how=how,
         columns=COLUMNS, pairs=params.pairs, fewest=params.pair_utterances, slice_resamples=params.slice_resamples,
         examples=params.examples,
     )
+    rows = scored(table[speaker_independent(table)[0] & (table["robustness"].str.len() > 0)])
+    card["robustness"] = robustness(rows, (speed.get("robustness") or {}).get("conditions"), how)
     write_json(root / f"data/score/{system}.json", card)
     say(f"score@{system}: " + line(card))
 

@@ -1,4 +1,4 @@
-"""What a model hears in the test split: greedy hypotheses, with its speed, size and invariance.
+"""What a model hears in the test split, and in a part of it made harder: greedy hypotheses, with speed, size and invariance.
 
 Reads:  a model folder, data/split/portuguese/test.parquet
 Writes: data/transcribe/SYSTEM.parquet (core.manifest.HYPOTHESIS), data/transcribe/SYSTEM.json (figures)
@@ -9,22 +9,52 @@ from __future__ import annotations
 
 import resource
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import read_table, write_json, write_table
-from pipeline.core.manifest import HYPOTHESIS, conform, duration_band, snr_band
+from pipeline.core.files import hash_json, read_table, write_json, write_table
+from pipeline.core.manifest import HYPOTHESIS, conform, duration_band, has_names, has_numbers, snr_band
 from pipeline.core.params import Section, load_section
 from pipeline.core.progress import bar, say
 from pipeline.core.stage import stage_main
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from pipeline.acoustic.clips import Clips
+    from pipeline.acoustic.decoding import Decoded
 
 TEST = Path("data/split/portuguese/test.parquet")
+
+
+class Condition(Section):
+    """What is done to an utterance before it is heard; of several changes each one, in this order."""
+
+    speed: float = Field(1.0, ge=0.5, le=2.0, description="tempo and pitch; 1.1 is a tenth faster")
+    noise_db: float | None = Field(None, ge=-10, le=60, description="signal-to-noise ratio of pink noise added, dB")
+    telephone: bool = Field(False, description="300 to 3,400 Hz, G.711 μ-law at 8 kHz")
+    codec: Literal["mp3", "opus"] | None = Field(None, description="coded at a low rate; opus takes eight times as long as mp3")
+
+    @model_validator(mode="after")
+    def _change_something(self) -> Condition:
+        if self == Condition.model_construct():
+            raise ValueError("nothing is changed; expected speed, noise_db, telephone or codec")
+        return self
+
+
+class Robustness(Section):
+    """Conditions, and on which utterances which systems are held against them."""
+
+    systems: tuple[str, ...] = Field(description="who is worth the time: the gate compares challenger and champion")
+    utterances: int = Field(ge=1, description="a sample of the test split; the same one for every system and condition")
+    seed: int = Field(ge=0, description="of the sample and the noise")
+    conditions: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], Condition] = Field(min_length=1, description="name to what is done")
 
 
 class Transcribe(Section):
@@ -34,6 +64,7 @@ class Transcribe(Section):
     threads: int = Field(ge=1, description="CPU threads")
     invariance_utterances: int = Field(ge=0, description="utterances decoded alone and in a mixed batch")
     max_logit_difference: float = Field(gt=0, description="largest difference of a logit between the two")
+    robustness: Robustness | None = Field(None, description="nothing: not measured")
 
 
 def run(system: str, model_folder: str) -> None:
@@ -54,13 +85,19 @@ def run(system: str, model_folder: str) -> None:
     invariance = check_invariance(model, clips, duration_s, params)
     began = time.perf_counter()
     with bar(float(duration_s.sum()), "s", f"transcribe@{system}") as progress:
-        decoded = decode_all(model, vocabulary, clips.waveform, duration_s, params.batch_s, progress.update)
+        decoded = decode_all(model, vocabulary, clips.waveform, duration_s, params.batch_s, progress.update, words=True)
     seconds = time.perf_counter() - began
+    measured = params.robustness if params.robustness and system in params.robustness.systems else None
 
     test["duration_band"] = [duration_band(value) for value in duration_s]
     test["snr_band"] = [snr_band(value) for value in test["snr_db"]]
+    test["numbers"], test["names"] = (list(map(has, test["transcript"], test["text"])) for has in (has_numbers, has_names))
     test["reference"], test["reference_variants"] = test["text"], test["variants"]
     test["hypothesis"], test["confidence"] = [item.text for item in decoded], [item.confidence for item in decoded]
+    test["word_confidence"] = [[word.confidence for word in item.words] for item in decoded]
+    test["robustness"] = [[] for _ in decoded] if measured is None else hear_conditions(
+        measured, test["utterance_id"].tolist(), clips, duration_s,
+        lambda waveform, lengths: decode_all(model, vocabulary, waveform, lengths, params.batch_s), params.threads)
     write_table(f"data/transcribe/{system}.parquet", conform(test, HYPOTHESIS, f"transcribe@{system}"))
     figures: dict[str, Any] = {
         "system": system, "model": model_folder, "rtfx": float(duration_s.sum()) / seconds, "seconds": seconds,
@@ -70,10 +107,38 @@ def run(system: str, model_folder: str) -> None:
         "weights_hash": record["weights_hash"], "vocabulary_hash": vocabulary.hash, "normaliser": record["normaliser"],
         "invariance": invariance, "trained_on_test": overlap(read_table(Path(model_folder) / TRAINED_ON), test),
         "training_data_known": record["figures"] is not None,
+        "robustness": measured.model_dump(mode="json") if measured else None,
     }
     write_json(f"data/transcribe/{system}.json", figures)
     say(f"transcribe@{system}: {len(test)} utterances, {duration_s.sum() / 3600:.2f} hours in {seconds:.1f} s "
         f"({figures['rtfx']:.0f} times real time); batch changes a logit by at most {invariance['max_logit_difference']:.1e}")
+
+
+def hear_conditions(robustness: Robustness, utterance_ids: Sequence[str], clips: Clips, duration_s: npt.NDArray[np.float64],
+                    decode: Callable[[Callable[[int], Any], Any], list[Decoded]], threads: int) -> list[list[dict[str, str]]]:
+    """Return what is heard of each utterance in each condition: rows of the column `robustness`, empty outside of the sample.
+
+    The sample is the utterances with the lowest hashes of seed and id, so that one stays in it when others come or go.
+
+    Args:
+        decode: hypotheses of so many utterances: their waveforms by number, their lengths in seconds.
+    """
+    from pipeline.acoustic.clips import standardise
+    from pipeline.acoustic.conditions import degrade
+
+    def prepared(number: int) -> Any:
+        return standardise(degrade(clips.samples(number), seed=[robustness.seed, int(rank[number][:16], 16)], **changes))
+
+    rank = {number: hash_json([robustness.seed, name]) for number, name in enumerate(utterance_ids)}
+    sample = sorted(rank, key=rank.__getitem__)[: robustness.utterances]
+    heard: list[list[dict[str, str]]] = [[] for _ in utterance_ids]
+    for name, condition in robustness.conditions.items():
+        changes = condition.model_dump()
+        with ThreadPoolExecutor(threads) as pool:  # filters and codecs let go of the interpreter
+            waveforms = list(pool.map(prepared, sample))
+        for number, item in zip(sample, decode(waveforms.__getitem__, duration_s[sample] / condition.speed), strict=True):
+            heard[number].append({"condition": name, "hypothesis": item.text})
+    return heard
 
 
 def check_invariance(model: Any, clips: Clips, duration_s: Any, params: Transcribe) -> dict[str, Any]:

@@ -37,9 +37,12 @@ def small_params(full: dict[str, Any]) -> dict[str, Any]:
     params["train"]["systems"]["transfer"]["warmup_steps"] = 10
     params["train"]["systems"]["scratch"]["warmup_steps"] = 30
     params["train"]["systems"]["scratch_long"] |= {"warmup_steps": 30, "steps_factor": 1.2}
+    params["transcribe"]["robustness"]["utterances"] = 8
     params["score"]["resamples"] = 1000
     params["gate"]["resamples"] = 1000
     params["gate"]["non_inferiority"] |= {"min_utterances": 10, "required": ["locale=pt-BR"]}
+    params["gate"]["robustness"] |= {"max_wer": dict.fromkeys(params["gate"]["robustness"]["max_wer"], 2.0), "margin": 1.0}
+    params["gate"]["data_reports"] |= {"max_rejected": 0.1, "min_hours": 0.1, "min_speakers": 10}
     params["report"]["clips"] = 2
     return params
 

@@ -16,12 +16,11 @@ import yaml
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from pipeline import gate
+from pipeline import gate, score
 from pipeline.core.errors import DataError, LeakageError, MissingInputError, NotComparableError, ParamsError, PipelineError
 from pipeline.core.files import ROOT, read_json, write_json, write_table
 from pipeline.core.manifest import HYPOTHESIS, SLICES, conform
 from pipeline.core.params import load_section
-from pipeline.scoring.scorecard import Resampling, scorecard
 
 SYSTEMS = ("transfer", "champion", "scratch")
 WORDS = [f"palavra{index}" for index in range(500)]
@@ -39,10 +38,13 @@ POLICY: dict[str, Any] = {
     "not_trained_on_test": {"enabled": True, "accept_unknown": False},
     "invariance": {"enabled": True, "max_logit_difference": 1e-4},
     "licences": {"enabled": True, "allowed": ["CC0-1.0"], "tables": ["data/split/portuguese/train.parquet"]},
+    "data_reports": {"enabled": True, "languages": ["portuguese"], "max_rejected": 0.05, "max_dropped": 0.05, "min_hours": 0.5,
+                     "min_speakers": 10},
     "self_test": {"enabled": False},
     "export_parity": {"enabled": False, "max_wer_difference": 0.005},
-    "robustness": {"enabled": False, "max_wer": {}},
+    "robustness": {"enabled": False, "max_wer": {}, "margin": 0.05},
 }
+CONDITIONS = {"telephone": {"telephone": True}, "noise_10_db": {"noise_db": 10.0}}
 
 
 def garbled(references: list[str], share: float | np.ndarray[Any, Any], seed: int) -> list[str]:
@@ -62,24 +64,35 @@ def hypotheses(hypothesis: list[str] | None = None, number: int = 240, speakers:
         "speaker": [f"speak-pt/{index % speakers}" for index in range(number)],
         **dict.fromkeys(SLICES, ""),
         "speaker_dependent": False, "duration_s": 3.0, "normaliser": "pt-BR/1", "reference": references, "reference_variants": references,
-        "hypothesis": references if hypothesis is None else hypothesis, "confidence": 0.9,
+        "hypothesis": references if hypothesis is None else hypothesis, "confidence": 0.9, "robustness": [[] for _ in references],
     })
+    table["word_confidence"] = [[0.9] * len(text.split()) for text in table["hypothesis"]]
     table["locale"] = ["pt-BR" if index % 2 else "pt-PT" for index in range(number)]
     table["gender"] = ["female" if index % 3 else "male" for index in range(number)]
     return conform(table, HYPOTHESIS, "test")
 
 
+def in_conditions(table: pd.DataFrame, wrong: dict[str, float], sample: int = 120) -> pd.DataFrame:
+    """Return a system's hypotheses with what it heard in each condition, of the first utterances."""
+    heard = {name: garbled(table["reference"].tolist(), share, seed) for seed, (name, share) in enumerate(wrong.items(), 11)}
+    return table.assign(robustness=[[{"condition": name, "hypothesis": texts[index]} for name, texts in heard.items()] if index < sample else []
+                                    for index in range(len(table))])
+
+
 def write_system(root: Path, name: str, table: pd.DataFrame) -> None:
     """Write what transcribe and score leave of a system."""
+    table["word_confidence"] = [[0.9] * len(text.split()) for text in table["hypothesis"]]
     write_table(root / f"data/transcribe/{name}.parquet", table)
     write_json(root / f"data/transcribe/{name}.json", {
         "system": name, "model": f"data/train/{name}", "rtfx": 50.0, "seconds": 14.4, "audio_s": 720.0, "parameters": 1_200_000,
         "model_bytes": 4_800_000, "peak_memory_bytes": 500_000_000, "weights_hash": "ab" * 32, "vocabulary_hash": "cd" * 32,
         "normaliser": "pt-BR/1", "invariance": {"max_logit_difference": 3e-6, "utterances_changed": 0, "utterances": 16},
         "trained_on_test": {"speakers": 0, "sentences": 0, "recordings": 0}, "training_data_known": True,
+        "robustness": {"conditions": CONDITIONS} if table["robustness"].str.len().any() else None,
     })
-    write_json(root / f"data/score/{name}.json", scorecard(
-        table, system=name, normaliser=", ".join(sorted(table["normaliser"].unique())), rtfx=50.0, how=Resampling(resamples=1_000)))
+    params = yaml.safe_load((root / "params.yaml").read_text()) if (root / "params.yaml").exists() else {}
+    (root / "params.yaml").write_text(yaml.safe_dump({**params, "score": {"resamples": 1_000}}))
+    score.run(name, root)
 
 
 def write_run(root: Path, wrong: dict[str, Any], policy: dict[str, Any] | None = None, number: int = 240, speakers: int = 24) -> None:
@@ -90,12 +103,15 @@ def write_run(root: Path, wrong: dict[str, Any], policy: dict[str, Any] | None =
     write_json(root / "data/split/portuguese/certificate.json",
                {"schema": "vizinho.certificate/1", "left_total": 0, "splits": {"test": {"utterances": number}}})
     write_table(root / "data/split/portuguese/train.parquet", pd.DataFrame({"licence": ["CC0-1.0"] * 10}))
+    write_json(root / "data/ingest/portuguese/speak-pt/report.json", {"utterances": 980, "rejected": 20})
+    write_json(root / "data/normalise/portuguese/speak-pt/report.json",
+               {"utterances": 980, "kept": {"utterances": 960, "speakers": 60, "hours": 0.9}, "dropped": {"other script": 20}})
     write_policy(root, policy or {})
 
 
 def write_policy(root: Path, changes: dict[str, Any]) -> None:
     policy = {name: {**value, **changes.get(name, {})} if isinstance(value, dict) else changes.get(name, value) for name, value in POLICY.items()}
-    (root / "params.yaml").write_text(yaml.safe_dump({"gate": policy}))
+    (root / "params.yaml").write_text(yaml.safe_dump({"gate": policy, "score": {"resamples": 1_000}}))
 
 
 SELF_TEST = {"self_test": {"enabled": True}}
@@ -296,6 +312,7 @@ def test_later_gates_of_a_period_have_a_smaller_level(run: Path) -> None:
     assert widths == sorted(widths)
     assert widths[0] < widths[2]
     assert "one-sided level 0.0012, gate 6 of the period" in improvement["reason"]
+    assert judged(run)["period"] == {"gates_before": 5, "one_sided_level": pytest.approx(0.05 / 42)}
 
 
 # ---- What is no verdict but a failure -------------------------------------------------------------------------------
@@ -391,17 +408,103 @@ def test_a_required_slice_that_is_not_there_is_a_failure(run: Path) -> None:
 
 
 def test_a_rule_on_what_was_not_measured_is_a_failure(run: Path) -> None:
-    write_policy(run, {"robustness": {"enabled": True, "max_wer": {"telephone": 0.4}}})
-    with pytest.raises(DataError, match="robustness.telephone is None"):
+    write_policy(run, {"export_parity": {"enabled": True}})
+    with pytest.raises(DataError, match="export.wer_difference is None"):
+        gate.run(run)
+    write_policy(run, ROBUST)
+    with pytest.raises(DataError, match=r"score/transfer\.json: no robustness in noise_10_db; .* transcribe\.robustness"):
+        gate.run(run)
+    hear_under(run, "transfer", telephone=0.2, noise_10_db=0.4)
+    with pytest.raises(DataError, match=r"score/champion\.json: no robustness in noise_10_db"):
         gate.run(run)
 
 
-def test_measured_robustness_and_export_are_judged(run: Path) -> None:
-    change(run, "data/transcribe/transfer.json", lambda facts: facts.update(robustness={"telephone": 0.3}, export={"wer_difference": 0.02}))
-    write_policy(run, {"robustness": {"enabled": True, "max_wer": {"telephone": 0.4}}, "export_parity": {"enabled": True}})
+def test_a_measured_export_is_judged(run: Path) -> None:
+    change(run, "data/transcribe/transfer.json", lambda facts: facts.update(export={"wer_difference": 0.02}))
+    write_policy(run, {"export_parity": {"enabled": True}})
+    assert rule(judged(run), "export_parity")["passed"] is False
+
+
+ROBUST = {"robustness": {"enabled": True, "max_wer": {"telephone": 0.4, "noise_10_db": 0.6}}}
+
+
+def hear_under(root: Path, name: str, **wrong: float) -> None:
+    """Give a system hypotheses in conditions."""
+    write_system(root, name, in_conditions(pd.read_parquet(root / f"data/transcribe/{name}.parquet"), wrong))
+
+
+@pytest.mark.parametrize(("challenger", "champion", "answers"), [
+    ({"telephone": 0.2, "noise_10_db": 0.4}, {"telephone": 0.4, "noise_10_db": 0.6}, [True, True, True, True]),
+    ({"telephone": 0.2, "noise_10_db": 0.8}, {"telephone": 0.4, "noise_10_db": 0.9}, [True, True, False, True]),
+    ({"telephone": 0.3, "noise_10_db": 0.2}, {"telephone": 0.1, "noise_10_db": 0.6}, [True, False, True, True]),
+    ({"telephone": 0.37, "noise_10_db": 0.2}, {"telephone": 0.6, "noise_10_db": 0.6}, [None, True, True, True]),
+], ids=["robust", "over a floor", "more fragile than the champion", "at the limit"])
+def test_a_challenger_must_hold_out_in_every_condition(
+    run: Path, challenger: dict[str, float], champion: dict[str, float], answers: list[bool | None],
+) -> None:
+    write_policy(run, ROBUST)
+    hear_under(run, "transfer", **challenger)
+    hear_under(run, "champion", **champion)
     verdict = judged(run)
-    assert rule(verdict, "robustness telephone")["passed"] is True
-    assert rule(verdict, "export_parity")["passed"] is False
+    names = ["robustness telephone", "robustness telephone, change", "robustness noise_10_db", "robustness noise_10_db, change"]
+    assert [rule(verdict, name)["passed"] for name in names] == answers
+    assert verdict["verdict"] == ("reject" if False in answers else "inconclusive" if None in answers else "promote")
+    assert "24 speakers" in rule(verdict, names[0])["reason"] or answers[0] is True
+
+
+def test_a_robustness_rule_without_conditions_never_passes(run: Path) -> None:
+    write_policy(run, {"robustness": {"enabled": True}})
+    verdict = judged(run)
+    assert (rule(verdict, "robustness")["passed"], verdict["verdict"]) == (None, "inconclusive")
+
+
+def test_robustness_that_is_not_that_of_its_hypotheses_is_a_failure(run: Path) -> None:
+    write_policy(run, ROBUST)
+    for name in ("transfer", "champion"):
+        hear_under(run, name, telephone=0.2, noise_10_db=0.4)
+    change(run, "data/score/transfer.json", lambda found: found["robustness"]["conditions"][0]["wer"].update(value=0.01))
+    with pytest.raises(DataError, match="wer 0.01 in telephone; expected 0.2"):
+        gate.run(run)
+    change(run, "data/score/transfer.json", lambda found: found["robustness"]["conditions"].pop(0))
+    with pytest.raises(DataError, match=r"telephone\.wer\.value is missing"):
+        gate.run(run)
+
+
+# ---- What went in ---------------------------------------------------------------------------------------------------
+
+
+INGEST, NORMALISE = (f"data/{stage}/portuguese/speak-pt/report.json" for stage in ("ingest", "normalise"))
+
+
+@pytest.mark.parametrize(("relative", "figures", "name", "reason"), [
+    (INGEST, {"rejected": 100}, "rejected", "100 of 1080 utterances of speak-pt rejected, the largest share of 1 corpora"),
+    (NORMALISE, {"kept": {"utterances": 900, "speakers": 60, "hours": 0.9}}, "dropped", "80 of 980 utterances of speak-pt dropped"),
+    (NORMALISE, {"kept": {"utterances": 960, "speakers": 60, "hours": 0.4}}, "hours", "0.4 hours of portuguese kept, at least 0.5"),
+    (NORMALISE, {"kept": {"utterances": 960, "speakers": 9, "hours": 0.9}}, "speakers", "9 speakers of portuguese kept, at least 10"),
+])
+def test_data_out_of_bounds_forbid_promotion(run: Path, relative: str, figures: dict[str, Any], name: str, reason: str) -> None:
+    assert rule(judged(run), f"data_reports {name}")["passed"] is True
+    change(run, relative, lambda report: report.update(figures))
+    verdict = judged(run)
+    assert rule(verdict, f"data_reports {name}")["passed"] is False
+    assert reason in rule(verdict, f"data_reports {name}")["reason"]
+    assert verdict["verdict"] == "reject"
+
+
+def test_data_without_a_report_are_a_failure(run: Path) -> None:
+    change(run, NORMALISE, lambda report: report.update(utterances=979))
+    with pytest.raises(DataError, match="979 utterances; expected 980, as ingested"):
+        gate.run(run)
+    change(run, NORMALISE, lambda report: report.update(utterances=980, kept={"utterances": 960, "speakers": 60, "hours": math.nan}))
+    with pytest.raises(DataError, match="kept.hours is nan"):
+        gate.run(run)
+    (run / NORMALISE).unlink()
+    with pytest.raises(MissingInputError, match=NORMALISE):
+        gate.run(run)
+    write_policy(run, {"data_reports": {"languages": ["portuguese", "galician"]}})
+    write_json(run / NORMALISE, {"utterances": 980, "kept": {"utterances": 960, "speakers": 60, "hours": 0.9}})
+    with pytest.raises(MissingInputError, match=r"data/ingest/galician: no report\.json of any corpus"):
+        gate.run(run)
 
 
 def test_a_speaker_dependent_test_set_is_judged_and_says_so(run: Path) -> None:

@@ -152,6 +152,10 @@ def make_run(root: Path, speakers: int = 12, clips: int = 8) -> Path:
             reference_variants=test["text"],
             hypothesis=[damage(text, rate * (0.2 + 1.6 * dice.random()), dice) for text in test["text"]],
             confidence=0.9,
+            numbers="no",
+            names="",
+            word_confidence=[[] for _ in test["text"]],
+            robustness=[[] for _ in test["text"]],
         )
         conform(heard, HYPOTHESIS, system).to_parquet(data / f"transcribe/{system}.parquet", index=False)
         write_json(data / f"transcribe/{system}.json", {"system": system, "rtfx": 210.0, "parameters": 1_204_352})
@@ -192,7 +196,7 @@ def make_run(root: Path, speakers: int = 12, clips: int = 8) -> Path:
                         "substitutions": [{"reference": "ã", "hypothesis": "a", "count": 31}],
                         "insertions": [{"token": " ", "count": 4}],
                         "deletions": [],
-                        "groups": {"accents": 40, "s/z": 6, "l/n": 2, "other": 21},
+                        "groups": {"accents": 40, "s/z": 6, "lh/nh": 2, "other": 21},
                     },
                     "worst": [
                         {
@@ -204,7 +208,26 @@ def make_run(root: Path, speakers: int = 12, clips: int = 8) -> Path:
                         }
                     ],
                     "calibration": {"ece": 0.034, "bins": []},
+                    "word_calibration": {"ece": 0.051, "bins": []},
                 },
+                "robustness": {
+                    "utterances": 30,
+                    "speakers": 12,
+                    "words": 240,
+                    "wer": interval(rate, 0.05),
+                    "cer": interval(rate / 3, 0.02),
+                    "conditions": [
+                        {
+                            "condition": "noise_10_db",
+                            "changes": {"speed": 1.0, "noise_db": 10.0, "telephone": False, "codec": None},
+                            "wer": interval(rate + 0.1, 0.05),
+                            "cer": interval(rate / 3 + 0.04, 0.02),
+                            "wer_change": {"value": 0.1, "low": 0.07, "high": 0.13},
+                        }
+                    ],
+                }
+                if system in ("transfer", "donor")
+                else None,
             },
         )
     for name in ("parquet", "json"):
@@ -464,6 +487,7 @@ def test_the_page_shows_the_run_in_the_order_in_which_it_is_judged(root: Path) -
         "curves",
         "rules",
         "slices",
+        "robustness",
         "errors",
         "listen",
         "data",
@@ -482,6 +506,9 @@ def test_the_page_shows_the_run_in_the_order_in_which_it_is_judged(root: Path) -
         "−38.0 [−42.0, −34.0] < 0.001 0.012",
         "transfer_beats_scratch ✓ holds",
         "export_parity off",
+        "as it is 30 utterances of 12 speakers 22.0 % [17.0, 27.0] 95.0 % [90.0, 100.0]",
+        "noise 10 db noise at 10 dB 32.0 % [27.0, 37.0] +10.0 [+7.0, +13.0] 105.0 % [100.0, 110.0] +10.0 [+7.0, +13.0]",
+        "(ECE, characters; 5.1 % by words)",
         "avô → avó 9",
         "ã ← a",
         "Spanish +1.21 [+1.00, +1.40]",

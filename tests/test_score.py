@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jiwer
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,6 +36,7 @@ def table(number: int = 60) -> pd.DataFrame:
         **dict.fromkeys(SLICES, ""), "speaker_dependent": False, "duration_s": 3.0, "normaliser": "pt-BR/1",
         "reference": references, "reference_variants": references,
         "hypothesis": [text.replace("rio", "frio") for text in references], "confidence": 0.8,
+        "word_confidence": [[0.7] * len(text.split()) for text in references], "robustness": [[] for _ in references],
     })
     return conform(rows.assign(locale=["pt-BR", "pt-PT"] * (number // 2), corpus="speak-pt"), HYPOTHESIS, "test")
 
@@ -103,6 +105,7 @@ def test_a_missing_input_is_named(run: Path, name: str) -> None:
     ("confidence", float("nan"), "confidence of 1 rows"),
     ("duration_s", 0.0, "duration of 1 rows is not above 0"),
     ("hypothesis", None, "hypothesis missing in 1 rows, first speak-pt/005"),
+    ("hypothesis", "a", "1 rows have not one confidence within 0..1 for each word, first speak-pt/005"),
     ("utterance_id", "speak-pt/004", "1 ids twice, first speak-pt/004"),
 ])
 def test_damaged_hypotheses_are_refused_with_the_utterance(run: Path, column: str, value: Any, message: str) -> None:
@@ -114,10 +117,37 @@ def test_damaged_hypotheses_are_refused_with_the_utterance(run: Path, column: st
 
 
 def test_empty_hypotheses_are_scored_and_need_no_confidence(run: Path) -> None:
-    write_table(run / "data/transcribe/transfer.parquet", table().assign(hypothesis="", confidence=float("nan")))
+    write_table(run / "data/transcribe/transfer.parquet", table().assign(hypothesis="", confidence=float("nan"), word_confidence=[[]] * 60))
     found = scored(run)
     assert found["wer"]["value"] == 1.0
     assert found["counts"]["deletions"] == found["test_set"]["words"]
+
+
+def test_what_is_heard_in_conditions_is_scored_on_its_sample_beside_the_same_utterances_as_they_are(run: Path) -> None:
+    rows = table()
+    rows["robustness"] = [[{"condition": "telephone", "hypothesis": "frio"}, {"condition": "slow", "hypothesis": heard}] if number % 2 else []
+                          for number, heard in enumerate(rows["hypothesis"])]
+    write_table(run / "data/transcribe/transfer.parquet", rows)
+    with pytest.raises(DataError, match="robustness: hypotheses in telephone, slow; expected none"):
+        scored(run)
+    changes = {"telephone": {"telephone": True}, "slow": {"speed": 0.9}}
+    write_json(run / "data/transcribe/transfer.json", {**FACTS, "robustness": {"conditions": changes}})
+    found = scored(run)
+    Draft202012Validator(read_json(ROOT / "docs/schemas/score.json")).validate(found)
+    robust = found["robustness"]
+    assert (robust["utterances"], robust["speakers"]) == (30, 6)
+    sample = rows[1::2]
+    telephone, slow = robust["conditions"]
+    assert [entry["changes"] for entry in (telephone, slow)] == list(changes.values())
+    assert telephone["wer"]["value"] == jiwer.wer(sample["reference"].tolist(), ["frio"] * 30)
+    assert slow["wer"] == robust["wer"]
+    assert slow["wer_change"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert telephone["wer_change"]["value"] == pytest.approx(telephone["wer"]["value"] - robust["wer"]["value"])
+    assert telephone["wer_change"]["low"] > 0
+    rows.at[1, "robustness"] = [{"condition": "slow", "hypothesis": ""}]
+    write_table(run / "data/transcribe/transfer.parquet", rows)
+    with pytest.raises(DataError, match=r"robustness of speak-pt/003: 2 hypotheses in telephone, slow; expected one in each of slow"):
+        scored(run)
 
 
 def test_params_that_do_not_fit_are_named(run: Path) -> None:

@@ -16,7 +16,7 @@ from pipeline.acoustic.clips import Clips
 from pipeline.acoustic.fit import trained_on
 from pipeline.acoustic.model import save_model
 from pipeline.core import params as core_params
-from pipeline.core.errors import MissingInputError, PipelineError
+from pipeline.core.errors import MissingInputError, ParamsError, PipelineError
 from pipeline.core.files import read_json
 from pipeline.core.manifest import HYPOTHESIS
 from tests import tiny
@@ -102,6 +102,57 @@ def test_the_check_mixes_long_and_short_and_can_be_left_out(root: Path) -> None:
     assert duration_s[asked].min() == duration_s.min() and duration_s[asked].max() > np.median(duration_s)
     none = transcribe.check_invariance(tiny.model(), Watched(table), duration_s, params.model_copy(update={"invariance_utterances": 0}))
     assert none == {"max_logit_difference": 0.0, "utterances_changed": 0, "utterances": 0}
+
+
+CONDITIONS = {"deafening": {"noise_db": -10.0}, "slow": {"speed": 0.5}, "telephone": {"telephone": True},
+              "mp3": {"codec": "mp3"}}
+
+
+def measure(root: Path, **changes: Any) -> pd.DataFrame:
+    robustness = {"systems": ["transfer"], "utterances": 4, "seed": 1, "conditions": CONDITIONS, **changes}
+    (root / "params.yaml").write_text(yaml.safe_dump({"transcribe": SECTION | {"robustness": robustness}}))
+    transcribe.run("transfer", "data/train/transfer")
+    return pd.read_parquet(root / "data/transcribe/transfer.parquet")
+
+
+def test_a_seeded_sample_is_heard_in_every_condition(root: Path) -> None:
+    table = measure(root)
+    sample = table[table["robustness"].str.len() > 0]
+    assert len(sample) == 4
+    heard = [{entry["condition"]: entry["hypothesis"] for entry in entries} for entries in sample["robustness"]]
+    assert all(set(texts) == set(CONDITIONS) for texts in heard)
+    assert [texts["deafening"] for texts in heard] != sample["hypothesis"].tolist()
+    assert read_json(root / "data/transcribe/transfer.json")["robustness"]["conditions"]["slow"]["speed"] == 0.5
+    again = measure(root)
+    assert again["robustness"].map(list).tolist() == table["robustness"].map(list).tolist()
+    more = measure(root, utterances=6)
+    assert set(sample["utterance_id"]) < set(more.loc[more["robustness"].str.len() > 0, "utterance_id"])
+    other = measure(root, seed=2)
+    assert set(other.loc[other["robustness"].str.len() > 0, "utterance_id"]) != set(sample["utterance_id"])
+
+
+def test_a_system_that_is_not_asked_is_heard_in_no_condition(root: Path) -> None:
+    table = measure(root, systems=["champion"])
+    assert not table["robustness"].str.len().any()
+    assert read_json(root / "data/transcribe/transfer.json")["robustness"] is None
+
+
+def test_a_condition_that_changes_nothing_is_refused(root: Path) -> None:
+    with pytest.raises(ParamsError, match=r"conditions\.same: nothing is changed; expected speed, noise_db, telephone or codec"):
+        measure(root, conditions={"same": {"speed": 1.0}})
+
+
+def test_words_have_confidences_and_numbers_and_names_are_seen_in_the_transcript_as_found(root: Path) -> None:
+    path = root / "data/split/portuguese/test.parquet"
+    table = pd.read_parquet(path)
+    table.loc[0, "transcript"], table.loc[1, "transcript"] = "Às 14h30 o Rui saiu.", table.loc[1, "text"]
+    table.to_parquet(path)
+    transcribe.run("transfer", "data/train/transfer")
+    found = pd.read_parquet(root / "data/transcribe/transfer.parquet")
+    assert found["word_confidence"].str.len().tolist() == [len(text.split()) for text in found["hypothesis"]]
+    assert all(0 <= value <= 1 for values in found["word_confidence"] for value in values)
+    assert found["numbers"].tolist()[:3] == ["yes", "", "no"]
+    assert found["names"].tolist()[:3] == ["yes", "", "no"]
 
 
 def test_a_missing_model_or_split_is_named(root: Path) -> None:

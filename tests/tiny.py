@@ -64,6 +64,7 @@ def write_split(root: Path, texts: Sequence[str], name: str = "train", language:
         **dict.fromkeys(set(SLICES) - {"corpus"}, ""), "speaker": [f"{corpus}/{name}-{number % 2}" for number in range(len(texts))],
         "licence": "CC0-1.0", "duration_s": [len(clip) / SAMPLE_RATE_HZ for clip in samples], "snr_db": 30.0,
         "audio_hash": [f"{name}{number}" for number in range(len(texts))], "text": list(texts), "variants": list(texts),
+        "transcript": [f"{text.capitalize()}." for text in texts],
         "normaliser": "pt-BR/1", "speaker_dependent": False,
     })
     half = (len(texts) + 1) // 2

@@ -53,18 +53,23 @@ MAKE = '''
         write("data/score/transfer.json", json.dumps({
             "test_set": {"hash": "a" * 64, "utterances": 40, "speakers": 12, "words": 300}, "normaliser": "pt-BR/1",
             "wer": rate(0.5 / generation), "cer": rate(0.2 / generation),
-            "slices": [{"slice": {"locale": "pt-BR"}, "utterances": 40, "wer": rate(0.5 / generation), "cer": None}]}))
+            "slices": [{"slice": {"locale": "pt-BR"}, "utterances": 40, "wer": rate(0.5 / generation), "cer": None}],
+            "robustness": {"utterances": 9, "wer": rate(0.5), "cer": rate(0.2),
+                           "conditions": [{"condition": "noise_20_db", "wer": rate(0.6), "cer": rate(0.3)}]}}))
     elif stage == "gate":
         weights, rival = (hashlib.sha256(pathlib.Path(f"{folder}/model.safetensors").read_bytes()).hexdigest()
                           for folder in ("data/train/transfer", champion["path"]))
         write("data/gate/verdict.json", json.dumps({
-            "verdict": params["gate"]["verdict"], "rules": [],
+            "verdict": params["gate"]["verdict"], "rules": [], "period": {"gates_before": params["gate"]["gates_since_promotion"]},
             "challenger": {"system": "transfer", "weights_hash": weights, "test_set": "a" * 64, "normaliser": "pt-BR/1",
                            "wer": 0.5 / generation, "cer": 0.2 / generation},
-            "champion": {"system": "champion", "model": champion["path"], "weights_hash": rival, "wer": 0.9}}))
+            "champion": {"system": "champion", "model": champion["path"], "weights_hash": rival, "wer": 0.9, "cer": 0.4}}))
+        for system, hashed in (("transfer", weights), ("champion", rival)):
+            write(f"data/transcribe/{system}.json", json.dumps({"weights_hash": hashed}))
 '''
 
-PARAMS = {"registry": {"artefact": ARTEFACT}, "train": {"generation": 1}, "gate": {"gates_since_promotion": 0, "verdict": "promote"}}
+PARAMS = {"registry": {"artefact": ARTEFACT}, "train": {"generation": 1},
+          "gate": {"challenger": "transfer", "alpha": 0.05, "gates_since_promotion": 0, "verdict": "promote"}}
 
 DVC = {
     "vars": ["champion.yaml"],
@@ -128,10 +133,11 @@ class Toy:
         self.git("commit", "--quiet", "--allow-empty", "-m", message)
         return self.git("rev-parse", "HEAD")
 
-    def run(self, generation: int, verdict: str = "promote") -> str:
-        """Run the toy pipeline, commit all of it, return the commit."""
+    def run(self, generation: int, verdict: str = "promote", gates: int | None = None) -> str:
+        """Run the toy pipeline, commit all of it, return the commit; a generation has a place of its own in its period."""
         params = yaml.safe_load((self.path / "params.yaml").read_text())
         params["train"]["generation"], params["gate"]["verdict"] = generation, verdict
+        params["gate"]["gates_since_promotion"] = generation - 1 if gates is None else gates
         (self.path / "params.yaml").write_text(yaml.safe_dump(params))
         dvc(self.path, "repro", "--quiet")
         return self.commit(f"Run generation {generation}")

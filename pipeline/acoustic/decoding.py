@@ -18,7 +18,11 @@ from pipeline.core.manifest import SAMPLE_RATE_HZ
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A decoded word with its place in the recording; `confidence` is the mean probability of its symbols, 0..1."""
+    """A decoded word with its place in the recording.
+
+    `confidence` is the product of its symbols' probabilities, 0..1: a word is right where all of them are. Their mean is
+    off by eight times as much (docs/log.md).
+    """
 
     word: str
     start_s: float
@@ -102,7 +106,7 @@ def _words(best_T: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], probabi
             while last + 1 < len(best_T) and best_T[last + 1] == best_T[group[-1]]:
                 last += 1
             words.append(Word(text, round(group[0] * frame_s, 3), round((last + 1) * frame_s, 3),
-                              round(float(probability_T[group].mean()), 4)))
+                              round(float(probability_T[group].prod()), 4)))
     return tuple(words)
 
 

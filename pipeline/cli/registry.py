@@ -84,7 +84,7 @@ def promote(commit: Annotated[str, typer.Argument(help="The run: a commit with i
 
 
 @app.command()
-def rollback(version: Annotated[str, typer.Argument(help="The version whose model comes back: v0.1.0.", show_default=False)],
+def rollback(version: Annotated[str, typer.Argument(help="The version whose model comes back: v0.1.0, or day-one.", show_default=False)],
              reason: Annotated[str, typer.Option(help="Why; it goes on record.")], by: By = None) -> None:
     """Bring an earlier model back as champion.
 
@@ -94,6 +94,35 @@ def rollback(version: Annotated[str, typer.Argument(help="The version whose mode
 
     root = checkout()
     promotion.rollback(root, version, by or identity(root), reason)
+
+
+@app.command()
+def gates(write: Annotated[bool, typer.Option("--write", help="Write this run's place into params.yaml, where the gate reads it.")] = False,
+          as_json: AsJson = False) -> None:
+    """How many gates were run since the last promotion, and which of them this run's is; counted from git.
+
+    Each has a smaller error level, so that many tries do not promote by luck. Between `dvc repro score` and `dvc repro gate`.
+
+    vizinho registry gates --write
+    """
+    from pipeline.core.params import read_params
+    from pipeline.registry import gates as ledger
+    from pipeline.registry.git import git
+    from pipeline.scoring.rules import spent_level
+
+    root = checkout()
+    if "origin" in git(root, "remote").split():
+        ledger.fetch_runs(root, "origin")
+    policy, place = read_params(root / ledger.PARAMS)["gate"], ledger.place(root)
+    if write:
+        ledger.write_place(root, place)
+    level, stated = spent_level(policy["alpha"], place), place if write else policy["gates_since_promotion"]
+    if as_json:
+        _print_json({"gates_before": place, "one_sided_level": level, "params": stated})
+        return
+    typer.echo(f"gate {place + 1} of the period since the last promotion: one-sided error level {level:.2g}")
+    if stated != place:
+        typer.echo(f"params.yaml has gate.gates_since_promotion: {stated} (`vizinho registry gates --write`, then `dvc repro gate`)")
 
 
 @app.command()

@@ -6,6 +6,7 @@ manifest row points to it by `corpus`, `shard` and `row`.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import pandas as pd
@@ -68,7 +69,7 @@ REJECT: Final[dict[str, pa.DataType]] = {
 }
 """`data/ingest/CORPUS/rejects.parquet`: what did not come in, and why."""
 
-SLICES: Final = ("corpus", "locale", "accent", "gender", "age", "duration_band", "snr_band")
+SLICES: Final = ("corpus", "locale", "accent", "gender", "age", "duration_band", "snr_band", "numbers", "names")
 """Named subsets of a test set; each is a column of the hypotheses table."""
 
 HYPOTHESIS: Final[dict[str, pa.DataType]] = {
@@ -76,9 +77,12 @@ HYPOTHESIS: Final[dict[str, pa.DataType]] = {
     **{name: pa.string() for name in SLICES},
     "speaker_dependent": pa.bool_(), "duration_s": pa.float64(), "normaliser": pa.string(),
     "reference": pa.string(), "reference_variants": pa.string(),
-    "hypothesis": pa.string(), "confidence": pa.float64(),
+    "hypothesis": pa.string(), "confidence": pa.float64(), "word_confidence": pa.list_(pa.float64()),
+    "robustness": pa.list_(pa.struct([("condition", pa.string()), ("hypothesis", pa.string())])),
 }
-"""`data/transcribe/SYSTEM.parquet`. `confidence` is the mean probability of the emitted symbols, 0..1."""
+"""`data/transcribe/SYSTEM.parquet`. `confidence` is the mean probability of the emitted symbols, 0..1; `word_confidence`
+is one a word of the hypothesis, the product of its symbols' probabilities. `robustness` has what was heard in each
+condition of `transcribe.robustness`, empty outside of its sample."""
 
 
 def conform(table: pd.DataFrame, columns: dict[str, pa.DataType], where: str) -> pd.DataFrame:
@@ -113,6 +117,47 @@ def snr_band(snr_db: float) -> str:
         if snr_db < limit:
             return name
     return "30 dB and over"
+
+
+def has_numbers(transcript: str, spoken: str) -> str:
+    """Return whether a transcript writes a number in figures: "yes" or "no"; "" where it came in spoken form already.
+
+    "Chega às 14h30." → "yes"; "O século XX" → "yes"; "Chega às duas." → "no"; "chega às duas" → ""
+
+    Args:
+        transcript: as found.
+        spoken: its normalised form.
+    """
+    if transcript == spoken:
+        return ""
+    return "yes" if any(map(str.isnumeric, transcript)) or any(map(ROMAN.fullmatch, bare_words(transcript))) else "no"
+
+
+def has_names(transcript: str, spoken: str) -> str:
+    """Return whether a transcript has a capital letter that no beginning of a sentence asks for: "yes" or "no"; "" where
+    it came in spoken form already.
+
+    "Vi a Ana." → "yes"; "A Ana viu." → "yes"; "Vi a loja. Comprei." → "no"; "O século XX" → "no"; "vi a ana" → ""
+
+    A name that begins a sentence is not told from any other word there; an acronym counts as a name.
+    """
+    if transcript == spoken:
+        return ""
+    begins = True
+    for word, bare in zip(transcript.split(), bare_words(transcript), strict=True):
+        if not begins and len(bare) > 1 and bare[0].isupper() and not ROMAN.fullmatch(bare):
+            return "yes"
+        abbreviated = len(bare) < 4 and bare[:1].isupper() and word.endswith(".")  # Sr. Silva
+        begins = not bare or (word.rstrip("\"'”’»)")[-1:] in tuple(".!?…:") and not abbreviated)
+    return "no"
+
+
+ROMAN: Final = re.compile(r"[IVX]{2,}")
+
+
+def bare_words(transcript: str) -> list[str]:
+    """Return the words of a transcript without the marks around them: « "Olá," » → « Olá »."""
+    return [re.sub(r"^\W+|\W+$", "", word) for word in transcript.split()]
 
 
 def counts(table: pd.DataFrame) -> dict[str, Any]:

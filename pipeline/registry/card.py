@@ -76,7 +76,8 @@ def model_card(run: Run, *, artefact: str, version: str, system: str, commit: st
         + "\n\n" + _table(["slice", "utterances", "WER %", "CER %"], [
             [", ".join(f"{column} {value or 'unknown'}" for column, value in part["slice"].items()), str(part["utterances"]),
              _percent(part["wer"]), _percent(part["cer"])]
-            for part in score["slices"] if set(part["slice"]) <= {"locale", "gender", "corpus"}]),
+            for part in score["slices"] if set(part["slice"]) <= {"locale", "gender", "corpus"}])
+        + _robustness(score.get("robustness")),
         "## Data and licences\n\n" + _table(["learned from", "utterances", "speakers", "hours", "licence"], [
             [f"{corpus} ({language})", str(len(rows)), str(rows.loc[rows["speaker"] != "", "speaker"].nunique()),
              f"{rows['duration_s'].sum() / 3600:.2f}", ", ".join(sorted(name or "none stated" for name in rows["licence"].unique()))]
@@ -88,6 +89,15 @@ def model_card(run: Run, *, artefact: str, version: str, system: str, commit: st
         f"Seed {run.model.get('seed')}; " + ", ".join(f"{name} {found}" for name, found in run.model.get("versions", {}).items()) + ".",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _robustness(found: Mapping[str, Any] | None) -> str:
+    """Return a table of the conditions in which the model was measured; nothing where it was not."""
+    if not found:
+        return ""
+    return f"\n\nOf {found['utterances']} of these utterances, as they are and made harder:\n\n" + _table(["condition", "WER %", "CER %"], [
+        [name.replace("_", " "), _percent(part["wer"]), _percent(part["cer"])]
+        for name, part in [("as it is", found), *((entry["condition"], entry) for entry in found["conditions"])]])
 
 
 def _limits(run: Run, score: Mapping[str, Any], override: str | None) -> list[str]:

@@ -33,11 +33,13 @@ from pipeline.core.errors import DataError, MissingInputError, ParamsError, Pipe
 from pipeline.core.files import hash_bytes, hash_file, read_json, state_dir, write_text
 from pipeline.core.params import problems_of
 from pipeline.core.progress import say
-from pipeline.registry import store, tags
+from pipeline.registry import gates, store, tags
 from pipeline.registry.card import model_card, read_run
+from pipeline.registry.gates import VERDICT
 from pipeline.registry.git import git, git_bytes, resolves
 from pipeline.registry.record import (
     CHAMPION,
+    DAY_ONE,
     Judgement,
     Leave,
     Model,
@@ -50,7 +52,6 @@ from pipeline.registry.record import (
 )
 
 MAIN: Final = "main"
-VERDICT: Final = "data/gate/verdict.json"
 PICKLES: Final = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
 
 
@@ -143,17 +144,18 @@ def promote(root: Path, approval: Approval, by: str, override: str | None = None
         check(shop, candidate, approval, in_use, replaced, override)
         judged = candidate.verdict["challenger"]
         version = next_version([record.version for record in records(shop.clone)], restoring=False)
-        data = take(shop, candidate)
+        replaces = [] if replaced else [in_use]  # day one's model has no record: it is kept for the way back
+        data = take(shop, candidate, replaces)
         write_text(shop.clone / CHAMPION / "README.md", model_card(
             read_run(shop.clone, CHAMPION), artefact=shop.artefact, version=version, system=judged["system"], commit=approval.commit,
             override=override))
         record = Record(
             artefact=shop.artefact, version=version, restores=None, replaces=replaced.version if replaced else None,
             promoted_at=_now(), system=judged["system"], commit=approval.commit, model=add_model(shop), data=data,
-            test_set=judged["test_set"], normaliser=judged["normaliser"], verdict=_judgement(root, candidate),
+            test_set=judged["test_set"], normaliser=judged["normaliser"], verdict=_judgement(candidate),
             leave=Leave(by=by, champion=approval.champion, override=override),
         )
-        push_model(shop, list(data))
+        push_model(shop, [*data, *replaces])
         merge(shop, approval.commit)
         seal(shop, record, f"Promote {shop.artefact} {version}")
         return record
@@ -161,6 +163,9 @@ def promote(root: Path, approval: Approval, by: str, override: str | None = None
 
 def rollback(root: Path, version: str, by: str, reason: str) -> Record:
     """Bring the model of an earlier record back as champion; return the new record.
+
+    Args:
+        version: of the record, or "day-one": the donor that the first promotion replaced.
 
     Raises:
         PromotionError: it is in use already, or another promotion came first.
@@ -175,18 +180,14 @@ def rollback(root: Path, version: str, by: str, reason: str) -> Record:
         raise PromotionError("registry", "nothing was promoted yet", "an earlier record", "git pull, if others have promoted")
     with _workshop(root, here.artefact) as shop:
         known = {record.version: record for record in records(shop.clone)}
-        if version not in known:
-            raise DataError(f"registry {version}", "no such record", f"one of {', '.join(known)}", "vizinho registry list")
         _, replaced = champion(shop.clone)
-        if replaced is None or known[version].model == replaced.model:
+        if version != DAY_ONE and version not in known:
+            raise DataError(f"registry {version}", "no such record", f"one of {', '.join([DAY_ONE, *known])}", "vizinho registry list")
+        earlier = take_day_one(shop, next(iter(known.values()))) if version == DAY_ONE else take_record(shop, known[version])
+        if replaced is None or earlier.model == replaced.model:
             raise PromotionError(f"registry {version}", "its model is already in use", "another model", "vizinho registry list")
         now = tags.current(shop.clone, shop.artefact)
-        git(shop.clone, "checkout", "--quiet", f"refs/tags/{shop.artefact}@{version}", "--", f"{CHAMPION}.dvc")
-        store.take(shop.clone, [CHAMPION])
-        if (found := _hash_folder(shop.clone / CHAMPION)) != known[version].model.files:
-            changed = [name for name in {**found, **known[version].model.files} if found.get(name) != known[version].model.files.get(name)]
-            raise DataError(f"registry {version}", f"changed: {', '.join(sorted(changed))}", "the promoted files", "vizinho registry verify")
-        record = known[version].model_copy(update={
+        record = earlier.model_copy(update={
             "version": next_version(list(known), restoring=True), "restores": version, "replaces": replaced.version,
             "promoted_at": _now(), "leave": Leave(by=by, champion=now.tag if now else None, reason=reason),
         })
@@ -224,12 +225,14 @@ def _workshop(root: Path, artefact: str) -> Iterator[Workshop]:
 def fetch(root: Path, clone: Path, artefact: str) -> Workshop:
     """Return the private clone, at what main and the artefact's tags are on the remote now.
 
-    They are kept in root under refs/vizinho, so that its own branches and tags stay as they are.
+    They are kept in root under refs/vizinho, so that its own branches and tags stay as they are; with them the branches
+    of runs, whose verdicts count (`registry.gates`).
     """
     remote = "origin" if "origin" in git(root, "remote").split() else "."
     if remote == "." and git(root, "branch", "--show-current") == MAIN and git(root, "status", "--porcelain", "--untracked-files=no"):
         raise PromotionError(str(root), "uncommitted changes on main", "a clean checkout, as there is no remote named origin",
                              "commit or stash them")
+    gates.fetch_runs(root, remote)
     git(root, "fetch", "--quiet", "--no-tags", "--prune", remote, f"+refs/heads/{MAIN}:refs/vizinho/{MAIN}",
         *(f"+refs/tags/{artefact}{kind}*:refs/vizinho/tags/{artefact}{kind}*" for kind in "@#"))
     base = git(root, "rev-parse", f"refs/vizinho/{MAIN}")
@@ -270,15 +273,23 @@ def check(shop: Workshop, candidate: Candidate, approval: Approval, in_use: str,
     if not faces:
         raise PromotionError(f"verdict at {approval.commit[:9]}", f"it compares with {rival['model']}, weights {str(rival['weights_hash'])[:12]}",
                              f"{replaced.version if replaced else in_use}, the champion on main", "merge main, `dvc repro` and ask again")
-    verdict = candidate.verdict["verdict"]
+    verdict, place = candidate.verdict["verdict"], gates.place_of(candidate.verdict)
     if verdict != "promote" and not override:
         raise PromotionError(f"verdict at {approval.commit[:9]}", str(verdict), "promote", "override it with a reason, or leave it")
-    if verdict == "promote" and override:
+    twice = gates.spent_twice(shop.root, candidate.verdict)
+    if twice and not override:
+        raise PromotionError(f"verdict at {approval.commit[:9]}", f"gate {place + 1} of its period, as another verdict is",
+                             "a place of its own: that error level was spent",
+                             "`vizinho registry gates --write`, `dvc repro gate`, commit and ask again")
+    if verdict == "promote" and override and not twice:
         raise ParamsError("registry promote", ["override: the verdict is promote; there is nothing to override"])
 
 
-def take(shop: Workshop, candidate: Candidate) -> dict[str, dict[str, str]]:
+def take(shop: Workshop, candidate: Candidate, replaces: list[str]) -> dict[str, dict[str, str]]:
     """Put the clone on the run, its model laid out as data/champion and its splits beside it; return the splits' hashes.
+
+    Args:
+        replaces: folder of a model that is laid out as well.
 
     Raises:
         DataError: the model is not the one that was judged, or has pickled weights.
@@ -289,7 +300,7 @@ def take(shop: Workshop, candidate: Candidate) -> dict[str, dict[str, str]]:
     folder, splits = f"data/train/{judged['system']}", sorted(path for path in outs if path.startswith("data/split/"))
     if folder not in outs:
         raise MissingInputError(f"dvc.lock at {commit[:9]}", f"no {folder}", "the challenger's model", "commit dvc.lock of the whole run")
-    store.take(shop.clone, [folder, *splits])
+    store.take(shop.clone, [folder, *splits, *replaces])
     if pickles := [file.name for file in (shop.clone / folder).rglob("*") if file.suffix in PICKLES]:
         raise DataError(folder, f"pickled weights ({', '.join(sorted(pickles))})", "model.safetensors alone", "convert them, and train again")
     weights = hash_file(shop.clone / folder / "model.safetensors")
@@ -298,6 +309,46 @@ def take(shop: Workshop, candidate: Candidate) -> dict[str, dict[str, str]]:
                         f"{str(judged['weights_hash'])[:12]}, which was judged", "`dvc repro`, then commit dvc.lock and data/gate together")
     (shop.clone / folder).rename(shop.clone / CHAMPION)
     return {split: _hash_folder(shop.clone / split) for split in splits}
+
+
+def take_record(shop: Workshop, record: Record) -> Record:
+    """Lay the model of an earlier record out as data/champion; return the record.
+
+    Raises:
+        DataError: the model is not what was promoted.
+    """
+    git(shop.clone, "checkout", "--quiet", f"refs/tags/{shop.artefact}@{record.version}", "--", f"{CHAMPION}.dvc")
+    store.take(shop.clone, [CHAMPION])
+    if (found := _hash_folder(shop.clone / CHAMPION)) != record.model.files:
+        changed = [name for name in {**found, **record.model.files} if found.get(name) != record.model.files.get(name)]
+        raise DataError(f"registry {record.version}", f"changed: {', '.join(sorted(changed))}", "the promoted files", "vizinho registry verify")
+    return record
+
+
+def take_day_one(shop: Workshop, first: Record) -> Record:
+    """Lay the model that the first promotion replaced out as data/champion; return a record of it, by that promotion's run.
+
+    Its figures are those that it was the rival with. It is the donor byte for byte, without a model card.
+
+    Raises:
+        DataError: the run's verdict, or the model, is not what it was.
+    """
+    committed = _committed(shop.clone, first.commit, VERDICT)
+    if hash_bytes(committed) != first.verdict.hash:
+        raise DataError(f"verdict at {first.commit[:9]}", hash_bytes(committed)[:12], f"{first.verdict.hash[:12]}, as recorded",
+                        "vizinho registry verify")
+    rival = json.loads(committed)["champion"]
+    git(shop.clone, "checkout", "--quiet", "--force", "--detach", first.commit)
+    store.take(shop.clone, [rival["model"]])
+    weights = hash_file(shop.clone / rival["model"] / "model.safetensors")
+    if weights != rival["weights_hash"]:
+        raise DataError(f"{rival['model']}/model.safetensors at {first.commit[:9]}", f"SHA-256 {weights[:12]}",
+                        f"{rival['weights_hash'][:12]}, which {first.version} replaced", "vizinho registry verify")
+    git(shop.clone, "checkout", "--quiet", "--force", MAIN)
+    (shop.clone / rival["model"]).rename(shop.clone / CHAMPION)
+    return first.model_copy(update={
+        "system": "donor", "model": add_model(shop), "verdict": first.verdict.model_copy(update={"wer": rival["wer"], "cer": rival["cer"]}),
+    })
 
 
 def merge(shop: Workshop, commit: str) -> None:
@@ -339,7 +390,8 @@ def seal(shop: Workshop, record: Record, subject: str) -> None:
 
 def commit(shop: Workshop, record: Record, subject: str) -> list[str]:
     """Commit pointer, record and changelog line in the clone and tag the commit; return the tags."""
-    git(shop.clone, "add", f"{CHAMPION}.dvc", *write_facts(shop.clone, record))
+    gates.write_place(shop.clone, 0)  # a new period begins
+    git(shop.clone, "add", gates.PARAMS, f"{CHAMPION}.dvc", *write_facts(shop.clone, record))
     why = record.leave.reason or record.leave.override or f"Verdict: {record.verdict.verdict}."
     git(shop.clone, "commit", "--quiet", "--no-verify", "-m", subject, "-m",
         f"{why}\nRun {record.commit}, WER {100 * record.verdict.wer:.2f} %. By {record.leave.by}.")
@@ -404,11 +456,10 @@ def _committed(root: Path, commit: str, path: str) -> bytes:
                                 "`dvc repro`, then commit dvc.lock, data/score and data/gate") from None
 
 
-def _judgement(root: Path, candidate: Candidate) -> Judgement:
-    params = yaml.safe_load(_committed(root, candidate.approval.commit, "params.yaml"))
+def _judgement(candidate: Candidate) -> Judgement:
     judged = candidate.verdict["challenger"]
     return Judgement(hash=candidate.approval.verdict, verdict=candidate.verdict["verdict"], wer=judged["wer"], cer=judged["cer"],
-                     gates=int(params["gate"]["gates_since_promotion"]) + 1)
+                     gates=gates.place_of(candidate.verdict) + 1)
 
 
 def _hash_folder(folder: Path) -> dict[str, str]:

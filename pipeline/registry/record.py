@@ -24,6 +24,8 @@ POINTER: Final = "champion.yaml"
 CHAMPION: Final = "data/champion"
 CHANGELOG: Final = "CHANGELOG.md"
 HEADING: Final = "## Champions"
+DAY_ONE: Final = "day-one"
+"""Stands for the version that day one's model never had."""
 
 
 class Registry(Section):
@@ -67,7 +69,7 @@ class Record(Section):
     form: Literal["vizinho.record/1"] = Field(default="vizinho.record/1", alias="schema")
     artefact: str
     version: str = Field(pattern=r"^v\d+\.\d+\.\d+$")
-    restores: str | None = Field(description="the version whose model came back; null for a new model")
+    restores: str | None = Field(description="the version whose model came back, or day-one; null for a new model")
     replaces: str | None = Field(description="the version in use before; null on day one")
     promoted_at: datetime
     system: str = Field(description="the challenger's name in dvc.yaml")

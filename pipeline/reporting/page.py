@@ -77,6 +77,7 @@ def render(inputs: Inputs, clips: int) -> str:
         learning_curve=learning_curve(inputs.curves),
         system_chart=chart(inputs),
         slices=slice_groups(inputs),
+        robustness=robustness_rows(inputs),
         errors=score.get("errors"),
         worst=worst_utterances(score.get("errors") or {}),
         clips=listen(inputs, clips),
@@ -200,6 +201,34 @@ def slice_groups(inputs: Inputs) -> list[tuple[str, list[Row]]]:
         rows = [{"name": value, **row, "best": min(row["wer"].values(), default=None)} for value, row in slices.items()]
         groups.append((" × ".join(word.replace("_", " ") for word in dimensions), rows))
     return groups
+
+
+def robustness_rows(inputs: Inputs) -> list[Row]:
+    """Return a row for each condition, the unchanged sample first: what was done, and by system WER and its change."""
+    table: dict[str, Row] = {}
+    for name, score in inputs.scores.items():
+        if not (found := score.get("robustness")):
+            continue
+        where = f"score/{name}.json: robustness"
+        size = f"{need(found, 'utterances', where)} utterances of {need(found, 'speakers', where)} speakers"
+        row = table.setdefault("as it is", {"name": "as it is", "about": size, "systems": {}})
+        row["systems"][name] = (interval(need(found, "wer", where), where), None)
+        for entry in need(found, "conditions", where):
+            condition = need(entry, "condition", where)
+            row = table.setdefault(condition, {"name": condition, "about": changed(entry["changes"]), "systems": {}})
+            row["systems"][name] = (interval(entry["wer"], where), interval(entry["wer_change"], where))
+    return list(table.values())
+
+
+def changed(changes: Mapping[str, Any]) -> str:
+    """Return what a condition does, for print: {"speed": 0.9, "noise_db": 10.0} → "speed × 0.9, noise at 10 dB"."""
+    told = {
+        "speed": lambda value: f"speed × {value:g}" if value != 1 else "",
+        "noise_db": lambda value: f"noise at {value:g} dB" if value is not None else "",
+        "telephone": lambda value: "300 to 3,400 Hz, G.711" if value else "",
+        "codec": lambda value: f"low-rate {value.upper()}" if value else "",
+    }
+    return ", ".join(filter(None, (tell(changes.get(name)) for name, tell in told.items() if name in changes)))
 
 
 def listen(inputs: Inputs, count: int) -> list[Clip]:

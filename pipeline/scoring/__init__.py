@@ -10,6 +10,7 @@ characters), never a mean of utterances.
     scorecard.py   `vizinho.score/1`
     comparison.py  `vizinho.compare/1`
     analysis.py    which words and characters go wrong, calibration of the confidence
+    robustness.py  the same test set in noise, over a telephone, at another speed
     evidence.py    what the gate judges, and whether it can be judged
     rules.py       the gate's rules: passed, failed or undecided
     plants.py      planted challengers, by which the gate is tested in every run

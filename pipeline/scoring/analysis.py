@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipeline.scoring.counts import align, information_lost
+from pipeline.scoring.bootstrap import Floats
+from pipeline.scoring.counts import Integers, align, information_lost
 from pipeline.scoring.utterances import Scored
 
 BINS: Final = 10
@@ -32,20 +33,28 @@ def analysis(rows: Scored, examples: int) -> dict[str, Any]:
         },
         "worst": worst(rows, examples),
         "calibration": calibration(rows),
+        "word_calibration": word_calibration(rows),
     }
 
 
 def confusions(rows: Scored, tokens: str) -> dict[str, Counter[tuple[str, ...]]]:
-    """Return how often each word (character) was put for another, put in or left out."""
+    """Return how often each word (character) was put for another, put in or left out.
+
+    Characters are those that Portuguese reads as one: lh and nh are not split, so that "filho" heard as "finho" is nh
+    for lh.
+    """
     found: dict[str, Counter[tuple[str, ...]]] = {"substitutions": Counter(), "insertions": Counter(), "deletions": Counter()}
     wrong = rows.table.loc[rows.characters.errors_B > 0]
     if wrong.empty:
         return found
-    alignment = align(wrong["reference"].tolist(), wrong["hypothesis"].tolist(), "words" if tokens == "words" else "characters")
+    texts = wrong[["reference", "hypothesis"]]
+    if tokens == "characters":
+        texts = texts.replace(DIGRAPHS, regex=True)
+    alignment = align(texts["reference"].tolist(), texts["hypothesis"].tolist(), "words" if tokens == "words" else "characters")
     for reference, hypothesis, chunks in zip(alignment.references, alignment.hypotheses, alignment.alignments, strict=True):
         for chunk in chunks:
-            said = reference[chunk.ref_start_idx : chunk.ref_end_idx]
-            heard = hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]
+            said = [LETTERS.get(token, token) for token in reference[chunk.ref_start_idx : chunk.ref_end_idx]]
+            heard = [LETTERS.get(token, token) for token in hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]]
             if chunk.type == "substitute":
                 found["substitutions"].update(zip(said, heard, strict=True))
             elif chunk.type == "insert":
@@ -55,32 +64,39 @@ def confusions(rows: Scored, tokens: str) -> dict[str, Counter[tuple[str, ...]]]
     return found
 
 
+DIGRAPHS: Final = {"lh": "\ue000", "nh": "\ue001"}
+LETTERS: Final = {sign: letters for letters, sign in DIGRAPHS.items()}
+"""Pairs of letters that stand for one sound, as private signs."""
+
+
 def _listed(counter: Counter[tuple[str, ...]], examples: int) -> list[dict[str, Any]]:
     keys = {1: ("token",), 2: ("reference", "hypothesis")}
     ranked = sorted(counter.items(), key=lambda item: (-item[1], item[0]))[:examples]
     return [{**dict(zip(keys[len(tokens)], tokens, strict=True)), "count": times} for tokens, times in ranked]
 
 
+PAIRS: Final = ("s/z", "lh/nh", "lh/l", "nh/n")
+
+
 def groups(substitutions: Counter[tuple[str, ...]]) -> dict[str, int]:
     """Return how many character substitutions are of a kind that Portuguese spelling invites.
 
-    `accents`: same letter, other accent (a for ã, c for ç); `s/z`: one for the other; `l/n`: as when lh is heard as nh.
+    `accents`: same letter, other accent (a for ã, c for ç); `s/z`, `lh/nh`, `lh/l` and `nh/n`: one for the other.
     """
-    found = {"accents": 0, "s/z": 0, "l/n": 0, "other": 0}
+    found = {"accents": 0, **dict.fromkeys(PAIRS, 0), "other": 0}
     for (said, heard), times in substitutions.items():
-        if _base(said) == _base(heard):
+        pair = next((name for name in PAIRS if {said, heard} == set(name.split("/"))), None)
+        if pair:
+            found[pair] += times
+        elif _base(said) == _base(heard):
             found["accents"] += times
-        elif {said, heard} == {"s", "z"}:
-            found["s/z"] += times
-        elif {said, heard} == {"l", "n"}:
-            found["l/n"] += times
         else:
             found["other"] += times
     return found
 
 
 def _base(character: str) -> str:
-    return unicodedata.normalize("NFD", character)[0]
+    return unicodedata.normalize("NFD", character)[0] if len(character) == 1 else character
 
 
 def worst(rows: Scored, examples: int) -> list[dict[str, Any]]:
@@ -100,27 +116,48 @@ def calibration(rows: Scored) -> dict[str, Any] | None:
 
     The confidence of an utterance is the mean probability of its symbols, so it is held against the share of its
     hypothesis's characters that are right, each utterance weighing as many characters as it has.
-
-    Source: Guo et al., "On calibration of modern neural networks" (ICML 2017), equation 3, ten equal bins.
     """
     if "confidence" not in rows.table:
         return None
     weight_B = rows.characters.hypothesis_B
     spoken_B = weight_B > 0
-    if not spoken_B.any():
+    return _calibration(rows.table["confidence"].to_numpy(dtype=float)[spoken_B], rows.characters.hits_B[spoken_B], weight_B[spoken_B], "characters")
+
+
+def word_calibration(rows: Scored) -> dict[str, Any] | None:
+    """Return the expected calibration error of the words' confidences; None where the hypotheses carry none.
+
+    A word is right where the alignment pairs it with the same word.
+    """
+    if "word_confidence" not in rows.table:
         return None
-    weight_B, right_B = weight_B[spoken_B], rows.characters.hits_B[spoken_B]
-    confidence_B = rows.table["confidence"].to_numpy(dtype=float)[spoken_B]
-    bin_B = np.clip((confidence_B * BINS).astype(int), 0, BINS - 1)
+    confidence_W = np.concatenate([np.zeros(0), *rows.table["word_confidence"]])
+    right_W: list[int] = []
+    alignment = align(rows.table["reference"].tolist(), rows.table["hypothesis"].tolist(), "words")
+    for heard, chunks in zip(rows.table["hypothesis"], alignment.alignments, strict=True):
+        right = np.zeros(len(heard.split()), dtype=int)
+        for chunk in chunks:
+            right[chunk.hyp_start_idx : chunk.hyp_end_idx] = chunk.type == "equal"
+        right_W += right.tolist()
+    return _calibration(confidence_W, np.array(right_W, dtype=np.int64), np.ones(len(right_W), dtype=np.int64), "words")
+
+
+def _calibration(confidence_N: Floats, right_N: Integers, weight_N: Integers, unit: str) -> dict[str, Any] | None:
+    """Return the calibration error over utterances or words, each with its confidence and so many of its units right.
+
+    Source: Guo et al., "On calibration of modern neural networks" (ICML 2017), equation 3, ten equal bins.
+    """
+    if not len(confidence_N):
+        return None
+    bin_N = np.clip((confidence_N * BINS).astype(int), 0, BINS - 1)
     bins, error = [], 0.0
     for index in range(BINS):
-        inside = bin_B == index
-        characters = int(weight_B[inside].sum())
-        if not characters:
+        inside_N = bin_N == index
+        units = int(weight_N[inside_N].sum())
+        if not units:
             continue
-        confidence = float((confidence_B[inside] * weight_B[inside]).sum() / characters)
-        accuracy = int(right_B[inside].sum()) / characters
-        bins.append({"low": index / BINS, "high": (index + 1) / BINS, "characters": characters,
-                     "confidence": confidence, "accuracy": accuracy})
-        error += characters / int(weight_B.sum()) * abs(confidence - accuracy)
+        confidence = float((confidence_N[inside_N] * weight_N[inside_N]).sum() / units)
+        accuracy = int(right_N[inside_N].sum()) / units
+        bins.append({"low": index / BINS, "high": (index + 1) / BINS, unit: units, "confidence": confidence, "accuracy": accuracy})
+        error += units / int(weight_N.sum()) * abs(confidence - accuracy)
     return {"ece": error, "bins": bins}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,14 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What a system heard in one condition, on a sample of the test set."""
+
+    rows: Scored
+    wer: Rate
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """A system as judged.
 
@@ -34,6 +42,7 @@ class System:
         test_set: hash of the test set, as its score says.
         normaliser: version of the rules that normalised the references, as its score says.
         facts: data/transcribe/SYSTEM.json: speed, size, invariance, what it was trained on.
+        under: condition to what was heard in it; empty where that was not measured.
     """
 
     name: str
@@ -43,6 +52,7 @@ class System:
     wer: Rate
     cer: Rate
     facts: Mapping[str, Any]
+    under: Mapping[str, Heard] = field(default_factory=dict)
 
     def saying(self, hypotheses: list[str], how: Resampling) -> System:
         """Return the system with other hypotheses, scored anew."""
@@ -54,12 +64,30 @@ class System:
 
 
 @dataclass(frozen=True, slots=True)
+class Corpus:
+    """What the reports of ingest and normalise say of a corpus; utterances, but for the last two.
+
+    Args:
+        hours, speakers: of what is kept.
+    """
+
+    language: str
+    name: str
+    rejected: int
+    taken: int
+    dropped: int
+    hours: float
+    speakers: int
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What a verdict rests on.
 
     Args:
         left: what training, dev and test still share, by the certificate of the split.
         licences: utterances by licence in the training data.
+        corpora: those that the policy has bounds for.
     """
 
     challenger: System
@@ -68,6 +96,7 @@ class Evidence:
     left: int
     licences: Mapping[str, int]
     speaker_dependent: bool
+    corpora: Sequence[Corpus] = ()
 
     @property
     def systems(self) -> tuple[System, System, System]:
@@ -83,7 +112,7 @@ def of_rows(like: System, rows: Scored, how: Resampling) -> System:
         return Rate(*(math.nan if found[part] is None else found[part] for part in ("value", "low", "high")))
 
     return System(like.name, rows, hash_test_set(rows.table["utterance_id"].tolist(), rows.table["reference"].tolist()),
-                  like.normaliser, measured(rows.words), measured(rows.characters), like.facts)
+                  like.normaliser, measured(rows.words), measured(rows.characters), like.facts, like.under)
 
 
 def check(evidence: Evidence, *, certificate: bool, trained_on: bool) -> None:

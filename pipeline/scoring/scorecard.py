@@ -85,11 +85,11 @@ def scorecard(
     columns: Sequence[str] = (), pairs: Sequence[Sequence[str]] = (), fewest: int = 1, slice_resamples: int = 1_000,
     examples: int = 20,
 ) -> dict[str, Any]:
-    """Return a system's score as `vizinho.score/1`.
+    """Return a system's score as `vizinho.score/1`; `robustness` is left to `pipeline.scoring.robustness`.
 
     Args:
         table: one row an utterance with utterance_id, speaker, speaker_dependent, reference, hypothesis; optionally
-            duration_s, confidence, reference_variants and hypothesis_variants, and the slice columns.
+            duration_s, confidence, word_confidence, reference_variants and hypothesis_variants, and the slice columns.
         columns: what to slice by, whatever the size of a slice.
         pairs: columns to slice by together.
         fewest: utterances that a slice by a pair of columns needs.
@@ -117,5 +117,5 @@ def scorecard(
         "normaliser": normaliser,
         "wer": rate(rows.words, units, how), "cer": rate(rows.characters, units, how),
         "counts": rows.words.totals(), "tolerant": tolerant(rows.table), "rtfx": rtfx, "slices": parts,
-        "errors": analysis(rows, examples),
+        "errors": analysis(rows, examples), "robustness": None,
     }

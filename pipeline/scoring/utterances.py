@@ -51,6 +51,10 @@ def check_hypotheses(table: pd.DataFrame, where: str) -> None:
     emitted = table["hypothesis"].fillna("").str.strip() != ""
     if len(wild := table.loc[emitted & ~table["confidence"].between(0, 1), "utterance_id"]):
         problems.append(f"confidence of {len(wild)} rows is not within 0..1, first {wild.iloc[0]}")
+    confident = [values is not None and len(values) == len(text.split()) and all(0 <= value <= 1 for value in values)
+                 for values, text in zip(table["word_confidence"], table["hypothesis"].fillna(""), strict=True)]
+    if len(wild := table.loc[np.logical_not(confident), "utterance_id"]):
+        problems.append(f"{len(wild)} rows have not one confidence within 0..1 for each word, first {wild.iloc[0]}")
     if len(wild := table.loc[~(table["duration_s"] > 0), "utterance_id"]):
         problems.append(f"duration of {len(wild)} rows is not above 0, first {wild.iloc[0]}")
     if problems:

@@ -75,7 +75,7 @@ def test_confidence_falls_with_the_models_doubt() -> None:
     sure, unsure = decode(path(list("asa"), 8.0), WORDS, 0.02, words=True), decode(path(list("asa"), 1.0), WORDS, 0.02, words=True)
     assert sure.confidence > 0.99
     assert unsure.confidence == pytest.approx(np.e / (np.e + len(WORDS.symbols) - 1), abs=1e-3)
-    assert unsure.words[0].confidence == pytest.approx(unsure.confidence, abs=1e-3)
+    assert unsure.words[0].confidence == pytest.approx(unsure.confidence**3, abs=1e-3)  # right where all three letters are
 
 
 @settings(max_examples=60)
@@ -87,7 +87,7 @@ def test_words_are_in_order_within_the_clip_and_make_up_the_text(logits_TV: np.n
     assert edges == sorted(edges)
     assert all(word.start_s < word.end_s for word in found.words)
     assert all(0 <= edge <= len(logits_TV) * 0.02 + 1e-9 for edge in edges)
-    assert all(0 < word.confidence <= 1 for word in found.words)
+    assert all(0 <= word.confidence <= 1 for word in found.words)
 
 
 def waveforms() -> list[np.ndarray]:

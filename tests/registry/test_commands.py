@@ -69,6 +69,20 @@ def test_a_refusal_is_one_line_and_exit_1_a_wrong_override_exit_2(once: Toy, viz
     assert (code, "reason: empty" in err) == (2, True)
 
 
+def test_gates_says_which_gate_a_run_is_and_writes_it_where_the_gate_reads_it(toy: Toy, vizinho) -> None:  # noqa: ANN001
+    first = "gate 1 of the period since the last promotion: one-sided error level 0.025\n"
+    assert vizinho(toy, "gates")[:2] == (0, first)
+    toy.run(2, gates=0)
+    code, out, _ = vizinho(toy, "gates")
+    assert code == 0
+    assert out.splitlines() == [
+        "gate 2 of the period since the last promotion: one-sided error level 0.0083",
+        "params.yaml has gate.gates_since_promotion: 0 (`vizinho registry gates --write`, then `dvc repro gate`)"]
+    assert json.loads(vizinho(toy, "gates", "--write", "--json")[1]) == {
+        "gates_before": 1, "one_sided_level": pytest.approx(0.05 / 6), "params": 1}
+    assert "gates_since_promotion: 1" in (toy.path / "params.yaml").read_text()
+
+
 def test_verify_exits_1_where_a_record_does_not_hold(twice: Toy, vizinho) -> None:  # noqa: ANN001
     assert vizinho(twice, "verify")[:2] == (0, "v0.1.0: holds (cache and remote read)\nv0.2.0: holds (cache and remote read)\nchampion: holds\n")
     twice.git("tag", "--delete", f"{ARTEFACT}@v0.1.0")

@@ -19,7 +19,7 @@ def test_a_promoted_model_loads_with_plain_transformers_in_a_fresh_clone(toy: To
 
     save_model(tiny.model(), tiny.vocabulary(), toy.path / "source_model", {"system": "transfer", "seed": 1})
     dvc(toy.path, "repro", "--quiet", "--force", "--single-item", "train@transfer")
-    toy.run(1)
+    toy.run(2)
     promote(toy.path, ask(toy.path).approval, "Ana Reis")
     fresh = toy.clone("fresh")
     dvc(fresh.path, "pull", "data/champion")

@@ -16,6 +16,7 @@ from pipeline.registry.git import git
 from pipeline.registry.promotion import Approval, ask, promote, rollback
 from pipeline.registry.record import Record, champion, changelog_line, next_version, records, with_line
 from pipeline.registry.store import dvc
+from pipeline.registry.verify import verify
 from tests.toy_registry import ARTEFACT, Toy
 
 SCHEMA = read_json(ROOT / "docs/schemas/record.json")
@@ -65,6 +66,7 @@ def test_the_model_card_has_front_matter_and_the_measured_figures(twice: Toy) ->
     assert front["pipeline_tag"] == "automatic-speech-recognition"
     assert [metric["value"] for metric in front["model-index"][0]["results"][0]["metrics"]] == [25.0, 10.0]
     assert "| **this model** | 25.00 (24.00 to 26.00) | 10.00 (9.00 to 11.00) |" in card
+    assert "Of 9 of these utterances" in card and "| noise 20 db | 60.00 (59.00 to 61.00) | 30.00 (29.00 to 31.00) |" in card
     assert "| toy (portuguese) | 2 | 2 | 1.00 | CC0-1.0 |" in card
     assert f"git checkout {records(twice.path)[-1].commit}\ndvc repro train@transfer" in card
     for heading in ("Intended use", "Measured", "Data and licences", "Limits", "Reproduce"):
@@ -80,11 +82,13 @@ def test_a_fresh_clone_gets_the_champion_by_one_pull_or_by_its_tag(twice: Toy) -
     assert hash_file(other.path / "first/model.safetensors") == records(twice.path)[0].model.weights_hash
 
 
+@pytest.mark.slow
 def test_after_a_promotion_the_next_run_compares_with_the_new_champion(once: Toy) -> None:
     dvc(once.path, "repro", "--quiet")
     assert read_json(once.path / "data/gate/verdict.json")["champion"]["model"] == "data/champion"
 
 
+@pytest.mark.slow
 def test_without_any_remote_a_promotion_ends_in_the_checkout_itself_and_says_so(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
     toy.git("remote", "remove", "origin")
     config = toy.path / ".dvc/config"
@@ -97,6 +101,7 @@ def test_without_any_remote_a_promotion_ends_in_the_checkout_itself_and_says_so(
     assert toy.git("status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_a_run_on_a_branch_is_merged_where_main_has_moved_on_and_an_override_is_recorded(toy: Toy) -> None:
     toy.git("switch", "--quiet", "--create", "retrain/2026-11-22-ab12")
     commit = toy.run(2, verdict="inconclusive")
@@ -136,10 +141,43 @@ def test_a_rollback_brings_the_earlier_model_back_byte_for_byte_as_a_version_of_
     assert [found.version for found in tags.history(fresh.path, ARTEFACT)] == ["v0.1.0", "v0.2.0", "v0.2.1"]
 
 
+def test_a_team_can_go_back_to_day_one(once: Toy) -> None:
+    donor = folder(once.path / "data/donor")
+    fresh = once.clone("fresh")  # without the run's data: what is needed was pushed with the promotion
+    record = rollback(fresh.path, "day-one", "Ana Reis", "worse than nothing")
+    assert once.in_use() == "v0.1.1"
+    assert (record.restores, record.replaces, record.system, record.model.files) == ("day-one", "v0.1.0", "donor", donor)
+    assert (record.verdict.wer, record.verdict.cer) == (0.9, 0.4)
+    assert folder(fresh.path / "data/champion") == donor
+    jsonschema.validate(read_json(fresh.path / "registry/records/v0.1.1.json"), SCHEMA)
+    assert [proof.problems for proof in verify(fresh.path)] == [(), (), ()]
+
+
+@pytest.mark.slow
+def test_from_day_one_a_team_can_go_on_again_but_not_back_once_more(once: Toy) -> None:
+    fresh = once.clone("fresh")
+    rollback(fresh.path, "day-one", "Ana Reis", "worse than nothing")
+    with pytest.raises(PromotionError, match="its model is already in use"):
+        rollback(fresh.path, "day-one", "Ana Reis", "again")
+    assert rollback(fresh.path, "v0.1.0", "Ana Reis", "it was not so bad").version == "v0.1.2"
+    assert folder(fresh.path / "data/champion") == records(fresh.path)[0].model.files
+
+
+def test_day_one_comes_back_as_it_was_judged_or_not_at_all(once: Toy) -> None:
+    for place in (once.path / ".dvc/cache", once.place / "dvc-remote"):
+        for file in place.rglob("*"):
+            if file.is_file() and file.read_bytes().startswith(b"weights of the donor"):
+                file.chmod(0o644)
+                file.write_text("other weights")
+    with pytest.raises(PipelineError, match="data/donor"):
+        rollback(once.path, "day-one", "Ana Reis", "worse than nothing")
+    assert once.in_use() == "v0.1.0"
+
+
 @pytest.mark.parametrize(("version", "reason", "error", "message"), [
     ("v0.1.0", " ", ParamsError, "reason: empty"),
     ("v0.2.0", "why not", PromotionError, "its model is already in use"),
-    ("v0.9.0", "why not", DataError, "no such record; expected one of v0.1.0, v0.2.0"),
+    ("v0.9.0", "why not", DataError, "no such record; expected one of day-one, v0.1.0, v0.2.0"),
 ])
 def test_a_rollback_that_makes_no_sense_is_refused(twice: Toy, version: str, reason: str, error: type[PipelineError], message: str) -> None:
     with pytest.raises(error, match=message):
@@ -148,8 +186,9 @@ def test_a_rollback_that_makes_no_sense_is_refused(twice: Toy, version: str, rea
 
 
 def test_on_day_one_there_is_nothing_to_roll_back_to(toy: Toy) -> None:
-    with pytest.raises(PromotionError, match="nothing was promoted yet"):
-        rollback(toy.path, "v0.1.0", "Ana Reis", "why not")
+    for version in ("v0.1.0", "day-one"):
+        with pytest.raises(PromotionError, match="nothing was promoted yet"):
+            rollback(toy.path, version, "Ana Reis", "why not")
 
 
 # ---- What is refused ------------------------------------------------------------------------------------------------

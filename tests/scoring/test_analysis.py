@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pipeline.scoring.analysis import analysis, calibration
+from pipeline.scoring.analysis import analysis, calibration, word_calibration
 from pipeline.scoring.utterances import Scored, scored
 
 
@@ -23,9 +23,10 @@ def test_confusions_are_counted_and_the_most_frequent_come_first() -> None:
 
 
 def test_character_confusions_tell_accents_and_sibilants_apart() -> None:
-    found = analysis(rows(("maçã casa", "maca caza"), ("filho", "finho"), ("bota", "cota")), examples=9)["characters"]
-    assert found["groups"] == {"accents": 2, "s/z": 1, "l/n": 1, "other": 1}
+    found = analysis(rows(("maçã casa", "maca caza"), ("filho", "finho"), ("ninho", "nino"), ("bota", "cota")), examples=9)["characters"]
+    assert found["groups"] == {"accents": 2, "s/z": 1, "lh/nh": 1, "lh/l": 0, "nh/n": 1, "other": 1}
     assert {"reference": "ã", "hypothesis": "a", "count": 1} in found["substitutions"]
+    assert {"reference": "lh", "hypothesis": "nh", "count": 1} in found["substitutions"]
 
 
 def test_the_worst_utterances_come_first_and_right_ones_never() -> None:
@@ -45,3 +46,14 @@ def test_a_confidence_that_keeps_its_word_has_no_calibration_error() -> None:
 def test_without_confidence_or_output_there_is_no_calibration() -> None:
     assert calibration(rows(("abc", "abc"))) is None
     assert calibration(rows(("abc", ""), confidence=[float("nan")])) is None
+
+
+def test_the_confidence_of_a_word_is_held_against_that_word() -> None:
+    table = rows(("a casa azul", "a caza azul bela"), ("o rio", "")).table
+    honest = word_calibration(scored(table.assign(word_confidence=[[1.0, 0.0, 1.0, 0.0], []])))
+    assert honest == {"ece": 0.0, "bins": [{"low": 0.0, "high": 0.1, "words": 2, "confidence": 0.0, "accuracy": 0.0},
+                                           {"low": 0.9, "high": 1.0, "words": 2, "confidence": 1.0, "accuracy": 1.0}]}
+    proud = word_calibration(scored(table.assign(word_confidence=[[1.0, 1.0, 1.0, 1.0], []])))
+    assert proud is not None and proud["ece"] == pytest.approx(0.5)
+    assert word_calibration(rows(("a", "a"))) is None
+    assert word_calibration(scored(table.assign(hypothesis="", word_confidence=[[], []]))) is None

@@ -1,0 +1,140 @@
+"""The gates of a period, counted from git: what has a place of its own, and what was spent twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.core.errors import DataError, MissingInputError, ParamsError, PipelineError, PromotionError
+from pipeline.core.files import read_json
+from pipeline.registry import gates
+from pipeline.registry.git import git
+from pipeline.registry.promotion import ask, promote
+from pipeline.registry.record import records
+from pipeline.registry.store import dvc
+from tests.toy_registry import Toy
+
+CHAMPION = "c" * 64
+
+
+def verdict(challenger: str, place: int, champion: str = CHAMPION) -> dict[str, Any]:
+    return {"challenger": {"weights_hash": challenger, "test_set": "t"}, "champion": {"weights_hash": champion},
+            "period": {"gates_before": place}}
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    git(tmp_path, "init", "--quiet", "-b", "main")
+    git(tmp_path, "config", "user.name", "Ana Reis")
+    git(tmp_path, "config", "user.email", "ana@example.org")
+    return tmp_path
+
+
+def commit(clone: Path, found: Any, branch: str = "") -> None:
+    if branch:
+        git(clone, "switch", "--quiet", "--create", branch)
+    (clone / "data/gate").mkdir(parents=True, exist_ok=True)
+    (clone / gates.VERDICT).write_text(found if isinstance(found, str) else json.dumps(found))
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "--allow-empty", "-m", "Run")
+
+
+def test_every_verdict_in_any_branch_that_faces_the_champion_counts_once(clone: Path) -> None:
+    commit(clone, verdict("a", 0))
+    commit(clone, verdict("a", 0) | {"rules": ["written anew"]})
+    commit(clone, verdict("b", 1), "retrain/2026-11-22-ab12")
+    commit(clone, verdict("c", 7, champion="of another period"))
+    commit(clone, "not JSON")
+    git(clone, "switch", "--quiet", "main")
+    git(clone, "merge", "--quiet", "--strategy=ours", "-m", "Leave it", "retrain/2026-11-22-ab12")
+    git(clone, "branch", "--quiet", "-D", "retrain/2026-11-22-ab12")
+    assert gates.spent(clone, CHAMPION) == {("a", CHAMPION, "t"): {0}, ("b", CHAMPION, "t"): {1}}
+    assert gates.spent(clone, "nobody") == {}
+
+
+def test_evidence_keeps_its_place_and_new_evidence_takes_the_next_one() -> None:
+    a, b, c = (("weights", CHAMPION, name) for name in "abc")
+    assert gates.free_place({}, a) == 0
+    assert gates.free_place({a: {0}, b: {3}}, a) == 0
+    assert gates.free_place({a: {0}, b: {3}}, c) == 4
+    assert gates.free_place({a: {0}, b: {0}}, a) == 1
+    assert gates.free_place({a: {0, 1}, b: {0}}, a) == 1
+
+
+def test_a_place_that_two_stand_in_was_spent_twice_and_judging_anew_was_not(clone: Path) -> None:
+    commit(clone, verdict("a", 0))
+    assert not gates.spent_twice(clone, verdict("a", 0))
+    assert gates.spent_twice(clone, verdict("b", 0))
+    assert not gates.spent_twice(clone, verdict("b", 1))
+    assert not gates.spent_twice(clone, verdict("b", 0, champion="another"))
+
+
+def test_in_a_shallow_clone_gates_cannot_be_counted(clone: Path) -> None:
+    for place in range(2):
+        commit(clone, verdict("a", place))
+    git(clone, "clone", "--quiet", "--depth=1", f"file://{clone}", "shallow")
+    with pytest.raises(PipelineError, match=r"a shallow clone; expected the whole history, .*git fetch --unshallow"):
+        gates.spent(clone / "shallow", CHAMPION)
+
+
+def test_the_number_is_written_where_it_stands_and_nowhere_else(tmp_path: Path) -> None:
+    text = "# how strict\ngate:\n  alpha: 0.05\n  gates_since_promotion: 0    # by git\n  level: 0.95\n"
+    (tmp_path / "params.yaml").write_text(text)
+    assert gates.write_place(tmp_path, 12) is True
+    assert (tmp_path / "params.yaml").read_text() == text.replace("promotion: 0", "promotion: 12")
+    assert gates.write_place(tmp_path, 12) is False
+    (tmp_path / "params.yaml").write_text("gate: {gates_since_promotion: 0}\n")
+    with pytest.raises(ParamsError, match="found 0 times on a line of its own; expected once"):
+        gates.write_place(tmp_path, 1)
+
+
+def test_without_figures_of_the_run_there_is_no_place(toy: Toy) -> None:
+    (toy.path / "data/transcribe/champion.json").write_text("{}")
+    with pytest.raises(DataError, match="no usable 'weights_hash'"):
+        gates.place(toy.path)
+    (toy.path / "data/transcribe/champion.json").unlink()
+    with pytest.raises(MissingInputError, match=r"data/transcribe/champion\.json"):
+        gates.place(toy.path)
+
+
+def test_a_second_try_needs_a_place_of_its_own_and_a_promotion_begins_anew(toy: Toy) -> None:
+    """The first run is judged and left; the next one, judged as if it were the first, is refused until it is judged as the second."""
+    assert gates.place(toy.path) == 0  # judged already: it keeps its place
+    toy.run(2, gates=0)
+    assert (gates.place(toy.path), gates.write_place(toy.path, 0)) == (1, False)
+    with pytest.raises(PromotionError, match="gate 1 of its period, as another verdict is; expected a place of its own"):
+        promote(toy.path, ask(toy.path).approval, "Ana Reis")
+    assert toy.in_use() is None
+    assert gates.write_place(toy.path, gates.place(toy.path))
+    dvc(toy.path, "repro", "--quiet")
+    toy.commit("Judge it as the second")
+    assert gates.place(toy.path) == 1  # a rerun has nothing to do
+    record = promote(toy.path, ask(toy.path).approval, "Ana Reis")
+    assert record.verdict.gates == 2
+    assert yaml.safe_load((toy.path / "params.yaml").read_text())["gate"]["gates_since_promotion"] == 0
+    assert toy.git("show", "--name-only", "--format=", "HEAD").split()[-2:] == ["params.yaml", "registry/records/v0.1.0.json"]
+    dvc(toy.path, "repro", "--quiet")
+    assert gates.place(toy.path) == 0
+    assert read_json(toy.path / gates.VERDICT)["champion"]["model"] == "data/champion"
+
+
+@pytest.mark.slow
+def test_a_person_may_promote_what_was_spent_twice_and_it_goes_on_record(toy: Toy) -> None:
+    toy.run(2, gates=0)
+    promote(toy.path, ask(toy.path).approval, "Ana Reis", override="the first run was a rehearsal")
+    assert records(toy.path)[0].leave.override == "the first run was a rehearsal"
+
+
+def test_a_verdict_on_a_branch_of_the_remote_counts_though_nobody_fetched_it(toy: Toy) -> None:
+    other = toy.clone("other")
+    other.git("switch", "--quiet", "--create", "retrain/2026-11-22-cd34")
+    (other.path / gates.VERDICT).write_text(json.dumps({
+        **read_json(toy.path / gates.VERDICT), "challenger": {"weights_hash": "f" * 64, "test_set": "a" * 64}}))
+    other.commit("Judge another")
+    other.git("push", "--quiet", "origin", "retrain/2026-11-22-cd34")
+    with pytest.raises(PromotionError, match="that error level was spent"):
+        promote(toy.path, ask(toy.path).approval, "Ana Reis")

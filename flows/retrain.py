@@ -127,11 +127,11 @@ def is_transient(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
 
 
 @task(name="pull", **TRANSFERS)
-def pull(space: Workspace) -> None:
-    """Lay the commit's results out: from this machine's cache, else from the DVC remote where there is one."""
+def pull(space: Workspace, targets: Sequence[str] = ()) -> None:
+    """Lay the commit's results out, all or those named: from this machine's cache, else from the DVC remote where there is one."""
     with honest():
-        words = ["pull"] if space.has_remote else ["checkout"]
-        space.dvc(*words, "--force", "--allow-missing", said=get_run_logger().info)
+        word = "pull" if space.has_remote else "checkout"
+        space.dvc(word, "--force", "--allow-missing", *targets, said=get_run_logger().info)
 
 
 @task(name="update", **TRANSFERS)

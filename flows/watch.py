@@ -155,7 +155,7 @@ def data_of(space: Workspace, commit: str) -> tuple[pd.DataFrame | None, pd.Data
     """Return the utterances and the training set of an earlier run; None for what no cache has any more."""
     space.git("checkout", "--quiet", "--force", "--detach", commit)
     try:
-        wanted = [path for path in targets(space) if path.startswith(DATA[1:])  # not the audio]
+        wanted = [path for path in targets(space) if path.startswith(DATA[1:])]  # not the audio
         if wanted:
             pull(space, wanted)
         before = manifests(space)

@@ -24,8 +24,8 @@ from flows import runs
 from flows.artifacts import percent
 from flows.events import tell
 from flows.graph import read_graph
-from flows.redaction import honest
 from flows.retrain import EMBEDDED, pull, take_profile, update
+from flows.runs import honest
 from flows.stages import run_stages
 from flows.workspace import Workspace, held, workspace
 from pipeline.core.errors import DataError, MissingInputError, ParamsError
@@ -65,6 +65,7 @@ class Compared:
 
 
 @flow(name="evaluate", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=ThreadPoolTaskRunner(max_workers=8))
+@honest
 def evaluate(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | None = None, release: str | None = None, margin: float = 0.02,
              min_utterances: int = 50) -> State[Any]:
     """Score the champion on a new test set, and raise the alarm where it has become worse.
@@ -78,32 +79,31 @@ def evaluate(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] 
         min_utterances: Smaller slices are not judged.
     """
     logger = get_run_logger()
-    with honest():
-        with held("retrain", logger.warning), workspace(f"evaluate-{runs.date()}-{runs.short_id()}", git_ref, logger.info) as space:
-            take_profile(space, profile)
-            artefact = load_section(Registry, "registry", path=space.path / "params.yaml").artefact
-            model, record = champion(space.path)
-            known = score_at(space, space.commit)
-            pull(space, targets(space))
-            update(space, corpora)
-            if not (space.path / model / "model.safetensors").is_file():
-                raise MissingInputError(model, "the champion's model is in neither DVC cache nor remote", "model.safetensors", "dvc push where it was made")
-            if release:
-                take_release(space, Path(release))
-            graph = read_graph(space)
-            run_stages(space, graph, graph.before([STAGE], cut=TRAININGS))
-            score = read_json(space.path / SCORE)
-        rows = compared(known, score, min_utterances, RELEASE if release else None)
-        worse = [row for row in rows if row.worse(margin)]
-        create_table_artifact([{"slice": row.where, "utterances": row.utterances, "known WER %": f"{100 * row.before:.1f}", "WER % now [95 %]": percent(row.now),
-                                "regression": "yes" if row.worse(margin) else "no"} for row in rows],
-                              key=f"{artefact}-champion", description=f"{artefact} {record.version if record else 'day one'} on {release or profile}")
-        message = told(rows, worse, record.version if record else "day one's donor")
-        outcome = {"artefact": artefact, "wer": rows[0].now["value"], "regressions": [row.where for row in worse]}
-        if worse:
-            tell("evaluation.regression", artefact, message, **outcome)
-            return Completed(name="Regressed", message=message, data=outcome)
-        return Completed(message=message, data=outcome)
+    with held("retrain", logger.warning), workspace(f"evaluate-{runs.date()}-{runs.short_id()}", git_ref, logger.info) as space:
+        take_profile(space, profile)
+        artefact = load_section(Registry, "registry", path=space.path / "params.yaml").artefact
+        model, record = champion(space.path)
+        known = score_at(space, space.commit)
+        pull(space, targets(space))
+        update(space, corpora)
+        if not (space.path / model / "model.safetensors").is_file():
+            raise MissingInputError(model, "the champion's model is in neither DVC cache nor remote", "model.safetensors", "dvc push where it was made")
+        if release:
+            take_release(space, Path(release))
+        graph = read_graph(space)
+        run_stages(space, graph, graph.before([STAGE], cut=TRAININGS))
+        score = read_json(space.path / SCORE)
+    rows = compared(known, score, min_utterances, RELEASE if release else None)
+    worse = [row for row in rows if row.worse(margin)]
+    create_table_artifact([{"slice": row.where, "utterances": row.utterances, "known WER %": f"{100 * row.before:.1f}", "WER % now [95 %]": percent(row.now),
+                            "regression": "yes" if row.worse(margin) else "no"} for row in rows],
+                          key=f"{artefact}-champion", description=f"{artefact} {record.version if record else 'day one'} on {release or profile}")
+    message = told(rows, worse, record.version if record else "day one's donor")
+    outcome = {"artefact": artefact, "wer": rows[0].now["value"], "regressions": [row.where for row in worse]}
+    if worse:
+        tell("evaluation.regression", artefact, message, **outcome)
+        return Completed(name="Regressed", message=message, data=outcome)
+    return Completed(message=message, data=outcome)
 
 
 def score_at(space: Workspace, commit: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ Name = Literal["verdict.promote", "verdict.reject", "verdict.inconclusive", "app
 PREFIX: Final = "vizinho"
 
 
-def tell(name: Name, artefact: str, message: str, **payload: Any) -> None:
+def tell(name: Name, artefact: str, message: str, /, **payload: Any) -> None:
     """Emit `vizinho.NAME`.
 
     Args:

@@ -91,7 +91,7 @@ class Screen:
         """Say a line as it looks in the end: what was drawn over is gone."""
         for part in reversed(line.split(b"\r")):
             text = _plain(part)
-            if text and not self.bar(text) and not COUNTER.search(text):
+            if text and text != "!" and not self.bar(text) and not COUNTER.search(text):  # "!" is a bar not yet drawn
                 self.said(text)
                 return
 

@@ -21,8 +21,7 @@ from pydantic import Field
 
 from flows.artifacts import markdown_table, verdict_rows
 from flows.events import tell
-from flows.redaction import honest
-from flows.runs import run_name
+from flows.runs import honest, run_name
 from flows.workspace import registry_checkout
 from pipeline.core.errors import MissingInputError, ParamsError, PromotionError
 from pipeline.core.files import hash_json
@@ -44,6 +43,7 @@ class Answer(RunInput):
 
 
 @flow(name="promote", flow_run_name=run_name, persist_result=False, log_prints=True)
+@honest
 def promote(run: str, ask: bool = True, by: str | None = None, reason: str | None = None, override: str | None = None,
             approval_hours: float = 72.0) -> State[Any]:
     """Make the challenger of a finished run the champion.
@@ -56,14 +56,13 @@ def promote(run: str, ask: bool = True, by: str | None = None, reason: str | Non
         override: Why it is promoted in spite of a verdict that is not promote; empty where it is.
         approval_hours: Hours for the answer; after them the run ends and the champion stays.
     """
-    with honest():
-        if not ask and not (by and by.strip() and reason and reason.strip()):
-            raise ParamsError("promote", ["by, reason: empty; expected who decides and why, as ask is off"])
-        with registry_checkout(get_run_logger().info) as root:
-            commit = resolves(root, f"refs/remotes/origin/{run}") or resolves(root, run)
-        if commit is None:
-            raise MissingInputError(f"run {run}", "no such branch or commit on the Git remote", "a run that was pushed", "look at its artifacts")
-        return settle(commit, "approve" if ask else "auto", approval_hours, by or POLICY, reason, override or None)
+    if not ask and not (by and by.strip() and reason and reason.strip()):
+        raise ParamsError("promote", ["by, reason: empty; expected who decides and why, as ask is off"])
+    with registry_checkout(get_run_logger().info) as root:
+        commit = resolves(root, f"refs/remotes/origin/{run}") or resolves(root, run)
+    if commit is None:
+        raise MissingInputError(f"run {run}", "no such branch or commit on the Git remote", "a run that was pushed", "look at its artifacts")
+    return settle(commit, "approve" if ask else "auto", approval_hours, by or POLICY, reason, override or None)
 
 
 def settle(commit: str, policy: Policy, approval_hours: float, by: str = POLICY, reason: str | None = None, override: str | None = None) -> State[Any]:

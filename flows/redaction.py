@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Final
-
-from pipeline.core.errors import PipelineError
 
 NAMES: Final = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|AUTH_STRING|API_KEY|ACCESS_KEY|ACCOUNT_KEY|CONNECTION_STRING", re.IGNORECASE)
 IN_URL: Final = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@]+@", re.IGNORECASE)
@@ -37,17 +33,3 @@ def redact(text: str) -> str:
 @lru_cache(maxsize=4)
 def _pattern(secrets: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, secrets)))
-
-
-@contextmanager
-def honest() -> Iterator[None]:
-    """Raise what fails within without secrets in its message, and a PipelineError without its history: it says all."""
-    try:
-        yield
-    except PipelineError as error:
-        error.args = (redact(str(error)),)
-        raise error from None
-    except Exception as error:
-        if redact(str(error)) == str(error):
-            raise
-        raise PipelineError(type(error).__name__, redact(str(error))) from None

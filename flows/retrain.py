@@ -25,7 +25,7 @@ from flows import artifacts, runs
 from flows.events import tell
 from flows.graph import read_graph
 from flows.promote import Policy, settle
-from flows.redaction import honest
+from flows.runs import honest
 from flows.stages import counted, run_stages
 from flows.workspace import Workspace, held, repository, workspace
 from pipeline.core.errors import ParamsError
@@ -41,6 +41,7 @@ REFUSED: Final = re.compile(r"\[remote rejected\]|\[rejected\]|denied|declined|p
 
 
 @flow(name="retrain", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=ThreadPoolTaskRunner(max_workers=16))
+@honest
 def retrain(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | None = None, promote: Policy = "never", push: bool = True,
             side_by_side: int | None = None, approval_hours: float = 72.0) -> State[Any]:
     """Retrain from one commit of the repository, judge the challenger, and promote it, ask, or stop.
@@ -54,15 +55,14 @@ def retrain(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] |
         side_by_side: Stages at a time; one a core where nothing is given. Trainings and transcriptions always run alone.
         approval_hours: Hours for the answer, where promote is approve; after them the champion stays.
     """
-    with honest():
-        if promote != "never" and not push:
-            raise ParamsError("retrain", [f"promote: {promote}, but push is off; a run is promoted from the Git remote"])
-        branch = f"retrain/{runs.date()}-{runs.short_id()}"
-        commit = pushed(branch) if flow_run.id else None  # taken up again after a question: the run is made
-        if commit is None:
-            with held("retrain", get_run_logger().warning):
-                commit = make(branch, profile, git_ref, corpora, push, side_by_side)
-        return settle(commit, promote, approval_hours) if push else settled_here(commit)
+    if promote != "never" and not push:
+        raise ParamsError("retrain", [f"promote: {promote}, but push is off; a run is promoted from the Git remote"])
+    branch = f"retrain/{runs.date()}-{runs.short_id()}"
+    commit = pushed(branch) if flow_run.id else None  # taken up again after a question: the run is made
+    if commit is None:
+        with held("retrain", get_run_logger().warning):
+            commit = make(branch, profile, git_ref, corpora, push, side_by_side)
+    return settle(commit, promote, approval_hours) if push else settled_here(commit)
 
 
 def pushed(branch: str) -> str | None:
@@ -127,44 +127,44 @@ def is_transient(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
 
 
 @task(name="pull", **TRANSFERS)
+@honest
 def pull(space: Workspace, targets: Sequence[str] = ()) -> None:
     """Lay the commit's results out, all or those named: from this machine's cache, else from the DVC remote where there is one."""
-    with honest():
-        word = "pull" if space.has_remote else "checkout"
-        space.dvc(word, "--force", "--allow-missing", *targets, said=get_run_logger().info)
+    word = "pull" if space.has_remote else "checkout"
+    space.dvc(word, "--force", "--allow-missing", *targets, said=get_run_logger().info)
 
 
 @task(name="update", **TRANSFERS)
+@honest
 def update(space: Workspace, corpora: Sequence[str] | None) -> None:
     """Bring imported corpora up to date with where they come from.
 
     Raises:
         ParamsError: one that is asked for is not imported.
     """
-    with honest():
-        known = imports(space)
-        if unknown := [name for name in corpora or () if name not in known]:
-            raise ParamsError("retrain", [f"corpora: {name} is not imported; there are {', '.join(known) or 'none'} "
-                                          "(`dvc import-url URL data/raw/NAME`)" for name in unknown])
-        for name in known if corpora is None else corpora:
-            space.dvc("update", str(known[name].relative_to(space.path)), said=get_run_logger().info)
+    known = imports(space)
+    if unknown := [name for name in corpora or () if name not in known]:
+        raise ParamsError("retrain", [f"corpora: {name} is not imported; there are {', '.join(known) or 'none'} "
+                                      "(`dvc import-url URL data/raw/NAME`)" for name in unknown])
+    for name in known if corpora is None else corpora:
+        space.dvc("update", str(known[name].relative_to(space.path)), said=get_run_logger().info)
 
 
 @task(name="push data", retry_condition_fn=is_transient, **TRANSFERS)
+@honest
 def push_data(space: Workspace) -> None:
     """Copy the run's data to the DVC remote; say so where there is none."""
-    with honest():
-        if space.has_remote:
-            space.dvc("push", said=get_run_logger().info)
-        else:
-            get_run_logger().info("no DVC remote: the data lie in this machine's cache alone")
+    if space.has_remote:
+        space.dvc("push", said=get_run_logger().info)
+    else:
+        get_run_logger().info("no DVC remote: the data lie in this machine's cache alone")
 
 
 @task(name="push branch", retry_condition_fn=is_transient, **TRANSFERS)
+@honest
 def push_branch(space: Workspace, commit: str, branch: str) -> None:
     """Push the run's commit to its branch on the Git remote."""
-    with honest():
-        space.git("push", "--quiet", "origin", f"{commit}:refs/heads/{branch}")
+    space.git("push", "--quiet", "origin", f"{commit}:refs/heads/{branch}")
 
 
 def record_run(space: Workspace, profile: str, what: str) -> str:

@@ -10,14 +10,14 @@ from prefect.states import Completed, State
 
 from flows.events import tell
 from flows.promote import show_record
-from flows.redaction import honest
-from flows.runs import run_name
+from flows.runs import honest, run_name
 from flows.workspace import registry_checkout
 from pipeline.core.errors import ParamsError
 from pipeline.registry import promotion
 
 
 @flow(name="rollback", flow_run_name=run_name, persist_result=False, log_prints=True)
+@honest
 def rollback(version: str, by: str, reason: str) -> State[Any]:
     """Bring the model of an earlier promotion back as champion.
 
@@ -26,12 +26,11 @@ def rollback(version: str, by: str, reason: str) -> State[Any]:
         by: Who decides; it goes on record.
         reason: Why; it goes on record.
     """
-    with honest():
-        if empty := [name for name, value in (("version", version), ("by", by), ("reason", reason)) if not value.strip()]:
-            raise ParamsError("rollback", [f"{name}: empty" for name in empty])
-        with registry_checkout(get_run_logger().info) as root:
-            record = promotion.rollback(root, version, by, reason)
-        show_record(record)
-        message = f"{record.artefact}: the model of {version} is back as {record.version} ({reason}), by {by}"
-        tell("rollback.done", record.artefact, message, version=record.version, restores=version)
-        return Completed(message=message, data={"version": record.version, "restores": version, "artefact": record.artefact})
+    if empty := [name for name, value in (("version", version), ("by", by), ("reason", reason)) if not value.strip()]:
+        raise ParamsError("rollback", [f"{name}: empty" for name in empty])
+    with registry_checkout(get_run_logger().info) as root:
+        record = promotion.rollback(root, version, by, reason)
+    show_record(record)
+    message = f"{record.artefact}: the model of {version} is back as {record.version} ({reason}), by {by}"
+    tell("rollback.done", record.artefact, message, version=record.version, restores=version)
+    return Completed(message=message, data={"version": record.version, "restores": version, "artefact": record.artefact})

@@ -1,14 +1,48 @@
-"""What a flow run is called, and how it is told from others."""
+"""What flows and tasks have in common: their names, their tags, and an end that says what is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, wraps
+from typing import Any, ParamSpec, cast
 from uuid import uuid4
 
 from prefect.client.orchestration import get_client
+from prefect.exceptions import FailedRun
+from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
+from prefect.states import Failed, State
+
+from flows.redaction import redact
+from pipeline.core.errors import PipelineError
+
+P = ParamSpec("P")
+
+
+def honest(body: Callable[P, Any]) -> Callable[P, Any]:
+    """Have a flow or task that fails end *Failed* with its message: no traceback for what the user can mend, and no secret."""
+    @wraps(body)
+    def wrapped(*given: P.args, **named: P.kwargs) -> Any:
+        try:
+            return body(*given, **named)
+        except (PipelineError, FailedRun) as error:
+            return failed(str(error))
+        except Exception as error:
+            if redact(str(error)) == str(error):
+                raise
+            return failed(f"{type(error).__name__}: {error}")
+
+    cast(Any, wrapped).__signature__ = inspect.signature(body, eval_str=True)  # its types are names of the body's module
+    return wrapped
+
+
+def failed(message: str) -> State[Any]:
+    """Return a failed state; its message is in the log as well."""
+    clean = redact(message)
+    get_run_logger().error("%s", clean)
+    return Failed(message=clean)
 
 
 @cache

@@ -28,7 +28,7 @@ from prefect.states import Cancelled, Completed, State
 
 from flows.graph import Graph, base
 from flows.process import Progress, run, stopping
-from flows.redaction import honest
+from flows.runs import honest
 from flows.workspace import Workspace, dvc_command, environment, said_last
 from pipeline.core.errors import PipelineError
 
@@ -77,6 +77,7 @@ class Meter:
 
 
 @task(name="stage", task_run_name="{stage}", cache_policy=NO_CACHE, persist_result=False)
+@honest
 def stage_task(space: Workspace, stage: str, why: str | None) -> State[Result]:
     """Bring a stage up to date.
 
@@ -92,13 +93,12 @@ def stage_task(space: Workspace, stage: str, why: str | None) -> State[Result]:
         return Cancelled(message="the run was stopped before it began")
     logger, meter = get_run_logger(), Meter(stage)
     logger.info("%s: %s", stage, why)
-    with honest():
-        done = run(dvc_command("--wait-for-lock", "repro", "--single-item", stage), space.path, environment(space.path), logger.info, meter.show)
-        if done.stopped:
-            return Cancelled(message="its processes were ended with the run")
-        if done.code:
-            failed(stage, done.lines)
-            raise PipelineError(stage, said_last([line for line in done.lines if not line.startswith("ERROR: failed to reproduce")]))
+    done = run(dvc_command("--wait-for-lock", "repro", "--single-item", stage), space.path, environment(space.path), logger.info, meter.show)
+    if done.stopped:
+        return Cancelled(message="its processes were ended with the run")
+    if done.code:
+        show_failure(stage, done.lines)
+        raise PipelineError(stage, said_last([line for line in done.lines if not line.startswith("ERROR: failed to reproduce")]))
     skipped = [line for line in done.lines if SKIPPED.match(line)]
     result = Result(stage, not skipped, done.seconds)
     if skipped:
@@ -106,7 +106,7 @@ def stage_task(space: Workspace, stage: str, why: str | None) -> State[Result]:
     return Completed(message=f"{done.seconds:.0f} s", data=result)
 
 
-def failed(stage: str, lines: Collection[str]) -> None:
+def show_failure(stage: str, lines: Collection[str]) -> None:
     """Show why a stage failed: its last lines, and its reject table where it told one."""
     create_markdown_artifact("\n".join(["```", *lines, "```"]), key=key_of("failure", stage), description=f"{stage} failed: its last lines")
     if rows := rejects(lines):
@@ -158,6 +158,7 @@ def run_stages(space: Workspace, graph: Graph, wanted: Collection[str], side_by_
                     running[future] = stage
                     future.add_done_callback(ended.put)
             future = ended.get()
+            future.wait()  # its state is final only then
             stage = running.pop(future)
             if future.state.is_completed():
                 done[stage] = future.result()

@@ -30,8 +30,8 @@ from flows.drift import Drift, drifts
 from flows.events import tell
 from flows.graph import read_graph
 from flows.promote import Policy
-from flows.redaction import honest
 from flows.retrain import EMBEDDED, pull, take_profile, update
+from flows.runs import honest
 from flows.stages import run_stages
 from flows.workspace import Workspace, held, workspace
 from pipeline.core.errors import MissingInputError, PipelineError
@@ -68,9 +68,10 @@ class Seen:
 
 
 @flow(name="watch", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=ThreadPoolTaskRunner(max_workers=8))
+@honest
 def watch(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | None = None, min_utterances: int = 1000, min_hours: float = 1.0,
           max_age_days: float | None = None, drift_length: float = 0.2, drift_snr: float = 0.2, drift_locales: float = 0.2,
-          drift_vocabulary: float = 0.15, promote: Policy = "never", deployment: str = "retrain/retrain") -> State[Any]:
+          drift_vocabulary: float = 0.15, promote: Policy = "never", deployment: str = "retrain/nightly") -> State[Any]:
     """Look for reasons to retrain, and start retrain where there is one.
 
     Args:
@@ -88,34 +89,33 @@ def watch(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | N
         deployment: The deployment that is started, FLOW/DEPLOYMENT.
     """
     logger = get_run_logger()
-    with honest():
-        with held("watch", logger.warning), workspace(f"watch-{runs.date()}-{runs.short_id()}", git_ref, logger.info) as space:
-            take_profile(space, profile)
-            artefact = load_section(Registry, "registry", path=space.path / "params.yaml").artefact
-            last = last_run(space, artefact)
-            before, trained = data_of(space, last.commit)
-            take_profile(space, profile)
-            update(space, corpora)
-            pull(space, targets(space))
-            graph = read_graph(space)
-            run_stages(space, graph, graph.before([SPLIT]))
-            now = manifests(space)
-            new = now if before is None else now[~now["utterance_id"].isin(set(before["utterance_id"]))]
-            found = Seen(last.branch, len(new), float(new["duration_s"].sum() / 3600), last.age_days, tuple(
-                drifts(new, trained, length=drift_length, snr=drift_snr, locales=drift_locales, vocabulary=drift_vocabulary) if trained is not None else ()))
-            state = hash_json([artefact, space.commit, fingerprint(space)])
-        wanted = reasons(found, min_utterances, min_hours, max_age_days)
-        create_markdown_artifact(told(found, wanted), key=f"{artefact}-watch", description=f"{artefact}: what is new since {found.last}")
-        if not wanted:
-            return Completed(name="Nothing to do", message=f"no retraining: {against(found, min_utterances, min_hours, max_age_days)}")
-        if busy := at_work(deployment):
-            return Completed(name="Nothing to do", message=f"{'; '.join(wanted)}, but {busy} is at work already")
-        parameters = {"profile": profile, "git_ref": git_ref, "corpora": corpora, "promote": promote}
-        # One start for a state of the data: a retraining that fails is not tried again every hour.
-        key = hash_json([state, parameters, f"{datetime.now(UTC):%Y-%m-%d}" if any("days" in reason for reason in wanted) else ""])
-        run: Any = run_deployment(deployment, parameters=parameters, timeout=0, as_subflow=False, idempotency_key=key, tags=["watch"])
-        tell("watch.retrain", artefact, f"{artefact}: retraining, {'; '.join(wanted)}", flow_run=str(run.id), reasons=wanted)
-        return Completed(message=f"started {run.name}: {'; '.join(wanted)}", data={"flow_run": str(run.id), "reasons": wanted})
+    with held("watch", logger.warning), workspace(f"watch-{runs.date()}-{runs.short_id()}", git_ref, logger.info) as space:
+        take_profile(space, profile)
+        artefact = load_section(Registry, "registry", path=space.path / "params.yaml").artefact
+        last = last_run(space, artefact)
+        before, trained = data_of(space, last.commit)
+        take_profile(space, profile)
+        update(space, corpora)
+        pull(space, targets(space))
+        graph = read_graph(space)
+        run_stages(space, graph, graph.before([SPLIT]))
+        now = manifests(space)
+        new = now if before is None else now[~now["utterance_id"].isin(set(before["utterance_id"]))]
+        found = Seen(last.branch, len(new), float(new["duration_s"].sum() / 3600), last.age_days, tuple(
+            drifts(new, trained, length=drift_length, snr=drift_snr, locales=drift_locales, vocabulary=drift_vocabulary) if trained is not None else ()))
+        state = hash_json([artefact, space.commit, fingerprint(space)])
+    wanted = reasons(found, min_utterances, min_hours, max_age_days)
+    create_markdown_artifact(told(found, wanted), key=f"{artefact}-watch", description=f"{artefact}: what is new since {found.last}")
+    if not wanted:
+        return Completed(name="Nothing to do", message=f"no retraining: {against(found, min_utterances, min_hours, max_age_days)}")
+    if busy := at_work(deployment):
+        return Completed(name="Nothing to do", message=f"{'; '.join(wanted)}, but {busy} is at work already")
+    parameters = {"profile": profile, "git_ref": git_ref, "corpora": corpora, "promote": promote}
+    # One start for a state of the data: a retraining that fails is not tried again every hour.
+    key = hash_json([state, parameters, f"{datetime.now(UTC):%Y-%m-%d}" if any("days" in reason for reason in wanted) else ""])
+    run: Any = run_deployment(deployment, parameters=parameters, timeout=0, as_subflow=False, idempotency_key=key, tags=["watch"])
+    tell("watch.retrain", artefact, f"{artefact}: retraining, {'; '.join(wanted)}", flow_run=str(run.id), reasons=wanted)
+    return Completed(message=f"started {run.name}: {'; '.join(wanted)}", data={"flow_run": str(run.id), "reasons": wanted})
 
 
 @dataclass(frozen=True, slots=True)

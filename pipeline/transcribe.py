@@ -40,7 +40,7 @@ def run(system: str, model_folder: str) -> None:
     """Transcribe the test split with one system."""
     from pipeline.acoustic.clips import Clips
     from pipeline.acoustic.decoding import decode_all
-    from pipeline.acoustic.device import choose_device, set_threads
+    from pipeline.acoustic.device import choose_device, exclusive, set_threads
     from pipeline.acoustic.fit import TRAINED_ON, overlap
     from pipeline.acoustic.model import load_model, parameters
 
@@ -48,14 +48,16 @@ def run(system: str, model_folder: str) -> None:
     set_threads(params.threads)
     test = read_table(TEST)
     model, vocabulary, record = load_model(model_folder)
-    model.to(choose_device())
     clips = Clips(test)
     duration_s = test["duration_s"].to_numpy(dtype=float)
-    invariance = check_invariance(model, clips, duration_s, params)
-    began = time.perf_counter()
-    with bar(float(duration_s.sum()), "s", f"transcribe@{system}") as progress:
-        decoded = decode_all(model, vocabulary, clips.waveform, duration_s, params.batch_s, progress.update)
-    seconds = time.perf_counter() - began
+    device = choose_device()
+    with exclusive(device, params.threads):
+        model.to(device)
+        invariance = check_invariance(model, clips, duration_s, params)
+        began = time.perf_counter()
+        with bar(float(duration_s.sum()), "s", f"transcribe@{system}") as progress:
+            decoded = decode_all(model, vocabulary, clips.waveform, duration_s, params.batch_s, progress.update)
+        seconds = time.perf_counter() - began
 
     test["duration_band"] = [duration_band(value) for value in duration_s]
     test["snr_band"] = [snr_band(value) for value in test["snr_db"]]

@@ -117,7 +117,7 @@ def wanted(candidate: Candidate, hours: float) -> Answer | None:
         tell("approval.wanted", candidate.artefact, f"Promote? {sentence(candidate)}", commit=candidate.approval.commit,
              flow_run=str(flow_run.id), champion=candidate.approval.champion)
     form = Answer.with_initial_data(description=question(candidate))
-    halt = suspend_flow_run if flow_run.deployment_id else pause_flow_run
+    halt = suspend_flow_run if context.flow_run.deployment_id else pause_flow_run
     try:
         return halt(wait_for_input=form, timeout=round(hours * 3600), key=key)
     except FlowPauseTimeout:

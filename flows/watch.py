@@ -101,7 +101,8 @@ def watch(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | N
         run_stages(space, graph, graph.before([SPLIT]))
         now = manifests(space)
         new = now if before is None else now[~now["utterance_id"].isin(set(before["utterance_id"]))]
-        drift = [] if trained is None else drifts(new, trained, length=drift_length, snr=drift_snr, locales=drift_locales, vocabulary=drift_vocabulary)
+        bounds = {"length": drift_length, "snr": drift_snr, "locales": drift_locales, "vocabulary": drift_vocabulary}
+        drift = [] if trained is None else drifts(new, trained, **bounds)
         found = Seen(last.branch, len(new), float(new["duration_s"].sum() / 3600), last.age_days, tuple(drift))
         state = hash_json([artefact, space.commit, fingerprint(space)])
     wanted = reasons(found, min_utterances, min_hours, max_age_days)

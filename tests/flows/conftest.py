@@ -20,7 +20,7 @@ from tests.toy_registry import Toy, build
 @pytest.fixture(scope="session")
 def server() -> Iterator[None]:
     """Run a Prefect server with a database of its own."""
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_test_harness(server_startup_timeout=240):
         yield
 
 

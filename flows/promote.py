@@ -15,7 +15,7 @@ from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run, suspend_flow_run
 from prefect.input import RunInput
 from prefect.logging import get_run_logger
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, State
 from pydantic import Field
 
@@ -118,7 +118,7 @@ def wanted(candidate: Candidate, hours: float) -> Answer | None:
         tell("approval.wanted", candidate.artefact, f"Promote? {sentence(candidate)}", commit=candidate.approval.commit,
              flow_run=str(flow_run.id), champion=candidate.approval.champion)
     form = Answer.with_initial_data(description=question(candidate))
-    halt = suspend_flow_run if flow_run.deployment_id else pause_flow_run
+    halt = suspend_flow_run if deployment.id else pause_flow_run
     try:
         return halt(wait_for_input=form, timeout=round(hours * 3600), key=key)
     except FlowPauseTimeout:

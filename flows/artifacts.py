@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,8 +93,8 @@ def publish_run(folder: Path, artefact: str, run: str) -> None:
     verdict = read_json(folder / "data/gate/verdict.json")
     create_table_artifact(verdict_rows(verdict), key=f"{artefact}-verdict", description=f"Verdict: {verdict['verdict']}")
     if (folder / REPORT).is_file():
-        create_link_artifact(keep_report(folder / REPORT, run).as_uri(), link_text="HTML report, with audio", key=f"{artefact}-report",
-                             description="On the worker's disk; `dvc pull data/report` on the run's commit gives it anywhere")
+        create_link_artifact(keep_report(folder / REPORT, run), link_text="HTML report, with audio", key=f"{artefact}-report",
+                             description="`dvc pull data/report` on the run's commit gives it anywhere")
 
 
 def svg_url(file: Path) -> str:
@@ -100,22 +102,23 @@ def svg_url(file: Path) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(file.read_bytes()).decode()
 
 
-def keep_report(file: Path, run: str) -> Path:
-    """Copy a report to where it outlives its clone, the last twenty; return its path."""
+def keep_report(file: Path, run: str) -> str:
+    """Copy a report to `reports/` in the state folder, where it outlives its clone, the last twenty; return its address:
+    below `VIZINHO_REPORTS_URL` where a web server shows that folder, a browser opens no file from a page."""
     place = state() / "reports"
     with atomic_folder(place / run) as folder:
         (folder / "index.html").write_bytes(file.read_bytes())
-    from shutil import rmtree
-
     for old in sorted((path for path in place.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)[:-KEPT_REPORTS]:
-        rmtree(old, ignore_errors=True)
-    return place / run / "index.html"
+        shutil.rmtree(old, ignore_errors=True)
+    served = os.environ.get("VIZINHO_REPORTS_URL")
+    return f"{served.rstrip('/')}/{run}/index.html" if served else (place / run / "index.html").as_uri()
 
 
 def branch_link(url: str, branch: str, commit: str, artefact: str) -> None:
     """Show where a run's results are: a link where the Git remote has a web page, else the commands."""
-    create_markdown_artifact(f"Branch `{branch}`, commit `{commit}` in {redact(url)}:\n\n    git fetch origin {branch} && git checkout {commit} && dvc pull\n",
-                             key=f"{artefact}-commit", description="The run as a commit: `dvc repro` on it does nothing")
+    commands = f"git fetch origin {branch} && git checkout {commit} && dvc pull"
+    create_markdown_artifact(f"Branch `{branch}`, commit `{commit}` in {redact(url)}:\n\n    {commands}\n", key=f"{artefact}-commit",
+                             description="The run as a commit: `dvc repro` on it does nothing")
     if page := web_page(url, branch):
         create_link_artifact(page, link_text=branch, key=f"{artefact}-branch", description="The run's branch")
 

@@ -24,8 +24,8 @@ from flows import runs
 from flows.artifacts import percent
 from flows.events import tell
 from flows.graph import read_graph
-from flows.retrain import EMBEDDED, pull, take_profile, update
-from flows.runs import honest
+from flows.retrain import EMBEDDED, imported, pull, take_profile, update
+from flows.runs import honest, must
 from flows.stages import run_stages
 from flows.workspace import Workspace, held, workspace
 from pipeline.core.errors import DataError, MissingInputError, ParamsError
@@ -84,10 +84,11 @@ def evaluate(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] 
         artefact = load_section(Registry, "registry", path=space.path / "params.yaml").artefact
         model, record = champion(space.path)
         known = score_at(space, space.commit)
-        pull(space, targets(space))
-        update(space, corpora)
+        must(pull(space, targets(space)))
+        must(update(space, imported(space, corpora)))
         if not (space.path / model / "model.safetensors").is_file():
-            raise MissingInputError(model, "the champion's model is in neither DVC cache nor remote", "model.safetensors", "dvc push where it was made")
+            raise MissingInputError(model, "the champion's model is in neither DVC cache nor remote", "model.safetensors",
+                                    "dvc push where it was made")
         if release:
             take_release(space, Path(release))
         graph = read_graph(space)
@@ -95,8 +96,8 @@ def evaluate(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] 
         score = read_json(space.path / SCORE)
     rows = compared(known, score, min_utterances, RELEASE if release else None)
     worse = [row for row in rows if row.worse(margin)]
-    create_table_artifact([{"slice": row.where, "utterances": row.utterances, "known WER %": f"{100 * row.before:.1f}", "WER % now [95 %]": percent(row.now),
-                            "regression": "yes" if row.worse(margin) else "no"} for row in rows],
+    create_table_artifact([{"slice": row.where, "utterances": row.utterances, "known WER %": f"{100 * row.before:.1f}",
+                            "WER % now [95 %]": percent(row.now), "regression": "yes" if row.worse(margin) else "no"} for row in rows],
                           key=f"{artefact}-champion", description=f"{artefact} {record.version if record else 'day one'} on {release or profile}")
     message = told(rows, worse, record.version if record else "day one's donor")
     outcome = {"artefact": artefact, "wer": rows[0].now["value"], "regressions": [row.where for row in worse]}

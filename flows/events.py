@@ -21,6 +21,6 @@ def tell(name: Name, artefact: str, message: str, /, **payload: Any) -> None:
         message: one line for people.
         payload: plain values for whoever acts on it.
     """
-    related = [{"prefect.resource.id": f"prefect.flow-run.{flow_run.id}", "prefect.resource.role": "flow-run", "prefect.resource.name": flow_run.name}]
+    run = {"prefect.resource.id": f"prefect.flow-run.{flow_run.id}", "prefect.resource.role": "flow-run", "prefect.resource.name": str(flow_run.name)}
     emit_event(f"{PREFIX}.{name}", resource={"prefect.resource.id": f"{PREFIX}.{artefact}", "prefect.resource.name": artefact},
-               related=related if flow_run.id else [], payload={"message": redact(message), **payload})
+               related=[run] if flow_run.id else [], payload={"message": redact(message), **payload})

@@ -31,8 +31,12 @@ KEPT_LINES: Final = 40
 GRACE_S: Final = 20.0  # after SIGINT: a stage lets go of its files and DVC of its locks; then SIGKILL
 
 ESCAPES: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-BAR: Final = re.compile(r"^(?P<label>.*?):?\s*(?P<percent>\d{1,3})%\|.*\|\s*(?P<rest>.*)$")
-COUNTER: Final = re.compile(r"\[\d+:\d\d(:\d\d)?[,<].*\]?$")  # a bar without a total: `Checkout |3.00 [00:01, 2.5file/s]`
+BAR: Final = re.compile(r"^(?P<label>[^|]*?):?\s*(?P<percent>\d{1,3})%\|[^|]*\|\s*(?P<rest>[^\[]*\[[^\]]*\]?)\s*(?P<line>.*)$")
+COUNTER: Final = re.compile(r"\[\d+:\d\d(:\d\d)?[,<][^\]]*\]?\s*$")  # a bar without a total: `Checkout |3.00 [00:01, 2.5file/s]`
+
+DVC_BAR: Final = re.compile(r"^\s*(\d{1,3}% .*\|.*|Fetching|Pushing|Collecting|Checkout|Building workspace index|!)$")
+HINT: Final = re.compile(r"^(To track the changes with git, run:|\s+git add .*|To enable auto staging, run:|\s+dvc config core.autostage true|"
+                         r"Use `dvc push` to send your updates to remote storage\.)$")  # of DVC, to whoever sits before it
 
 stopping = threading.Event()
 """Set when the flow ends before its commands: each of them is stopped."""
@@ -88,18 +92,21 @@ class Screen:
             self.rest = last
 
     def line(self, line: bytes) -> None:
-        """Say a line as it looks in the end: what was drawn over is gone."""
+        """Say a line as it looks in the end: what was drawn over is gone, what was written behind a bar is a line."""
         for part in reversed(line.split(b"\r")):
-            text = _plain(part)
-            if text and text != "!" and not self.bar(text) and not COUNTER.search(text):  # "!" is a bar not yet drawn
-                self.said(text)
+            text = self.bar(_plain(part))
+            if text and not COUNTER.search(text) and not DVC_BAR.match(text):
+                if not HINT.match(text):
+                    self.said(text)
                 return
 
-    def bar(self, text: str) -> bool:
-        """Return whether the text is a progress bar; tell it if so."""
-        if found := BAR.match(text):
-            self.progressed(Progress(found["label"].strip(), min(100, int(found["percent"])), found["rest"].strip()))
-        return bool(found)
+    def bar(self, text: str) -> str:
+        """Return a text without the progress bar that it begins with; tell the bar's state."""
+        found = BAR.match(text)
+        if not found:
+            return text
+        self.progressed(Progress(found["label"].strip(), min(100, int(found["percent"])), found["rest"].strip()))
+        return found["line"]
 
     def close(self) -> None:
         self.line(self.rest)
@@ -133,8 +140,8 @@ def run(command: Sequence[str], cwd: Path, environment: Mapping[str, str], said:
         modes[1] &= ~termios.OPOST  # line breaks as they are written
         termios.tcsetattr(theirs, termios.TCSANOW, modes)
         termios.tcsetwinsize(theirs, (50, 120))
-        process = subprocess.Popen([sys.executable, "-I", str(LEASH), str(line_end), *command], cwd=cwd, env=dict(environment), stdin=subprocess.DEVNULL,
-                                   stdout=theirs, stderr=theirs, pass_fds=[line_end], start_new_session=True)
+        process = subprocess.Popen([sys.executable, "-I", str(LEASH), str(line_end), *command], cwd=cwd, env=dict(environment),
+                                   stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, pass_fds=[line_end], start_new_session=True)
     except BaseException:
         os.close(held)
         os.close(ours)

@@ -15,7 +15,7 @@ from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run, suspend_flow_run
 from prefect.input import RunInput
 from prefect.logging import get_run_logger
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, State
 from pydantic import Field
 
@@ -26,7 +26,7 @@ from flows.workspace import registry_checkout
 from pipeline.core.errors import MissingInputError, ParamsError, PromotionError
 from pipeline.core.files import hash_json
 from pipeline.registry import promotion
-from pipeline.registry.git import git, resolves
+from pipeline.registry.git import resolves
 from pipeline.registry.promotion import Approval, Candidate
 from pipeline.registry.record import Record, champion
 
@@ -65,7 +65,8 @@ def promote(run: str, ask: bool = True, by: str | None = None, reason: str | Non
     return settle(commit, "approve" if ask else "auto", approval_hours, by or POLICY, reason, override or None)
 
 
-def settle(commit: str, policy: Policy, approval_hours: float, by: str = POLICY, reason: str | None = None, override: str | None = None) -> State[Any]:
+def settle(commit: str, policy: Policy, approval_hours: float, by: str = POLICY, reason: str | None = None,
+           override: str | None = None) -> State[Any]:
     """Promote the run at `commit`, ask, or stop, as the policy says; return how the flow ends.
 
     Raises:
@@ -91,7 +92,7 @@ def settle(commit: str, policy: Policy, approval_hours: float, by: str = POLICY,
     if policy == "approve":
         answer = wanted(candidate, approval_hours)
         if answer is None:
-            tell("approval.refused", candidate.artefact, f"{sentence(candidate)}: no answer in {approval_hours:g} hours, the champion stays", **outcome)
+            tell("approval.refused", candidate.artefact, f"{sentence(candidate)}: no answer in {approval_hours:g} hours", **outcome)
             return _ended(f"no answer in {approval_hours:g} hours, the champion stays", outcome, "Unanswered")
         by, reason = answer.by, answer.reason
         if answer.decision == "leave":
@@ -112,12 +113,16 @@ def wanted(candidate: Candidate, hours: float) -> Answer | None:
     """
     key = key_of(candidate.approval)
     context = FlowRunContext.get()
-    assert context and context.flow_run
-    if key not in (context.flow_run.empirical_policy.pause_keys or set()):
+    asked = context.flow_run.empirical_policy.pause_keys if context and context.flow_run else None
+    if key not in (asked or set()):
         tell("approval.wanted", candidate.artefact, f"Promote? {sentence(candidate)}", commit=candidate.approval.commit,
              flow_run=str(flow_run.id), champion=candidate.approval.champion)
     form = Answer.with_initial_data(description=question(candidate))
+<<<<<<< HEAD
     halt = suspend_flow_run if context.flow_run.deployment_id else pause_flow_run
+=======
+    halt = suspend_flow_run if deployment.id else pause_flow_run
+>>>>>>> 0df960e54fdd0415ff17d53098acbda3cf8d5e3d
     try:
         return halt(wait_for_input=form, timeout=round(hours * 3600), key=key)
     except FlowPauseTimeout:

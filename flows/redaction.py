@@ -7,7 +7,8 @@ import re
 from functools import lru_cache
 from typing import Final
 
-NAMES: Final = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|AUTH_STRING|API_KEY|ACCESS_KEY|ACCOUNT_KEY|CONNECTION_STRING", re.IGNORECASE)
+NAMES: Final = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|AUTH_STRING|API_KEY|ACCESS_KEY|ACCOUNT_KEY|CONNECTION_(STRING|URL)",
+                          re.IGNORECASE)
 IN_URL: Final = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@]+@", re.IGNORECASE)
 SHORTEST: Final = 6
 MASK: Final = "***"

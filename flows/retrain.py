@@ -18,14 +18,14 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
-from prefect.states import State
+from prefect.states import Completed, State
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import artifacts, runs
-from flows.events import tell
+from flows.events import Name, tell
 from flows.graph import read_graph
-from flows.promote import Policy, settle
-from flows.runs import honest
+from flows.promote import Policy, sentence, settle
+from flows.runs import honest, must
 from flows.stages import counted, run_stages
 from flows.workspace import Workspace, held, repository, workspace
 from pipeline.core.errors import ParamsError
@@ -37,6 +37,7 @@ from pipeline.registry.record import Registry
 EMBEDDED: Final = "embedded"
 TRANSFERS: Final[dict[str, Any]] = {"retries": 3, "retry_delay_seconds": [5, 20, 60], "cache_policy": NO_CACHE, "persist_result": False}
 """Only what crosses a network is tried again."""
+VERDICTS: Final[dict[str, Name]] = {"promote": "verdict.promote", "reject": "verdict.reject", "inconclusive": "verdict.inconclusive"}
 REFUSED: Final = re.compile(r"\[remote rejected\]|\[rejected\]|denied|declined|protected branch|Authentication failed", re.IGNORECASE)
 
 
@@ -79,18 +80,20 @@ def make(branch: str, profile: str, git_ref: str, corpora: list[str] | None, pus
         take_profile(space, profile)
         artefact = load_section(Registry, "registry", path=space.path / "params.yaml").artefact
         runs.tag([f"profile:{profile}", f"model:{artefact}", f"gpu:{artifacts.gpu() or 'none'}", *(f"corpus:{name}" for name in corpora_of(space))])
-        pull(space)
-        update(space, corpora)
+        pointers = imported(space, corpora)
+        must(pull(space))
+        must(update(space, pointers))
         graph = read_graph(space)
         logger.info("%d of %d stages are stale", len(graph.stale), len(graph.needs))
         done = run_stages(space, graph, graph.needs, side_by_side)
         artifacts.publish_run(space.path, artefact, branch.rpartition("/")[2])
         commit = record_run(space, profile, counted(done))
         candidate = ask(space.path, commit)
-        tell(f"verdict.{candidate.verdict['verdict']}", artefact, f"{artefact}: {candidate.verdict['verdict']}, {counted(done)}", commit=commit, branch=branch)
+        verdict = candidate.verdict["verdict"]
+        tell(VERDICTS[verdict], artefact, f"{artefact}: {verdict}, {sentence(candidate)}; {counted(done)}", commit=commit, branch=branch)
         if push:
-            push_data(space)
-            push_branch(space, commit, branch)
+            must(push_data(space))
+            must(push_branch(space, commit, branch))
             artifacts.branch_link(space.repository.url, branch, commit, artefact)
         return commit
 
@@ -114,11 +117,21 @@ def corpora_of(space: Workspace) -> list[str]:
     return sorted(yaml.safe_load((space.path / "params.yaml").read_text(encoding="utf-8")).get("ingest") or {})
 
 
-def imports(space: Workspace) -> dict[str, Path]:
-    """Return the clone's imported data (`dvc import`, `dvc import-url`): name under data/raw → pointer."""
-    tracked = space.git("ls-files", "-z", "--", "*.dvc").split("\0")
-    pointers = [space.path / name for name in tracked if name]
-    return {file.stem: file for file in pointers if (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("deps")}
+def imported(space: Workspace, corpora: Sequence[str] | None) -> list[str]:
+    """Return the pointers of imported corpora (`dvc import`, `dvc import-url`), all of them or those asked for.
+
+    Args:
+        corpora: names under data/raw.
+
+    Raises:
+        ParamsError: one that is asked for is not imported.
+    """
+    pointers = [name for name in space.git("ls-files", "-z", "--", "*.dvc").split("\0") if name]
+    known = {Path(name).stem: name for name in pointers if yaml.safe_load((space.path / name).read_text(encoding="utf-8")).get("deps")}
+    if unknown := [name for name in corpora or () if name not in known]:
+        raise ParamsError("retrain", [f"corpora: {name} is not imported; there are {', '.join(known) or 'none'} "
+                                      "(`dvc import-url URL data/raw/NAME`)" for name in unknown])
+    return list(known.values()) if corpora is None else [known[name] for name in corpora]
 
 
 def is_transient(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
@@ -136,18 +149,10 @@ def pull(space: Workspace, targets: Sequence[str] = ()) -> None:
 
 @task(name="update", **TRANSFERS)
 @honest
-def update(space: Workspace, corpora: Sequence[str] | None) -> None:
-    """Bring imported corpora up to date with where they come from.
-
-    Raises:
-        ParamsError: one that is asked for is not imported.
-    """
-    known = imports(space)
-    if unknown := [name for name in corpora or () if name not in known]:
-        raise ParamsError("retrain", [f"corpora: {name} is not imported; there are {', '.join(known) or 'none'} "
-                                      "(`dvc import-url URL data/raw/NAME`)" for name in unknown])
-    for name in known if corpora is None else corpora:
-        space.dvc("update", str(known[name].relative_to(space.path)), said=get_run_logger().info)
+def update(space: Workspace, pointers: Sequence[str]) -> None:
+    """Bring imported data up to date with where they come from."""
+    for pointer in pointers:
+        space.dvc("update", pointer, said=get_run_logger().info)
 
 
 @task(name="push data", retry_condition_fn=is_transient, **TRANSFERS)
@@ -183,8 +188,6 @@ def record_run(space: Workspace, profile: str, what: str) -> str:
 
 def settled_here(commit: str) -> State[Any]:
     """Return how a run ends that was not pushed."""
-    from prefect.states import Completed
-
     return Completed(message=f"{commit[:9]}, not pushed", data={"commit": commit})
 
 

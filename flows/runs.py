@@ -38,6 +38,16 @@ def honest(body: Callable[P, Any]) -> Callable[P, Any]:
     return wrapped
 
 
+def must(ended: Any) -> None:
+    """Let the flow go on only where a task that it has called did its work: a task that fails ends in a state, and raises nothing.
+
+    Raises:
+        FailedRun: with the task's message.
+    """
+    if isinstance(ended, State) and not ended.is_completed():
+        raise FailedRun(ended.message)
+
+
 def failed(message: str) -> State[Any]:
     """Return a failed state; its message is in the log as well."""
     clean = redact(message)

@@ -53,11 +53,14 @@ class Part:
     since: float = field(default=0.0)
 
     def start(self) -> None:
-        """Start it."""
+        """Start it; what its killed forerunner has left in its session, as a server's own process, is ended first."""
+        if self.process is not None:
+            _send_group(self.process.pid, signal.SIGKILL)
         output = open(self.log, "ab") if self.log else None  # noqa: SIM115 - the child keeps it
         try:
-            self.process = subprocess.Popen([sys.executable, "-m", "prefect", *self.command], cwd=ROOT, env=dict(self.environment), stdin=subprocess.DEVNULL,
-                                            stdout=output, stderr=output, start_new_session=True, preexec_fn=_end_with_parent)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "prefect", *self.command], cwd=ROOT, env=dict(self.environment), stdin=subprocess.DEVNULL, stdout=output,
+                stderr=output, start_new_session=True, preexec_fn=_end_with_parent)
         finally:
             if output:
                 output.close()
@@ -209,6 +212,11 @@ def alive(pid: int) -> bool:
 def _send(pid: int, sign: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, sign)
+
+
+def _send_group(group: int, sign: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, sign)
 
 
 def _end_with_parent() -> None:

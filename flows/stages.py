@@ -150,9 +150,9 @@ def run_stages(space: Workspace, graph: Graph, wanted: Collection[str], side_by_
         while waiting or running:
             for stage in list(waiting):
                 busy = [name for name in running.values() if name in doubtful]
-                ready = not (graph.needs[stage] & (set(waiting) | set(running.values())))
-                free = stage not in doubtful or (len(busy) < limit and not (base(stage) in ALONE and busy) and not any(base(name) in ALONE for name in busy))
-                if ready and free:
+                alone = any(base(name) in ALONE for name in [stage, *busy])
+                ready = not graph.needs[stage] & {*waiting, *running.values()}
+                if ready and (stage not in doubtful or not busy or (len(busy) < limit and not alone)):
                     future = stage_task.submit(space, stage, why(graph, stage, doubtful))
                     waiting.remove(stage)
                     running[future] = stage

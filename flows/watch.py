@@ -30,8 +30,8 @@ from flows.drift import Drift, drifts
 from flows.events import tell
 from flows.graph import read_graph
 from flows.promote import Policy
-from flows.retrain import EMBEDDED, pull, take_profile, update
-from flows.runs import honest
+from flows.retrain import EMBEDDED, imported, pull, take_profile, update
+from flows.runs import honest, must
 from flows.stages import run_stages
 from flows.workspace import Workspace, held, workspace
 from pipeline.core.errors import MissingInputError, PipelineError
@@ -95,14 +95,15 @@ def watch(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | N
         last = last_run(space, artefact)
         before, trained = data_of(space, last.commit)
         take_profile(space, profile)
-        update(space, corpora)
-        pull(space, targets(space))
+        must(pull(space, targets(space)))
+        must(update(space, imported(space, corpora)))
         graph = read_graph(space)
         run_stages(space, graph, graph.before([SPLIT]))
         now = manifests(space)
         new = now if before is None else now[~now["utterance_id"].isin(set(before["utterance_id"]))]
-        found = Seen(last.branch, len(new), float(new["duration_s"].sum() / 3600), last.age_days, tuple(
-            drifts(new, trained, length=drift_length, snr=drift_snr, locales=drift_locales, vocabulary=drift_vocabulary) if trained is not None else ()))
+        bounds = {"length": drift_length, "snr": drift_snr, "locales": drift_locales, "vocabulary": drift_vocabulary}
+        drift = [] if trained is None else drifts(new, trained, **bounds)
+        found = Seen(last.branch, len(new), float(new["duration_s"].sum() / 3600), last.age_days, tuple(drift))
         state = hash_json([artefact, space.commit, fingerprint(space)])
     wanted = reasons(found, min_utterances, min_hours, max_age_days)
     create_markdown_artifact(told(found, wanted), key=f"{artefact}-watch", description=f"{artefact}: what is new since {found.last}")
@@ -157,7 +158,7 @@ def data_of(space: Workspace, commit: str) -> tuple[pd.DataFrame | None, pd.Data
     try:
         wanted = [path for path in targets(space) if path.startswith(DATA[1:])]  # not the audio
         if wanted:
-            pull(space, wanted)
+            must(pull(space, wanted))
         before = manifests(space)
         trained = read_table(space.path / TRAIN, COLUMNS[:-1])
     except MissingInputError:
@@ -206,9 +207,10 @@ def against(found: Seen, min_utterances: int, min_hours: float, max_age_days: fl
 
 def told(found: Seen, wanted: Sequence[str]) -> str:
     """Return what was found as Markdown."""
-    rows: list[dict[str, Any]] = [{"since": found.last, "new utterances": found.utterances, "hours": f"{found.hours:.2f}", "age in days": f"{found.age_days:.1f}"}]
-    drift: list[dict[str, Any]] = [{"drift": one.name, "distance": f"{one.value:.3f}", "bound": one.bound, "exceeded": "yes" if one.exceeded else "no"}
-                                   for one in found.drifts]
+    rows: list[dict[str, Any]] = [{"since": found.last, "new utterances": found.utterances, "hours": f"{found.hours:.2f}",
+                                   "age in days": f"{found.age_days:.1f}"}]
+    drift: list[dict[str, Any]] = [{"drift": one.name, "distance": f"{one.value:.3f}", "bound": one.bound,
+                                    "exceeded": "yes" if one.exceeded else "no"} for one in found.drifts]
     decision = "**Retraining**: " + "; ".join(wanted) if wanted else "No reason to retrain."
     return "\n\n".join(part for part in (decision, markdown_table(rows), markdown_table(drift)) if part)
 
@@ -226,5 +228,6 @@ def at_work(deployment: str) -> str | None:
             raise PipelineError(f"deployment {deployment}", "not registered with this Prefect server", "one of the retrain flow",
                                 "register the deployments (make ui)") from None
         states = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]))
-        begun = client.read_flow_runs(deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[found.id])), flow_run_filter=FlowRunFilter(state=states))
+        begun = client.read_flow_runs(flow_run_filter=FlowRunFilter(state=states),
+                                      deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[found.id])))
     return begun[0].name if begun else None

@@ -69,10 +69,23 @@ class Service:
         found: dict[str, Any] = self.get(f"/flow_runs/{run}")["state"]
         return found
 
-    def wait(self, run: str, *names: str, seconds: float = 240.0) -> str:
-        """Wait until the run's state has one of the names (by default any final one); return the name."""
-        return until(lambda: (state := self.state(run)) and (state["name"] if state["name"] in names or (state["type"] in FINAL) else ""),
-                     seconds, lambda: f"{self.state(run)}\n{self.log(run)[-4000:]}")
+    def wait(self, run: str, name: str = "Completed", seconds: float = 240.0) -> dict[str, Any]:
+        """Return the run's state once its name is that.
+
+        Raises:
+            AssertionError: it ends with another one, or does not come there in time.
+        """
+        def told() -> str:
+            return f"{self.state(run)}\n{self.log(run)[-4000:]}"
+
+        found: dict[str, Any] = until(lambda: (state := self.state(run)) and (state["name"] == name or state["type"] in FINAL) and state, seconds, told)
+        assert found["name"] == name, told()
+        return found
+
+    def again(self, run: str) -> None:
+        """Start a run again that has ended, as the UI's button Retry does."""
+        answer = self.post(f"/flow_runs/{run}/set_state", {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True})
+        assert answer["status"] == "ACCEPT", answer
 
     def log(self, run: str) -> str:
         """Return the run's whole log, as the UI shows it."""

@@ -118,11 +118,7 @@ def wanted(candidate: Candidate, hours: float) -> Answer | None:
         tell("approval.wanted", candidate.artefact, f"Promote? {sentence(candidate)}", commit=candidate.approval.commit,
              flow_run=str(flow_run.id), champion=candidate.approval.champion)
     form = Answer.with_initial_data(description=question(candidate))
-<<<<<<< HEAD
-    halt = suspend_flow_run if context.flow_run.deployment_id else pause_flow_run
-=======
     halt = suspend_flow_run if deployment.id else pause_flow_run
->>>>>>> 0df960e54fdd0415ff17d53098acbda3cf8d5e3d
     try:
         return halt(wait_for_input=form, timeout=round(hours * 3600), key=key)
     except FlowPauseTimeout:

@@ -53,9 +53,7 @@ class Part:
     since: float = field(default=0.0)
 
     def start(self) -> None:
-        """Start it; what its killed forerunner has left in its session, as a server's own process, is ended first."""
-        if self.process is not None:
-            _send_group(self.process.pid, signal.SIGKILL)
+        """Start it."""
         output = open(self.log, "ab") if self.log else None  # noqa: SIM115 - the child keeps it
         try:
             self.process = subprocess.Popen(
@@ -214,11 +212,6 @@ def _send(pid: int, sign: signal.Signals) -> None:
         os.kill(pid, sign)
 
 
-def _send_group(group: int, sign: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(group, sign)
-
-
 def _end_with_parent() -> None:
     """Let a child be asked to end where this process is killed (Linux: PR_SET_PDEATHSIG)."""
     if sys.platform == "linux":
@@ -250,8 +243,8 @@ def _one_at_a_time(lock: Path, url: str) -> Iterator[None]:
 
 def main() -> None:
     """Serve until Ctrl-C (exit 0); a hang-up or a termination counts as one."""
-    for sign in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, signal.default_int_handler)
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, signal.default_int_handler)  # SIGINT too: a shell lets what it starts with & ignore it
     asked = os.environ.get("PREFECT_SERVER_API_PORT", "4200")
     with honest_exit():
         if not asked.isdecimal() or not 0 < int(asked) < 65536:

@@ -72,10 +72,11 @@ export PREFECT_API_URL=http://127.0.0.1:$port/api PREFECT_HOME="$place/client"
 run "export PREFECT_API_URL=$PREFECT_API_URL"
 
 tell "## A scheduled run"
-tell "The nightly schedule is off until somebody switches it on. Here is one that is due at once."
-run "prefect deployment schedule create retrain/nightly --interval 86400 --anchor-date $(date -u -d '+15 seconds' +%FT%TZ) --timezone Europe/Lisbon --accept-yes"
-for _ in $(seq 120); do
-    first=$(api flow_runs/filter '{"flow_runs": {"state": {"type": {"not_any_": ["SCHEDULED"]}}}}' | python -c 'import json, sys; print(*[run["id"] for run in json.load(sys.stdin)])')
+tell "The nightly schedule is off until somebody switches it on. Here is one that is due in a minute; the hourly watch shall not come between."
+run "prefect deployment schedule clear watch/hourly --accept-yes"
+run "prefect deployment schedule create retrain/nightly --interval 86400 --anchor-date $(date -u -d '+60 seconds' +%FT%TZ) --timezone Europe/Lisbon --accept-yes"
+for _ in $(seq 240); do
+    first=$(api flow_runs/filter '{"flows": {"name": {"any_": ["retrain"]}}, "flow_runs": {"state": {"type": {"not_any_": ["SCHEDULED"]}}}}' | python -c 'import json, sys; print(*[run["id"] for run in json.load(sys.stdin)])')
     [ -n "$first" ] && break
     sleep 1
 done

@@ -20,7 +20,7 @@ run() {
     printf '```\n\n'
 }
 service=
-stop() { if [ -n "$service" ]; then kill -INT "$service"; wait "$service" || true; service=; fi; }
+stop() { if [ -n "$service" ]; then kill -INT "$service" 2>/dev/null || true; wait "$service" || true; service=; fi; }
 trap stop EXIT
 
 api() { curl --silent --show-error --fail --header 'content-type: application/json' "$PREFECT_API_URL/$1" --data "${2:-{\}}"; }

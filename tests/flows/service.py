@@ -50,8 +50,14 @@ class Service:
         return self._ask("GET", path)
 
     def _ask(self, method: str, path: str, **given: Any) -> Any:
-        """Return an answer; a busy database (503) is asked again, as Prefect's own client does."""
-        answer = until(lambda: (found := self.api.request(method, path, **given)).status_code != 503 and [found], 60)[0]
+        """Return an answer; a server that is away or busy (503) is asked again, as Prefect's own client does."""
+        def answered() -> list[httpx.Response]:
+            with suppress(httpx.TransportError):
+                found = self.api.request(method, path, **given)
+                return [found] if found.status_code != 503 else []
+            return []
+
+        answer = until(answered, 120)[0]
         assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
@@ -78,7 +84,11 @@ class Service:
         def told() -> str:
             return f"{self.state(run)}\n{self.log(run)[-4000:]}"
 
-        found: dict[str, Any] = until(lambda: (state := self.state(run)) and (state["name"] == name or state["type"] in FINAL) and state, seconds, told)
+        def there() -> Any:
+            state = self.state(run)
+            return state if state["name"] == name or state["type"] in FINAL else None
+
+        found: dict[str, Any] = until(there, seconds, told)
         assert found["name"] == name, told()
         return found
 

@@ -54,7 +54,7 @@ def retrain(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] |
         promote: auto promotes where the verdict is promote; approve asks with a form; never stops after the verdict.
         push: Push data to the DVC remote and the run's branch to the Git remote. Otherwise the results stay in a clone on this machine.
         side_by_side: Stages at a time; one a core where nothing is given. Trainings and transcriptions always run alone.
-        approval_hours: Hours for the answer, where promote is approve; after them the champion stays.
+        approval_hours: Hours for the answer, where promote is approve; after them the run fails and the champion stays.
     """
     if promote != "never" and not push:
         raise ParamsError("retrain", [f"promote: {promote}, but push is off; a run is promoted from the Git remote"])

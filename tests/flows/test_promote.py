@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from prefect.flow_runs import resume_flow_run
 from flows.promote import key_of, promote, question
 from flows.rollback import rollback
 from pipeline.registry.git import git
-from pipeline.registry.promotion import Approval, ask
+from pipeline.registry.promotion import ask
 from pipeline.registry.store import dvc
 from tests.flows.conftest import Run
 from tests.toy_registry import Toy
@@ -60,6 +61,7 @@ def test_a_yes_promotes_and_goes_on_record_and_a_rollback_undoes_it(toy: Toy, st
     assert refused.state.name == "Failed" and "already in use" in refused.state.message
 
 
+@pytest.mark.slow
 def test_a_no_leaves_the_champion_with_its_reason(toy: Toy, started: Start) -> None:
     run = answered(started, decision="leave", by="Ana Reis", reason="numbers are misheard")
     assert (run.state.name, toy.in_use()) == ("Refused", None)
@@ -100,7 +102,7 @@ def test_an_earlier_champion_comes_back(toy: Toy, started: Start) -> None:
 def test_the_question_is_about_exactly_this(toy: Toy) -> None:
     candidate = ask(toy.path, "main")
     approval = candidate.approval
-    others = [Approval("0" * 40, approval.verdict, None), Approval(approval.commit, "0" * 64, None), Approval(approval.commit, approval.verdict, "x#1")]
+    others = [replace(approval, commit="0" * 40), replace(approval, verdict="0" * 64), replace(approval, champion="asr-pt-toy#champion#1")]
     assert len({key_of(approval), *map(key_of, others)}) == 4
     assert approval.commit in question(candidate) and "WER 90.0 % → 50.0 %" in question(candidate)
 

@@ -129,6 +129,7 @@ def test_a_failing_stage_says_its_last_lines_and_its_rejects_and_a_mended_one_go
     assert again.states()["score"] == "Completed"
 
 
+@pytest.mark.slow
 def test_a_git_remote_that_refuses_is_told_and_not_asked_again(toy: Toy, started: Start) -> None:
     hook = toy.origin / "hooks/pre-receive"
     hook.write_text("#!/bin/sh\necho 'retrain branches are frozen' >&2\nexit 1\n")
@@ -143,6 +144,7 @@ def test_a_git_remote_that_refuses_is_told_and_not_asked_again(toy: Toy, started
     assert started(retrain, promote="auto").outcome["promoted"] == "v0.1.0"
 
 
+@pytest.mark.slow
 def test_a_dvc_remote_that_is_gone_is_tried_again_and_nothing_is_pushed_to_git_without_its_data(
         toy: Toy, started: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(push_data, "retry_delay_seconds", [0])
@@ -208,6 +210,7 @@ def test_a_second_run_waits_for_the_first(toy: Toy) -> None:
     assert waited == [f"waiting: process {os.getpid()} holds retrain on this machine"]
 
 
+@pytest.mark.slow
 def test_nothing_is_left_running(toy: Toy, started: Start) -> None:
     before = children()
     handles = len(os.listdir("/proc/self/fd"))

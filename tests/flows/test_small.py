@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +74,8 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    yield Project(tmp_path_factory.mktemp("small"))
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project(tmp_path_factory.mktemp("small"))
 
 
 def until(found: Callable[[], Any], seconds: float = 900) -> Any:
@@ -177,6 +177,7 @@ def recordings(folder: Path) -> Path:
     lines = ["path\ttext\tspeaker\tlocale"]
     for index in range(30):
         soundfile.write(folder / f"clips/{index}.flac", random.normal(0, 0.1, 32_000).astype("f4"), 16_000)
-        lines.append(f"clips/{index}.flac\to carro número {'um dois três quatro cinco'.split()[index % 5]} parou na porta {index}\tv{index % 3}\tpt-BR")
+        colour = ("azul", "verde", "preto", "branco", "cinza")[index % 5]
+        lines.append(f"clips/{index}.flac\to carro {colour} parou na porta {index}\tv{index % 3}\tpt-BR")
     (folder / "manifest.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder

@@ -16,9 +16,9 @@ from typing import Any, Final
 import yaml
 from prefect import flow
 from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import Completed, State
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.states import Completed
 
 from flows import runs
 from flows.artifacts import percent
@@ -26,7 +26,7 @@ from flows.events import tell
 from flows.graph import read_graph
 from flows.retrain import EMBEDDED, imported, pull, take_profile, update
 from flows.runs import honest, must
-from flows.stages import run_stages
+from flows.stages import THREADS, run_stages
 from flows.workspace import Workspace, held, workspace
 from pipeline.core.errors import DataError, MissingInputError, ParamsError
 from pipeline.core.files import read_json, write_text
@@ -64,7 +64,7 @@ class Compared:
         return low is not None and low > self.before + margin
 
 
-@flow(name="evaluate", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=ThreadPoolTaskRunner(max_workers=8))
+@flow(name="evaluate", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=THREADS)
 @honest
 def evaluate(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | None = None, release: str | None = None, margin: float = 0.02,
              min_utterances: int = 50) -> State[Any]:

@@ -15,18 +15,17 @@ from typing import Any, Final
 import yaml
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import TaskRun
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
-from prefect.states import Completed, State
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.states import Completed
 
 from flows import artifacts, runs
 from flows.events import Name, tell
 from flows.graph import read_graph
 from flows.promote import Policy, sentence, settle
 from flows.runs import honest, must
-from flows.stages import counted, run_stages
+from flows.stages import THREADS, counted, run_stages
 from flows.workspace import Workspace, held, repository, workspace
 from pipeline.core.errors import ParamsError
 from pipeline.core.params import load_section
@@ -41,7 +40,7 @@ VERDICTS: Final[dict[str, Name]] = {"promote": "verdict.promote", "reject": "ver
 REFUSED: Final = re.compile(r"\[remote rejected\]|\[rejected\]|denied|declined|protected branch|Authentication failed", re.IGNORECASE)
 
 
-@flow(name="retrain", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=ThreadPoolTaskRunner(max_workers=16))
+@flow(name="retrain", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=THREADS)
 @honest
 def retrain(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | None = None, promote: Policy = "never", push: bool = True,
             side_by_side: int | None = None, approval_hours: float = 72.0) -> State[Any]:

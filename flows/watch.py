@@ -17,12 +17,11 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import State, StateType
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
-from prefect.states import Completed, State
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.states import Completed
 
 from flows import runs
 from flows.artifacts import markdown_table
@@ -32,7 +31,7 @@ from flows.graph import read_graph
 from flows.promote import Policy
 from flows.retrain import EMBEDDED, imported, pull, take_profile, update
 from flows.runs import honest, must
-from flows.stages import run_stages
+from flows.stages import THREADS, run_stages
 from flows.workspace import Workspace, held, workspace
 from pipeline.core.errors import MissingInputError, PipelineError
 from pipeline.core.files import hash_file, hash_json, read_table
@@ -67,7 +66,7 @@ class Seen:
     drifts: tuple[Drift, ...]
 
 
-@flow(name="watch", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=ThreadPoolTaskRunner(max_workers=8))
+@flow(name="watch", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=THREADS)
 @honest
 def watch(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | None = None, min_utterances: int = 1000, min_hours: float = 1.0,
           max_age_days: float | None = None, drift_length: float = 0.2, drift_snr: float = 0.2, drift_locales: float = 0.2,
@@ -159,13 +158,11 @@ def data_of(space: Workspace, commit: str) -> tuple[pd.DataFrame | None, pd.Data
         wanted = [path for path in targets(space) if path.startswith(DATA[1:])]  # not the audio
         if wanted:
             must(pull(space, wanted))
-        before = manifests(space)
-        trained = read_table(space.path / TRAIN, COLUMNS[:-1])
+        return manifests(space), read_table(space.path / TRAIN, COLUMNS[:-1])
     except MissingInputError:
-        before = trained = None
+        return None, None
     finally:
         space.git("checkout", "--quiet", "--force", "--detach", space.commit)
-    return before, trained
 
 
 def manifests(space: Workspace) -> pd.DataFrame:

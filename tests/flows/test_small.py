@@ -55,15 +55,21 @@ class Project:
             "VIZINHO_REPOSITORY": str(self.path), "PYTHONPATH": str(ROOT), "DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_HOME": str(self.place / "prefect")}
 
-    def start(self, name: str, **parameters: Any) -> subprocess.Popen[str]:
+    def start(self, name: str, **parameters: Any) -> subprocess.Popen[bytes]:
         """Start a flow in a process of its own."""
-        return subprocess.Popen([sys.executable, "-c", FLOW.format(name=name), json.dumps(parameters)], cwd=ROOT, env=self.environment(), text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        with open(self.place / "log", "w") as log:
+            return subprocess.Popen([sys.executable, "-c", FLOW.format(name=name), json.dumps(parameters)], cwd=ROOT, env=self.environment(),
+                                    stdout=log, stderr=subprocess.STDOUT)
 
     def run(self, name: str, **parameters: Any) -> list[Any]:
         """Return a flow's final state: name, message, outcome."""
-        told, _ = self.start(name, **parameters).communicate()
-        ended: list[Any] = json.loads(told.rpartition("ENDED ")[2]) if "ENDED " in told else ["none", told[-4000:], None]
+        self.start(name, **parameters).wait()
+        return self.ended()
+
+    def ended(self) -> list[Any]:
+        """Return how the last flow ended."""
+        told = (self.place / "log").read_text()
+        ended: list[Any] = json.loads(told.rpartition("ENDED ")[2].splitlines()[0]) if "ENDED " in told else ["none", told[-4000:], None]
         return ended
 
     def figures(self, commit: str) -> dict[str, Any]:
@@ -118,22 +124,22 @@ def test_kills_and_cancels_change_nothing_and_the_figures_are_those_of_dvc_repro
     until(lambda: stage_processes("donor"))
     time.sleep(8)
     flow.send_signal(signal.SIGKILL)
-    flow.communicate()
+    flow.wait()
     until(lambda: not everywhere("pipeline.", project.place), 15)
 
     # SIGTERM, as a cancel from the UI is to the flow's process, in the training of transfer
     flow = project.start("retrain")
     until(lambda: stage_processes("train"))
     flow.send_signal(signal.SIGTERM)
-    flow.communicate(timeout=120)
+    flow.wait(120)
     until(lambda: not everywhere("pipeline.", project.place), 15)
 
     # SIGKILL of the training itself
     flow = project.start("retrain")
     pid = until(lambda: stage_processes("train"))[0]
     os.kill(pid, signal.SIGKILL)
-    told, _ = flow.communicate()
-    ended = json.loads(told.rpartition("ENDED ")[2])
+    flow.wait()
+    ended = project.ended()
     assert ended[0] == "Failed" and "train@" in ended[1] and "255" not in ended[1], ended
 
     name, message, outcome = project.run("retrain")

@@ -31,13 +31,13 @@ from flows.workspace import Workspace, held, workspace
 from pipeline.core.errors import DataError, MissingInputError, ParamsError
 from pipeline.core.files import read_json, write_text
 from pipeline.core.params import load_section
-from pipeline.registry import store
 from pipeline.registry.git import git_bytes
 from pipeline.registry.record import Registry, champion
 
 LANGUAGE: Final = "portuguese"
 SCORE: Final = "data/score/champion.json"
 STAGE: Final = "score@champion"
+TRANSCRIBED: Final = "transcribe@champion"
 TRAININGS: Final = ("donor", "train")
 RELEASE: Final = "release"
 TABLE: Final = "manifest.tsv"
@@ -84,7 +84,7 @@ def evaluate(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] 
         artefact = load_section(Registry, "registry", path=space.path / "params.yaml").artefact
         model, record = champion(space.path)
         known = score_at(space, space.commit)
-        must(pull(space, targets(space)))
+        must(pull(space, ["--with-deps", TRANSCRIBED]))
         must(update(space, imported(space, corpora)))
         if not (space.path / model / "model.safetensors").is_file():
             raise MissingInputError(model, "the champion's model is in neither DVC cache nor remote", "model.safetensors",
@@ -118,14 +118,6 @@ def score_at(space: Workspace, commit: str) -> dict[str, Any]:
     except Exception:
         raise MissingInputError(f"{SCORE} at {commit[:9]}", "not committed", "the champion's figures", "retrain once: its commit has them") from None
     return found
-
-
-def targets(space: Workspace) -> list[str]:
-    """Return what has to be laid out to score the champion: all that dvc.lock knows but the challengers and the report, and every pointer."""
-    lock = space.path / "dvc.lock"
-    outs = store.locked(yaml.safe_load(lock.read_text(encoding="utf-8"))) if lock.exists() else {}
-    pointers = [name for name in space.git("ls-files", "-z", "--", "*.dvc").split("\0") if name]
-    return sorted([path for path in outs if not path.startswith(("data/train/", "data/report", "data/score/", "data/gate/"))] + pointers)
 
 
 def take_release(space: Workspace, release: Path) -> None:

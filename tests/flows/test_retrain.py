@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -214,11 +213,24 @@ def test_a_second_run_waits_for_the_first(toy: Toy) -> None:
 def test_nothing_is_left_running(toy: Toy, started: Start) -> None:
     before = children()
     handles = len(os.listdir("/proc/self/fd"))
-    started(retrain, push=False)
+    run = started(retrain, push=False)
     assert children() <= before
     assert len(os.listdir("/proc/self/fd")) <= handles + 2
-    for path in left_behind():
-        shutil.rmtree(path)
+    assert left_behind() == [Path(run.outcome["path"])]
+    assert git(left_behind()[0], "rev-parse", "HEAD") == run.outcome["commit"]
+    assert git(toy.origin, "for-each-ref", "refs/heads/retrain") == ""
+
+
+@pytest.mark.slow
+def test_what_failed_runs_left_is_swept_after_a_week(toy: Toy, started: Start) -> None:
+    left = started(retrain, push=False).outcome["path"]
+    marker = Path(f"{left}.run")
+    assert marker.exists()
+    for age_days, there in ((workspace.KEPT_DAYS - 1, True), (workspace.KEPT_DAYS + 1, False)):
+        at = time.time() - age_days * 86_400
+        os.utime(marker, (at, at))
+        workspace.sweep(marker.parent)
+        assert (Path(left).exists(), marker.exists()) == (there, there)
 
 
 def test_the_form_says_what_each_parameter_is(server: None) -> None:

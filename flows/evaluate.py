@@ -16,9 +16,9 @@ from typing import Any, Final
 import yaml
 from prefect import flow
 from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import Completed, State
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.states import Completed
 
 from flows import runs
 from flows.artifacts import percent
@@ -26,18 +26,18 @@ from flows.events import tell
 from flows.graph import read_graph
 from flows.retrain import EMBEDDED, imported, pull, take_profile, update
 from flows.runs import honest, must
-from flows.stages import run_stages
+from flows.stages import THREADS, run_stages
 from flows.workspace import Workspace, held, workspace
 from pipeline.core.errors import DataError, MissingInputError, ParamsError
 from pipeline.core.files import read_json, write_text
 from pipeline.core.params import load_section
-from pipeline.registry import store
 from pipeline.registry.git import git_bytes
 from pipeline.registry.record import Registry, champion
 
 LANGUAGE: Final = "portuguese"
 SCORE: Final = "data/score/champion.json"
 STAGE: Final = "score@champion"
+TRANSCRIBED: Final = "transcribe@champion"
 TRAININGS: Final = ("donor", "train")
 RELEASE: Final = "release"
 TABLE: Final = "manifest.tsv"
@@ -64,7 +64,7 @@ class Compared:
         return low is not None and low > self.before + margin
 
 
-@flow(name="evaluate", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=ThreadPoolTaskRunner(max_workers=8))
+@flow(name="evaluate", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=THREADS)
 @honest
 def evaluate(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | None = None, release: str | None = None, margin: float = 0.02,
              min_utterances: int = 50) -> State[Any]:
@@ -84,7 +84,7 @@ def evaluate(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] 
         artefact = load_section(Registry, "registry", path=space.path / "params.yaml").artefact
         model, record = champion(space.path)
         known = score_at(space, space.commit)
-        must(pull(space, targets(space)))
+        must(pull(space, ["--with-deps", TRANSCRIBED]))
         must(update(space, imported(space, corpora)))
         if not (space.path / model / "model.safetensors").is_file():
             raise MissingInputError(model, "the champion's model is in neither DVC cache nor remote", "model.safetensors",
@@ -118,14 +118,6 @@ def score_at(space: Workspace, commit: str) -> dict[str, Any]:
     except Exception:
         raise MissingInputError(f"{SCORE} at {commit[:9]}", "not committed", "the champion's figures", "retrain once: its commit has them") from None
     return found
-
-
-def targets(space: Workspace) -> list[str]:
-    """Return what has to be laid out to score the champion: all that dvc.lock knows but the challengers and the report, and every pointer."""
-    lock = space.path / "dvc.lock"
-    outs = store.locked(yaml.safe_load(lock.read_text(encoding="utf-8"))) if lock.exists() else {}
-    pointers = [name for name in space.git("ls-files", "-z", "--", "*.dvc").split("\0") if name]
-    return sorted([path for path in outs if not path.startswith(("data/train/", "data/report", "data/score/", "data/gate/"))] + pointers)
 
 
 def take_release(space: Workspace, release: Path) -> None:

@@ -68,8 +68,13 @@ def parse(dot: str) -> dict[str, frozenset[str]]:
     return ordered
 
 
+def stages_of(space: Workspace) -> dict[str, frozenset[str]]:
+    """Return stage → stages that it needs, of a clone."""
+    return parse(space.ask_dvc("dag", "--dot"))
+
+
 def read_graph(space: Workspace) -> Graph:
     """Return the graph of a clone as it lies there now: one `dvc dag`, one `dvc status`."""
-    needs = parse(space.ask_dvc("dag", "--dot"))
+    needs = stages_of(space)
     status = json.loads(space.ask_dvc("--wait-for-lock", "status", "--json") or "{}")
     return Graph(needs, {stage: changes for stage, changes in status.items() if stage in needs and changes != ["always changed"]})

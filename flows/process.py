@@ -126,8 +126,11 @@ def run(command: Sequence[str], cwd: Path, environment: Mapping[str, str], said:
         progressed: called with each state of a progress bar.
     """
     lines: deque[str] = deque(maxlen=KEPT_LINES)
+    stopped_at: float | None = None
 
     def say(line: str) -> None:
+        if stopped_at is not None:
+            return  # what it says of the interrupt is not what anybody looks for
         clean = redact(line)
         lines.append(clean)
         said(clean)
@@ -149,7 +152,6 @@ def run(command: Sequence[str], cwd: Path, environment: Mapping[str, str], said:
     finally:
         os.close(theirs)
         os.close(line_end)
-    stopped_at: float | None = None
     try:
         while True:
             if stopping.is_set() and stopped_at is None:

@@ -10,13 +10,14 @@ from typing import Any, Final, Literal
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run, suspend_flow_run
 from prefect.input import RunInput
 from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run
-from prefect.states import Completed, State
+from prefect.states import Completed
 from pydantic import Field
 
 from flows.artifacts import markdown_table, verdict_rows
@@ -54,7 +55,7 @@ def promote(run: str, ask: bool = True, by: str | None = None, reason: str | Non
         by: Who decides, where nobody is asked.
         reason: Why, where nobody is asked.
         override: Why it is promoted in spite of a verdict that is not promote; empty where it is.
-        approval_hours: Hours for the answer; after them the run ends and the champion stays.
+        approval_hours: Hours for the answer; after them the run fails and the champion stays.
     """
     if not ask and not (by and by.strip() and reason and reason.strip()):
         raise ParamsError("promote", ["by, reason: empty; expected who decides and why, as ask is off"])
@@ -91,9 +92,6 @@ def settle(commit: str, policy: Policy, approval_hours: float, by: str = POLICY,
                              f"{replaced.version if replaced else in_use}, the champion by now", "retrain, so that the challenger meets it")
     if policy == "approve":
         answer = wanted(candidate, approval_hours)
-        if answer is None:
-            tell("approval.refused", candidate.artefact, f"{sentence(candidate)}: no answer in {approval_hours:g} hours", **outcome)
-            return _ended(f"no answer in {approval_hours:g} hours, the champion stays", outcome, "Unanswered")
         by, reason = answer.by, answer.reason
         if answer.decision == "leave":
             tell("approval.refused", candidate.artefact, f"{sentence(candidate)}: refused by {by} ({reason})", **outcome)
@@ -106,10 +104,14 @@ def settle(commit: str, policy: Policy, approval_hours: float, by: str = POLICY,
     return _ended(f"{record.version} is the champion: {sentence(candidate)}", {**outcome, "promoted": record.version})
 
 
-def wanted(candidate: Candidate, hours: float) -> Answer | None:
-    """Return the answer to the question whether to promote; None where none came in time.
+def wanted(candidate: Candidate, hours: float) -> Answer:
+    """Return the answer to the question whether to promote.
 
-    A deployed run ends here and starts again from the top with the answer; another waits in its process.
+    A deployed run ends here and starts again from the top with the answer; another waits in its process. Without an
+    answer in time the server ends either as Failed ("paused and never resumed"); the champion stays.
+
+    Raises:
+        PromotionError: there was no answer in time.
     """
     key = key_of(candidate.approval)
     context = FlowRunContext.get()
@@ -122,7 +124,8 @@ def wanted(candidate: Candidate, hours: float) -> Answer | None:
     try:
         return halt(wait_for_input=form, timeout=round(hours * 3600), key=key)
     except FlowPauseTimeout:
-        return None
+        raise PromotionError(f"run {candidate.approval.commit[:9]}", f"no answer in {hours:g} hours", "a yes or a no",
+                             "the champion stays; start promote to ask again") from None
 
 
 def key_of(approval: Approval) -> str:

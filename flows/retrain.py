@@ -15,19 +15,18 @@ from typing import Any, Final
 import yaml
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import TaskRun
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
-from prefect.states import Completed, State
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.states import Completed
 
 from flows import artifacts, runs
 from flows.events import Name, tell
 from flows.graph import read_graph
 from flows.promote import Policy, sentence, settle
 from flows.runs import honest, must
-from flows.stages import counted, run_stages
-from flows.workspace import Workspace, held, repository, workspace
+from flows.stages import THREADS, counted, run_stages
+from flows.workspace import Workspace, held, repository, state, workspace
 from pipeline.core.errors import ParamsError
 from pipeline.core.params import load_section
 from pipeline.registry.git import git
@@ -41,7 +40,7 @@ VERDICTS: Final[dict[str, Name]] = {"promote": "verdict.promote", "reject": "ver
 REFUSED: Final = re.compile(r"\[remote rejected\]|\[rejected\]|denied|declined|protected branch|Authentication failed", re.IGNORECASE)
 
 
-@flow(name="retrain", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=ThreadPoolTaskRunner(max_workers=16))
+@flow(name="retrain", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=THREADS)
 @honest
 def retrain(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | None = None, promote: Policy = "never", push: bool = True,
             side_by_side: int | None = None, approval_hours: float = 72.0) -> State[Any]:
@@ -52,30 +51,29 @@ def retrain(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] |
         git_ref: Branch, tag or commit; what it stands for when the run begins counts to its end.
         corpora: Imported corpora to bring up to date first, by the name under data/raw; all of them where nothing is given, none for an empty list.
         promote: auto promotes where the verdict is promote; approve asks with a form; never stops after the verdict.
-        push: Push data to the DVC remote and the run's branch to the Git remote. Otherwise the results stay in a clone on this machine.
+        push: Push data to the DVC remote and the run's branch to the Git remote. Otherwise the results stay in a clone on this machine, for a week.
         side_by_side: Stages at a time; one a core where nothing is given. Trainings and transcriptions always run alone.
-        approval_hours: Hours for the answer, where promote is approve; after them the champion stays.
+        approval_hours: Hours for the answer, where promote is approve; after them the run fails and the champion stays.
     """
     if promote != "never" and not push:
         raise ParamsError("retrain", [f"promote: {promote}, but push is off; a run is promoted from the Git remote"])
     branch = f"retrain/{runs.date()}-{runs.short_id()}"
-    commit = pushed(branch) if flow_run.id else None  # taken up again after a question: the run is made
+    commit = pushed() if flow_run.id else None  # taken up again after a question: the run is made
     if commit is None:
         with held("retrain", get_run_logger().warning):
             commit = make(branch, profile, git_ref, corpora, push, side_by_side)
-    return settle(commit, promote, approval_hours) if push else settled_here(commit)
+    return settle(commit, promote, approval_hours) if push else settled_here(commit, branch.rpartition("/")[2])
 
 
-def pushed(branch: str) -> str | None:
-    """Return the commit of a branch on the Git remote, None where there is none."""
-    url = repository().url
-    return next(iter(git(Path.home(), "ls-remote", url, f"refs/heads/{branch}").split()), None)
+def pushed() -> str | None:
+    """Return the commit that this flow run has pushed before, None where it has not."""
+    return next(iter(git(Path.cwd(), "ls-remote", repository().url, f"refs/heads/retrain/*-{runs.short_id()}").split()), None)
 
 
 def make(branch: str, profile: str, git_ref: str, corpora: list[str] | None, push: bool, side_by_side: int | None) -> str:
     """Run what is stale and return the run's commit."""
     logger = get_run_logger()
-    with workspace(branch.rpartition("/")[2], git_ref, logger.info) as space:
+    with workspace(branch.rpartition("/")[2], git_ref, logger.info, keep=not push) as space:
         logger.info("%s at %s, in %s", git_ref, space.commit[:9], space.path)
         take_profile(space, profile)
         artefact = load_section(Registry, "registry", path=space.path / "params.yaml").artefact
@@ -186,8 +184,9 @@ def record_run(space: Workspace, profile: str, what: str) -> str:
     return space.git("rev-parse", "HEAD")
 
 
-def settled_here(commit: str) -> State[Any]:
+def settled_here(commit: str, name: str) -> State[Any]:
     """Return how a run ends that was not pushed."""
-    return Completed(message=f"{commit[:9]}, not pushed", data={"commit": commit})
+    path = state() / "work" / name
+    return Completed(message=f"{commit[:9]}, not pushed: in {path} for a week", data={"commit": commit, "path": str(path)})
 
 

@@ -10,10 +10,11 @@ from typing import Any, ParamSpec, cast
 from uuid import uuid4
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.exceptions import FailedRun
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
-from prefect.states import Failed, State
+from prefect.states import Failed
 
 from flows.redaction import redact
 from pipeline.core.errors import PipelineError

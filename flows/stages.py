@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from prefect import task
 from prefect.artifacts import (
@@ -22,9 +22,11 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
-from prefect.states import Cancelled, Completed, State
+from prefect.states import Cancelled, Completed
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.graph import Graph, base
 from flows.process import Progress, run, stopping
@@ -36,6 +38,8 @@ ALONE: Final = frozenset({"donor", "train", "transcribe"})
 """Stages that take the whole machine, or its GPU: one at a time. `transcribe` measures its own speed."""
 SKIPPED: Final = re.compile(r"^Stage '.*' (didn't change, skipping|is cached - skipping run, checking out outputs)")
 REJECT: Final = re.compile(r"^\s*(?P<count>\d+)  (?P<reason>[^(]+?)(?: \((?:such as )?(?P<example>.*)\))?$")
+THREADS: Final[Any] = ThreadPoolTaskRunner(max_workers=16)
+"""Where the tasks of a flow wait for their processes."""
 UPDATE_S: Final = 2.0  # between two states of a progress artifact: each is a row in the database
 
 
@@ -61,7 +65,8 @@ class Meter:
     """A stage's progress bar as a progress artifact, made at its first move."""
 
     def __init__(self, stage: str) -> None:
-        self.stage, self.artifact, self.told_at, self.shown = stage, None, 0.0, -1
+        self.stage, self.told_at, self.shown = stage, 0.0, -1
+        self.artifact: Any = None
 
     def show(self, progress: Progress) -> None:
         """Show a state of the bar, if the last one is two seconds old or the bar is full."""
@@ -73,7 +78,7 @@ class Meter:
         if self.artifact is None:
             self.artifact = create_progress_artifact(float(progress.percent), key=key_of("progress", self.stage), description=described)
         else:
-            update_progress_artifact(cast(Any, self.artifact), float(progress.percent), description=described)
+            update_progress_artifact(self.artifact, float(progress.percent), description=described)
 
 
 @task(name="stage", task_run_name="{stage}", cache_policy=NO_CACHE, persist_result=False)

@@ -17,33 +17,30 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import State, StateType
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
-from prefect.states import Completed, State
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.states import Completed
 
 from flows import runs
 from flows.artifacts import markdown_table
 from flows.drift import Drift, drifts
 from flows.events import tell
-from flows.graph import read_graph
+from flows.graph import base, read_graph, stages_of
 from flows.promote import Policy
 from flows.retrain import EMBEDDED, imported, pull, take_profile, update
 from flows.runs import honest, must
-from flows.stages import run_stages
+from flows.stages import THREADS, run_stages
 from flows.workspace import Workspace, held, workspace
 from pipeline.core.errors import MissingInputError, PipelineError
 from pipeline.core.files import hash_file, hash_json, read_table
 from pipeline.core.params import load_section
-from pipeline.registry import store
 from pipeline.registry.git import git_bytes
 from pipeline.registry.record import Registry
 
 LANGUAGE: Final = "portuguese"
 SPLIT: Final = f"split@{LANGUAGE}"
-DATA: Final = ("data/ingest/", "data/normalise/", "data/split/")
 MANIFESTS: Final = f"data/normalise/{LANGUAGE}"
 TRAIN: Final = f"data/split/{LANGUAGE}/train.parquet"
 COLUMNS: Final = ["utterance_id", "duration_s", "snr_db", "locale", "text", "keep"]
@@ -67,7 +64,7 @@ class Seen:
     drifts: tuple[Drift, ...]
 
 
-@flow(name="watch", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=ThreadPoolTaskRunner(max_workers=8))
+@flow(name="watch", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=THREADS)
 @honest
 def watch(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | None = None, min_utterances: int = 1000, min_hours: float = 1.0,
           max_age_days: float | None = None, drift_length: float = 0.2, drift_snr: float = 0.2, drift_locales: float = 0.2,
@@ -95,7 +92,7 @@ def watch(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | N
         last = last_run(space, artefact)
         before, trained = data_of(space, last.commit)
         take_profile(space, profile)
-        must(pull(space, targets(space)))
+        must(pull(space, ["--with-deps", SPLIT]))
         must(update(space, imported(space, corpora)))
         graph = read_graph(space)
         run_stages(space, graph, graph.before([SPLIT]))
@@ -144,28 +141,16 @@ def _days(moment: datetime) -> float:
     return (datetime.now(UTC) - moment).total_seconds() / 86_400
 
 
-def targets(space: Workspace) -> list[str]:
-    """Return what the stages up to the splits read and write, as far as the clone's dvc.lock knows it, and its imports."""
-    lock = space.path / "dvc.lock"
-    outs = store.locked(yaml.safe_load(lock.read_text(encoding="utf-8"))) if lock.exists() else {}
-    tracked = [name for name in space.git("ls-files", "-z", "--", "data/raw/*.dvc").split("\0") if name]
-    return sorted([path for path in outs if path.startswith(DATA)] + tracked)
-
-
 def data_of(space: Workspace, commit: str) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
     """Return the utterances and the training set of an earlier run; None for what no cache has any more."""
     space.git("checkout", "--quiet", "--force", "--detach", commit)
     try:
-        wanted = [path for path in targets(space) if path.startswith(DATA[1:])]  # not the audio
-        if wanted:
-            must(pull(space, wanted))
-        before = manifests(space)
-        trained = read_table(space.path / TRAIN, COLUMNS[:-1])
+        must(pull(space, [stage for stage in stages_of(space) if base(stage) in ("normalise", "split")]))  # not the audio
+        return manifests(space), read_table(space.path / TRAIN, COLUMNS[:-1])
     except MissingInputError:
-        before = trained = None
+        return None, None
     finally:
         space.git("checkout", "--quiet", "--force", "--detach", space.commit)
-    return before, trained
 
 
 def manifests(space: Workspace) -> pd.DataFrame:

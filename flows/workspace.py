@@ -167,10 +167,10 @@ def _place() -> Path:
 
 
 @contextmanager
-def workspace(name: str, ref: str, said: Callable[[str], object]) -> Iterator[Workspace]:
+def workspace(name: str, ref: str, said: Callable[[str], object], keep: bool = False) -> Iterator[Workspace]:
     """Yield the clone of the run `name` at `ref`; the same one, at the same commit, to the same run started again.
 
-    It is removed where all went well, and kept to be looked at where not, for a week.
+    It is removed where all went well, and kept to be looked at where not (and with `keep`), for a week.
 
     Raises:
         ParamsError: the repository has no such ref.
@@ -193,8 +193,9 @@ def workspace(name: str, ref: str, said: Callable[[str], object]) -> Iterator[Wo
             shutil.rmtree(path, ignore_errors=True)
             opened = _clone(found, path, ref)
         yield opened
-        remove(path)
-        Path(handle.name).unlink(missing_ok=True)
+        if not keep:
+            remove(path)
+            Path(handle.name).unlink(missing_ok=True)
 
 
 def _clone(found: Repository, path: Path, ref: str) -> Workspace:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -129,6 +128,7 @@ def test_a_failing_stage_says_its_last_lines_and_its_rejects_and_a_mended_one_go
     assert again.states()["score"] == "Completed"
 
 
+@pytest.mark.slow
 def test_a_git_remote_that_refuses_is_told_and_not_asked_again(toy: Toy, started: Start) -> None:
     hook = toy.origin / "hooks/pre-receive"
     hook.write_text("#!/bin/sh\necho 'retrain branches are frozen' >&2\nexit 1\n")
@@ -143,6 +143,7 @@ def test_a_git_remote_that_refuses_is_told_and_not_asked_again(toy: Toy, started
     assert started(retrain, promote="auto").outcome["promoted"] == "v0.1.0"
 
 
+@pytest.mark.slow
 def test_a_dvc_remote_that_is_gone_is_tried_again_and_nothing_is_pushed_to_git_without_its_data(
         toy: Toy, started: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(push_data, "retry_delay_seconds", [0])
@@ -208,14 +209,28 @@ def test_a_second_run_waits_for_the_first(toy: Toy) -> None:
     assert waited == [f"waiting: process {os.getpid()} holds retrain on this machine"]
 
 
+@pytest.mark.slow
 def test_nothing_is_left_running(toy: Toy, started: Start) -> None:
     before = children()
     handles = len(os.listdir("/proc/self/fd"))
-    started(retrain, push=False)
+    run = started(retrain, push=False)
     assert children() <= before
     assert len(os.listdir("/proc/self/fd")) <= handles + 2
-    for path in left_behind():
-        shutil.rmtree(path)
+    assert left_behind() == [Path(run.outcome["path"])]
+    assert git(left_behind()[0], "rev-parse", "HEAD") == run.outcome["commit"]
+    assert git(toy.origin, "for-each-ref", "refs/heads/retrain") == ""
+
+
+@pytest.mark.slow
+def test_what_failed_runs_left_is_swept_after_a_week(toy: Toy, started: Start) -> None:
+    left = started(retrain, push=False).outcome["path"]
+    marker = Path(f"{left}.run")
+    assert marker.exists()
+    for age_days, there in ((workspace.KEPT_DAYS - 1, True), (workspace.KEPT_DAYS + 1, False)):
+        at = time.time() - age_days * 86_400
+        os.utime(marker, (at, at))
+        workspace.sweep(marker.parent)
+        assert (Path(left).exists(), marker.exists()) == (there, there)
 
 
 def test_the_form_says_what_each_parameter_is(server: None) -> None:

@@ -51,7 +51,9 @@ run "git checkout --quiet -B main && git remote set-url origin $place/remote.git
 git config user.name "Ana Reis" && git config user.email ana@example.org
 python -c "
 import yaml; from pathlib import Path; from tests.small_run import small_params
-file = Path('params.yaml'); file.write_text(yaml.safe_dump(small_params(yaml.safe_load(file.read_text())), sort_keys=False, allow_unicode=True))"
+file = Path('params.yaml'); params = small_params(yaml.safe_load(file.read_text()))
+params['gate']['max_wer']['limit'], params['gate']['max_cer']['limit'] = 0.9, 0.4  # what a network of this size can do
+file.write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True))"
 git rm -q --ignore-unmatch dvc.lock && git rm -qr --ignore-unmatch data/score data/gate registry data/champion.dvc
 printf 'champion: {path: data/donor, version: null}\n' >champion.yaml
 run "dvc remote add --quiet --default storage $place/storage"
@@ -81,9 +83,8 @@ for _ in $(seq 240); do
     sleep 1
 done
 printf '```\n$ wait_for %s Suspended\n' "$first"
-began=$SECONDS
 wait_for "$first" Suspended
-printf '# after %s s\n```\n\n' $((SECONDS - began))
+printf '```\n\n'
 tell "Ingest, normalise, split, donor, three trainings, scores, gate, report: done, pushed, and the question asked. What the run has made is a branch:"
 branch=$(git ls-remote --heads origin 'retrain/*' | sed 's#.*refs/heads/##')
 run "git fetch --quiet origin && git log --oneline --stat -1 origin/$branch"
@@ -101,7 +102,7 @@ run "vizinho registry verify"
 
 tell "## A fresh clone"
 tell "Somebody else's machine, with a cache of its own: the champion comes from the bucket."
-run "git clone --quiet $place/remote.git $place/fresh && cd $place/fresh && dvc pull --quiet data/champion data/split/portuguese data/ingest/portuguese"
+run "git clone --quiet $place/remote.git $place/fresh && cd $place/fresh && dvc cache dir --local .dvc/cache && dvc pull --quiet data/champion data/split/portuguese data/ingest/portuguese"
 cat >"$place/clip.py" <<'P'
 import sys
 from pathlib import Path

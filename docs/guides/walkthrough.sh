@@ -57,7 +57,7 @@ file.write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True))"
 git rm -q --ignore-unmatch dvc.lock && git rm -qr --ignore-unmatch data/score data/gate registry data/champion.dvc
 printf 'champion: {path: data/donor, version: null}\n' >champion.yaml
 run "dvc remote add --quiet --default storage $place/storage"
-run "git commit --quiet -a -m 'Day one, small' && git push --quiet origin main && git log --oneline -1"
+run "git commit --quiet -a -m 'Day one, small' && git push --quiet --set-upstream origin main && git log --oneline -1"
 
 tell "## The service"
 printf '```\n$ make ui\n'

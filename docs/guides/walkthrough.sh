@@ -102,7 +102,7 @@ run "vizinho registry verify"
 
 tell "## A fresh clone"
 tell "Somebody else's machine, with a cache of its own: the champion comes from the bucket."
-run "git clone --quiet $place/remote.git $place/fresh && cd $place/fresh && dvc cache dir --local .dvc/cache && dvc pull --quiet data/champion data/split/portuguese data/ingest/portuguese"
+run "git clone --quiet $place/remote.git $place/fresh && cd $place/fresh && dvc cache dir --local .dvc/cache && dvc pull data/champion data/split/portuguese data/ingest/portuguese/speak-pt | tail -1"
 cat >"$place/clip.py" <<'P'
 import sys
 from pathlib import Path
@@ -113,10 +113,11 @@ Path(sys.argv[1]).write_bytes(rows.loc[rows["utterance_id"] == test["utterance_i
 print("said:", test["text"])
 P
 tell "A clip that it has never heard, of a voice that it has never heard, taken out of the test split:"
-run "cd $place/fresh && python $place/clip.py $place/clip.flac"
-run "cd $place/fresh && PYTHONPATH=$place/fresh vizinho transcribe $place/clip.flac"
+run "python $place/clip.py $place/clip.flac"
+run "vizinho transcribe $place/clip.flac"
 first_weights=$(sha256sum "$place/fresh/data/champion/model.safetensors" | cut -d' ' -f1)
 
+cd "$place/project"
 tell "## A better one"
 tell "Three times the steps, on main. The run goes by hand this time, and may promote by itself."
 sed -i 's/^  steps: 80$/  steps: 240/' params.yaml
@@ -132,8 +133,8 @@ run "prefect deployment run rollback/by-hand -p version=v0.1.0 -p by='Ana Reis' 
 third=$(grep -o '[0-9a-f-]\{36\}' "$place/said")
 run "wait_for $third Completed; outcome $third"
 run "git ls-remote --tags origin | grep -v '{}'"
-run "cd $place/fresh && git pull --quiet --tags && dvc pull --quiet data/champion && vizinho registry list"
-run "cd $place/fresh && PYTHONPATH=$place/fresh vizinho transcribe $place/clip.flac"
+run "cd $place/fresh && git pull --quiet --tags && dvc pull data/champion | tail -1 && vizinho registry list"
+run "vizinho transcribe $place/clip.flac"
 now=$(sha256sum "$place/fresh/data/champion/model.safetensors" | cut -d' ' -f1)
 [ "$now" = "$first_weights" ] || { echo "another model came back" >&2; exit 1; }
 tell "The same weights as on the first day: SHA-256 \`${now:0:16}\`."

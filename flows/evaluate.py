@@ -41,6 +41,7 @@ TRANSCRIBED: Final = "transcribe@champion"
 TRAININGS: Final = ("donor", "train")
 RELEASE: Final = "release"
 TABLE: Final = "manifest.tsv"
+UNSTATED: Final = "LicenseRef-not-stated"  # of rows that name none: nothing is trained on them
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,8 @@ def take_release(space: Workspace, release: Path) -> None:
     if not params["split"][LANGUAGE].get("respect_release", True):
         raise ParamsError("evaluate", [f"split.{LANGUAGE}.respect_release: off; a release is test data only where official sets are respected"])
     like = next(section for section in params["normalise"].values() if section["language"] == LANGUAGE)
-    params["ingest"][RELEASE] = {"reader": "manifest", "language": LANGUAGE, "source": f"data/raw/{RELEASE}", "locale": like["locale"]}
+    params["ingest"][RELEASE] = {"reader": "manifest", "language": LANGUAGE, "source": f"data/raw/{RELEASE}", "locale": like["locale"],
+                                 "licence": UNSTATED}
     params["normalise"][RELEASE] = dict(like)
     write_text(file, yaml.safe_dump(params, sort_keys=False, allow_unicode=True))
 

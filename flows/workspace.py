@@ -93,8 +93,10 @@ def dvc_command(*words: str) -> list[str]:
 
 
 def said_last(lines: list[str] | tuple[str, ...], count: int = 15) -> str:
-    """Return a command's last lines as an error message shows them."""
-    return "\n  ".join(["", *list(lines)[-count:]]) if lines else "it failed without a word"
+    """Return a command's last lines as an error message shows them; its own error message whole, where it has one."""
+    errors = [index for index, line in enumerate(lines) if line.startswith("error: ")]
+    shown = list(lines)[min(errors[-1], len(lines) - count) if errors else -count:] if len(lines) > count else lines
+    return "\n  ".join(["", *shown]) if shown else "it failed without a word"
 
 
 def environment(path: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.settings import PREFECT_API_URL
 
 from pipeline.core.files import ROOT
 from pipeline.registry.git import git
@@ -23,11 +24,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 FLOW = """
 import json, sys
-from prefect.testing.utilities import prefect_test_harness
 from flows.{name} import {name}
-with prefect_test_harness(server_startup_timeout=240):
-    state = {name}(return_state=True, **json.loads(sys.argv[1]))
-    print("ENDED", json.dumps([state.name, state.message, state.result(raise_on_failure=False) if state.is_completed() else None]), flush=True)
+state = {name}(return_state=True, **json.loads(sys.argv[1]))
+print("ENDED", json.dumps([state.name, state.message, state.result(raise_on_failure=False) if state.is_completed() else None]), flush=True)
 """
 
 
@@ -53,7 +52,7 @@ class Project:
     def environment(self) -> dict[str, str]:
         return small_run.environment(self.path) | {
             "VIZINHO_REPOSITORY": str(self.path), "PYTHONPATH": str(ROOT), "DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_HOME": str(self.place / "prefect")}
+            "PREFECT_API_URL": str(PREFECT_API_URL.value())}
 
     def start(self, name: str, **parameters: Any) -> subprocess.Popen[bytes]:
         """Start a flow in a process of its own."""
@@ -80,7 +79,7 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def project(server: None, tmp_path_factory: pytest.TempPathFactory) -> Project:
     return Project(tmp_path_factory.mktemp("small"))
 
 

@@ -45,8 +45,10 @@ tell "## Remotes"
 tell "A bare Git repository and a folder stand for the Git host and for the bucket."
 run "git init --quiet --bare -b main $place/remote.git"
 run "git clone --quiet $here $place/project"
-cd "$place/project"
-export PYTHONPATH="$place/project${PYTHONPATH:+:$PYTHONPATH}" VIZINHO_STATE="$place/state" PREFECT_SERVER_API_PORT=$port
+others=${PYTHONPATH:-}
+use() { cd "$1" && export PYTHONPATH="$1${others:+:$others}"; }  # as if each clone had an environment of its own
+use "$place/project"
+export VIZINHO_STATE="$place/state" PREFECT_SERVER_API_PORT=$port
 run "git checkout --quiet -B main && git remote set-url origin $place/remote.git"
 git config user.name "Ana Reis" && git config user.email ana@example.org
 python -c "
@@ -103,6 +105,7 @@ run "vizinho registry verify"
 tell "## A fresh clone"
 tell "Somebody else's machine, with a cache of its own: the champion comes from the bucket."
 run "git clone --quiet $place/remote.git $place/fresh && cd $place/fresh && dvc cache dir --local .dvc/cache && dvc pull data/champion data/split/portuguese data/ingest/portuguese/speak-pt | tail -1"
+use "$place/fresh"
 cat >"$place/clip.py" <<'P'
 import sys
 from pathlib import Path
@@ -117,7 +120,7 @@ run "python $place/clip.py $place/clip.flac"
 run "vizinho transcribe $place/clip.flac"
 first_weights=$(sha256sum "$place/fresh/data/champion/model.safetensors" | cut -d' ' -f1)
 
-cd "$place/project"
+use "$place/project"
 tell "## A better one"
 tell "Three times the steps, on main. The run goes by hand this time, and may promote by itself."
 sed -i 's/^  steps: 80$/  steps: 240/' params.yaml
@@ -134,6 +137,7 @@ third=$(grep -o '[0-9a-f-]\{36\}' "$place/said")
 run "wait_for $third Completed; outcome $third"
 run "git ls-remote --tags origin | grep -v '{}'"
 run "cd $place/fresh && git pull --quiet --tags && dvc pull data/champion | tail -1 && vizinho registry list"
+use "$place/fresh"
 run "vizinho transcribe $place/clip.flac"
 now=$(sha256sum "$place/fresh/data/champion/model.safetensors" | cut -d' ' -f1)
 [ "$now" = "$first_weights" ] || { echo "another model came back" >&2; exit 1; }

@@ -87,7 +87,8 @@ def automations(blocks: Sequence[Any]) -> list[AutomationCore]:
             within=timedelta(seconds=SILENT_S), match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
             for_each={"prefect.resource.id"},
         ),
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=f"No heartbeat for {SILENT_S} s: its process or machine is gone.")],
+        actions=[ChangeFlowRunState(name=None, state=StateType.CRASHED, force=False,
+                                    message=f"No heartbeat for {SILENT_S} s: its process or machine is gone.")],
     )
     return [*(told if blocks else ()), zombies]
 

@@ -107,7 +107,7 @@ def serve(port: int) -> None:
         server = Part("server", ("server", "start", "--host", HOST, "--port", str(port), "--log-level", "WARNING"), environment, home / "server.log")
         own = {name: value for name, value in environment.items() if name != "VIZINHO_NOTIFY"}  # its passwords are none of a run's business
         worker = Part("worker", ("worker", "start", "--pool", POOL, "--type", "process", "--name", socket.gethostname()), own)
-        server.log.write_bytes(b"")
+        (home / "server.log").write_bytes(b"")
         try:
             server.start()
             wait_for(server, url)

@@ -130,7 +130,12 @@ second=$(grep -o '[0-9a-f-]\{36\}' "$place/said")
 run "wait_for $second Completed; outcome $second"
 tell "Only what depends on the steps was trained again; the verdict compares with the champion of before."
 run "git pull --quiet --tags && vizinho registry list"
+use "$place/fresh"
+run "cd $place/fresh && git pull --quiet --tags && dvc pull data/champion | tail -1"
+run "vizinho transcribe $place/clip.flac"
+[ "$(sha256sum data/champion/model.safetensors | cut -d' ' -f1)" != "$first_weights" ] || { echo "the new champion is the old one" >&2; exit 1; }
 
+use "$place/project"
 tell "## Back"
 run "prefect deployment run rollback/by-hand -p version=v0.1.0 -p by='Ana Reis' -p reason='to show it' 2>&1 | grep UUID"
 third=$(grep -o '[0-9a-f-]\{36\}' "$place/said")

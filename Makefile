@@ -10,6 +10,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
 help:
 	@echo "make repro      install, run every stage, say where the results are (no GPU, about ten minutes on two cores)"
+	@echo "make ui         install and run a Prefect server, the flows' deployments and a worker here, until Ctrl-C"
 	@echo "make test       install and run the tests"
 	@echo "make test-slow  kills and long runs as well"
 	@echo "make check      ruff and mypy"
@@ -19,6 +20,9 @@ help:
 repro: $(VENV)/main.done
 	dvc repro
 	@python -m pipeline.reporting.summary
+
+ui: $(VENV)/main.done
+	python -m flows.serve
 
 test: $(VENV)/dev.done
 	python -m pytest

@@ -71,7 +71,7 @@ def run(system: str, model_folder: str) -> None:
     """Transcribe the test split with one system."""
     from pipeline.acoustic.clips import Clips
     from pipeline.acoustic.decoding import decode_all
-    from pipeline.acoustic.device import choose_device, set_threads
+    from pipeline.acoustic.device import choose_device, exclusive, set_threads
     from pipeline.acoustic.fit import TRAINED_ON, overlap
     from pipeline.acoustic.model import load_model, parameters
 
@@ -79,15 +79,20 @@ def run(system: str, model_folder: str) -> None:
     set_threads(params.threads)
     test = read_table(TEST)
     model, vocabulary, record = load_model(model_folder)
-    model.to(choose_device())
     clips = Clips(test)
     duration_s = test["duration_s"].to_numpy(dtype=float)
-    invariance = check_invariance(model, clips, duration_s, params)
-    began = time.perf_counter()
-    with bar(float(duration_s.sum()), "s", f"transcribe@{system}") as progress:
-        decoded = decode_all(model, vocabulary, clips.waveform, duration_s, params.batch_s, progress.update, words=True)
-    seconds = time.perf_counter() - began
-    measured = params.robustness if params.robustness and system in params.robustness.systems else None
+    device = choose_device()
+    with exclusive(device, params.threads):
+        model.to(device)
+        invariance = check_invariance(model, clips, duration_s, params)
+        began = time.perf_counter()
+        with bar(float(duration_s.sum()), "s", f"transcribe@{system}") as progress:
+            decoded = decode_all(model, vocabulary, clips.waveform, duration_s, params.batch_s, progress.update, words=True)
+        seconds = time.perf_counter() - began
+        measured = params.robustness if params.robustness and system in params.robustness.systems else None
+        heard: list[list[dict[str, str]]] = [[] for _ in decoded] if measured is None else hear_conditions(
+            measured, test["utterance_id"].tolist(), clips, duration_s,
+            lambda waveform, lengths: decode_all(model, vocabulary, waveform, lengths, params.batch_s), params.threads)
 
     test["duration_band"] = [duration_band(value) for value in duration_s]
     test["snr_band"] = [snr_band(value) for value in test["snr_db"]]
@@ -95,9 +100,7 @@ def run(system: str, model_folder: str) -> None:
     test["reference"], test["reference_variants"] = test["text"], test["variants"]
     test["hypothesis"], test["confidence"] = [item.text for item in decoded], [item.confidence for item in decoded]
     test["word_confidence"] = [[word.confidence for word in item.words] for item in decoded]
-    test["robustness"] = [[] for _ in decoded] if measured is None else hear_conditions(
-        measured, test["utterance_id"].tolist(), clips, duration_s,
-        lambda waveform, lengths: decode_all(model, vocabulary, waveform, lengths, params.batch_s), params.threads)
+    test["robustness"] = heard
     write_table(f"data/transcribe/{system}.parquet", conform(test, HYPOTHESIS, f"transcribe@{system}"))
     figures: dict[str, Any] = {
         "system": system, "model": model_folder, "rtfx": float(duration_s.sum()) / seconds, "seconds": seconds,

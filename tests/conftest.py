@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,16 @@ from hypothesis import settings
 # Before anything loads OpenMP: threads that wait for one another sleep. By default they spin, which on a busy machine
 # makes training with two threads ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the machine's lock files (pipeline/acoustic/device.py) out of the tests: a training elsewhere would hold them up."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("t")))
+        patch.setattr(tempfile, "tempdir", None)
+        yield
+
 
 @pytest.fixture(autouse=True)
 def _keep_denormal_numbers() -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Where the work runs: the device, its precision, its threads, and the lock that keeps two trainings off one GPU."""
+"""Where the work runs: the device, its precision, its threads, and the lock that keeps two of them off one GPU."""
 
 from __future__ import annotations
 
@@ -46,28 +46,46 @@ def autocast(device: torch.device, precision: Precision) -> torch.autocast:
 
 
 @contextmanager
-def exclusive(device: torch.device) -> Iterator[None]:
-    """Hold the GPU's lock file (one per GPU UUID in the system's temporary folder); the kernel drops it with the
-    process, however that ends. On the CPU nothing is locked.
+def exclusive(device: torch.device, cpu_threads: int) -> Iterator[None]:
+    """Hold a lock file in the system's temporary folder: the GPU's, by its UUID; on the CPU one of as many as have room
+    with `cpu_threads` each. Whoever trains or transcribes takes it, so that no two share a GPU or slow one another
+    down; the kernel drops it with the process, however that ends.
 
     Raises:
         PipelineError: the lock file cannot be opened.
     """
-    if device.type != "cuda":
-        yield
-        return
-    path = Path(tempfile.gettempdir()) / f"vizinho-gpu-{torch.cuda.get_device_properties(device).uuid}.lock"
+    if device.type == "cuda":
+        what, names = "the GPU", [f"vizinho-gpu-{torch.cuda.get_device_properties(device).uuid}.lock"]
+    else:
+        what, names = "the CPU", [f"vizinho-cpu-{slot}.lock" for slot in range(max(1, len(os.sched_getaffinity(0)) // cpu_threads))]
+    handles = [_open_lock(Path(tempfile.gettempdir()) / name) for name in names]
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise PipelineError(str(path), f"cannot be opened ({error.strerror})", "a lock file that every user may write",
-                            "remove it, or correct its permissions") from None
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"waiting for the GPU: another training holds {path}")
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        if not any(_locked(handle) for handle in handles):
+            say(f"waiting for {what}: another training or transcription holds {Path(tempfile.gettempdir()) / names[0]}")
+            fcntl.flock(handles[os.getpid() % len(handles)], fcntl.LOCK_EX)
         yield
     finally:
-        os.close(handle)
+        for handle in handles:
+            os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Return whether the lock was free, and is ours now."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _open_lock(path: Path) -> int:
+    """Return an open lock file that every user may open: for reading, as the kernel protects others' files in /tmp from
+    being opened for writing or with O_CREAT."""
+    try:
+        try:
+            return os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise PipelineError(str(path), f"cannot be opened ({error.strerror})", "a lock file that every user may read",
+                            "remove it, or correct its permissions") from None

@@ -95,7 +95,7 @@ def train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, 
             raise TrainingError(label, f"no utterance to {what}", "at least one", "look at the split's certificate and at what was dropped")
     set_threads(recipe.threads)
     device = choose_device()
-    with exclusive(device):
+    with exclusive(device, recipe.threads * recipe.replicas):
         return _train(model.to(device), vocabulary, train_set, dev_set, recipe, resume, error_rates, label, device)
 
 

@@ -119,7 +119,7 @@ def ask(root: Path, commit: str = "HEAD") -> Candidate:
     return Candidate(Approval(found, hash_bytes(verdict), now.tag if now else None), artefact, json.loads(verdict))
 
 
-def promote(root: Path, approval: Approval, by: str, override: str | None = None) -> Record:
+def promote(root: Path, approval: Approval, by: str, override: str | None = None, reason: str | None = None) -> Record:
     """Make the approved run's challenger the champion; return its record.
 
     A promotion that was killed after its commit point is found done and not made twice.
@@ -127,6 +127,7 @@ def promote(root: Path, approval: Approval, by: str, override: str | None = None
     Args:
         by: who or what approved.
         override: why it is promoted in spite of another verdict than *promote*.
+        reason: what was said with the yes.
 
     Raises:
         PromotionError: the approval no longer holds, the verdict forbids it, or another promotion came first.
@@ -153,7 +154,7 @@ def promote(root: Path, approval: Approval, by: str, override: str | None = None
             artefact=shop.artefact, version=version, restores=None, replaces=replaced.version if replaced else None,
             promoted_at=_now(), system=judged["system"], commit=approval.commit, model=add_model(shop), data=data,
             test_set=judged["test_set"], normaliser=judged["normaliser"], verdict=_judgement(candidate),
-            leave=Leave(by=by, champion=approval.champion, override=override),
+            leave=Leave(by=by, champion=approval.champion, override=override, reason=reason),
         )
         push_model(shop, [*data, *replaces])
         merge(shop, approval.commit)
@@ -269,8 +270,7 @@ def check(shop: Workshop, candidate: Candidate, approval: Approval, in_use: str,
         raise PromotionError(f"registry.artefact at {approval.commit[:9]}", shop.artefact, f"{replaced.artefact}, as the champion on main",
                              "keep one clone and main branch for each profile: their models are never compared")
     rival = candidate.verdict["champion"]
-    faces = rival["weights_hash"] == replaced.model.weights_hash if replaced else rival["model"] == in_use
-    if not faces:
+    if not faces(candidate, in_use, replaced):
         raise PromotionError(f"verdict at {approval.commit[:9]}", f"it compares with {rival['model']}, weights {str(rival['weights_hash'])[:12]}",
                              f"{replaced.version if replaced else in_use}, the champion on main", "merge main, `dvc repro` and ask again")
     verdict, place = candidate.verdict["verdict"], gates.place_of(candidate.verdict)
@@ -283,6 +283,12 @@ def check(shop: Workshop, candidate: Candidate, approval: Approval, in_use: str,
                              "`vizinho registry gates --write`, `dvc repro gate`, commit and ask again")
     if verdict == "promote" and override and not twice:
         raise ParamsError("registry promote", ["override: the verdict is promote; there is nothing to override"])
+
+
+def faces(candidate: Candidate, in_use: str, replaced: Record | None) -> bool:
+    """Return whether a verdict compares with the champion, as `record.champion` gives it."""
+    rival = candidate.verdict["champion"]
+    return bool(rival["weights_hash"] == replaced.model.weights_hash if replaced else rival["model"] == in_use)
 
 
 def take(shop: Workshop, candidate: Candidate, replaces: list[str]) -> dict[str, dict[str, str]]:
@@ -392,7 +398,7 @@ def commit(shop: Workshop, record: Record, subject: str) -> list[str]:
     """Commit pointer, record and changelog line in the clone and tag the commit; return the tags."""
     gates.write_place(shop.clone, 0)  # a new period begins
     git(shop.clone, "add", gates.PARAMS, f"{CHAMPION}.dvc", *write_facts(shop.clone, record))
-    why = record.leave.reason or record.leave.override or f"Verdict: {record.verdict.verdict}."
+    why = record.leave.override or record.leave.reason or f"Verdict: {record.verdict.verdict}."
     git(shop.clone, "commit", "--quiet", "--no-verify", "-m", subject, "-m",
         f"{why}\nRun {record.commit}, WER {100 * record.verdict.wer:.2f} %. By {record.leave.by}.")
     tip = git(shop.clone, "rev-parse", "HEAD")

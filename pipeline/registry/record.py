@@ -60,7 +60,7 @@ class Leave(Section):
     by: str = Field(min_length=1, description="a person, or the policy that decided")
     champion: str | None = Field(description="tag of the champion at that time; null on day one")
     override: str | None = Field(default=None, min_length=1, description="why in spite of the verdict")
-    reason: str | None = Field(default=None, min_length=1, description="why an earlier model came back")
+    reason: str | None = Field(default=None, min_length=1, description="why an earlier model came back; of a new one, what was said with the yes")
 
 
 class Record(Section):

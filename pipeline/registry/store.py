@@ -57,6 +57,18 @@ def share(root: Path, clone: Path) -> None:
         config["core"] = {key: value for key, value in known["core"].items() if key == "remote"}
 
 
+def set_cache(clone: Path, folder: Path) -> None:
+    """Let a clone use a cache folder, unless this machine's DVC configuration names one."""
+    if not _config(clone)["cache"].get("dir"):
+        with _config(clone).edit("local", validate=False) as config:
+            config["cache"] = {"dir": str(folder)}
+
+
+def remotes(root: Path) -> dict[str, dict[str, Any]]:
+    """Return the settings of every DVC remote, secrets included."""
+    return dict(_config(root)["remote"])
+
+
 def take(root: Path, targets: Sequence[str]) -> None:
     """Lay tracked files or folders out in a checkout: from the cache, else from the remote.
 

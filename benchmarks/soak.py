@@ -1,0 +1,124 @@
+"""Many retrains one after the other, and what they leave: processes, open files, memory, folders; and what each one costs.
+
+    python -m benchmarks.soak [CACHED [REAL]]
+
+By default 20 runs with every stage cached and 3 that train again (another seed), of the pipeline at a size for tests, on a real
+server with one worker. Ends with exit code 1 where a process, an open file or a folder is left over.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tests.flows.service import Service, family, prepare, running, until
+from tests.small_run import clone, dvc
+
+SLACK = 8
+"""Open files and threads that may come and go: connections of an HTTP pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What is there between two runs.
+
+    Args:
+        server_mb, worker_mb: resident memory, in MB (10^6 bytes).
+        files: open in server and worker.
+        threads: of both.
+        processes: of the whole service.
+        clones: folders of runs.
+        tmp: entries of the temporary folder.
+    """
+
+    server_mb: float
+    worker_mb: float
+    files: int
+    threads: int
+    processes: int
+    clones: int
+    tmp: int
+
+
+def sample(service: Service) -> Sample:
+    """Return what is there once nothing is at work."""
+    server, worker = (part.process.pid for part in (service.server, service.worker) if part.process)
+    until(lambda: len(family(service.place)) <= 3, 60, lambda: str(family(service.place)))
+    time.sleep(2)
+    return Sample(_resident_mb(server), _resident_mb(worker), sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in (server, worker)),
+                  sum(len(os.listdir(f"/proc/{pid}/task")) for pid in (server, worker)), len(family(service.place)),
+                  len([entry for entry in (service.place / "state/work").glob("*") if entry.is_dir() and entry.name != "registry"]),
+                  len(os.listdir(service.environment["TMPDIR"])))
+
+
+def _resident_mb(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def retrain(service: Service) -> float:
+    """Run `retrain/nightly` to its end; return its seconds from the button to the end."""
+    began = time.monotonic()
+    run = service.run("retrain/nightly", promote="never")
+    service.wait(run, seconds=1800)
+    return time.monotonic() - began
+
+
+def reseed(project: Path, seed: int) -> None:
+    """Commit another seed of the trainings to main."""
+    file = project / "params.yaml"
+    params = yaml.safe_load(file.read_text(encoding="utf-8"))
+    params["train"]["seed"] = seed
+    file.write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    for words in (["commit", "--quiet", "-a", "-m", f"Seed {seed}"], ["push", "--quiet", "origin", "HEAD:main"]):
+        subprocess.run(["git", *words], cwd=project, check=True)
+
+
+def layout(place: Path) -> Path:
+    """Return a checkout with a bare Git remote and a local DVC remote."""
+    project = clone(place, "project")
+    subprocess.run(["git", "init", "--quiet", "--bare", "-b", "main", str(place / "remote.git")], check=True)
+    for words in (["checkout", "--quiet", "-B", "main"], ["remote", "set-url", "origin", str(place / "remote.git")],
+                  ["config", "user.name", "Ana Reis"], ["config", "user.email", "ana@example.org"]):
+        subprocess.run(["git", *words], cwd=project, check=True)
+    assert dvc(project, "remote", "add", "--default", "storage", str(place / "store")).returncode == 0
+    for words in (["add", "--all"], ["commit", "--quiet", "-m", "Day one"], ["push", "--quiet", "origin", "main"]):
+        subprocess.run(["git", *words], cwd=project, check=True)
+    return project
+
+
+def main() -> None:
+    """Print a row a run, and what has grown."""
+    cached, real = (int(word) for word in [*sys.argv[1:], "20", "3"][:2]) if len(sys.argv) != 2 else (int(sys.argv[1]), 3)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "tmp").mkdir()
+        project = layout(place)
+        with running(prepare(place / "service", VIZINHO_REPOSITORY=str(project), TMPDIR=str(place / "tmp")), worker=True) as service:
+            print("run            seconds  server MB  worker MB  files  threads  processes  clones  tmp", flush=True)
+            samples = []
+            for number in range(1 + real + cached):
+                kind = "first" if number == 0 else f"real {number}" if number <= real else f"cached {number - real}"
+                if 0 < number <= real:
+                    reseed(project, 100 + number)
+                lasted_s = retrain(service)
+                now = sample(service)
+                samples.append(now)
+                print(f"{kind:<12} {lasted_s:9.1f}  {now.server_mb:9.0f}  {now.worker_mb:9.0f}  {now.files:5}  {now.threads:7}  {now.processes:9}  "
+                      f"{now.clones:6}  {now.tmp:3}", flush=True)
+    settled, last = samples[min(2, len(samples) - 1)], samples[-1]
+    print(f"from the third run to the last: server {last.server_mb - settled.server_mb:+.0f} MB, "
+          f"worker {last.worker_mb - settled.worker_mb:+.0f} MB, files {last.files - settled.files:+d}, threads {last.threads - settled.threads:+d}")
+    grown = [last.files - settled.files, last.threads - settled.threads, last.tmp - settled.tmp]
+    if last.processes > settled.processes or last.clones or max(grown) > SLACK:
+        sys.exit("something is left over")
+
+
+if __name__ == "__main__":
+    main()

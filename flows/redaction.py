@@ -1,0 +1,36 @@
+"""Secrets taken out of what a run says: logs, errors and artifacts go to a database that many may read."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import lru_cache
+from typing import Final
+
+NAMES: Final = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|AUTH_STRING|API_KEY|ACCESS_KEY|ACCOUNT_KEY|CONNECTION_(STRING|URL)",
+                          re.IGNORECASE)
+IN_URL: Final = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@]+@", re.IGNORECASE)
+SHORTEST: Final = 6
+MASK: Final = "***"
+
+_known: set[str] = set()
+
+
+def keep_secret(*values: str) -> None:
+    """Have these values taken out from now on; what is shorter than six characters would take out too much."""
+    _known.update(value for value in values if len(value) >= SHORTEST)
+
+
+def redact(text: str) -> str:
+    """Return the text without the user of a URL and without the values of secrets.
+
+    "https://ana:s3cret@example.org/x" → "https://***@example.org/x"
+    """
+    text = IN_URL.sub(rf"\g<scheme>{MASK}@", text)
+    secrets = {value for name, value in os.environ.items() if NAMES.search(name) and len(value) >= SHORTEST} | _known
+    return _pattern(tuple(sorted(secrets, key=len, reverse=True))).sub(MASK, text) if secrets else text
+
+
+@lru_cache(maxsize=4)
+def _pattern(secrets: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, secrets)))

@@ -1,0 +1,81 @@
+"""Work pool, deployments (prefect.yaml) and automations on the server that `PREFECT_API_URL` names; a second call changes them in place.
+
+    python -m flows.register                       # runs are processes of a worker: prefect worker start --pool vizinho
+    python -m flows.register --pool-type kubernetes
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from typing import Any, Final
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import ROOT
+from pipeline.core.progress import say
+from pipeline.core.stage import honest_exit
+
+POOL: Final = "vizinho"
+TEMPLATES: Final = {"process": None, "kubernetes": ROOT / "flows/kubernetes.json"}
+
+
+def register(pool_type: str) -> None:
+    """Put everything that the flows need on the server.
+
+    Raises:
+        PipelineError: no server is named or there, its pool is of another type, or it refuses a deployment.
+        ParamsError: `VIZINHO_NOTIFY` names what is not there.
+    """
+    from prefect.client.orchestration import get_client
+
+    from flows import notify
+
+    if not os.environ.get("PREFECT_API_URL"):
+        raise PipelineError("PREFECT_API_URL", "not set", "the server's address, as http://127.0.0.1:4200/api", "export it, or `make ui`")
+    with get_client(sync_client=True) as client:
+        if trouble := client.api_healthcheck():
+            raise PipelineError(os.environ["PREFECT_API_URL"], f"no answer ({trouble or type(trouble).__name__})", "a Prefect server", "start it")
+        make_pool(client, pool_type)
+        deployed = subprocess.run([sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"], cwd=ROOT, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        if deployed.returncode:
+            raise PipelineError("prefect deploy --all", "\n".join(deployed.stdout.splitlines()[-15:]), "every deployment of prefect.yaml taken")
+        names = notify.register(client)
+    say(f"registered: pool {POOL} ({pool_type}), deployments of prefect.yaml, automations {', '.join(names)}")
+
+
+def make_pool(client: Any, pool_type: str) -> None:
+    """Create the work pool, or bring its template up to date.
+
+    Raises:
+        PipelineError: it is there and of another type.
+    """
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+    from prefect.exceptions import ObjectNotFound
+    from prefect.workers.process import ProcessWorker
+
+    file = TEMPLATES[pool_type]
+    template = json.loads(file.read_text(encoding="utf-8")) if file else ProcessWorker.get_default_base_job_template()
+    try:
+        found = client.read_work_pool(POOL)
+    except ObjectNotFound:
+        client.create_work_pool(WorkPoolCreate(name=POOL, type=pool_type, base_job_template=template))
+        return
+    if found.type != pool_type:
+        raise PipelineError(f"work pool {POOL}", f"of type {found.type}", pool_type, f"`prefect work-pool delete {POOL}` first, with no run on it")
+    client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
+
+
+def main() -> None:
+    """Register from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m flows.register", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--pool-type", choices=sorted(TEMPLATES), default="process")
+    with honest_exit():
+        register(parser.parse_args().pool_type)
+
+
+if __name__ == "__main__":
+    main()

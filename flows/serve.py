@@ -1,0 +1,259 @@
+"""`make ui`: Prefect's server, the deployments and a worker on this machine alone, until Ctrl-C.
+
+Database, settings and logs lie in the state folder. What dies is started again; what is started ends with this process,
+flow runs and their stages included. Port: `PREFECT_SERVER_API_PORT`, by default 4200.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from flows.register import POOL
+from pipeline.core.errors import ParamsError, PipelineError
+from pipeline.core.files import ROOT, state_dir
+from pipeline.core.progress import say
+from pipeline.core.stage import honest_exit
+
+HOST: Final = "127.0.0.1"
+START_S: Final = 120.0
+"""The server answers within this time, or does not start at all."""
+END_S: Final = 30.0
+"""What is asked to end is killed after this time."""
+BRIEF_S: Final = 30.0
+"""What ends by itself sooner than this is not started again."""
+
+
+@dataclass(slots=True)
+class Part:
+    """A process of the service, in a session of its own: Ctrl-C reaches only the one who knows the order to stop in.
+
+    Args:
+        log: where its output goes; None: to the terminal.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    log: Path | None = None
+    process: subprocess.Popen[bytes] | None = None
+    since: float = field(default=0.0)
+
+    def start(self) -> None:
+        """Start it."""
+        output = open(self.log, "ab") if self.log else None  # noqa: SIM115 - the child keeps it
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "prefect", *self.command], cwd=ROOT, env=dict(self.environment), stdin=subprocess.DEVNULL, stdout=output,
+                stderr=output, start_new_session=True, preexec_fn=_end_with_parent)
+        finally:
+            if output:
+                output.close()
+        self.since = time.monotonic()
+
+    def ended(self) -> bool:
+        """Return whether it has ended by itself."""
+        return self.process is not None and self.process.poll() is not None
+
+    def stop(self) -> None:
+        """End it and all that it has started: first itself, politely, then what is left, then by force."""
+        if self.process is None:
+            return
+        family = [self.process.pid, *descendants(self.process.pid)]
+        for sign, patience_s in ((signal.SIGINT, END_S), (signal.SIGTERM, END_S), (signal.SIGKILL, END_S)):
+            for pid in family[:1] if sign == signal.SIGINT else family:
+                _send(pid, sign)
+            until = time.monotonic() + patience_s
+            while (left := [pid for pid in family if alive(pid)]) and time.monotonic() < until:
+                if self.process.poll() is not None and sign == signal.SIGINT:
+                    break  # it leaves its children alone: on to the next signal
+                time.sleep(0.1)
+            if not left:
+                break
+        self.process.wait()
+        self.process = None
+
+    def last_lines(self) -> str:
+        """Return the end of its log."""
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]) if self.log else "see above"
+
+
+def serve(port: int) -> None:
+    """Run the service until the process is told to stop.
+
+    Raises:
+        PipelineError: the port is taken, or a part does not start or does not stay up.
+    """
+    home = state_dir().resolve() / "prefect"
+    home.mkdir(parents=True, exist_ok=True)
+    url = f"http://{HOST}:{port}"
+    environment = environment_of(home, url)
+    with _one_at_a_time(home / "serve.lock", url):
+        check_port(port)
+        began = time.monotonic()
+        server = Part("server", ("server", "start", "--host", HOST, "--port", str(port), "--log-level", "WARNING"), environment, home / "server.log")
+        own = {name: value for name, value in environment.items() if name != "VIZINHO_NOTIFY"}  # its passwords are none of a run's business
+        worker = Part("worker", ("worker", "start", "--pool", POOL, "--type", "process", "--name", socket.gethostname()), own)
+        (home / "server.log").write_bytes(b"")
+        try:
+            server.start()
+            wait_for(server, url)
+            _register(environment)
+            worker.start()
+            say(f"ready after {time.monotonic() - began:.0f} s: {url} (Ctrl-C stops it)\n"
+                f"a run:  PREFECT_API_URL={url}/api prefect deployment run retrain/nightly")
+            keep_up([server, worker])
+        finally:
+            for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(sign, signal.SIG_IGN)  # once is enough
+            say("stopping: runs, worker, server")
+            worker.stop()
+            server.stop()
+
+
+def environment_of(home: Path, url: str) -> dict[str, str]:
+    """Return the environment of server, worker and flow runs: private, on this machine alone, what is set already wins."""
+    said = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30", "PREFECT_CLIENT_MAX_RETRIES": "8",  # 2 + 4 + ... + 256 s without the server
+            "PREFECT_HOME": str(home), "PREFECT_LOGGING_EXTRA_LOGGERS": ""}
+    fixed = {"PREFECT_API_URL": f"{url}/api", "VIZINHO_CHECKOUT": str(ROOT), "VIZINHO_STATE": str(state_dir().resolve()),
+             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    return {**said, **os.environ, **fixed}
+
+
+def check_port(port: int) -> None:
+    """Check that the port is free.
+
+    Raises:
+        PipelineError: it is not.
+    """
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((HOST, port))
+        except OSError as error:
+            raise PipelineError(f"port {port} of {HOST}", f"{error.strerror}", "a free port",
+                                "stop what listens there, or `PREFECT_SERVER_API_PORT=4300 make ui`") from None
+
+
+def wait_for(server: Part, url: str) -> None:
+    """Wait until the server answers.
+
+    Raises:
+        PipelineError: it has ended, or does not answer in time.
+    """
+    while time.monotonic() < server.since + START_S:
+        if server.ended():
+            break
+        try:
+            with urllib.request.urlopen(f"{url}/api/health", timeout=5):
+                return
+        except urllib.error.HTTPError:
+            return  # it wants to know who asks: it is up
+        except OSError:
+            time.sleep(0.2)
+    raise PipelineError("prefect server", f"no answer from {url}\n{server.last_lines()}", f"one within {START_S:g} s", f"see {server.log}")
+
+
+def keep_up(parts: list[Part]) -> None:
+    """Start again what ends by itself, for ever.
+
+    Raises:
+        PipelineError: a part ends as soon as it is started.
+    """
+    while True:
+        for part in parts:
+            if part.ended():
+                assert part.process
+                code, lasted_s = part.process.returncode, time.monotonic() - part.since
+                if lasted_s < BRIEF_S:
+                    raise PipelineError(f"prefect {part.name}", f"ended {lasted_s:.0f} s after its start (exit code {code})\n{part.last_lines()}",
+                                        "it to stay up")
+                say(f"the {part.name} has ended (exit code {code}): started again")
+                part.start()
+        time.sleep(0.5)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes that a process has started, directly or not."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], text=True, capture_output=True, check=True).stdout
+    children: dict[int, list[int]] = {}
+    for line in listed.splitlines():
+        child, parent = map(int, line.split())
+        children.setdefault(parent, []).append(child)
+    found, waiting = [], [pid]
+    while waiting:
+        found += (born := children.get(waiting.pop(), []))
+        waiting += born
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Return whether a process is there and no zombie."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], text=True, capture_output=True, check=False).stdout.strip()
+    return bool(state) and not state.startswith("Z")
+
+
+def _send(pid: int, sign: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, sign)
+
+
+def _end_with_parent() -> None:
+    """Let a child be asked to end where this process is killed (Linux: PR_SET_PDEATHSIG)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def _register(environment: Mapping[str, str]) -> None:
+    done = subprocess.run([sys.executable, "-m", "flows.register"], cwd=ROOT, env=dict(environment), text=True, capture_output=True, check=False)
+    if done.returncode:
+        raise PipelineError("python -m flows.register", (done.stderr or done.stdout).strip().removeprefix("error: "))
+    say(done.stdout.strip())
+
+
+@contextmanager
+def _one_at_a_time(lock: Path, url: str) -> Iterator[None]:
+    """Hold the lock of this state folder's service, or say where it runs and end (exit 0): it is there, as asked."""
+    with open(lock, "a+", encoding="utf-8") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            say(f"it runs already: {handle.read()}")
+            sys.exit(0)
+        handle.truncate(0)
+        handle.write(f"{url}, process {os.getpid()}")
+        handle.flush()
+        yield
+
+
+def main() -> None:
+    """Serve until Ctrl-C (exit 0); a hang-up or a termination counts as one."""
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, signal.default_int_handler)  # SIGINT too: a shell lets what it starts with & ignore it
+    asked = os.environ.get("PREFECT_SERVER_API_PORT", "4200")
+    with honest_exit():
+        if not asked.isdecimal() or not 0 < int(asked) < 65536:
+            raise ParamsError("PREFECT_SERVER_API_PORT", [f"{asked}: expected a number from 1 to 65535"])
+        try:
+            serve(int(asked))
+        except KeyboardInterrupt:
+            say("stopped")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""A Prefect server for the session, and the toy project (tests/toy_registry.py) as the repository that flows work on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
+from prefect.states import State
+from prefect.testing.utilities import prefect_test_harness
+
+from tests.toy_registry import Toy, build
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[None]:
+    """Run a Prefect server with a database of its own."""
+    with prefect_test_harness(server_startup_timeout=240):
+        yield
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the toy project after its first run."""
+    folder = tmp_path_factory.mktemp("flows")
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "VIZINHO_STATE"):
+            patch.setenv(variable, str(folder / variable))
+        build(folder / "place")
+    return folder / "place"
+
+
+@pytest.fixture
+def toy(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+    """A run of generation 1 on main, pushed; the flows work on it, with state of their own."""
+    for variable in ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "VIZINHO_STATE"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    shutil.copytree(built, tmp_path / "place")
+    monkeypatch.setenv("VIZINHO_REPOSITORY", str(tmp_path / "place/clone"))
+    return Toy(tmp_path / "place")
+
+
+class Run:
+    """A finished flow run, as its server remembers it."""
+
+    def __init__(self, state: State[Any]) -> None:
+        self.state = state
+        self.id = state.state_details.flow_run_id
+        with get_client(sync_client=True) as client:
+            self.run = client.read_flow_run(self.id)
+            only = FlowRunFilter(id=FlowRunFilterId(any_=[self.id]))
+            self.tasks = {task.name: task for task in client.read_task_runs(flow_run_filter=only)}
+            self.artifacts = {artifact.key: artifact for artifact in client.read_artifacts(flow_run_filter=only)}
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.state.result()
+        return found
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each task, those of stages by the stage's name."""
+        return {name: str(task.state_name) for name, task in self.tasks.items()}
+
+    def log(self) -> list[str]:
+        """Return the run's log lines."""
+        with get_client(sync_client=True) as client:
+            return [log.message for log in client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[self.id])), limit=200)]
+
+
+@pytest.fixture
+def started(server: None) -> Callable[..., Run]:
+    """Return how a flow is run to its end."""
+    return lambda flow, **parameters: Run(flow(return_state=True, **parameters))
+
+
+def children() -> set[int]:
+    """Return the processes that descend from this one, by their stat files."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(stat.parent.name)] = int(fields[1])
+    found = {os.getpid()}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {os.getpid()}

@@ -1,0 +1,180 @@
+"""A real Prefect server, and a worker where one is wanted, for tests: parts of flows/serve.py on a port and a folder of their own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from flows import serve
+from flows.register import POOL
+from pipeline.core.files import ROOT
+
+FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+def free_port() -> int:
+    with socket.socket() as trial:
+        trial.bind((serve.HOST, 0))
+        return int(trial.getsockname()[1])
+
+
+@dataclass(slots=True)
+class Service:
+    """Server and worker, and the API's words for what the tests do.
+
+    Args:
+        place: folder of its home, state and logs.
+    """
+
+    place: Path
+    environment: dict[str, str]
+    server: serve.Part
+    worker: serve.Part
+    api: httpx.Client = field(default_factory=httpx.Client)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._ask("POST", path, json=body)
+
+    def get(self, path: str) -> Any:
+        return self._ask("GET", path)
+
+    def _ask(self, method: str, path: str, **given: Any) -> Any:
+        """Return an answer; a server that is away or busy (503) is asked again, as Prefect's own client does."""
+        def answered() -> list[httpx.Response]:
+            with suppress(httpx.TransportError):
+                found = self.api.request(method, path, **given)
+                return [found] if found.status_code != 503 else []
+            return []
+
+        answer = until(answered, 120)[0]
+        assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    def register(self, **more: str) -> None:
+        """Run `python -m flows.register`."""
+        done = subprocess.run([sys.executable, "-m", "flows.register"], cwd=ROOT, env={**self.environment, **more}, text=True, capture_output=True)
+        assert done.returncode == 0, done.stderr + done.stdout
+
+    def run(self, deployment: str, **parameters: Any) -> str:
+        """Start a deployment as the UI's button does; return the flow run's id."""
+        found = self.get(f"/deployments/name/{deployment}")
+        return str(self.post(f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters})["id"])
+
+    def state(self, run: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.get(f"/flow_runs/{run}")["state"]
+        return found
+
+    def wait(self, run: str, name: str = "Completed", seconds: float = 240.0) -> dict[str, Any]:
+        """Return the run's state once its name is that.
+
+        Raises:
+            AssertionError: it ends with another one, or does not come there in time.
+        """
+        def told() -> str:
+            return f"{self.state(run)}\n{self.log(run)[-4000:]}"
+
+        def there() -> Any:
+            state = self.state(run)
+            return state if state["name"] == name or state["type"] in FINAL else None
+
+        found: dict[str, Any] = until(there, seconds, told)
+        assert found["name"] == name, told()
+        return found
+
+    def again(self, run: str) -> None:
+        """Start a run again that has ended, as the UI's button Retry does."""
+        answer = self.post(f"/flow_runs/{run}/set_state", {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True})
+        assert answer["status"] == "ACCEPT", answer
+
+    def log(self, run: str) -> str:
+        """Return the run's whole log, as the UI shows it."""
+        found, page = [], 200
+        while True:
+            wanted = {"logs": {"flow_run_id": {"any_": [run]}}, "limit": page, "offset": len(found), "sort": "TIMESTAMP_ASC"}
+            lines = self.post("/logs/filter", wanted)
+            found += [line["message"] for line in lines]
+            if len(lines) < page:
+                return "\n".join(found)
+
+    def tasks(self, run: str) -> dict[str, str]:
+        """Return each task run's state by name."""
+        found = self.post("/task_runs/filter", {"task_runs": {"flow_run_id": {"any_": [run]}}, "limit": 200})
+        return {task["name"]: task["state_name"] for task in found}
+
+
+def own_code() -> dict[str, str]:
+    """Return the environment in which this checkout's modules come first."""
+    return {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
+
+
+def until(ready: Callable[[], Any], seconds: float, told: Callable[[], str] = str) -> Any:
+    """Return what `ready` gives once it gives something.
+
+    Raises:
+        AssertionError: it does not in time; `told` says more.
+    """
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := ready():
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"not within {seconds:g} s: {told()}")
+
+
+def prepare(place: Path, **more: str) -> Service:
+    """Return a service whose parts are not yet started.
+
+    Args:
+        more: of its environment.
+    """
+    place.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    url = f"http://{serve.HOST}:{port}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VIZINHO_STATE", str(place / "state"))
+        for name in [name for name in os.environ if name.startswith(("PREFECT_", "VIZINHO_NOTIFY", "GIT_"))]:
+            patch.delenv(name)
+        environment = {**serve.environment_of(place / "home", url), **own_code(), "DVC_SITE_CACHE_DIR": str(place / "site"),
+                       "DVC_GLOBAL_CONFIG_DIR": str(place / "config"), **more}
+    server = serve.Part("server", ("server", "start", "--host", serve.HOST, "--port", str(port), "--log-level", "WARNING"), environment,
+                        place / "server.log")
+    worker = serve.Part("worker", ("worker", "start", "--pool", POOL, "--type", "process"), environment, place / "worker.log")
+    return Service(place, environment, server, worker, httpx.Client(base_url=f"{url}/api", timeout=30))
+
+
+@contextmanager
+def running(service: Service, *, worker: bool) -> Iterator[Service]:
+    """Yield the service with its server up, registered and with a worker if one is wanted; end all of it."""
+    try:
+        service.server.start()
+        serve.wait_for(service.server, str(service.api.base_url).removesuffix("/api/"))
+        if worker:
+            service.register()
+            service.worker.start()
+        yield service
+    finally:
+        service.worker.stop()
+        service.server.stop()
+        service.api.close()
+
+
+def family(place: Path) -> dict[int, str]:
+    """Return the processes, by id, that anything under the place has started: its path is in their environment."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal() and int(folder.name) != os.getpid():
+            with suppress(OSError):
+                if str(place).encode() in (folder / "environ").read_bytes() and (line := (folder / "cmdline").read_bytes()):
+                    found[int(folder.name)] = line.replace(b"\0", b" ").decode(errors="replace")
+    return found

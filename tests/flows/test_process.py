@@ -1,0 +1,124 @@
+"""Commands that flows run: their lines, their progress, and that nothing of them is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows import process
+from flows.process import Finished, Progress, run
+from pipeline.core.files import ROOT
+
+FAMILY = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+open(sys.argv[1], "w").write(str(child.pid))
+time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _not_stopping() -> Iterator[None]:
+    process.stopping.clear()
+    yield
+    process.stopping.clear()
+
+
+def python(code: str, *words: str) -> tuple[Finished, list[str], list[Progress]]:
+    lines: list[str] = []
+    bars: list[Progress] = []
+    return run([sys.executable, "-c", code, *words], ROOT, os.environ, lines.append, bars.append), lines, bars
+
+
+def alive(pid: int) -> bool:
+    """Return whether a process runs; one that is dead and not yet collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def gone(pid: int) -> bool:
+    """Return whether a process ends within ten seconds."""
+    until = time.monotonic() + 10
+    while alive(pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not alive(pid)
+
+
+def appears(file: Path) -> int:
+    """Return the number in a file once it is there."""
+    until = time.monotonic() + 20
+    while not (file.exists() and file.read_text()):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return int(file.read_text())
+
+
+def test_lines_come_as_they_are_written_and_the_last_ones_are_kept() -> None:
+    done, lines, _ = python("import sys\nfor n in range(50): print('line', n)\nprint('and an error', file=sys.stderr)\nsys.exit(3)")
+    assert lines == [*(f"line {n}" for n in range(50)), "and an error"]
+    assert (done.code, done.stopped) == (3, False)
+    assert done.lines == tuple(lines[-process.KEPT_LINES:])
+
+
+def test_progress_bars_become_progress_and_not_lines() -> None:
+    code = ("import time\nfrom pipeline.core.progress import bar, say\nsay('before')\n"
+            "with bar(8, 'step', 'train@transfer') as shown:\n    for _ in range(8):\n        time.sleep(0.12); shown.update()\n"
+            "    say('in between')\nsay('after')")
+    done, lines, bars = python(code)
+    assert done.code == 0
+    assert lines == ["before", "in between", "after"]
+    assert {progress.label for progress in bars} == {"train@transfer"}
+    assert bars[-1].percent == 100 and bars[-1].rest.startswith("8/8")
+    assert [progress.percent for progress in bars] == sorted(progress.percent for progress in bars)
+
+
+def test_a_secret_in_a_line_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_TOKEN", "correct-horse-battery")
+    done, lines, _ = python("import os; print('token', os.environ['TEST_TOKEN']); print('https://ana:hush@example.org/x')")
+    assert lines == ["token ***", "https://***@example.org/x"]
+    assert done.lines == tuple(lines)
+
+
+def test_a_stopped_command_leaves_no_process(tmp_path: Path) -> None:
+    ended: list[Finished] = []
+    thread = threading.Thread(target=lambda: ended.append(python(FAMILY, str(tmp_path / "pid"))[0]))
+    thread.start()
+    grandchild = appears(tmp_path / "pid")
+    process.stopping.set()
+    thread.join(30)
+    assert ended[0].stopped and ended[0].code != 0
+    assert gone(grandchild)
+
+
+def test_a_command_that_ignores_the_signal_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "GRACE_S", 1.0)
+    process.stopping.set()
+    began = time.monotonic()
+    done, _, _ = python("import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(60)")
+    assert done.stopped and time.monotonic() - began < 10
+
+
+def test_what_outlives_a_finished_command_is_ended(tmp_path: Path) -> None:
+    done, _, _ = python(FAMILY.rsplit("time.sleep(60)", 1)[0], str(tmp_path / "pid"))
+    assert done.code == 0
+    assert gone(appears(tmp_path / "pid"))
+
+
+def test_a_killed_flow_takes_its_commands_along(tmp_path: Path) -> None:
+    code = ("import os, sys\nfrom pathlib import Path\nfrom flows.process import run\n"
+            f"run([sys.executable, '-c', {FAMILY!r}, sys.argv[1]], Path.cwd(), os.environ)")
+    flow = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "pid")], cwd=ROOT)
+    grandchild = appears(tmp_path / "pid")
+    flow.send_signal(signal.SIGKILL)
+    flow.wait(10)
+    assert gone(grandchild)

@@ -1,0 +1,247 @@
+"""retrain on a real, tiny pipeline: what ran, what it left, what it says when it cannot go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
+
+from flows import workspace
+from flows.retrain import push_data, retrain
+from pipeline.registry.git import git
+from pipeline.registry.store import dvc
+from tests.flows.conftest import Run, children
+from tests.toy_registry import Toy
+
+Start = Callable[..., Run]
+
+
+def change(toy: Toy, **params: Any) -> str:
+    """Commit changed params, `section__key=value`, to main without running anything, and push them."""
+    file = toy.path / "params.yaml"
+    values = yaml.safe_load(file.read_text())
+    for name, value in params.items():
+        section, _, key = name.partition("__")
+        values[section][key] = value
+    file.write_text(yaml.safe_dump(values))
+    commit = toy.commit("Change params")
+    toy.git("push", "--quiet", "origin", "main")
+    return commit
+
+
+def edit(toy: Toy, stage: str, line: str) -> None:
+    """Have a stage of the toy's pipeline run one more line of Python first, on main."""
+    file = toy.path / "dvc.yaml"
+    pipeline = yaml.safe_load(file.read_text())
+    body = pipeline["stages"][stage]
+    body = body.get("do", body)
+    (toy.path / f"{stage}_first.py").write_text(line + "\n")
+    body["cmd"] = [f"{sys.executable} {stage}_first.py", body["cmd"]] if isinstance(body["cmd"], str) else body["cmd"]
+    file.write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    toy.commit(f"Edit {stage}")
+    toy.git("push", "--quiet", "origin", "main")
+
+
+def left_behind() -> list[Path]:
+    """Return the clones that runs have left."""
+    return [path for path in (workspace.state() / "work").iterdir() if path.is_dir() and path.name != "registry"]
+
+
+def test_a_run_without_anything_stale_costs_no_stage_and_is_its_commit(toy: Toy, started: Start) -> None:
+    run = started(retrain)
+    head = git(toy.origin, "rev-parse", "main")
+    assert run.state.is_completed(), run.state.message
+    assert run.run.name.startswith("embedded 20")
+    stages = {name: state for name, state in run.states().items() if not name.startswith(("pull", "update", "push"))}
+    assert stages == dict.fromkeys(("split@portuguese", "donor", "train@transfer", "score", "gate"), "Cached")
+    assert run.outcome == {"commit": head, "artefact": "asr-pt-toy", "verdict": "promote", "promoted": None}
+    branches = git(toy.origin, "for-each-ref", "--format=%(refname:short) %(objectname)", "refs/heads/retrain").split()
+    assert branches[1:] == [head] and branches[0].startswith("retrain/20") and branches[0].endswith(str(run.id)[:8])
+    assert {"asr-pt-toy-data", "asr-pt-toy-evaluation", "asr-pt-toy-verdict", "asr-pt-toy-commit"} <= run.artifacts.keys()
+    assert {"profile:embedded", "model:asr-pt-toy", "gpu:none"} <= set(run.run.tags)
+    assert left_behind() == []
+
+
+def test_what_is_stale_runs_and_its_commit_is_what_dvc_repro_would_have_made(toy: Toy, started: Start) -> None:
+    edit(toy, "train", "print('epoch one of one')")
+    before = change(toy, train__generation=2)
+    run = started(retrain, promote="auto")
+    assert run.state.is_completed(), run.state.message
+    assert {name: state for name, state in run.states().items() if "@" in name or name in ("donor", "score", "gate")} == {
+        "split@portuguese": "Cached", "donor": "Cached", "train@transfer": "Completed", "score": "Completed", "gate": "Completed"}
+    assert "epoch one of one" in run.log()
+
+    commit = run.outcome["commit"]
+    assert git(toy.origin, "rev-parse", f"{commit}^") == before
+    bare = toy.clone("by-hand")
+    bare.git("checkout", "--quiet", before)
+    subprocess.run([sys.executable, "-m", "dvc", "repro", "--force", "--quiet"], cwd=bare.path, check=True)
+    made = {path: git(toy.origin, "show", f"{commit}:{path}") for path in ("data/score/transfer.json", "data/gate/verdict.json")}
+    assert {path: (bare.path / path).read_text().rstrip("\n") for path in made} == made
+
+    theirs = toy.clone("engineer")
+    theirs.git("fetch", "--quiet", "origin", commit)
+    theirs.git("checkout", "--quiet", commit)
+    dvc(theirs.path, "pull")
+    told = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=theirs.path, check=True, capture_output=True, text=True).stdout
+    assert "Running stage" not in told and theirs.git("status", "--porcelain") == ""
+
+    assert toy.in_use() == run.outcome["promoted"] == "v0.1.0"
+    assert "asr-pt-toy-promotion" in run.artifacts
+    assert left_behind() == []
+
+
+def test_a_failing_stage_says_its_last_lines_and_its_rejects_and_a_mended_one_goes_on(toy: Toy, started: Start) -> None:
+    table = "error: ingest@toy: 9 of 10 rejected\\n        6  too short (such as a.wav: 0.1 s)\\n        3  silent\\n ; expected at most 5%"
+    edit(toy, "score", f"import sys\nprint('looking')\nprint('''{table}''', file=sys.stderr)\nsys.exit(1)")
+    change(toy, train__generation=3)
+    run = started(retrain)
+    assert run.state.name == "Failed"
+    assert run.states()["score"] == "Failed" and run.states()["train@transfer"] == "Completed" and "gate" not in run.states()
+    said = run.tasks["score"].state.message
+    assert said == run.state.message.removeprefix("1 of 5 stages: ").partition("; mend it")[0]
+    assert "6  too short (such as a.wav: 0.1 s)" in said and "255" not in said and "Traceback" not in "\n".join(run.log())
+    assert json.loads(run.artifacts["rejects-score"].data) == [
+        {"reason": "too short", "utterances": 6, "example": "a.wav: 0.1 s"}, {"reason": "silent", "utterances": 3, "example": ""}]
+    assert "looking" in run.artifacts["failure-score"].data
+    assert git(toy.origin, "for-each-ref", "refs/heads/retrain") == ""
+    assert len(left_behind()) == 1
+
+    (toy.path / "score_first.py").write_text("")
+    toy.commit("Mend score")
+    toy.git("push", "--quiet", "origin", "main")
+    again = started(retrain)
+    assert again.state.is_completed()
+    assert again.states()["train@transfer"] == "Cached"  # what was done stays done: DVC's run-cache is shared
+    assert again.states()["score"] == "Completed"
+
+
+@pytest.mark.slow
+def test_a_git_remote_that_refuses_is_told_and_not_asked_again(toy: Toy, started: Start) -> None:
+    hook = toy.origin / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho 'retrain branches are frozen' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    began = time.monotonic()
+    run = started(retrain, promote="auto")
+    assert run.state.name == "Failed"
+    assert "retrain branches are frozen" in run.state.message
+    assert time.monotonic() - began < 60 and toy.in_use() is None
+    assert len(left_behind()) == 1  # nothing of the run is lost
+    hook.unlink()
+    assert started(retrain, promote="auto").outcome["promoted"] == "v0.1.0"
+
+
+@pytest.mark.slow
+def test_a_dvc_remote_that_is_gone_is_tried_again_and_nothing_is_pushed_to_git_without_its_data(
+        toy: Toy, started: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(push_data, "retry_delay_seconds", [0])
+    edit(toy, "gate", f"import pathlib\npathlib.Path('{toy.place}/dvc-remote').write_text('')")
+    change(toy, train__generation=4)
+    run = started(retrain)
+    assert run.state.name == "Failed" and "push" in run.state.message
+    assert run.tasks[next(name for name in run.tasks if name.startswith("push data"))].run_count == 4
+    assert git(toy.origin, "for-each-ref", "refs/heads/retrain") == ""
+    (toy.place / "dvc-remote").unlink()
+    (toy.path / "gate_first.py").write_text("")
+    toy.commit("Leave the remote alone")
+    toy.git("push", "--quiet", "origin", "main")
+    again = started(retrain)
+    assert again.state.is_completed(), again.state.message
+    assert again.states()["train@transfer"] == "Cached"
+
+
+def test_a_planted_secret_is_nowhere(toy: Toy, started: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "hunter2-" + "correct-horse"
+    monkeypatch.setenv("STORE_SECRET_ACCESS_KEY", secret)
+    (toy.path / ".dvc/config.local").write_text("['remote \"other\"']\n    url = ssh://ana@example.org/x\n    password = battery-staple-9\n")
+    edit(toy, "score", "import os, sys\nprint(os.environ['STORE_SECRET_ACCESS_KEY'])\n"
+                       "sys.exit('error: ' + os.environ['STORE_SECRET_ACCESS_KEY'] + ' battery-staple-9')")
+    run = started(retrain)
+    assert run.state.name == "Failed" and "error: *** ***" in run.state.message
+    assert "***" in run.log()
+    url = PREFECT_API_DATABASE_CONNECTION_URL.value() or f"sqlite+aiosqlite:///{get_current_settings().home}/prefect.db"
+    database = Path(str(url).partition(":///")[2])
+    with sqlite3.connect(database) as connection:
+        dump = "\n".join(connection.iterdump())
+    assert "retrain" in dump and "error: *** ***" in dump
+    assert secret not in dump and "battery-staple-9" not in dump
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    ({"profile": "no-such"}, "no profiles/no-such.yaml"),
+    ({"git_ref": "no-such"}, "'no-such': no such branch, tag or commit"),
+    ({"corpora": ["no-such"]}, "no-such is not imported; there are none"),
+    ({"promote": "auto", "push": False}, "a run is promoted from the Git remote"),
+])
+def test_what_cannot_be_meant_is_refused_before_anything_runs(toy: Toy, started: Start, given: dict[str, Any], message: str) -> None:
+    run = started(retrain, **given)
+    assert run.state.name == "Failed" and message in run.state.message
+    assert "donor" not in run.tasks
+
+
+def test_a_second_run_waits_for_the_first(toy: Toy) -> None:
+    waited: list[str] = []
+    took: list[str] = []
+
+    def second() -> None:
+        with workspace.held("retrain", waited.append):
+            took.append("second")
+
+    with workspace.held("retrain", waited.append):
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.5)
+        took.append("first")
+    thread.join(10)
+    assert took == ["first", "second"]
+    assert waited == [f"waiting: process {os.getpid()} holds retrain on this machine"]
+
+
+@pytest.mark.slow
+def test_nothing_is_left_running(toy: Toy, started: Start) -> None:
+    before = children()
+    handles = len(os.listdir("/proc/self/fd"))
+    run = started(retrain, push=False)
+    assert children() <= before
+    assert len(os.listdir("/proc/self/fd")) <= handles + 2
+    assert left_behind() == [Path(run.outcome["path"])]
+    assert git(left_behind()[0], "rev-parse", "HEAD") == run.outcome["commit"]
+    assert git(toy.origin, "for-each-ref", "refs/heads/retrain") == ""
+
+
+@pytest.mark.slow
+def test_what_failed_runs_left_is_swept_after_a_week(toy: Toy, started: Start) -> None:
+    left = started(retrain, push=False).outcome["path"]
+    marker = Path(f"{left}.run")
+    assert marker.exists()
+    for age_days, there in ((workspace.KEPT_DAYS - 1, True), (workspace.KEPT_DAYS + 1, False)):
+        at = time.time() - age_days * 86_400
+        os.utime(marker, (at, at))
+        workspace.sweep(marker.parent)
+        assert (Path(left).exists(), marker.exists()) == (there, there)
+
+
+def test_the_form_says_what_each_parameter_is(server: None) -> None:
+    from flows.evaluate import evaluate
+    from flows.promote import promote
+    from flows.rollback import rollback
+    from flows.watch import watch
+
+    for flow in (retrain, promote, rollback, watch, evaluate):
+        for name, shown in flow.parameters.properties.items():
+            assert len(shown.get("description", "")) > 10, f"{flow.name}: {name} has no help"
+    assert retrain.parameters.properties["promote"]["enum"] == ["auto", "approve", "never"]
+    with get_client(sync_client=True) as client:
+        assert client.hello().status_code == 200

@@ -1,0 +1,188 @@
+"""The real pipeline at a size for tests under the flows: the same figures as by hand, whatever happens in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.settings import PREFECT_API_URL
+
+from pipeline.core.files import ROOT
+from pipeline.registry.git import git
+from tests import small_run
+from tests.flows.conftest import children
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+
+FLOW = """
+import json, sys
+from flows.{name} import {name}
+state = {name}(return_state=True, **json.loads(sys.argv[1]))
+print("ENDED", json.dumps([state.name, state.message, state.result(raise_on_failure=False) if state.is_completed() else None]), flush=True)
+"""
+
+
+class Project:
+    """A small project with a bare Git remote and a DVC remote, and a checkout that was run by hand."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.path = small_run.clone(place, "checkout")
+        git(place, "init", "--quiet", "--bare", "-b", "main", "origin.git")
+        for key, value in (("user.name", "Ana Reis"), ("user.email", "ana@example.org")):
+            git(self.path, "config", key, value)
+        (self.path / ".dvc/config").write_text((ROOT / ".dvc/config").read_text().replace("[core]", "[core]\n    remote = store")
+                                               + f"['remote \"store\"']\n    url = {place}/dvc-remote\n")
+        git(self.path, "checkout", "--quiet", "-B", "main")
+        git(self.path, "add", "--all")
+        git(self.path, "commit", "--quiet", "-m", "A small project")
+        git(self.path, "remote", "set-url", "origin", str(place / "origin.git"))
+        git(self.path, "push", "--quiet", "origin", "main")
+        self.cache = place / "cache"
+        (self.path / ".dvc/config.local").write_text(f"[cache]\n    dir = {self.cache}\n")
+
+    def environment(self) -> dict[str, str]:
+        return small_run.environment(self.path) | {
+            "VIZINHO_REPOSITORY": str(self.path), "PYTHONPATH": str(ROOT), "DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_API_URL": str(PREFECT_API_URL.value())}
+
+    def start(self, name: str, **parameters: Any) -> subprocess.Popen[bytes]:
+        """Start a flow in a process of its own."""
+        with open(self.place / "log", "w") as log:
+            return subprocess.Popen([sys.executable, "-c", FLOW.format(name=name), json.dumps(parameters)], cwd=ROOT, env=self.environment(),
+                                    stdout=log, stderr=subprocess.STDOUT)
+
+    def run(self, name: str, **parameters: Any) -> list[Any]:
+        """Return a flow's final state: name, message, outcome."""
+        self.start(name, **parameters).wait()
+        return self.ended()
+
+    def ended(self) -> list[Any]:
+        """Return how the last flow ended."""
+        told = (self.place / "log").read_text()
+        ended: list[Any] = json.loads(told.rpartition("ENDED ")[2].splitlines()[0]) if "ENDED " in told else ["none", told[-4000:], None]
+        return ended
+
+    def figures(self, commit: str) -> dict[str, Any]:
+        """Return the error rates at a commit."""
+        names = git(self.place / "origin.git", "ls-tree", "--name-only", commit, "data/score/").split()
+        scores = {name: json.loads(git(self.place / "origin.git", "show", f"{commit}:{name}")) for name in names}
+        return {name: (score["wer"], score["cer"], score["counts"]) for name, score in scores.items()}
+
+
+@pytest.fixture(scope="module")
+def project(server: None, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project(tmp_path_factory.mktemp("small"))
+
+
+def until(found: Callable[[], Any], seconds: float = 900) -> Any:
+    """Return what `found` returns once it is true."""
+    limit = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < limit
+        time.sleep(0.2)
+    return value
+
+
+def stage_processes(word: str) -> list[int]:
+    """Return the processes of a stage that descend from this one."""
+    found = []
+    for pid in children():
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+        except OSError:
+            continue
+        if "-m" in words and f"pipeline.{word}" in words:
+            found.append(pid)
+    return found
+
+
+def everywhere(word: str, place: Path) -> list[str]:
+    """Return the command lines of all processes that work below a folder and have a word in them."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(process.joinpath("cwd").resolve()).startswith(str(place)) and word in (told := process.joinpath("cmdline").read_text()):
+                found.append(told.replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+def test_kills_and_cancels_change_nothing_and_the_figures_are_those_of_dvc_repro(project: Project) -> None:
+    # SIGKILL of the flow in the donor's training, once it has a resume state
+    flow = project.start("retrain")
+    until(lambda: stage_processes("donor"))
+    time.sleep(8)
+    flow.send_signal(signal.SIGKILL)
+    flow.wait()
+    until(lambda: not everywhere("pipeline.", project.place), 15)
+
+    # SIGTERM, as a cancel from the UI is to the flow's process, in the training of transfer
+    flow = project.start("retrain")
+    until(lambda: stage_processes("train"))
+    flow.send_signal(signal.SIGTERM)
+    flow.wait(120)
+    until(lambda: not everywhere("pipeline.", project.place), 15)
+
+    # SIGKILL of the training itself
+    flow = project.start("retrain")
+    pid = until(lambda: stage_processes("train"))[0]
+    os.kill(pid, signal.SIGKILL)
+    flow.wait()
+    ended = project.ended()
+    assert ended[0] == "Failed" and "train@" in ended[1] and "255" not in ended[1], ended
+
+    name, message, outcome = project.run("retrain")
+    assert name == "Completed", message
+    assert not everywhere("pipeline.", project.place)
+
+    by_hand = Path(project.place / "by-hand")
+    git(project.place, "clone", "--quiet", "origin.git", str(by_hand))
+    done = small_run.dvc(by_hand, "repro")  # a cache of its own: nothing of the flow's
+    assert done.returncode == 0, done.stdout
+    figures = {f"data/score/{file.name}": json.loads(file.read_text()) for file in sorted((by_hand / "data/score").glob("*.json"))}
+    assert project.figures(outcome["commit"]) == {file: (score["wer"], score["cer"], score["counts"]) for file, score in figures.items()}
+
+    # On the run's commit `dvc repro` has nothing to do
+    git(by_hand, "fetch", "--quiet", "origin", outcome["commit"])
+    git(by_hand, "checkout", "--quiet", "--force", outcome["commit"])
+    (by_hand / ".dvc/config.local").write_text(f"[cache]\n    dir = {project.place}/third\n")
+    pulled = small_run.dvc(by_hand, "pull", "--force")
+    assert pulled.returncode == 0, pulled.stdout
+    assert "Running stage" not in small_run.dvc(by_hand, "repro").stdout
+
+
+def test_watch_and_evaluate_on_a_run(project: Project) -> None:
+    name, message, _ = project.run("watch")
+    assert (name, message.startswith("no retraining: 0 new utterances")) == ("Nothing to do", True), message
+    commit = git(project.place / "origin.git", "for-each-ref", "--format=%(objectname)", "refs/heads/retrain").split()[0]
+    name, message, outcome = project.run("evaluate", git_ref=commit)
+    assert (name, outcome["regressions"]) == ("Completed", []), message
+    release = recordings(project.place / "release")
+    name, message, outcome = project.run("evaluate", git_ref=commit, release=str(release))
+    assert name in ("Completed", "Regressed") and "30 utterances" in message, message
+
+
+def recordings(folder: Path) -> Path:
+    """Return a release of thirty recordings: sentences that nobody trained on, in noise."""
+    import numpy as np
+    import soundfile
+
+    (folder / "clips").mkdir(parents=True)
+    random = np.random.default_rng(1)
+    lines = ["path\ttext\tspeaker\tlocale"]
+    for index in range(30):
+        soundfile.write(folder / f"clips/{index}.flac", random.normal(0, 0.1, 32_000).astype("f4"), 16_000)
+        colour = ("azul", "verde", "preto", "branco", "cinza")[index % 5]
+        lines.append(f"clips/{index}.flac\to carro {colour} parou na porta {index}\tv{index % 3}\tpt-BR")
+    (folder / "manifest.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder

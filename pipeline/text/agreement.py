@@ -44,8 +44,8 @@ def is_feminine(word: str, plural: bool, words: Words) -> bool:
 def form_of(text: str, start: int, end: int, is_one: bool, words: Words) -> Form:
     """Return the form of the number at `text[start:end]`.
 
-    Before mil it always bends: veintiún mil, veintiuna mil. A determiner before it settles the gender (as 2), then the word after it (2 casas, 2 das casas, 2 em cada 3 casas);
-    a number that names a thing does not bend (página 2).
+    A determiner before it settles the gender (as 2), then the word after it (2 casas, 2 das casas, 2 em cada 3 casas);
+    a number that names a thing does not bend (página 2), but before mil it always does (veintiún mil, veintiuna mil).
     """
     after = next_word(text, end).lower()
     if after != "mil":

@@ -54,7 +54,7 @@ $(VENV)/dev.done: requirements/dev.txt $(VENV)/main.done
 	@touch $@
 
 lock:
-	for set in main dev; do uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	for set in main dev; do uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
 	    --python-version 3.11 requirements/$$set.in -o requirements/$$set.txt || exit 1; done
 
 clean:

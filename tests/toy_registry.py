@@ -49,6 +49,9 @@ MAKE = '''
         shutil.copytree("source_model", "data/train/transfer", dirs_exist_ok=True)
     elif stage == "train":
         model("data/train/transfer", f"generation {generation}")
+    elif stage == "transcribe":
+        weights = pathlib.Path(f"{sys.argv[3]}/model.safetensors").read_bytes()
+        write(f"data/transcribe/{sys.argv[2]}.json", json.dumps({"weights_hash": hashlib.sha256(weights).hexdigest()}))
     elif stage == "score":
         write("data/score/transfer.json", json.dumps({
             "test_set": {"hash": "a" * 64, "utterances": 40, "speakers": 12, "words": 300}, "normaliser": "pt-BR/1",
@@ -64,8 +67,6 @@ MAKE = '''
             "challenger": {"system": "transfer", "weights_hash": weights, "test_set": "a" * 64, "normaliser": "pt-BR/1",
                            "wer": 0.5 / generation, "cer": 0.2 / generation},
             "champion": {"system": "champion", "model": champion["path"], "weights_hash": rival, "wer": 0.9, "cer": 0.4}}))
-        for system, hashed in (("transfer", weights), ("champion", rival)):
-            write(f"data/transcribe/{system}.json", json.dumps({"weights_hash": hashed}))
 '''
 
 PARAMS = {"registry": {"artefact": ARTEFACT}, "train": {"generation": 1},
@@ -78,9 +79,12 @@ DVC = {
         "donor": {"cmd": "PYTHON make.py donor", "outs": ["data/donor"]},
         "train": {"foreach": ["transfer"], "do": {"cmd": "PYTHON make.py train", "params": ["train.generation"],
                                                   "deps": ["data/split/portuguese"], "outs": ["data/train/${item}"]}},
+        "transcribe": {"foreach": {"transfer": "data/train/transfer", "champion": "${champion.path}"},
+                       "do": {"cmd": "PYTHON make.py transcribe ${key} ${item}", "deps": ["${item}"], "outs": ["data/transcribe/${key}.json"]}},
         "score": {"cmd": "PYTHON make.py score", "params": ["train.generation"], "deps": ["data/train/transfer"],
                   "metrics": [{"data/score/transfer.json": {"cache": False}}]},
-        "gate": {"cmd": "PYTHON make.py gate", "params": ["gate"], "deps": ["data/score/transfer.json", "data/train/transfer", "${champion.path}"],
+        "gate": {"cmd": "PYTHON make.py gate", "params": ["gate"], "deps": ["data/score/transfer.json", "data/transcribe/transfer.json", "data/transcribe/champion.json",
+                                                                         "data/train/transfer", "${champion.path}"],
                  "metrics": [{"data/gate/verdict.json": {"cache": False}}]},
     },
     "artifacts": {ARTEFACT: {"path": "data/champion", "type": "model"}},

@@ -45,16 +45,16 @@ needs:
 
 $(VENV)/main.done: requirements/main.txt pyproject.toml | needs
 	$(PYTHON) -m venv $(VENV)
-	pip install --quiet --disable-pip-version-check --require-hashes -r requirements/main.txt
+	pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/main.txt
 	pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev.done: requirements/dev.txt $(VENV)/main.done
-	pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
 	@touch $@
 
 lock:
-	for set in main dev; do uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
+	for set in main dev; do uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	    --python-version 3.11 requirements/$$set.in -o requirements/$$set.txt || exit 1; done
 
 clean:

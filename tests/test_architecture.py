@@ -36,7 +36,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "acoustic": ({"core"}, {"numpy", "pandas", "pyarrow", "pydantic", "scipy", "soundfile", *HEAVY}),  # error rates are handed in
     "reporting": ({"core"}, {"jinja2", "pandas", "pyarrow"}),
     "registry": ({"core"}, {"dvc", "dvc_data", "gto", "pandas", "pydantic", "yaml"}),
-    "flows": ({"core", "registry"}, {"pandas", "prefect", "pydantic", "yaml"}),  # stages are run through DVC, in processes of their own
+    "flows": ({"core", "registry"}, {"apprise", "pandas", "prefect", "pydantic", "yaml"}),  # stages are run through DVC, in processes of their own
     "stages": ({"core", "text", "corpora", "similarity", "scoring", "acoustic", "reporting"},
                {"numpy", "pandas", "pyarrow", "pydantic", "soundfile"}),  # never another stage: they meet through files
     "cli": ({"core", "text", "corpora", "similarity", "scoring", "acoustic", "reporting", "registry", "stages"},

@@ -23,12 +23,14 @@ from pipeline.core.files import ROOT
 from tests.flows.service import family, free_port, own_code, until
 from tests.toy_registry import Toy, build
 
+COMMAND = [sys.executable, "-m", "flows.serve"]
+
 
 @dataclass(slots=True)
 class Started:
     """`make ui`, started in a state folder of its own."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     place: Path
     port: int
 
@@ -44,16 +46,19 @@ class Started:
         return self.process.wait(120)
 
 
-@contextmanager
-def ui(place: Path, port: int | None = None, **more: str) -> Iterator[Started]:
-    place.mkdir(exist_ok=True)
-    port = port or free_port()
+def environment(place: Path, port: int, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "VIZINHO_", "GIT_"))}
-    environment = kept | own_code() | {"VIZINHO_STATE": str(place / "state"), "PREFECT_SERVER_API_PORT": str(port),
-                          "DVC_SITE_CACHE_DIR": str(place / "site"), "DVC_GLOBAL_CONFIG_DIR": str(place / "config"), **more}
-    with open(place / "said", "a", encoding="utf-8") as output:
-        process = subprocess.Popen([sys.executable, "-m", "flows.serve"], cwd=ROOT, env=environment, text=True, stdout=output, stderr=output,
-                                   start_new_session=True)
+    own = {"VIZINHO_STATE": str(place / "state"), "PREFECT_SERVER_API_PORT": str(port), "DVC_SITE_CACHE_DIR": str(place / "site"),
+           "DVC_GLOBAL_CONFIG_DIR": str(place / "config")}
+    return kept | own_code() | own | more
+
+
+@contextmanager
+def ui(place: Path, **more: str) -> Iterator[Started]:
+    place.mkdir(exist_ok=True)
+    port = free_port()
+    with open(place / "said", "w", encoding="utf-8") as output:
+        process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment(place, port, **more), stdout=output, stderr=output, start_new_session=True)
     try:
         yield Started(process, place, port)
     finally:
@@ -64,6 +69,11 @@ def ui(place: Path, port: int | None = None, **more: str) -> Iterator[Started]:
             os.kill(pid, signal.SIGKILL)
 
 
+def beside(place: Path, port: int) -> subprocess.CompletedProcess[str]:
+    """Return how `make ui` ends that is in the way of another."""
+    return subprocess.run(COMMAND, cwd=ROOT, env=environment(place, port), text=True, capture_output=True, timeout=60)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_from_nothing_to_a_run_that_can_be_seen_and_back_to_nothing(tmp_path: Path) -> None:
@@ -71,8 +81,8 @@ def test_from_nothing_to_a_run_that_can_be_seen_and_back_to_nothing(tmp_path: Pa
     toy = Toy(tmp_path / "toy")
     for attempt in (1, 2):  # the second start finds its pool, deployments and automations
         with ui(tmp_path / "ui", VIZINHO_REPOSITORY=str(toy.path)) as started:
-            started.wait("ready after", attempt)
-            api = httpx.Client(base_url=f"http://{HOST}:{started.port}/api")
+            started.wait("ready after")
+            api = httpx.Client(base_url=f"http://{HOST}:{started.port}/api", timeout=30)
             wanted = sorted(f"{Path(found['entrypoint']).stem.partition('.')[0]}/{found['name']}"
                             for found in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"])
             flows = {flow["id"]: flow["name"] for flow in api.post("/flows/filter", json={}).json()}
@@ -81,13 +91,11 @@ def test_from_nothing_to_a_run_that_can_be_seen_and_back_to_nothing(tmp_path: Pa
             nightly = next(found for found in there if found["name"] == "nightly")
             assert [(schedule["active"], schedule["schedule"]["timezone"]) for schedule in nightly["schedules"]] == [(False, "Europe/Lisbon")]
 
-            with ui(tmp_path / "ui", started.port) as second:
-                assert second.process.wait(60) == 0
-                assert f"it runs already: http://{HOST}:{started.port}" in started.said()
-            with ui(tmp_path / "other", started.port) as other:
-                assert other.process.wait(60) == 1
-                assert f"error: port {started.port} of {HOST}: Address already in use; expected a free port" in other.said()
-                assert "Traceback" not in other.said()
+            second, other = beside(tmp_path / "ui", started.port), beside(tmp_path / "other", started.port)
+            assert (second.returncode, other.returncode) == (0, 1)
+            assert f"it runs already: http://{HOST}:{started.port}" in second.stdout
+            assert f"error: port {started.port} of {HOST}: Address already in use; expected a free port" in other.stderr
+            assert "Traceback" not in other.stderr
 
             command = started.said().rpartition("a run:  ")[2].splitlines()[0]
             done = subprocess.run(command, shell=True, cwd=ROOT,
@@ -131,7 +139,7 @@ def test_a_port_in_use_is_named_with_what_to_do() -> None:
 
 @pytest.mark.parametrize("port", ["0", "65536", "http"])
 def test_a_port_that_is_none_is_wrong_usage(port: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "flows.serve"], cwd=ROOT, env={**os.environ, "PREFECT_SERVER_API_PORT": port}, text=True,
+    done = subprocess.run(COMMAND, cwd=ROOT, env={**os.environ, "PREFECT_SERVER_API_PORT": port}, text=True,
                           capture_output=True)
     assert done.returncode == 2
     assert f"{port}: expected a number from 1 to 65535" in done.stderr

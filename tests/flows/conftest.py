@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
-from prefect.logging.handlers import APILogHandler
 from prefect.states import State
 from prefect.testing.utilities import prefect_test_harness
 
@@ -68,8 +67,7 @@ class Run:
         return {name: str(task.state_name) for name, task in self.tasks.items()}
 
     def log(self) -> list[str]:
-        """Return the run's log lines, those that are still on their way to the server too."""
-        APILogHandler.flush()
+        """Return the run's log lines."""
         with get_client(sync_client=True) as client:
             return [log.message for log in client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[self.id])), limit=200)]
 

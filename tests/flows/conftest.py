@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -51,10 +52,17 @@ class Run:
     def __init__(self, state: State[Any]) -> None:
         self.state = state
         self.id = state.state_details.flow_run_id
+        self.lines = self._log()
         with get_client(sync_client=True) as client:
             self.run = client.read_flow_run(self.id)
             only = FlowRunFilter(id=FlowRunFilterId(any_=[self.id]))
-            self.tasks = {task.name: task for task in client.read_task_runs(flow_run_filter=only)}
+            until = time.monotonic() + 60
+            tasks = client.read_task_runs(flow_run_filter=only)
+            while not all(task.state and task.state.is_final() for task in tasks):
+                assert time.monotonic() < until  # a task's states arrive as events, some time after they are entered
+                time.sleep(0.2)
+                tasks = client.read_task_runs(flow_run_filter=only)
+            self.tasks = {task.name: task for task in tasks}
             self.artifacts = {artifact.key: artifact for artifact in client.read_artifacts(flow_run_filter=only)}
 
     @property
@@ -66,10 +74,19 @@ class Run:
         """Return the state of each task, those of stages by the stage's name."""
         return {name: str(task.state_name) for name, task in self.tasks.items()}
 
-    def log(self) -> list[str]:
-        """Return the run's log lines."""
+    def _log(self) -> list[str]:
+        """Return the run's log lines once the last one has arrived: they are sent in batches."""
+        only = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[self.id]))
+        until = time.monotonic() + 60
         with get_client(sync_client=True) as client:
-            return [log.message for log in client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[self.id])), limit=200)]
+            while time.monotonic() < until:
+                found = []
+                while page := client.read_logs(only, limit=200, offset=len(found)):
+                    found += page
+                if any(log.task_run_id is None and log.message.startswith("Finished in state") for log in found):
+                    return [log.message for log in found]
+                time.sleep(0.2)
+        raise AssertionError(f"the log of {self.id} has no end")
 
 
 @pytest.fixture

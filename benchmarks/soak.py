@@ -2,8 +2,9 @@
 
     python -m benchmarks.soak [CACHED [REAL]]
 
-By default 20 runs with every stage cached and 3 that train again (another seed), of the pipeline at a size for tests, on a real
-server with one worker. Ends with exit code 1 where a process, an open file or a folder is left over.
+By default 3 runs that train again (another seed), then 20 of the same commit: main has no results, so that each of their stages is
+a `dvc repro` which finds it in DVC's run-cache. The pipeline at a size for tests, a real server, one worker. Ends with exit
+code 1 where a process, an open file or a folder is left over.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from flows.redaction import redact
 from flows.workspace import state
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import atomic_folder, read_json
+from pipeline.registry.gates import VERDICT
 
 REPORT: Final = "data/report/index.html"
 CURVE: Final = "data/report/learning_curve.svg"
@@ -90,7 +91,7 @@ def publish_run(folder: Path, artefact: str, run: str) -> None:
         create_image_artifact(svg_url(curve), key=f"{artefact}-curve", description="Error on the development set by training step")
     if rows := score_rows(folder):
         create_table_artifact(rows, key=f"{artefact}-evaluation", description="Error rates on the test set, intervals over speakers")
-    verdict = read_json(folder / "data/gate/verdict.json")
+    verdict = read_json(folder / VERDICT)
     create_table_artifact(verdict_rows(verdict), key=f"{artefact}-verdict", description=f"Verdict: {verdict['verdict']}")
     if (folder / REPORT).is_file():
         create_link_artifact(keep_report(folder / REPORT, run), link_text="HTML report, with audio", key=f"{artefact}-report",

@@ -103,8 +103,7 @@ def make(branch: str, profile: str, git_ref: str, corpora: list[str] | None, pus
 
 def take_place(space: Workspace) -> bool:
     """Have the gate judge in the place that is left for this evidence in the champion's period; return whether that moves it."""
-    if "origin" in space.git("remote").split():
-        gates.fetch_runs(space.path, "origin")
+    gates.fetch_runs(space.path)
     place = gates.place(space.path)
     moved = gates.write_place(space.path, place)
     get_run_logger().info("gate %d since the last promotion", place + 1)

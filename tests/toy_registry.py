@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pytest
 import yaml
 
 from pipeline.core.files import ROOT
@@ -146,6 +147,12 @@ class Toy:
         (self.path / "params.yaml").write_text(yaml.safe_dump(params))
         dvc(self.path, "repro", "--quiet")
         return self.commit(f"Run generation {generation}")
+
+
+def own_state(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let DVC and the pipeline keep what they remember under a folder of the test's own."""
+    for variable in ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "VIZINHO_STATE"):
+        patch.setenv(variable, str(folder / variable))
 
 
 def set_up(path: Path) -> None:

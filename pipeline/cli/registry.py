@@ -107,12 +107,10 @@ def gates(write: Annotated[bool, typer.Option("--write", help="Write this run's 
     """
     from pipeline.core.params import read_params
     from pipeline.registry import gates as ledger
-    from pipeline.registry.git import git
     from pipeline.scoring.rules import spent_level
 
     root = checkout()
-    if "origin" in git(root, "remote").split():
-        ledger.fetch_runs(root, "origin")
+    ledger.fetch_runs(root)
     policy, place = read_params(root / ledger.PARAMS)["gate"], ledger.place(root)
     if write:
         ledger.write_place(root, place)

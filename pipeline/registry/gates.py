@@ -24,7 +24,7 @@ from typing import Any, Final
 from pipeline.core.errors import DataError, ParamsError, PipelineError
 from pipeline.core.files import read_json, write_text
 from pipeline.core.params import read_params
-from pipeline.registry.git import git, git_bytes
+from pipeline.registry.git import git, git_bytes, remote_of
 
 VERDICT: Final = "data/gate/verdict.json"
 PARAMS: Final = "params.yaml"
@@ -44,9 +44,9 @@ def place_of(verdict: Mapping[str, Any]) -> int:
     return int(verdict.get("period", {}).get("gates_before", 0))  # the first verdicts did not say: each was the first of its period
 
 
-def fetch_runs(root: Path, remote: str) -> None:
-    """Bring the branches of runs (`retrain/*`) here, under refs/vizinho, so that their verdicts count."""
-    git(root, "fetch", "--quiet", "--no-tags", remote, "+refs/heads/retrain/*:refs/vizinho/retrain/*")
+def fetch_runs(root: Path) -> None:
+    """Bring the branches of runs (`retrain/*`) here from where root pushes to, under refs/vizinho, so that their verdicts count."""
+    git(root, "fetch", "--quiet", "--no-tags", remote_of(root), "+refs/heads/retrain/*:refs/vizinho/retrain/*")
 
 
 def spent(root: Path, champion: str) -> dict[Evidence, set[int]]:

@@ -28,6 +28,11 @@ def git_bytes(root: Path, *words: str) -> bytes:
     return done.stdout
 
 
+def remote_of(root: Path) -> str:
+    """Return where `root` pushes to: `origin`, or `.` (root itself) where there is none."""
+    return "origin" if "origin" in git(root, "remote").split() else "."
+
+
 def resolves(root: Path, name: str) -> str | None:
     """Return the commit that a name stands for; None if it stands for none."""
     try:

@@ -36,7 +36,7 @@ from pipeline.core.progress import say
 from pipeline.registry import gates, store, tags
 from pipeline.registry.card import model_card, read_run
 from pipeline.registry.gates import VERDICT
-from pipeline.registry.git import git, git_bytes, resolves
+from pipeline.registry.git import git, git_bytes, remote_of, resolves
 from pipeline.registry.record import (
     CHAMPION,
     DAY_ONE,
@@ -229,11 +229,11 @@ def fetch(root: Path, clone: Path, artefact: str) -> Workshop:
     They are kept in root under refs/vizinho, so that its own branches and tags stay as they are; with them the branches
     of runs, whose verdicts count (`registry.gates`).
     """
-    remote = "origin" if "origin" in git(root, "remote").split() else "."
+    remote = remote_of(root)
     if remote == "." and git(root, "branch", "--show-current") == MAIN and git(root, "status", "--porcelain", "--untracked-files=no"):
         raise PromotionError(str(root), "uncommitted changes on main", "a clean checkout, as there is no remote named origin",
                              "commit or stash them")
-    gates.fetch_runs(root, remote)
+    gates.fetch_runs(root)
     git(root, "fetch", "--quiet", "--no-tags", "--prune", remote, f"+refs/heads/{MAIN}:refs/vizinho/{MAIN}",
         *(f"+refs/tags/{artefact}{kind}*:refs/vizinho/tags/{artefact}{kind}*" for kind in "@#"))
     base = git(root, "rev-parse", f"refs/vizinho/{MAIN}")

@@ -15,7 +15,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFi
 from prefect.states import State
 from prefect.testing.utilities import prefect_test_harness
 
-from tests.toy_registry import Toy, build
+from tests.toy_registry import Toy, build, own_state
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +30,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the toy project after its first run."""
     folder = tmp_path_factory.mktemp("flows")
     with pytest.MonkeyPatch.context() as patch:
-        for variable in ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "VIZINHO_STATE"):
-            patch.setenv(variable, str(folder / variable))
+        own_state(patch, folder)
         build(folder / "place")
     return folder / "place"
 
@@ -39,8 +38,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def toy(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     """A run of generation 1 on main, pushed; the flows work on it, with state of their own."""
-    for variable in ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "VIZINHO_STATE"):
-        monkeypatch.setenv(variable, str(tmp_path / variable))
+    own_state(monkeypatch, tmp_path)
     shutil.copytree(built, tmp_path / "place")
     monkeypatch.setenv("VIZINHO_REPOSITORY", str(tmp_path / "place/clone"))
     return Toy(tmp_path / "place")

@@ -18,7 +18,7 @@ import yaml
 from pipeline.registry.git import git
 from pipeline.registry.store import dvc
 from tests.flows.service import Service, family, prepare, running, until
-from tests.toy_registry import Toy, build
+from tests.toy_registry import Toy, build, own_state
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -35,8 +35,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Server and worker for the tests of this module; their repository is the toy project."""
     place = tmp_path_factory.mktemp("outages")
     with pytest.MonkeyPatch.context() as patch:
-        for variable in ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "VIZINHO_STATE"):
-            patch.setenv(variable, str(place / variable))
+        own_state(patch, place)
         build(place / "toy")
         toy = Toy(place / "toy")
         make = toy.path / "make.py"

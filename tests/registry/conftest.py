@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.registry import promotion
-from tests.toy_registry import Toy, build
+from tests.toy_registry import Toy, build, own_state
 
 
 @pytest.fixture(scope="session")
@@ -17,8 +17,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Yield a folder with the toy project after its first run (`run`), one promotion (`once`) and two (`twice`)."""
     folder = tmp_path_factory.mktemp("registry")
     with pytest.MonkeyPatch.context() as patch:
-        for variable in ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "VIZINHO_STATE"):
-            patch.setenv(variable, str(folder / variable))
+        own_state(patch, folder)
         build(folder / "run")
         for before, after, generation in (("run", "once", 1), ("once", "twice", 2)):
             shutil.copytree(folder / before, folder / after)
@@ -30,8 +29,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def _copy(places: Path, name: str, tmp_path: Path, patch: pytest.MonkeyPatch) -> Toy:
-    for variable in ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "VIZINHO_STATE"):
-        patch.setenv(variable, str(tmp_path / variable))
+    own_state(patch, tmp_path)
     shutil.copytree(places / name, tmp_path / "place")
     return Toy(tmp_path / "place")
 

@@ -85,6 +85,7 @@ def check(service: Service, toy: Toy, run: str) -> None:
     found = service.get(f"/flow_runs/{run}")
     branch = f"retrain/{found['expected_start_time'][:10]}-{run[:8]}"
     by_hand = toy.clone(f"by-hand-{run[:8]}")
+    by_hand.git("checkout", "--quiet", f"origin/{branch}", "--", "params.yaml")  # with the place in the period that the flow has taken
     dvc(by_hand.path, "repro", "--quiet")
     for file in ("dvc.lock", "data/score/transfer.json", "data/gate/verdict.json"):
         assert git(toy.origin, "show", f"{branch}:{file}") == (by_hand.path / file).read_text().rstrip("\n"), file

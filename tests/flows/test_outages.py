@@ -176,8 +176,11 @@ def test_an_engineer_may_reproduce_beside_it(service: Service, toy: Toy) -> None
     service.wait(run)
     check(service, toy, run)
     branch = f"retrain/{service.get(f'/flow_runs/{run}')['expected_start_time'][:10]}-{run[:8]}"
+    toy.git("fetch", "--quiet", "origin", branch)
+    toy.git("checkout", "--quiet", "FETCH_HEAD", "--", "params.yaml")  # with the place in the period that the flow has taken
+    dvc(toy.path, "repro", "--quiet")
     assert git(toy.origin, "show", f"{branch}:dvc.lock") == (toy.path / "dvc.lock").read_text().rstrip("\n")
-    toy.git("checkout", "--quiet", "--force", ".")
+    toy.git("reset", "--quiet", "--hard")
 
 
 def test_a_full_disk_is_named_and_once_there_is_room_the_run_ends_well(service: Service, toy: Toy) -> None:

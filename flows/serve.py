@@ -7,7 +7,6 @@ flow runs and their stages included. Port: `PREFECT_SERVER_API_PORT`, by default
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import os
 import signal
 import socket
@@ -24,7 +23,7 @@ from typing import Final
 
 from flows.register import POOL
 from pipeline.core.errors import ParamsError, PipelineError
-from pipeline.core.files import ROOT, state_dir
+from pipeline.core.files import ROOT, lock_free, state_dir
 from pipeline.core.progress import say
 from pipeline.core.stage import honest_exit
 
@@ -229,9 +228,7 @@ def _register(environment: Mapping[str, str]) -> None:
 def _one_at_a_time(lock: Path, url: str) -> Iterator[None]:
     """Hold the lock of this state folder's service, or say where it runs and end (exit 0): it is there, as asked."""
     with open(lock, "a+", encoding="utf-8") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock_free(handle):
             handle.seek(0)
             say(f"it runs already: {handle.read()}")
             sys.exit(0)

@@ -21,7 +21,7 @@ from typing import Final
 from flows.process import Finished, run
 from flows.redaction import keep_secret, redact
 from pipeline.core.errors import MissingInputError, ParamsError, PipelineError
-from pipeline.core.files import ROOT, state_dir, write_text
+from pipeline.core.files import ROOT, lock_free, state_dir, write_text
 from pipeline.registry import store
 from pipeline.registry.git import git, resolves
 
@@ -150,9 +150,7 @@ def held(name: str, waiting: Callable[[str], object]) -> Iterator[None]:
     """Hold this machine's lock of that name; the kernel drops it with the process, however that ends."""
     place = _place()
     with open(place / f"{name}.lock", "a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock_free(handle):
             handle.seek(0)
             waiting(f"waiting: {handle.read().strip() or 'another run'} holds {name} on this machine")
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -181,10 +179,8 @@ def workspace(name: str, ref: str, said: Callable[[str], object], keep: bool = F
     place, found = _place(), repository()
     path = place / name
     with open(place / f"{name}.run", "w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PipelineError(f"run {name}", "it is at work already", "one process a run", "wait for it, or cancel it") from None
+        if not lock_free(handle):
+            raise PipelineError(f"run {name}", "it is at work already", "one process a run", "wait for it, or cancel it")
         sweep(place)
         if (path / RESOLVED).is_file():
             (path / ".dvc/tmp/rwlock").unlink(missing_ok=True)  # of a process that was killed: this run's lock is ours
@@ -252,8 +248,7 @@ def sweep(place: Path) -> None:
     """Remove what runs left behind that ended badly a week ago."""
     for left in place.glob("*.run"):
         with suppress(OSError), open(left) as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if time.time() - left.stat().st_mtime > KEPT_DAYS * 86_400:
+            if lock_free(handle) and time.time() - left.stat().st_mtime > KEPT_DAYS * 86_400:
                 remove(left.with_suffix(""))
                 left.unlink()
 

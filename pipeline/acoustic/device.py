@@ -13,6 +13,7 @@ import torch
 
 from pipeline.acoustic.recipe import Precision
 from pipeline.core.errors import PipelineError
+from pipeline.core.files import lock_free
 from pipeline.core.progress import say
 
 
@@ -60,22 +61,13 @@ def exclusive(device: torch.device, cpu_threads: int) -> Iterator[None]:
         what, names = "the CPU", [f"vizinho-cpu-{slot}.lock" for slot in range(max(1, len(os.sched_getaffinity(0)) // cpu_threads))]
     handles = [_open_lock(Path(tempfile.gettempdir()) / name) for name in names]
     try:
-        if not any(_locked(handle) for handle in handles):
+        if not any(lock_free(handle) for handle in handles):
             say(f"waiting for {what}: another training or transcription holds {Path(tempfile.gettempdir()) / names[0]}")
             fcntl.flock(handles[os.getpid() % len(handles)], fcntl.LOCK_EX)
         yield
     finally:
         for handle in handles:
             os.close(handle)
-
-
-def _locked(handle: int) -> bool:
-    """Return whether the lock was free, and is ours now."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _open_lock(path: Path) -> int:

@@ -16,7 +16,6 @@ remote named origin the checkout's own main is what is pushed to. The push is as
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -30,7 +29,7 @@ from typing import Any, Final
 import yaml
 
 from pipeline.core.errors import DataError, MissingInputError, ParamsError, PipelineError, PromotionError
-from pipeline.core.files import hash_bytes, hash_file, read_json, state_dir, write_text
+from pipeline.core.files import hash_bytes, hash_file, lock_free, read_json, state_dir, write_text
 from pipeline.core.params import problems_of
 from pipeline.core.progress import say
 from pipeline.registry import gates, store, tags
@@ -211,11 +210,9 @@ def _workshop(root: Path, artefact: str) -> Iterator[Workshop]:
     place.mkdir(parents=True, exist_ok=True)
     clone = place / "clone"
     with open(place / "lock", "w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock_free(handle):
             raise PromotionError("registry", "another promotion is at work in this checkout", "one at a time",
-                                 "wait for it, look at the new champion and start again") from None
+                                 "wait for it, look at the new champion and start again")
         shutil.rmtree(clone, ignore_errors=True)
         try:
             yield fetch(root, clone, artefact)

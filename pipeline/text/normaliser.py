@@ -12,7 +12,7 @@ from typing import Final
 from pipeline.text.alphabet import ALPHABETS, LETTER, LETTERS, TIDY, fault
 from pipeline.text.rules import RULES, WORDS, Line, Rule
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Raised with every change of a rule's result: scores of different versions are never compared."""
 
 LOCALES: Final = tuple(ALPHABETS)

@@ -358,6 +358,10 @@ def duration(match: re.Match[str], line: Line) -> str:
     return f"{minutes} {words.conjunction} {seconds}"
 
 
+NUMBERED = re.compile(r"\b(?:p[áa]g(?:ina)?s?|pp?|l[ií](?:nha|nea)s|versos|art(?:igo|[íi]culo)s)[. ]{1,2}\Z", re.IGNORECASE)
+"""What is counted in order, so that two numbers after it are a range."""
+
+
 @rule("0+(", lambda words: (
     r"(?<![\w.,/-])(?:\+ ?)?(?:\([0-9]{2,4}\)|[0-9]{2,5})(?:[ .-][0-9]{2,5}){1,6}(?:/[0-9]{4}-[0-9]{2})?(?!\w|[,./-][0-9])"
     r"|(?<![\w.,/-])[0-9]{2}\.[0-9]{3}\.[0-9]{3}/[0-9]{4}-[0-9]{2}(?![0-9])"
@@ -375,6 +379,8 @@ def telephone(match: re.Match[str], line: Line) -> str | None:
     pt     01310-100 → zero um três um zero um zero zero
     pt     123.456.789-09 → um dois três quatro cinco seis sete oito nove zero nove
     pt     1914-1918 → mil novecentos e catorze a mil novecentos e dezoito
+    pt     páginas 1000-1200 → páginas mil a mil e duzentos
+    es     líneas 1000-1200 → líneas mil a mil doscientos
     pt     12.345.678 → doze milhões trezentos e quarenta e cinco mil seiscentos e setenta e oito
     es     612 34 56 78 → seis uno dos tres cuatro cinco seis siete ocho
     es     +34 612 345 678 → más tres cuatro seis uno dos tres cuatro cinco seis siete ocho
@@ -383,7 +389,8 @@ def telephone(match: re.Match[str], line: Line) -> str | None:
     written = match[0]
     groups = re.findall("[0-9]+", written)
     number = "".join(groups)
-    if not (written[0] in "+(" or _is_code(written, groups, number, line.locale)):
+    counted = NUMBERED.search(match.string, max(0, match.start() - 12), match.start())
+    if not (written[0] in "+(" or (not counted and _is_code(written, groups, number, line.locale))):
         return None
     plus = line.words.symbols["+"] + " " if written[0] == "+" else ""
     return plus + digits(number, line.locale)

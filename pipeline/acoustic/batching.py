@@ -8,44 +8,49 @@ import numpy.typing as npt
 Batch = npt.NDArray[np.int64]
 
 
-def epoch_batches(duration_s: npt.NDArray[np.float64], budget_s: float, seed: int, epoch: int) -> list[Batch]:
+def epoch_batches(duration_s: npt.NDArray[np.float64], budget_s: float, seed: int, epoch: int, parts: int = 1) -> list[Batch]:
     """Return one epoch's batches: every utterance once, batches in random order.
 
     Utterances are sorted by length, with a jitter of ±5 % so that batches differ between epochs, and cut where the
     longest times the number of utterances would pass the budget; an utterance longer than the budget is a batch alone.
+    What is left of `parts` equal shares goes to the next batch, so that no replica waits for one with more to do.
 
     Args:
         duration_s: length of each utterance, (N,).
         budget_s: padded seconds a batch may hold.
         seed, epoch: together they fix the result.
+        parts: a batch of more utterances than that holds a multiple of it.
     """
     random = np.random.default_rng([seed, epoch])
     order = np.argsort(duration_s * random.uniform(0.95, 1.05, len(duration_s)), kind="stable")
     batches: list[Batch] = []
-    start, longest = 0, 0.0
-    for position, index in enumerate(order):
-        longest_with = max(longest, float(duration_s[index]))
-        if position > start and longest_with * (position - start + 1) > budget_s:
-            batches.append(order[start:position])
-            start, longest_with = position, float(duration_s[index])
-        longest = longest_with
-    if start < len(order):
-        batches.append(order[start:])
+    start = 0
+    while start < len(order):
+        stop, longest = start + 1, float(duration_s[order[start]])
+        while stop < len(order):
+            longest = max(longest, float(duration_s[order[stop]]))
+            if longest * (stop + 1 - start) > budget_s:
+                break
+            stop += 1
+        if stop - start > parts:
+            stop -= (stop - start) % parts
+        batches.append(order[start:stop])
+        start = stop
     return [batches[place] for place in random.permutation(len(batches))]
 
 
 class Schedule:
     """The batch of every step, computed without replaying the ones before it: a resumed run skips nothing."""
 
-    def __init__(self, duration_s: npt.NDArray[np.float64], budget_s: float, seed: int) -> None:
-        self._arguments = (duration_s, budget_s, seed)
+    def __init__(self, duration_s: npt.NDArray[np.float64], budget_s: float, seed: int, parts: int = 1) -> None:
+        self._arguments = (duration_s, budget_s, seed, parts)
         self._epochs: dict[int, list[Batch]] = {}
         self._starts = [0]
 
     def _epoch(self, epoch: int) -> list[Batch]:
         if epoch not in self._epochs:
-            duration_s, budget_s, seed = self._arguments
-            self._epochs = {epoch: epoch_batches(duration_s, budget_s, seed, epoch)}
+            duration_s, budget_s, seed, parts = self._arguments
+            self._epochs = {epoch: epoch_batches(duration_s, budget_s, seed, epoch, parts)}
         return self._epochs[epoch]
 
     def __getitem__(self, step: int) -> Batch:

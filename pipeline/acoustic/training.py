@@ -120,7 +120,7 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
         model.activation_checkpointing_enable()
     replicas = Replicas(model, recipe.replicas if device.type == "cpu" and not draws_at_random(model) else 1)
     optimiser = Optimiser(model, recipe)
-    schedule = Schedule(train_set.duration_s, recipe.batch_s, recipe.seed)
+    schedule = Schedule(train_set.duration_s, recipe.batch_s, recipe.seed, len(replicas))
     dev_indices = np.arange(max(1, np.searchsorted(np.cumsum(dev_set.duration_s), recipe.evaluate_hours * 3600, side="right")))
     dev_s = dev_set.duration_s[dev_indices]
     references = [dev_set.texts[index] for index in dev_indices]
@@ -134,7 +134,7 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
         say(f"{label}: resumed at step {state['step']} of {recipe.steps}")
         _set_random_state(state["random"])
     else:
-        batches = epoch_batches(train_set.duration_s, recipe.batch_s, recipe.seed, 0)
+        batches = epoch_batches(train_set.duration_s, recipe.batch_s, recipe.seed, 0, len(replicas))
         say(f"{label}: {recipe.steps} steps of {recipe.batch_s * recipe.accumulate:g} s on {train_set.duration_s.sum() / 3600:.2f} hours "
             f"({len(batches) / recipe.accumulate:.0f} steps an epoch, padding {padding_share(train_set.duration_s, batches):.1%}), {device}")
 

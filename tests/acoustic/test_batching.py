@@ -21,6 +21,15 @@ def test_an_epoch_has_every_utterance_once_and_no_batch_passes_the_budget(durati
         assert len(batch) == 1 or duration_s[batch].max() * len(batch) <= budget_s + 1e-9
 
 
+@given(DURATIONS_S, st.floats(1.0, 60.0), SEEDS, st.integers(1, 4))
+def test_no_replica_has_an_utterance_more_to_do_than_another(duration_s, budget_s, seed, parts) -> None:  # type: ignore[no-untyped-def]
+    batches = epoch_batches(duration_s, budget_s, seed, 0, parts)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(len(duration_s)))
+    assert all(duration_s[batch].max() * len(batch) <= budget_s + 1e-9 for batch in batches if len(batch) > 1)
+    uneven = [batch for batch in batches if len(batch) > parts and len(batch) % parts]
+    assert len(uneven) == 0
+
+
 @given(DURATIONS_S, SEEDS)
 def test_the_same_seed_gives_the_same_batches(duration_s, seed) -> None:  # type: ignore[no-untyped-def]
     for one, other in zip(epoch_batches(duration_s, 12, seed, 3), epoch_batches(duration_s, 12, seed, 3), strict=True):

@@ -16,6 +16,8 @@ import pytest
 import safetensors.torch
 import torch
 
+from pipeline.acoustic import training
+from pipeline.acoustic.batching import Schedule
 from pipeline.acoustic.recipe import Run
 from pipeline.acoustic.training import Utterances, draws_at_random, forget, impossible, train
 from pipeline.core.errors import TrainingError
@@ -77,7 +79,8 @@ def test_the_same_run_twice_gives_the_same_bits_and_another_seed_others(root: Pa
     assert not equal(one, other)
 
 
-def test_two_replicas_give_the_losses_of_one(root: Path, tmp_path: Path) -> None:
+def test_two_replicas_give_the_losses_of_one_on_the_same_batches(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "Schedule", lambda duration_s, budget_s, seed, parts: Schedule(duration_s, budget_s, seed, 2))
     _, alone = trained(root, tmp_path / "a", evaluate_every=1, steps=6)
     _, shared = trained(root, tmp_path / "b", evaluate_every=1, steps=6, replicas=2)
     assert np.abs(alone["loss"] - shared["loss"]).max() < 2e-3 * alone["loss"].max()

@@ -17,16 +17,18 @@ QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's: steepest at zero, so that few i
 class Muon(torch.optim.Optimizer):
     """Momentum, made orthogonal: every direction of a matrix moves by the same amount.
 
-    `torch.optim.Muon` does the same one matrix at a time and in bf16, which is slow on most CPUs; here matrices of one
-    shape are done together, in fp32. The update has the size of AdamW's (0.2 times the root of the longer side), so that
-    one rate serves both.
+    `torch.optim.Muon` does the same one matrix at a time, in bf16, which is slow on most CPUs, and from the start at every
+    step. Here matrices of one shape are done together, in fp32, and the factor that makes the momentum orthogonal is made
+    anew every `refresh` steps only: the momentum changes by a twentieth a step, its factor little. The update has the size
+    of AdamW's (0.2 times the root of the longer side), so that one rate serves both.
 
     Source: K. Jordan, "Muon: an optimizer for hidden layers in neural networks" (2024); the scale from Liu et al., "Muon
-    is scalable for LLM training" (2025), section 2.2.
+    is scalable for LLM training" (2025), section 2.2; the refresh is ours (docs/decisions/embedded-training.md).
     """
 
-    def __init__(self, params: list[dict[str, Any]], lr: float, momentum: float = 0.95, iterations: int = 3) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "iterations": iterations, "weight_decay": 0.0})
+    def __init__(self, params: list[dict[str, Any]], lr: float, momentum: float = 0.95, iterations: int = 3, refresh: int = 4) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "iterations": iterations, "refresh": refresh, "moves": 0,
+                                  "weight_decay": 0.0})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -37,42 +39,38 @@ class Muon(torch.optim.Optimizer):
                 if parameter.grad is not None:
                     shapes.setdefault(parameter.shape, []).append(parameter)
             for shape, members in shapes.items():
+                states = [self.state[parameter] for parameter in members]
                 updates = []
-                for parameter in members:
-                    state = self.state[parameter]
+                for parameter, state in zip(members, states, strict=True):
                     if "momentum" not in state:
                         state["momentum"] = torch.zeros_like(parameter)
                     state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
                     updates.append(parameter.grad.lerp(state["momentum"], group["momentum"]))
-                moved = orthogonal(torch.stack(updates), group["iterations"])
+                flat = unit(torch.stack(updates))
+                if group["moves"] % group["refresh"] == 0 or not all("factor" in state for state in states):
+                    for state, factor in zip(states, orthogonaliser(flat, group["iterations"]), strict=True):
+                        state["factor"] = factor
+                moved = torch.stack([state["factor"] for state in states]) @ flat
                 for parameter, update in zip(members, moved, strict=True):
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    parameter.add_(update, alpha=-group["lr"] * 0.2 * max(shape) ** 0.5)
+                    parameter.add_(update.mT if shape[0] > shape[1] else update, alpha=-group["lr"] * 0.2 * max(shape) ** 0.5)
+            group["moves"] += 1
 
 
-def orthogonal(matrices_BMN: torch.Tensor, iterations: int) -> torch.Tensor:
-    """Return the nearest matrices with all singular values near 1, by Newton–Schulz (five iterations: 0.7 to 1.2;
-    three leave the smallest behind, for three fifths of the time). Shape (B, M, N).
+def unit(matrices_BMN: torch.Tensor) -> torch.Tensor:
+    """Return the matrices lying flat (the shorter side first) and of unit norm, (B, M, N) or (B, N, M)."""
+    flat = matrices_BMN.mT if matrices_BMN.shape[1] > matrices_BMN.shape[2] else matrices_BMN
+    return flat / (flat.norm(dim=(1, 2), keepdim=True) + 1e-7)
 
-    Long matrices are iterated through their Gram matrix, which is as small as their shorter side and commutes with every
-    polynomial of itself: X p(XᵀX) q(XᵀX) … is one product at the end, for three fifths of the time at four to one.
+
+def orthogonaliser(flat_BMN: torch.Tensor, iterations: int) -> torch.Tensor:
+    """Return the factors (B, M, M) that bring all singular values of flat unit matrices near 1, by Newton–Schulz (five
+    iterations: 0.7 to 1.2; three leave the smallest behind, for three fifths of the time, and amplify less of what is new
+    to a factor of some steps before).
+
+    All of it happens in the Gram matrix, which commutes with every polynomial of itself: X p(XᵀX) q(XᵀX) … is one
+    product at the end.
     """
-    tall = matrices_BMN.shape[1] > matrices_BMN.shape[2]
-    flat = matrices_BMN.mT if tall else matrices_BMN
-    flat = flat / (flat.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    moved = _by_gram(flat, iterations) if flat.shape[2] >= 2 * flat.shape[1] else _by_itself(flat, iterations)
-    return moved.mT if tall else moved
-
-
-def _by_itself(flat_BMN: torch.Tensor, iterations: int) -> torch.Tensor:
-    first, second, third = QUINTIC
-    for _ in range(iterations):
-        gram = flat_BMN @ flat_BMN.mT
-        flat_BMN = first * flat_BMN + torch.baddbmm(gram, gram, gram, beta=second, alpha=third) @ flat_BMN
-    return flat_BMN
-
-
-def _by_gram(flat_BMN: torch.Tensor, iterations: int) -> torch.Tensor:
     first, second, third = QUINTIC
     gram = flat_BMN @ flat_BMN.mT
     factor = None
@@ -82,7 +80,8 @@ def _by_gram(flat_BMN: torch.Tensor, iterations: int) -> torch.Tensor:
         factor = polynomial if factor is None else polynomial @ factor
         if left:
             gram = polynomial @ (gram @ polynomial)
-    return flat_BMN if factor is None else factor @ flat_BMN
+    assert factor is not None
+    return factor
 
 
 class Optimiser:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 
 import pytest
 import torch
 from torch import nn
 
-from pipeline.acoustic.optimiser import Muon, Optimiser, orthogonal
+from pipeline.acoustic.optimiser import Muon, Optimiser, orthogonaliser, unit
 from pipeline.acoustic.recipe import Run
 from pipeline.acoustic.training import rate_at
 from tests import tiny
@@ -17,6 +18,12 @@ from tests import tiny
 
 def recipe(**values: object) -> Run:
     return Run.model_validate({"batch_s": 4, "steps": 100, "peak_rate": 1e-2, "warmup_steps": 10, "seed": 1, **values})
+
+
+def orthogonal(matrices_BMN: torch.Tensor, iterations: int) -> torch.Tensor:
+    flat = unit(matrices_BMN)
+    moved = orthogonaliser(flat, iterations) @ flat
+    return moved if flat.shape == matrices_BMN.shape else moved.mT
 
 
 @pytest.mark.parametrize("shape", [(3, 24, 36), (2, 16, 64), (2, 64, 16), (1, 8, 200)])
@@ -76,6 +83,30 @@ def test_muon_finds_the_least_squares_solution() -> None:
     assert float(loss.detach()) < 1e-2
 
 
+def test_the_factor_is_made_anew_every_few_moves_and_serves_in_between() -> None:
+    torch.manual_seed(0)
+    weight = nn.Parameter(torch.zeros(8, 16))
+    muon = Muon([{"params": [weight]}], lr=0.1, refresh=3)
+    factors = []
+    for _ in range(7):
+        weight.grad = torch.randn_like(weight)
+        muon.step()
+        factors.append(muon.state[weight]["factor"])
+    changed = [not torch.equal(before, after) for before, after in itertools.pairwise(factors)]
+    assert changed == [False, False, True, False, False, True]
+
+
+def test_a_matrix_that_comes_in_later_gets_its_factor_at_once() -> None:
+    torch.manual_seed(0)
+    early, late = (nn.Parameter(torch.zeros(8, 16)) for _ in range(2))
+    muon = Muon([{"params": [early, late]}], lr=1e-2)
+    for step in range(3):
+        early.grad = torch.randn_like(early)
+        late.grad = torch.randn_like(late) if step else None
+        muon.step()
+    assert float(late.detach().square().mean().sqrt()) > 1e-3
+
+
 def test_matrices_of_the_encoder_go_to_muon_and_the_rest_to_adamw() -> None:
     model = tiny.model()
     adamw, muon = Optimiser(model, recipe(optimiser="muon"))._parts
@@ -120,15 +151,15 @@ def test_a_restored_optimiser_goes_on_as_if_nothing_had_happened(kind: str) -> N
 
     one, other = tiny.model(), tiny.model()
     first = Optimiser(one, recipe(optimiser=kind))
-    move(one, first, range(3))
+    move(one, first, range(6))
     other.load_state_dict(one.state_dict())
     second = Optimiser(other, recipe(optimiser=kind))
     stored = io.BytesIO()
     torch.save(first.state_dict(), stored)
     stored.seek(0)
     second.load_state_dict(torch.load(stored, weights_only=True))
-    move(one, first, range(3, 6))
-    move(other, second, range(3, 6))
+    move(one, first, range(6, 12))
+    move(other, second, range(6, 12))
     assert all(torch.equal(mine, theirs) for mine, theirs in zip(one.parameters(), other.parameters(), strict=True))
     assert one.lm_head.weight.grad is None
 

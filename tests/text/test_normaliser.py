@@ -83,7 +83,8 @@ SAMPLE = (
     "2 casas, 2 dias, 21 mulheres, 200 vezes, as 2, página 2, 1 da manhã, século V, século XXI, D. Pedro II, Isabel II, capítulo IV, II Guerra",
     "ONU IBGE USP CDs E.U.A. K W Y V, maria@exemplo.com.br, www.exemplo.pt/a-b, @ana #tema d'água Zoë ñ ç ü & + = 10³ p. ex. etc. a.C. S. Paulo",
     "años 21 personas 1.er 3ra 2.º EE. UU. p. ej. 1 libro 21 libros 31 casas 3.14 3,14 1,234 $ 5 16:30 1 de mayo 1 de maio acção facto idéia sólo",
-    "páginas 1000-1200, 3456-7890, 24/7, 05/2024, 2min30s, 2 1/2 horas, 3x1, 2 m x 3 m, 10 - 3 = 7, 0,1 km, 2,2 t, 2 em cada 3 mulheres, 1 de cada 5 niñas, D Avila, Sr. D. Juan",
+    "24/7, 05/2024, 2min30s, 2 1/2 horas, 3x1, 2 m x 3 m, 10 - 3 = 7, 0,1 km, 2,2 t, 2 em cada 3 mulheres, 1 de cada 5 niñas, D Avila, Sr. D. Juan",
+    "páginas 1000-1200, 3456-7890, líneas 1000-1200",
     *(str(number) for number in range(0, 2_200, 7)),
     *(str(10**power + power) for power in range(3, 19)),
 )
@@ -92,7 +93,7 @@ SAMPLE = (
 def test_a_change_of_any_result_raises_the_version() -> None:
     """Where this fails, the rules say something else than before: raise VERSION and record the new digest."""
     said = [function(line, locale) for function in (normalise, variants) for locale in ALPHABETS for line in SAMPLE]
-    assert (VERSION, hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]) == (4, "c5cdd9e962f19576")
+    assert (VERSION, hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]) == (4, "3d566cd08d91ff4d")
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the collection of real sentences is not here")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import pytest
 
 from pipeline.core.files import ROOT
 from pipeline.text import ALPHABETS, VERSION, UnknownLocaleError, check, explain, normalise, variants, version
+from pipeline.text.rules import RULES, WORDS
 
 SHARED = ROOT.parent / "shared"
 
@@ -75,6 +77,18 @@ def test_what_cannot_be_spoken_is_a_reason_and_no_silent_drop(written: str, text
 def test_explain_names_each_rule_and_what_it_said() -> None:
     assert explain("O Sr. Silva, às 14h.", "pt-BR") == [("abbreviation", "Sr.", "senhor"), ("unit", "14h", "catorze horas")]
     assert explain("O senhor Silva.", "pt-BR") == []
+
+
+@pytest.mark.parametrize("locale", ALPHABETS)
+def test_no_pattern_is_possessive_or_atomic(locale: str) -> None:
+    """CPython 3.11.2, which Debian 12 has, matches `(?:,[0-9]++)*+` where no digit follows the comma (gh-101955)."""
+    for rule in RULES:
+        parsed = str(re._parser.parse(rule.pattern(WORDS[locale])).data)  # type: ignore[attr-defined]
+        assert "POSSESSIVE" not in parsed and "ATOMIC" not in parsed, rule.name
+
+
+def test_a_possessive_pattern_would_be_seen() -> None:
+    assert "POSSESSIVE" in str(re._parser.parse("(?:,[0-9]++)*").data)  # type: ignore[attr-defined]
 
 
 SAMPLE = (

@@ -56,7 +56,7 @@ from pipeline.core.stage import stage_main
 
 T = TypeVar("T")
 
-ROW_GROUP: Final = 64  # utterances decoded and written together: bounds memory, and what a reader of one row must load
+ROW_GROUP: Final = 16  # utterances decoded and written together: bounds memory, and what a reader of one row must load
 SILENT: Final = 64  # peak to peak, in steps of 16 bits (-60 dB): a closed microphone; whispering lies over -50 dB
 PRELOADED: Final = ("pandas", "pyarrow.parquet", "pipeline.acoustic.audio", "pipeline.core.params", "pipeline.core.progress")
 CODE: Final = ("pipeline/ingest.py", "pipeline/acoustic/__init__.py", "pipeline/acoustic/audio.py", "pipeline/core", "pipeline/corpora",

@@ -1,8 +1,9 @@
-"""Waveforms of a manifest, read from the shards at random access and kept in memory while they fit."""
+"""Waveforms of a manifest, read from the shards at random access, by several threads, and kept in memory while they fit."""
 
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class Clips:
         self._readers: dict[Path, tuple[pq.ParquetFile, npt.NDArray[np.int64]]] = {}
         self._kept: dict[int, npt.NDArray[np.int16]] = {}
         self._free_bytes = keep_bytes
+        self._lock = threading.Lock()  # a Parquet reader serves one thread at a time
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -49,14 +51,17 @@ class Clips:
         if index in self._kept:
             return self._kept[index]
         try:
-            samples, rate_hz = soundfile.read(io.BytesIO(self._flac(index)), dtype="int16")
+            with self._lock:
+                flac = self._flac(index)
+            samples, rate_hz = soundfile.read(io.BytesIO(flac), dtype="int16")
         except soundfile.LibsndfileError as error:
             raise DataError(self._ids[index], f"audio does not decode ({error})", "FLAC", "run ingest again") from None
         if rate_hz != SAMPLE_RATE_HZ or samples.ndim != 1:
             raise DataError(self._ids[index], f"audio at {rate_hz} Hz with shape {samples.shape}", "16000 Hz mono", "run ingest again")
-        if samples.nbytes <= self._free_bytes:
-            self._kept[index] = samples
-            self._free_bytes -= samples.nbytes
+        with self._lock:
+            if index not in self._kept and samples.nbytes <= self._free_bytes:
+                self._kept[index] = samples
+                self._free_bytes -= samples.nbytes
         return samples
 
     def waveform(self, index: int) -> Waveform:

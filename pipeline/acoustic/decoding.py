@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from transformers import Wav2Vec2ForCTC
 
 from pipeline.acoustic.batching import Batch, epoch_batches
 from pipeline.acoustic.clips import Waveform, collate
+from pipeline.acoustic.device import threads
 from pipeline.acoustic.vocabulary import Vocabulary
 from pipeline.core.manifest import SAMPLE_RATE_HZ
 
@@ -62,19 +64,26 @@ def decode_all(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, waveform: Callable
                words: bool = False) -> list[Decoded]:
     """Return the hypothesis of every utterance, in order.
 
+    On the CPU each thread works on a batch of its own: threads that share one wait for each other at every operation.
+
     Args:
-        waveform: gives utterance i's standardised samples, (S,).
+        waveform: gives utterance i's standardised samples, (S,); called in several threads.
         duration_s: lengths, (N,).
         budget_s: padded seconds a batch.
         advance: told the seconds of audio done, for a progress bar.
         words: whether to work out word times as well.
     """
-    decoded: dict[int, Decoded] = {}
-    for batch in _by_length(duration_s, budget_s):
+    def work(batch: Batch) -> list[Decoded]:
         waveforms = [waveform(int(index)) for index in batch]
-        for index, logits_TV in zip(batch, logits_of(model, waveforms), strict=True):
-            decoded[int(index)] = decode(logits_TV, vocabulary, seconds_a_frame(model), words)
-        advance(float(duration_s[batch].sum()))
+        return [decode(logits_TV, vocabulary, seconds_a_frame(model), words) for logits_TV in logits_of(model, waveforms)]
+
+    batches = _by_length(duration_s, budget_s)
+    workers = torch.get_num_threads() if next(model.parameters()).device.type == "cpu" else 1
+    decoded: dict[int, Decoded] = {}
+    with threads(1), ThreadPoolExecutor(workers) as pool:
+        for batch, found in zip(batches, pool.map(work, batches), strict=True):
+            decoded.update(zip(batch.tolist(), found, strict=True))
+            advance(float(duration_s[batch].sum()))
     return [decoded[index] for index in range(len(duration_s))]
 
 

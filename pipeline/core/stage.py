@@ -23,7 +23,6 @@ def stage_main(run: Callable[..., object]) -> None:
         usage = " ".join([f"python -m {run.__globals__['__spec__'].name}", *(name.upper() for name in wanted)])
         print(f"usage: {usage}", file=sys.stderr)
         sys.exit(2)
-    gc.set_threshold(100_000, 20, 20)  # imports make objects that live as long as the process: torch's start is a sixth shorter
     with honest_exit():
         run(*words)
 
@@ -31,7 +30,12 @@ def stage_main(run: Callable[..., object]) -> None:
 @contextmanager
 def honest_exit() -> Iterator[None]:
     """End the process with one message and an honest exit code where the work within fails, never with a traceback
-    for what the user can mend."""
+    for what the user can mend.
+
+    Collections of garbage are rarer within, and what is there at the end is left to the kernel: imports make objects that
+    live as long as the process. Without it torch starts a sixth slower, and ends in 1.9 s instead of 0.4.
+    """
+    gc.set_threshold(100_000, 20, 20)
     try:
         yield
     except PipelineError as error:
@@ -40,3 +44,5 @@ def honest_exit() -> Iterator[None]:
     except OSError as error:  # a full disk, a folder in place of a file, a file that may not be read
         print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr, flush=True)
         sys.exit(1)
+    finally:
+        gc.freeze()

@@ -33,6 +33,17 @@ def test_samples_are_those_written_in_any_order_across_shards_and_row_groups(roo
         assert np.array_equal(found.samples(index), spoken(TEXTS[index], index)), index
 
 
+def test_threads_that_share_clips_get_their_own_samples_and_the_bound_holds(root: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    found = clips(root, 3 * spoken(TEXTS[0], 0).nbytes)
+    wanted = [number % len(TEXTS) for number in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        for index, samples in zip(wanted, pool.map(found.samples, wanted), strict=True):
+            assert np.array_equal(samples, spoken(TEXTS[index], index)), index
+    assert sum(samples.nbytes for samples in found._kept.values()) <= 3 * spoken(TEXTS[0], 0).nbytes
+
+
 def test_memory_holds_what_fits_and_no_more(root: Path) -> None:
     sizes = [spoken(text, number).nbytes for number, text in enumerate(TEXTS)]
     bound = sum(sizes[:3]) + min(sizes) // 2

@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from pipeline.acoustic.clips import standardise
 from pipeline.acoustic.decoding import decode, decode_all, logits_of, num_frames, receptive_field, seconds_a_frame
 from pipeline.acoustic.vocabulary import Vocabulary
+from pipeline.core.errors import DataError
 from tests import tiny
 
 WORDS = tiny.vocabulary("aeosrã")
@@ -145,6 +146,34 @@ def test_every_utterance_is_decoded_in_its_place_and_progress_adds_up() -> None:
     assert sum(told) == pytest.approx(duration_s.sum())
     assert all(word.end_s <= seconds for item, seconds in zip(decoded, duration_s, strict=True) for word in item.words)
     assert decode_all(model, words, clips.__getitem__, np.zeros(0), 1.0) == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_hypotheses_do_not_depend_on_the_number_of_threads_and_it_is_left_as_found(count: int) -> None:
+    import torch
+
+    from pipeline.acoustic.device import threads
+
+    model, words = tiny.model(seed=3), tiny.vocabulary()
+    model.lm_head.weight.data *= 50
+    clips = waveforms() * 4
+    duration_s = np.array([len(clip) / 16_000 for clip in clips])
+    expected = [decode(logits_of(model, [clip])[0], words, 0.02) for clip in clips]
+    with threads(count):
+        decoded = decode_all(model, words, clips.__getitem__, duration_s, 1.0)
+        assert torch.get_num_threads() == count
+    assert [item.text for item in decoded] == [item.text for item in expected]
+    assert [item.confidence for item in decoded] == pytest.approx([item.confidence for item in expected], abs=1e-4)
+
+
+def test_an_utterance_that_cannot_be_read_fails_the_decoding_with_its_own_error() -> None:
+    def waveform(index: int) -> np.ndarray:
+        if index == 3:
+            raise DataError("tones/3", "broken")
+        return waveforms()[index]
+
+    with pytest.raises(DataError, match="tones/3: broken"):
+        decode_all(tiny.model(), tiny.vocabulary(), waveform, np.ones(5), 1.0)
 
 
 def test_a_capital_vocabulary_gives_lower_case_words() -> None:

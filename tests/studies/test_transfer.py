@@ -1,0 +1,64 @@
+"""The study of what a donor is worth: no trial twice, honest hours, and the whole of it for real and small."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.core.files import ROOT
+from studies.transfer import hours_needed, trials
+from tests.small_run import clone, dvc, environment
+
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
+def test_every_trial_has_a_name_of_its_own_and_the_first_seed_at_full_size_comes_first() -> None:
+    found = trials([1, 2, 3], [0.17, 0.5, None])
+    assert len({trial.name for trial in found}) == len(found) == 9 + 3 + 18
+    assert found[0].name == "hours-all-seed-1"
+
+
+def test_a_trial_changes_what_it_is_about_and_nothing_else() -> None:
+    by_name = {trial.name: set(trial.changes(PARAMS)) for trial in trials([2], [0.17, None])}
+    plain = {"train.seed=2", "train.head=base_letter"}
+    assert by_name["hours-all-seed-2"] == plain
+    assert by_name["hours-0.17-seed-2"] == plain | {"+split.portuguese.limit_train_hours=0.17"}
+    assert by_name["head-fresh-hours-all-seed-2"] == {"train.seed=2", "train.head=fresh"}
+    (factor,) = by_name["equal-steps-seed-2"] - plain
+    steps = round(PARAMS["train"]["steps"] * float(factor.rsplit("=", 1)[1]))
+    assert steps == PARAMS["donor"]["steps"] + PARAMS["train"]["steps"]
+
+
+@pytest.mark.parametrize("wanted, expected", [(0.9, "less than 0.25"), (0.8, "0.25"), (0.5, "0.71"), (0.4, "1.00"), (0.3, "more than 1.00")])
+def test_hours_lie_between_the_measured_ones_or_beyond_them_and_say_so(wanted: float, expected: str) -> None:
+    assert hours_needed(wanted, [(1.0, 0.4), (0.5, 0.6), (0.25, 0.8)]) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_study_is_run_once_and_tells_the_same_when_asked_again(tmp_path: Path) -> None:
+    folder = clone(tmp_path)
+    identity = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "x"), ("EMAIL", "x@localhost"))}
+
+    def command(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(words, cwd=folder, env=environment(folder) | identity, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    assert dvc(folder, "repro").returncode == 0
+    assert command("git", "add", "--all").returncode == 0
+    assert command("git", "commit", "--quiet", "--message", "small").returncode == 0
+    words = (sys.executable, "-m", "studies.transfer", "--seeds", "1", "--hours", "0.08", "all")
+    first = command(*words)
+    assert first.returncode == 0, first.stdout[-4000:]
+    tables = first.stdout[first.stdout.index("| hours of Portuguese") :]
+    assert tables.count("`transfer`") >= 2
+    for heading in ("`scratch` needs, hours", "as many steps as donor and transfer together", "transfer, head"):
+        assert heading in tables
+    assert "nan" not in tables
+    again = command(*words)
+    assert "Running stage" not in again.stdout
+    assert tables in again.stdout
+    assert command("git", "status", "--porcelain").stdout == "", "the workspace is not touched"

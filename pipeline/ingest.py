@@ -84,15 +84,18 @@ def examine(found: corpora.Utterance, params: corpora.Release) -> audio.Samples 
     if not found.transcript.strip():
         return "empty transcript", ""
     try:
-        waveform_S, rate_hz = audio.read(found.audio, params.max_duration_s) if isinstance(found.audio, Path) else found.audio
+        waveform_S, rate_hz = audio.read(found.audio, params.max_duration_s, found.start_s, found.end_s) \
+            if isinstance(found.audio, Path) else found.audio
     except (soundfile.LibsndfileError, OSError) as error:
         return "unreadable", str(error)
     if not len(waveform_S):
-        return "empty", "no samples"
+        return "empty", f"no samples from {found.start_s:.2f} s on" if found.start_s else "no samples"
     if not np.isfinite(waveform_S).all():
         return "unreadable", "samples that are not numbers"
     if len(waveform_S) > params.max_duration_s * rate_hz:
         return "too long", f"over {params.max_duration_s:g} s"
+    if found.duration_s is not None and abs(len(waveform_S) / rate_hz - found.duration_s) > params.duration_tolerance_s:
+        return "wrong duration", f"{len(waveform_S) / rate_hz:.2f} s; the release says {found.duration_s:.2f} s"
     if len(waveform_S) < params.min_duration_s * rate_hz:
         return "too short", f"{len(waveform_S) / rate_hz:.2f} s"
     samples_S = audio.to_int16(audio.resample(waveform_S, rate_hz))
@@ -291,7 +294,7 @@ class Named(Section):
     """What must be known of a corpus before its reader can check the rest."""
 
     model_config = ConfigDict(extra="ignore")
-    reader: Literal["manifest", "speak"]
+    reader: Literal[*corpora.READERS]  # type: ignore[valid-type]
 
 
 def run(corpus: str, *, root: Path = ROOT, workers: int = 0) -> None:

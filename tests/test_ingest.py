@@ -290,7 +290,7 @@ def test_wrong_params_are_named_before_any_work(tmp_path: Path) -> None:
     assert "ingest.toy.max_clipped: found 2" in str(caught.value)
     with pytest.raises(ParamsError, match="ingest.other: missing; found toy"):
         ingest.run("other", root=root)
-    with pytest.raises(ParamsError, match="ingest.toy.reader: found 'tape'; expected 'manifest' or 'speak'"):
+    with pytest.raises(ParamsError, match="ingest.toy.reader: found 'tape'; expected 'speak', 'manifest', 'common_voice'"):
         ingest.run("toy", root=checkout(tmp_path, toy={"reader": "tape"}))
 
 

@@ -6,6 +6,7 @@ Shapes: S samples, F frames, B bands.
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from math import gcd
@@ -40,18 +41,22 @@ class Measures:
     silence: float
 
 
-def read(path: Path, max_duration_s: float) -> tuple[Waveform, int]:
-    """Return a sound file's samples, channels averaged, and their rate in Hz.
+def read(path: Path, max_duration_s: float, start_s: float = 0.0, end_s: float = math.inf) -> tuple[Waveform, int]:
+    """Return a sound file's samples from `start_s` to `end_s`, channels averaged, and their rate in Hz.
 
-    Reading stops one sample after `max_duration_s`, whatever the header claims.
+    Reading stops one sample after `max_duration_s`, whatever the header claims, and at the end of the file.
 
     Raises:
         soundfile.LibsndfileError: it is no audio, or of a kind that libsndfile does not read.
         OSError: there is no such file, or it may not be read.
     """
     with open(path, "rb") as handle, soundfile.SoundFile(handle) as sound:
-        waveform_SC = sound.read(int(max_duration_s * sound.samplerate) + 1, dtype="float32", always_2d=True)
         rate_hz = int(sound.samplerate)
+        first = min(round(start_s * rate_hz), sound.frames)
+        if first:
+            sound.seek(first)
+        frames = min(int(max_duration_s * rate_hz) + 1, max(0, round(min(end_s, 1e9) * rate_hz) - first))
+        waveform_SC = sound.read(frames, dtype="float32", always_2d=True)
     return waveform_SC[:, 0] if waveform_SC.shape[1] == 1 else waveform_SC.mean(axis=1, dtype=np.float32), rate_hz
 
 

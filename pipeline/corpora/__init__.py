@@ -4,13 +4,15 @@ A reader is a module with
     Params      its section under `ingest` in params.yaml, a subclass of `Release`;
     shards      what each shard is to hold, as picklable tasks whose `len` is the number of candidates;
     read        the utterances and rejects of one task, in a fresh process;
-    versions    what else its result depends on.
+    versions    what else its result depends on;
+or a `READER` that has these (`release.Listed`, for releases whose utterances can be listed at once).
 It yields audio as it finds it; decoding, resampling, measuring and writing are `ingest`'s. No torch here.
 """
 
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,11 @@ from pydantic import Field, model_validator
 from pipeline.core.manifest import SAMPLE_RATE_HZ
 from pipeline.core.params import Section
 
-READERS: Final = {"speak": "pipeline.corpora.speak", "manifest": "pipeline.corpora.plain"}
+READERS: Final = {
+    "speak": "pipeline.corpora.speak",
+    "manifest": "pipeline.corpora.plain",
+    "common_voice": "pipeline.corpora.common_voice",
+}
 """The `reader` of a corpus in params.yaml, and its module."""
 
 SHARD_BYTES: Final = 256_000_000  # more, and a reader of single rows waits for what it does not want
@@ -31,7 +37,11 @@ SHARD_BYTES: Final = 256_000_000  # more, and a reader of single rows waits for 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """An utterance as released. `audio` is a sound file, or mono samples (full scale 1.0) and their rate in Hz."""
+    """An utterance as released. `audio` is a sound file, or mono samples (full scale 1.0) and their rate in Hz.
+
+    `start_s` and `end_s` say which part of the file is meant; `duration_s` is what the release says of its length, and an
+    utterance of another length is rejected.
+    """
 
     id: str
     source: str
@@ -44,6 +54,9 @@ class Utterance:
     gender: str = ""
     age: str = ""
     release_split: str = ""
+    start_s: float = 0.0
+    end_s: float = math.inf
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,7 @@ class Release(Section):
     utterances_per_shard: int = Field(250, ge=1, description="a shard is read whole by one process; a kill costs as much")
     min_duration_s: float = Field(0.5, gt=0, description="shorter holds no word")
     max_duration_s: float = Field(20.0, gt=0, description="longer does not fit a batch")
+    duration_tolerance_s: float = Field(0.25, ge=0, description="off what the release says of an utterance's length; MP3 pads 0.1")
     max_clipped: float = Field(0.01, ge=0, le=1, description="share of samples at full scale; more sounds broken")
     max_reject_share: float = Field(0.05, ge=0, le=1, description="more rejects than this mean a wrong source or wrong params")
 
@@ -80,7 +94,7 @@ class Release(Section):
 
 
 class Reader(Protocol):
-    """The form of a reader module."""
+    """The form of a reader."""
 
     Params: type[Release]
 
@@ -90,5 +104,6 @@ class Reader(Protocol):
 
 
 def reader(name: str) -> Reader:
-    """Return the reader module that params.yaml calls `name`."""
-    return cast(Reader, importlib.import_module(READERS[name]))
+    """Return the reader that params.yaml calls `name`."""
+    module = importlib.import_module(READERS[name])
+    return cast(Reader, getattr(module, "READER", module))

@@ -6,19 +6,17 @@ byte order mark, lines ended either way. It needs a path and a text; NeMo's and 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, get_args
 
 from pydantic import Field
 
-from pipeline.core.errors import DataError, MissingInputError
-from pipeline.corpora import Reject, Release, Utterance
+from pipeline.core.errors import DataError
+from pipeline.corpora import Release, Utterance
+from pipeline.corpora.release import GENDERS, SPLITS, Listed, comma_cells, inside, named, read_text, refuse, repeated_ids, tab_cells
 
 Column = Literal["path", "text", "id", "speaker", "locale", "accent", "gender", "age", "licence", "split"]
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
@@ -28,10 +26,6 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "accent": ("accents",),
     "licence": ("license",),
 }
-GENDERS: Final = {"f": "female", "female": "female", "female_feminine": "female",
-                  "m": "male", "male": "male", "male_masculine": "male", "": "", "unknown": ""}  # all else: other
-SPLITS: Final = {"": "", "train": "train", "dev": "dev", "valid": "dev", "validation": "dev", "test": "test"}
-SHOWN: Final = 20  # problems told at once: enough to see a pattern
 
 
 class Params(Release):
@@ -45,28 +39,6 @@ class Params(Release):
     licence: str = Field("", description="of rows that name none; SPDX where there is one")
 
 
-def shards(params: Params, source: Path) -> Sequence[Sequence[Utterance]]:
-    """Return the table's utterances, in its order, cut into shards.
-
-    Raises:
-        MissingInputError: no source, or no table in it.
-        DataError: the table cannot be read, or rows are wrong; all that are, up to 20, are named.
-    """
-    found = utterances(params, source)
-    step = params.utterances_per_shard
-    return [found[start : start + step] for start in range(0, len(found), step)]
-
-
-def read(params: Params, source: Path, task: Sequence[Utterance]) -> Iterator[Utterance | Reject]:
-    """Yield the utterances of one shard."""
-    yield from task
-
-
-def versions() -> dict[str, str]:
-    """Return nothing: this reader depends on no library."""
-    return {}
-
-
 def utterances(params: Params, source: Path) -> list[Utterance]:
     """Return the utterances that the params ask for.
 
@@ -75,13 +47,7 @@ def utterances(params: Params, source: Path) -> list[Utterance]:
         DataError: the table cannot be read, or rows are wrong; all that are, up to 20, are named.
     """
     table = source / params.table
-    try:
-        text = table.read_bytes().decode("utf-8-sig")
-    except (FileNotFoundError, NotADirectoryError):
-        raise MissingInputError(str(table), "no such file", "the table of a plain manifest",
-                                "set ingest.CORPUS.source and .table, or fetch the data (`dvc pull`)") from None
-    except UnicodeDecodeError as error:
-        raise DataError(str(table), f"byte {error.start} is not UTF-8", "UTF-8", "convert the table") from None
+    text = read_text(table, "the table of a plain manifest")
     problems: list[str] = []
     rows = list(PARSERS[table.suffix](text, problems))
     if not rows and not problems:
@@ -91,11 +57,8 @@ def utterances(params: Params, source: Path) -> list[Utterance]:
         _utterance(params, source, columns, line, row, problems)
         for line, row in rows if all(row.get(column) == value for column, value in params.where.items())
     ]
-    repeated = [name for name, count in Counter(utterance.id for utterance in found).items() if count > 1]
-    problems += [f"id {name} occurs more than once; give the table a column of ids" for name in repeated]
-    if problems:
-        more = f"\n  and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        raise DataError(str(table), f"{len(problems)} problem{'s' * (len(problems) > 1)}\n  " + "\n  ".join(problems[:SHOWN]) + more)
+    problems += [f"id {name} occurs more than once; give the table a column of ids" for name in repeated_ids(found)]
+    refuse(table, problems)
     if not found:
         raise DataError(str(table), f"none of {len(rows)} rows has {params.where}", "some that do", "see ingest.CORPUS.where")
     return found
@@ -119,9 +82,8 @@ def _utterance(params: Params, source: Path, columns: Mapping[str, str], line: i
                problems: list[str]) -> Utterance:
     """Return a row's utterance; what is wrong with the row is added to `problems`."""
     value = {field: row.get(column, "").strip() for field, column in columns.items()}
-    path = os.path.relpath(value["path"], source.resolve()) if os.path.isabs(value["path"]) else value["path"]
-    path = os.path.normpath(path)
-    if path.split(os.sep)[0] == os.pardir or path == os.curdir:
+    path = inside(source, value["path"])
+    if not path:
         problems.append(f"line {line}: path {value['path']!r}; expected one inside {source}")
     split = value.get("split", "").lower()
     if split not in SPLITS:
@@ -140,26 +102,11 @@ def _utterance(params: Params, source: Path, columns: Mapping[str, str], line: i
 
 
 def _tsv(text: str, problems: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    rows = ((number, line.removesuffix("\r").split("\t")) for number, line in enumerate(text.split("\n"), 1))
-    yield from _named(rows, problems)
+    yield from named(tab_cells(text), problems)
 
 
 def _csv(text: str, problems: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        yield from _named(((reader.line_num, cells) for cells in reader), problems)
-    except csv.Error as error:
-        problems.append(f"line {reader.line_num}: {error}")
-
-
-def _named(rows: Iterator[tuple[int, list[str]]], problems: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield line number and cells by column name; rows of another length than the header are problems."""
-    _, header = next(rows, (1, []))
-    for line, cells in rows:
-        if len(cells) == len(header):
-            yield line, dict(zip(header, cells, strict=True))
-        elif any(cells):
-            problems.append(f"line {line}: {len(cells)} cells; expected {len(header)}, as in the header")
+    yield from named(comma_cells(text, problems), problems)
 
 
 def _jsonl(text: str, problems: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -180,3 +127,4 @@ def _jsonl(text: str, problems: list[str]) -> Iterator[tuple[int, dict[str, str]
 
 
 PARSERS: Final = {".tsv": _tsv, ".csv": _csv, ".jsonl": _jsonl}
+READER: Final = Listed(Params, utterances)

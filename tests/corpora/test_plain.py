@@ -122,7 +122,7 @@ def test_a_missing_table_says_what_to_do(tmp_path: Path) -> None:
 
 def test_shards_hold_the_rows_in_order(tmp_path: Path) -> None:
     table(tmp_path, "path\ttext\n" + "".join(f"{number}.wav\tum\n" for number in range(5)))
-    cut = plain.shards(params(utterances_per_shard=2), tmp_path)
+    cut = plain.READER.shards(params(utterances_per_shard=2), tmp_path)
     assert [[row.id for row in shard] for shard in cut] == [["0", "1"], ["2", "3"], ["4"]]
 
 

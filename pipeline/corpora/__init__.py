@@ -29,6 +29,12 @@ READERS: Final = {
     "speak": "pipeline.corpora.speak",
     "manifest": "pipeline.corpora.plain",
     "common_voice": "pipeline.corpora.common_voice",
+    "mls": "pipeline.corpora.mls",
+    "coraa": "pipeline.corpora.coraa",
+    "voxforge": "pipeline.corpora.voxforge",
+    "fleurs": "pipeline.corpora.fleurs",
+    "mtedx": "pipeline.corpora.mtedx",
+    "folder": "pipeline.corpora.folder",
 }
 """The `reader` of a corpus in params.yaml, and its module."""
 

@@ -1,0 +1,76 @@
+"""CORAA ASR v1: spontaneous and prepared Portuguese speech, transcribed or validated by listeners.
+
+    metadata_{train,dev,test}_final.csv     comma-separated, quoted; any of the three
+    {train,dev,test}/...                    the recordings, at `file_path`
+
+No speaker is named, so that `split` can only keep the official sets apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field
+
+from pipeline.core.errors import DataError
+from pipeline.corpora import Reject, Utterance
+from pipeline.corpora.release import Listed, Published, comma_cells, inside, malformed, read_text, refuse, repeated_ids, root_of
+
+SETS: Final = ("train", "dev", "test")
+NEEDED: Final = ("file_path", "text", "variety")
+VARIETIES: Final = {"pt_br": "pt-BR", "pt_pt": "pt-PT"}
+
+
+class Params(Published):
+    """`ingest.CORPUS` with `reader: coraa`."""
+
+    reader: Literal["coraa"]
+    licence: str = Field("CC-BY-NC-ND-4.0", min_length=1, description="of all of it")
+
+
+def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
+    """Return the utterances of the sets that are there.
+
+    Raises:
+        MissingInputError: no release.
+        DataError: a table lacks a column, breaks its own quoting, or names a path twice or outside the release.
+    """
+    root = root_of(source, "metadata_*_final.csv", "CORAA release")
+    problems: list[str] = []
+    found = [row for name in SETS if (root / f"metadata_{name}_final.csv").is_file() for row in _rows(params, root, name, problems)]
+    problems += [f"{name} occurs more than once" for name in repeated_ids(found)]
+    refuse(root, problems)
+    if not found:
+        raise DataError(str(root), "no rows", "a row for each utterance")
+    return found
+
+
+def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterator[Utterance | Reject]:
+    table = f"metadata_{name}_final.csv"
+    broken: list[str] = []
+    rows = comma_cells(read_text(root / table, "metadata of CORAA"), broken)
+    _, header = next(rows, (1, []))
+    if missing := [column for column in NEEDED if column not in header]:
+        problems.append(f"{table}: no column {', '.join(missing)}; there are {', '.join(header)}")
+        return
+    for line, cells in rows:
+        if not any(cells):
+            continue
+        if len(cells) != len(header):
+            yield malformed(table, line, f"{len(cells)} cells; expected {len(header)}")
+            continue
+        row = dict(zip(header, cells, strict=True))
+        path = inside(root, row["file_path"])
+        if not path:
+            problems.append(f"{table}, line {line}: path {row['file_path']!r}; expected one inside the release")
+        yield Utterance(
+            id=path.rpartition(".")[0] or path, source=path, audio=root / path, transcript=row["text"],
+            locale=VARIETIES.get(row["variety"].lower(), params.default_locale), licence=params.licence,
+            accent=row.get("accent", ""), release_split=name,
+        )
+    problems += [f"{table}, {problem}" for problem in broken]
+
+
+READER: Final = Listed(Params, utterances)

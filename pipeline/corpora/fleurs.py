@@ -1,0 +1,71 @@
+"""FLEURS: sentences of an encyclopaedia, each read by two or three speakers, who are not told apart.
+
+    {train,dev,test}.tsv              no header: id, file, as written, as spoken, letters, samples, gender; quotes are quotes
+    audio/{train,dev,test}/FILE       what audio/{train,dev,test}.tar.gz holds
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field
+
+from pipeline.core.errors import DataError, MissingInputError
+from pipeline.core.manifest import SAMPLE_RATE_HZ
+from pipeline.corpora import Reject, Utterance
+from pipeline.corpora.release import GENDERS, Listed, Published, inside, malformed, read_text, refuse, repeated_ids, root_of, tab_cells
+
+SETS: Final = ("train", "dev", "test")
+LOCALES: Final = {"pt_br": "pt-BR", "es_419": "es-419"}
+
+
+class Params(Published):
+    """`ingest.CORPUS` with `reader: fleurs`."""
+
+    reader: Literal["fleurs"]
+    written: bool = Field(True, description="the transcript as written, with case, figures and marks; otherwise lower case, without marks")
+    licence: str = Field("CC-BY-4.0", min_length=1, description="of all of it")
+
+
+def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
+    """Return the readings of the sets that are there.
+
+    Raises:
+        MissingInputError: no release, or a set whose recordings are not unpacked.
+        DataError: a recording is named twice, or one outside the release.
+    """
+    root = root_of(source, "train.tsv" if not (source / "test.tsv").is_file() else "test.tsv", "FLEURS release")
+    problems: list[str] = []
+    found = [row for name in SETS if (root / f"{name}.tsv").is_file() for row in _rows(params, root, name, problems)]
+    problems += [f"{name} occurs more than once" for name in repeated_ids(found)]
+    refuse(root, problems)
+    if not found:
+        raise DataError(str(root), "no rows", "a row for each reading")
+    return found
+
+
+def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterator[Utterance | Reject]:
+    folder = f"audio/{name}"
+    if not (root / folder).is_dir():
+        raise MissingInputError(str(root / folder), "no such folder", f"the recordings of {name}",
+                                f"unpack audio/{name}.tar.gz within audio/")
+    locale = params.locale or LOCALES.get(root.resolve().name, params.default_locale)
+    for line, cells in tab_cells(read_text(root / f"{name}.tsv", "a set of FLEURS")):
+        if not any(cells):
+            continue
+        if len(cells) != 7 or not cells[5].isdigit():
+            yield malformed(f"{name}.tsv", line, f"{len(cells)} cells; expected 7, the sixth a number of samples")
+            continue
+        path = inside(root, f"{folder}/{cells[1]}")
+        if not path.startswith(f"{folder}/"):
+            problems.append(f"{name}.tsv, line {line}: file {cells[1]!r}; expected one inside {folder}")
+        yield Utterance(
+            id=f"{name}/{cells[1].rpartition('.')[0] or cells[1]}", source=path, audio=root / path,
+            transcript=cells[2] if params.written else cells[3], locale=locale, licence=params.licence,
+            gender=GENDERS.get(cells[6].lower(), "other"), release_split=name, duration_s=int(cells[5]) / SAMPLE_RATE_HZ,
+        )
+
+
+READER: Final = Listed(Params, utterances)

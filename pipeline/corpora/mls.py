@@ -1,0 +1,89 @@
+"""Multilingual LibriSpeech: audiobooks read by volunteers, cut by alignment; transcripts without case and punctuation.
+
+    metainfo.txt                                      speaker | gender | partition | minutes | book | title | chapter
+    {train,dev,test}/transcripts.txt                  id, tab, text; no header
+    {train,dev,test}/segments.txt                     id, tab, recording, tab, start, tab, end; no header
+    {train,dev,test}/audio/SPEAKER/BOOK/ID.flac       or .opus
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field
+
+from pipeline.core.errors import DataError
+from pipeline.corpora import Reject, Utterance
+from pipeline.corpora.release import GENDERS, Listed, Published, malformed, number, read_text, refuse, repeated_ids, root_of, tab_cells
+
+SETS: Final = ("train", "dev", "test")
+ENDINGS: Final = (".flac", ".opus")
+
+
+class Params(Published):
+    """`ingest.CORPUS` with `reader: mls`."""
+
+    reader: Literal["mls"]
+    licence: str = Field("CC-BY-4.0", min_length=1, description="of all of it")
+
+
+def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
+    """Return the segments of the three sets.
+
+    Raises:
+        MissingInputError: no release, or none of a set's tables.
+        DataError: an id occurs twice.
+    """
+    root = root_of(source, "*/transcripts.txt", "MLS release")
+    genders = genders_of(root)
+    sets = [name for name in SETS if (root / name).is_dir()]
+    found = [row for name in sets for row in _rows(params, root, name, genders)]
+    refuse(root, [f"id {name} occurs more than once" for name in repeated_ids(found)])
+    if not found:
+        raise DataError(str(root), "no rows", "a row for each segment")
+    return found
+
+
+def _rows(params: Params, root: Path, name: str, genders: dict[str, str]) -> Iterator[Utterance | Reject]:
+    table = f"{name}/transcripts.txt"
+    lengths_s = durations(root / name / "segments.txt")
+    ending = ""
+    for line, cells in tab_cells(read_text(root / table, "transcripts of MLS")):
+        parts = cells[0].split("_")
+        if not any(cells):
+            continue
+        if len(cells) != 2 or len(parts) != 3 or not all(part.isalnum() for part in parts):
+            yield malformed(table, line, "expected SPEAKER_BOOK_NUMBER, a tab, and the text")
+            continue
+        stem = f"{name}/audio/{parts[0]}/{parts[1]}/{cells[0]}"
+        ending = ending or next((end for end in ENDINGS if (root / f"{stem}{end}").exists()), "")
+        path = stem + (ending or ENDINGS[0])
+        yield Utterance(
+            id=cells[0], source=path, audio=root / path, transcript=cells[1], locale=params.default_locale, licence=params.licence,
+            speaker=parts[0], gender=genders.get(parts[0], ""), release_split=name, duration_s=lengths_s.get(cells[0]),
+        )
+
+
+def genders_of(root: Path) -> dict[str, str]:
+    """Return each speaker's gender, as far as metainfo.txt tells."""
+    if not (root / "metainfo.txt").is_file():
+        return {}
+    lines = read_text(root / "metainfo.txt", "speakers of MLS").splitlines()
+    cells = [[cell.strip() for cell in line.split("|", 2)] for line in lines if line.count("|") >= 2]
+    return {speaker: GENDERS.get(gender.lower(), "other") for speaker, gender, _ in cells if speaker.isdigit()}
+
+
+def durations(table: Path) -> dict[str, float]:
+    """Return the length in seconds of each segment, as far as segments.txt tells."""
+    if not table.is_file():
+        return {}
+    found = {}
+    for _, cells in tab_cells(read_text(table, "segments of MLS")):
+        if len(cells) == 4 and (start_s := number(cells[2])) is not None and (end_s := number(cells[3])) is not None:
+            found[cells[0]] = end_s - start_s
+    return found
+
+
+READER: Final = Listed(Params, utterances)

@@ -1,6 +1,7 @@
 """The Spanish model that Portuguese starts from: trained here, or a checkpoint brought in.
 
 Reads:  data/split/spanish and data/tokenise/spanish/vocabulary.json, or a checkpoint folder in Hugging Face layout
+        (fetched into it from a hub first where donor.hub says so)
 Writes: data/donor/ (model, vizinho.json, history.csv, trained_on.parquet)
 Params: donor
 """
@@ -21,11 +22,22 @@ from pipeline.core.stage import stage_main
 OUTPUT = Path("data/donor")
 
 
+class Hub(Section):
+    """A checkpoint on a model hub, to be kept in the folder that donor.source names."""
+
+    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="OWNER/NAME")
+    revision: str = Field(pattern="^[0-9a-f]{40}$", description="a commit: a branch would be another model tomorrow")
+    download: bool = Field(False, description="fetch it where the folder is empty; otherwise nothing uses the network")
+    weights_sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="of the weights' file, if known beforehand")
+
+
 class Donor(Section):
     """Params of the stage."""
 
     source: str = Field(description="a split to train on (data/split/spanish), or a checkpoint's folder")
-    vocabulary: str = Field(description="the vocabulary of the one or the other")
+    vocabulary: str = Field(description="the vocabulary of the one or the other; of the fresh head where a checkpoint has none")
+    language: str | None = Field(None, description="of a checkpoint with a vocabulary for each of many (MMS): spa")
+    hub: Hub | None = Field(None, description="where the checkpoint comes from")
     steps: int = Field(ge=1)
     peak_rate: float = Field(gt=0, lt=1, description="learning rate after the warm-up")
     warmup_steps: int = Field(ge=0)
@@ -37,8 +49,8 @@ class Donor(Section):
 def run() -> None:
     """Train the donor on its split, or bring a checkpoint in."""
     params = load_section(Donor, "donor")
-    if (Path(params.source) / "config.json").exists():
-        bring_in(Path(params.source))
+    if params.hub is not None or (Path(params.source) / "config.json").exists():
+        bring_in(params)
     elif (Path(params.source) / "train.parquet").exists():
         train_donor(params)
     else:
@@ -61,16 +73,27 @@ def train_donor(params: Donor) -> None:
     fit(model, vocabulary, Path(params.source), run_params, OUTPUT, "donor", error_rates, {"system": "donor", "origin": params.source})
 
 
-def bring_in(folder: Path) -> None:
+def bring_in(params: Donor) -> None:
     """Take over a checkpoint: converted once to safetensors, its vocabulary's hash tied to its weights."""
     from pipeline.acoustic.checkpoint import read_checkpoint
     from pipeline.acoustic.fit import empty_trained_on
     from pipeline.acoustic.model import parameters, save_model
 
-    model, vocabulary, origin = read_checkpoint(folder)
+    folder = Path(params.source)
+    if params.hub is not None:
+        from pipeline.acoustic.hub import fetch
+
+        fetch(params.hub.repository, params.hub.revision, folder, params.language, params.hub.download)
+    model, vocabulary, origin = read_checkpoint(folder, params.language, params.vocabulary, params.seed)
+    if params.hub is not None:
+        if params.hub.weights_sha256 not in (None, origin["weights_sha256"]):
+            raise DataError(str(folder / origin["weights"]), f"SHA-256 {origin['weights_sha256']}", str(params.hub.weights_sha256),
+                            "correct donor.hub.weights_sha256, or fetch the checkpoint again")
+        origin |= {"repository": params.hub.repository, "revision": params.hub.revision}
     save_model(model, vocabulary, OUTPUT, {"system": "donor", "label": "donor", "origin": origin, "normaliser": None, "params": None,
                                            "figures": None}, empty_trained_on)
-    say(f"donor: {parameters(model) / 1e6:.1f} M parameters and {len(vocabulary.symbols)} symbols from {folder}")
+    say(f"donor: {parameters(model) / 1e6:.1f} M parameters and {len(vocabulary.symbols)} symbols from {folder}"
+        + (" (a fresh head: there was none)" if origin["head"] == "fresh" else ""))
 
 
 if __name__ == "__main__":

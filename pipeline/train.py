@@ -58,6 +58,9 @@ def run(system: str) -> None:
     start = Path(own.starts_from)
     if start.is_dir():
         model, donor_vocabulary, donor_record = load_model(start)
+        if isinstance(donor_record.get("origin"), dict) and donor_record["origin"].get("head") == "fresh" and params.head != "fresh":
+            raise ParamsError("params.yaml", [f"train.head: found {params.head!r}; {start} came without a head, so no row can be carried over; "
+                                              "expected 'fresh'"])
         plan = plan_head(donor_vocabulary, vocabulary, params.head)
         say(f"{system}: head carried over from {start} ({params.head}):\n{head_table(plan)}")
         model.lm_head = move_head(model.lm_head, plan, model.config.output_hidden_size, model.config.initializer_range, params.seed)

@@ -15,6 +15,7 @@ from pipeline.acoustic.model import load_model, save_model
 from pipeline.core import params as core_params
 from pipeline.core.errors import DataError, ParamsError, VocabularyError
 from tests import tiny
+from tests.checkpoints import lay, lay_adapter
 
 SECTION: dict[str, Any] = {
     "source": "data/split/spanish", "vocabulary": "data/tokenise/spanish/vocabulary.json", "seed": 1, "steps": 4, "peak_rate": 1e-3,
@@ -79,6 +80,41 @@ def test_a_checkpoint_whose_vocabulary_does_not_fit_is_refused(root: Path) -> No
     with pytest.raises(VocabularyError, match="a head of 8 rows and a vocabulary of 4 symbols"):
         run(root, source="checkpoint", vocabulary="checkpoint/vocab.json")
     assert not (root / "data/donor").exists()
+
+
+def test_a_base_without_a_head_is_brought_in_with_a_fresh_one(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lay(root / "base", "facebook/wav2vec2-xls-r-300m")
+    run(root, source="base")
+    model, words, record = load_model(root / "data/donor")
+    assert words == tiny.vocabulary()
+    assert record["origin"]["head"] == "fresh"
+    assert model.config.vocab_size == 8
+    assert "8 symbols from base (a fresh head: there was none)" in capsys.readouterr().out
+
+
+def test_one_language_of_mms_is_brought_in(root: Path) -> None:
+    lay(root / "mms", "facebook/mms-1b-all", "safetensors")
+    lay_adapter(root / "mms", "spa")
+    run(root, source="mms", vocabulary="mms/vocab.json", language="spa")
+    _, words, record = load_model(root / "data/donor")
+    assert len(words.symbols) == 49
+    assert record["origin"]["adapter"] == "adapter.spa.safetensors"
+
+
+def test_a_checkpoint_from_a_hub_is_recorded_with_revision_and_hash(root: Path) -> None:
+    lay(root / "raw", "jonatasgrosman/wav2vec2-large-xlsr-53-spanish")
+    hub = {"repository": "somebody/spanish", "revision": "0" * 40}
+    with pytest.raises(DataError, match="a checkpoint from nobody says where; expected somebody/spanish"):
+        run(root, source="raw", hub=hub)
+    (root / "raw/hub.json").write_text(json.dumps(hub))
+    run(root, source="raw", hub=hub)
+    origin = load_model(root / "data/donor")[2]["origin"]
+    assert (origin["repository"], origin["revision"]) == ("somebody/spanish", "0" * 40)
+    run(root, source="raw", hub=hub | {"weights_sha256": origin["weights_sha256"]})
+    with pytest.raises(DataError, match=rf"pytorch_model\.bin: SHA-256 {origin['weights_sha256']}; expected {'a' * 64}"):
+        run(root, source="raw", hub=hub | {"weights_sha256": "a" * 64})
+    with pytest.raises(ParamsError, match=r"donor\.hub\.revision: found 'main'"):
+        run(root, source="raw", hub=hub | {"revision": "main"})
 
 
 def test_a_source_that_is_neither_is_named_with_its_key(root: Path) -> None:

@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from pipeline import train
+from pipeline.acoustic.fit import empty_trained_on
 from pipeline.acoustic.model import load_model, save_model
 from pipeline.core import params as core_params
 from pipeline.core.errors import MissingInputError, ParamsError, VocabularyError
@@ -100,6 +101,15 @@ def test_an_unknown_system_or_a_missing_donor_is_named(root: Path) -> None:
     (root / "data/donor/model.safetensors").unlink()
     with pytest.raises(MissingInputError, match="data/donor: no model"):
         run(root)
+
+
+def test_a_donor_that_came_without_a_head_lends_no_row(root: Path) -> None:
+    save_model(tiny.model(DONOR, seed=9), DONOR, root / "data/donor", {"origin": {"head": "fresh"}}, empty_trained_on)
+    with pytest.raises(ParamsError, match="train.head: found 'base_letter'; data/donor came without a head, so no row can be carried over; "
+                                          "expected 'fresh'"):
+        run(root)
+    _, record = run(root, head="fresh")
+    assert {row["how"] for row in record["head_plan"]} == {"fresh"}
 
 
 def test_a_donor_beside_anothers_vocabulary_is_refused(root: Path) -> None:

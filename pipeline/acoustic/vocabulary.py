@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pipeline.core.errors import MissingInputError, VocabularyError
 from pipeline.core.files import hash_json, read_json
 
 BLANK, UNKNOWN, BOUNDARY = "<pad>", "<unk>", "|"
+SENTENCE = ("<s>", "</s>")
 
 
 @dataclass(frozen=True)
@@ -42,31 +44,37 @@ class Vocabulary:
         object.__setattr__(self, "_rows", rows)
 
     @classmethod
-    def read(cls, path: Path | str) -> Vocabulary:
+    def read(cls, path: Path | str, language: str | None = None, rows: int | None = None) -> Vocabulary:
         """Return the vocabulary in a `vocab.json` (symbol → row), its roles from the tokenizer files beside it.
+
+        Args:
+            language: which vocabulary of a file that has one a language (MMS), a key such as `spa`.
+            rows: of the head that it is for. A tokenizer may have added `<s>` and `</s>` after the head was made: those
+                two are left out where they lie beyond it.
 
         Raises:
             MissingInputError: no such file.
-            VocabularyError: the rows are not 0..N-1, each once.
+            VocabularyError: the rows are not 0..N-1, each once; several languages and none chosen, or the other way round.
         """
         path = Path(path)
-        rows: dict[str, int] = read_json(path)
-        added = path.with_name("added_tokens.json")
-        if added.exists():
-            rows = rows | read_json(added)
-        if sorted(rows.values()) != list(range(len(rows))):
-            raise VocabularyError(str(path), f"{len(rows)} symbols with rows {sorted(rows.values())[:3]}…{max(rows.values(), default=0)}",
+        stored = {name: read_json(file) for name in ("special_tokens_map", "tokenizer_config")
+                  if (file := path.with_name(f"{name}.json")).exists()}
+        found = _of_language(read_json(path), language, path)
+        if language is None:
+            found = _added(path, stored.get("tokenizer_config", {})) | found
+        if rows is not None:
+            found = {symbol: row for symbol, row in found.items() if row < rows or symbol not in SENTENCE}
+        if sorted(found.values()) != list(range(len(found))):
+            raise VocabularyError(str(path), f"{len(found)} symbols with rows {sorted(found.values())[:3]}…{max(found.values(), default=0)}",
                                   "each row from 0 on exactly once", "repair the vocabulary; do not guess which weights are whose")
         roles = {}
-        for name in ("special_tokens_map.json", "tokenizer_config.json"):
-            if (file := path.with_name(name)).exists():
-                stored = read_json(file)
-                for role, key in (("blank", "pad_token"), ("unknown", "unk_token"), ("boundary", "word_delimiter_token")):
-                    value = stored.get(key)
-                    value = value.get("content") if isinstance(value, dict) else value
-                    if value:
-                        roles[role] = value
-        return cls(tuple(sorted(rows, key=rows.__getitem__)), **roles)
+        for settings in stored.values():
+            for role, key in (("blank", "pad_token"), ("unknown", "unk_token"), ("boundary", "word_delimiter_token")):
+                value = settings.get(key)
+                value = value.get("content") if isinstance(value, dict) else value
+                if value:
+                    roles[role] = value
+        return cls(tuple(sorted(found, key=found.__getitem__)), **roles)
 
     @property
     def hash(self) -> str:
@@ -80,7 +88,7 @@ class Vocabulary:
     @property
     def special(self) -> frozenset[str]:
         """Symbols that stand for no letter."""
-        return frozenset({self.blank, self.unknown, "<s>", "</s>", "[PAD]", "[UNK]", "<pad>", "<unk>"})
+        return frozenset({self.blank, self.unknown, *SENTENCE, "[PAD]", "[UNK]", "<pad>", "<unk>"})
 
     @property
     def upper_case(self) -> bool:
@@ -135,10 +143,32 @@ def find_vocabulary(folder: Path) -> Path:
     """Return the `vocab.json` of a model folder.
 
     Raises:
-        MissingInputError: the folder has none (a self-supervised base without a head, say).
+        MissingInputError: the folder has none.
     """
     path = folder / "vocab.json"
     if not path.exists():
         raise MissingInputError(str(folder), "no vocab.json", "a CTC checkpoint with its vocabulary",
-                                "take a fine-tuned checkpoint, or the head strategy `fresh`")
+                                "download the vocab.json of the same revision")
     return path
+
+
+def _of_language(stored: Mapping[str, Any], language: str | None, path: Path) -> dict[str, int]:
+    """Return the rows of a `vocab.json`, which may hold a vocabulary for each of many languages."""
+    several = [name for name, value in stored.items() if isinstance(value, dict)]
+    if not several:
+        if language is not None:
+            raise VocabularyError(str(path), "one vocabulary", f"one for {language!r}", "leave donor.language out")
+        return dict(stored)
+    if language not in several:
+        shown = ", ".join(several[:12]) + (", …" if len(several) > 12 else "")
+        raise VocabularyError(str(path), f"vocabularies of {len(several)} languages and {f'none for {language!r}' if language else 'none chosen'}",
+                              f"one of {shown}", "set donor.language (spa is Spanish)")
+    return dict(stored[language])
+
+
+def _added(path: Path, tokenizer: Mapping[str, Any]) -> dict[str, int]:
+    """Return the rows that a tokenizer was given after its vocabulary was written, wherever its version stores them."""
+    rows: dict[str, int] = {token["content"]: int(row) for row, token in tokenizer.get("added_tokens_decoder", {}).items()}
+    if (file := path.with_name("added_tokens.json")).exists():
+        rows |= read_json(file)
+    return rows

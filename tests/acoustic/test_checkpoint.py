@@ -8,99 +8,163 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import safetensors.torch
 import torch
-from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
 from pipeline.acoustic.checkpoint import read_checkpoint
-from pipeline.acoustic.model import load_model, save_model
+from pipeline.acoustic.head import move_head, plan_head
+from pipeline.acoustic.model import load_model, parameters, save_model
+from pipeline.acoustic.vocabulary import Vocabulary
 from pipeline.core.errors import DataError, MissingInputError, VocabularyError
-from pipeline.core.files import hash_file
+from pipeline.core.files import hash_file, read_json
+from tests import tiny
+from tests.checkpoints import LAYOUTS, SPANISH, lay, lay_adapter
 
-SPANISH = ["<pad>", "<s>", "</s>", "<unk>", "|", "'", "-", *"abcdefghijklmnopqrstuvwxyzáéíñóúü"]
-"""As in fine-tuned XLSR-53 models for Spanish: sentence marks, apostrophe and hyphen before the letters."""
-
-CONFIG: dict[str, Any] = {
-    # The keys of such a config.json, of 2021, with small numbers.
-    "_name_or_path": "facebook/wav2vec2-large-xlsr-53", "activation_dropout": 0.05, "apply_spec_augment": True,
-    "architectures": ["Wav2Vec2ForCTC"], "attention_dropout": 0.1, "bos_token_id": 1, "conv_bias": True, "conv_dim": [16] * 3,
-    "conv_kernel": [10, 3, 2], "conv_stride": [5, 2, 2], "ctc_loss_reduction": "mean", "ctc_zero_infinity": True,
-    "do_stable_layer_norm": True, "eos_token_id": 2, "feat_extract_activation": "gelu", "feat_extract_dropout": 0.0,
-    "feat_extract_norm": "layer", "feat_proj_dropout": 0.05, "final_dropout": 0.0, "gradient_checkpointing": True, "hidden_act": "gelu",
-    "hidden_dropout": 0.05, "hidden_size": 32, "initializer_range": 0.02, "intermediate_size": 48, "layer_norm_eps": 1e-05,
-    "layerdrop": 0.05, "mask_channel_length": 10, "mask_channel_min_space": 1, "mask_channel_other": 0.0, "mask_channel_prob": 0.0,
-    "mask_channel_selection": "static", "mask_feature_length": 10, "mask_feature_prob": 0.0, "mask_time_length": 10,
-    "mask_time_min_space": 1, "mask_time_other": 0.0, "mask_time_prob": 0.05, "mask_time_selection": "static", "model_type": "wav2vec2",
-    "num_attention_heads": 2, "num_conv_pos_embedding_groups": 2, "num_conv_pos_embeddings": 8, "num_feat_extract_layers": 3,
-    "num_hidden_layers": 1, "pad_token_id": 0, "transformers_version": "4.5.0.dev0", "vocab_size": len(SPANISH),
-}
+GROSMAN, BASE, MMS = "jonatasgrosman/wav2vec2-large-xlsr-53-spanish", "facebook/wav2vec2-xls-r-300m", "facebook/mms-1b-all"
+MASK = "wav2vec2.masked_spec_embed"
+PORTUGUESE = Vocabulary(("<pad>", "<unk>", "|", *"abcdefghijlmnopqrstuvxzáâãàçéêíóôõúü-"))
 
 
-def lay(folder: Path, symbols: list[str] = SPANISH, form: str = "bin", rename: bool = True, **config: Any) -> dict[str, torch.Tensor]:
-    """Write a checkpoint as of 2021; return its weights under today's names."""
-    torch.manual_seed(8)
-    model = Wav2Vec2ForCTC(Wav2Vec2Config(**{key: value for key, value in (CONFIG | config).items()
-                                             if key not in ("architectures", "transformers_version", "gradient_checkpointing", "_name_or_path")}))
-    new = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    old = {name.replace("parametrizations.weight.original0", "weight_g").replace("parametrizations.weight.original1", "weight_v"): tensor
-           for name, tensor in new.items()} if rename else new
-    if form == "bin":
-        torch.save(old, folder / "pytorch_model.bin")
-    else:
-        safetensors.torch.save_file(old, folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps(CONFIG | config))
-    (folder / "vocab.json").write_text(json.dumps({symbol: row for row, symbol in enumerate(symbols)}, ensure_ascii=False))
-    (folder / "special_tokens_map.json").write_text(json.dumps(
-        {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}))
-    return new
-
-
+@pytest.mark.parametrize("name", SPANISH)
 @pytest.mark.parametrize("form", ["bin", "safetensors"])
 @pytest.mark.parametrize("rename", [True, False])
-def test_every_weight_arrives_under_old_and_new_names_pickled_or_not(tmp_path: Path, form: str, rename: bool) -> None:
-    expected = lay(tmp_path, form=form, rename=rename)
+def test_every_weight_arrives_under_old_and_new_names_pickled_or_not(tmp_path: Path, name: str, form: str, rename: bool) -> None:
+    expected = lay(tmp_path, name, form, rename)
     model, words, origin = read_checkpoint(tmp_path)
-    assert words.symbols == tuple(SPANISH)
+    assert words.symbols == tuple(sorted(LAYOUTS[name].vocab or {}, key=(LAYOUTS[name].vocab or {}).__getitem__))
     found = model.state_dict()
     assert "wav2vec2.encoder.pos_conv_embed.conv.parametrizations.weight.original0" in found
     assert found.keys() == expected.keys()
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
     assert not model.training
     file = "pytorch_model.bin" if form == "bin" else "model.safetensors"
-    assert origin == {"folder": tmp_path.name, "weights": file, "weights_sha256": hash_file(tmp_path / file)}
+    assert origin == {"folder": tmp_path.name, "weights": file, "weights_sha256": hash_file(tmp_path / file), "language": None, "head": "its own"}
+
+
+@pytest.mark.parametrize("name", SPANISH)
+def test_each_layout_gives_its_letters_to_portuguese_by_symbol(tmp_path: Path, name: str) -> None:
+    weights = lay(tmp_path, name)
+    model, words, _ = read_checkpoint(tmp_path)
+    assert (words.blank_row, model.config.pad_token_id) == (LAYOUTS[name].vocab[LAYOUTS[name].marks["pad_token"]],) * 2  # type: ignore[index]
+    plan = plan_head(words, PORTUGUESE, "base_letter")
+    head = move_head(model.lm_head, plan, 32, 0.02, 1)
+    for row, symbol in enumerate(PORTUGUESE.symbols):
+        letter = {"ã": "a", "â": "a", "à": "a", "õ": "o", "ô": "o", "ç": "c", "ê": "e"}.get(symbol, symbol)
+        if letter not in ("<pad>", "<unk>", "-") and (letter != "ü" or "ü" in words.symbols):
+            there = words.symbols.index(letter.upper() if name.startswith("capitals") else letter)
+            assert torch.equal(head.weight[row], weights["lm_head.weight"][there]), symbol
+    assert not any(row.donor_symbol in ("<s>", "</s>", "'", "¡", ":") for row in plan)
 
 
 def test_settings_that_hurt_are_set_right_and_the_others_kept(tmp_path: Path) -> None:
-    lay(tmp_path, ctc_loss_reduction="sum", ctc_zero_infinity=False, pad_token_id=3)
+    lay(tmp_path, GROSMAN, ctc_loss_reduction="sum", ctc_zero_infinity=False, pad_token_id=3)
     config = read_checkpoint(tmp_path)[0].config
     assert (config.ctc_loss_reduction, config.ctc_zero_infinity, config.layerdrop, config.pad_token_id) == ("mean", True, 0.0, 0)
     assert (config.mask_time_prob, config.hidden_dropout, config.feat_extract_norm) == (0.05, 0.05, "layer")
 
 
-def test_converted_once_it_is_a_model_of_ours(tmp_path: Path) -> None:
-    expected = lay(tmp_path)
+@pytest.mark.parametrize("name", SPANISH)
+def test_converted_once_it_is_a_model_of_ours(tmp_path: Path, name: str) -> None:
+    expected = lay(tmp_path, name)
     model, words, origin = read_checkpoint(tmp_path)
     save_model(model, words, tmp_path / "donor", {"origin": origin})
     again, vocabulary, record = load_model(tmp_path / "donor")
-    assert vocabulary.symbols == words.symbols
-    assert all(torch.equal(tensor, expected[name]) for name, tensor in again.state_dict().items())
+    assert vocabulary == words
+    assert all(torch.equal(tensor, expected[key]) for key, tensor in again.state_dict().items())
     assert record["origin"]["weights_sha256"] == hash_file(tmp_path / "pytorch_model.bin")
-    assert not (tmp_path / "donor/pytorch_model.bin").exists()
+    assert not list((tmp_path / "donor").glob("*.bin"))
 
 
-def test_special_symbols_at_the_end_of_the_head_are_found(tmp_path: Path) -> None:
-    symbols = ["|", "'", *"abcdefghijklmnopqrstuvwxyzáéíñóúü", "[UNK]", "[PAD]"]
-    lay(tmp_path, symbols, vocab_size=len(symbols), pad_token_id=len(symbols) - 1)
-    (tmp_path / "special_tokens_map.json").write_text(json.dumps({"unk_token": "[UNK]", "pad_token": "[PAD]"}))
+@pytest.mark.parametrize("name", SPANISH)
+def test_the_same_number_of_other_symbols_beside_the_weights_is_refused_at_load(tmp_path: Path, name: str) -> None:
+    lay(tmp_path, name)
     model, words, _ = read_checkpoint(tmp_path)
-    assert (words.blank, words.blank_row, model.config.pad_token_id) == ("[PAD]", len(symbols) - 1, len(symbols) - 1)
+    save_model(model, words, tmp_path / "donor", {})
+    path = tmp_path / "donor/vocab.json"
+    vocab = read_json(path)
+    first, second = (symbol for symbol in ("a", "e", "A", "E") if symbol in vocab)
+    path.write_text(json.dumps(vocab | {first: vocab[second], second: vocab[first]}))
+    with pytest.raises(VocabularyError, match=f"expected {words.hash[:12]}, which the weights were made for"):
+        load_model(tmp_path / "donor")
 
 
-def test_parts_of_the_pretraining_are_left_out(tmp_path: Path) -> None:
-    weights = lay(tmp_path)
-    torch.save(weights | {"quantizer.codevectors": torch.zeros(2), "project_q.weight": torch.zeros(2), "project_hid.bias": torch.zeros(2)},
-               tmp_path / "pytorch_model.bin")
-    read_checkpoint(tmp_path)
+def test_sentence_marks_that_were_added_after_the_head_are_no_rows_and_others_are_refused(tmp_path: Path) -> None:
+    name = "mrm8488/wav2vec2-large-xlsr-53-spanish"
+    lay(tmp_path, name)
+    assert LAYOUTS[name].added and not {"<s>", "</s>"} & set(read_checkpoint(tmp_path)[1].symbols)
+    (tmp_path / "added_tokens.json").write_text(json.dumps({"ã": 41, "õ": 42}))
+    with pytest.raises(VocabularyError, match="a head of 41 rows and a vocabulary of 43 symbols"):
+        read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_a_self_supervised_base_gets_a_fresh_head_of_the_vocabulary_that_is_named(tmp_path: Path, bare: bool) -> None:
+    expected = lay(tmp_path, BASE, bare=bare)
+    tiny.vocabulary("aeosã").write(tmp_path / "words") if (tmp_path / "words").mkdir() is None else None
+    model, words, origin = read_checkpoint(tmp_path, headless=tmp_path / "words/vocab.json", seed=3)
+    assert words == tiny.vocabulary("aeosã")
+    assert origin["head"] == "fresh"
+    found = model.state_dict()
+    assert found.keys() == expected.keys() | {"lm_head.weight", "lm_head.bias"}
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+    assert found["lm_head.weight"].shape == (8, 32) and found["lm_head.weight"].std() < 0.04
+    again = read_checkpoint(tmp_path, headless=tmp_path / "words/vocab.json", seed=3)[0]
+    assert torch.equal(again.lm_head.weight, model.lm_head.weight)
+    with pytest.raises(VocabularyError, match=r"weights without a head .*set donor\.vocabulary"):
+        read_checkpoint(tmp_path)
+
+
+def test_the_vector_of_masked_frames_is_there_where_the_configuration_masks_and_only_there(tmp_path: Path) -> None:
+    weights = lay(tmp_path / "masks", GROSMAN)
+    assert torch.equal(read_checkpoint(tmp_path / "masks")[0].state_dict()[MASK], weights[MASK])
+    (tmp_path / "masks/config.json").write_text(json.dumps(read_json(tmp_path / "masks/config.json") | {"mask_time_prob": 0.0}))
+    assert MASK not in read_checkpoint(tmp_path / "masks")[0].state_dict()
+    lay(tmp_path / "none", GROSMAN, mask_time_prob=0.0)
+    (tmp_path / "none/config.json").write_text(json.dumps(read_json(tmp_path / "none/config.json") | {"mask_time_prob": 0.05}))
+    one, other = (read_checkpoint(tmp_path / "none", seed=4)[0].state_dict()[MASK] for _ in range(2))
+    assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("form", ["safetensors", "bin"])
+def test_mms_gives_the_vocabulary_the_adapter_and_the_head_of_one_language(tmp_path: Path, form: str) -> None:
+    expected = lay(tmp_path, MMS, "safetensors", rename=False)
+    adapter = lay_adapter(tmp_path, "spa", form)
+    model, words, origin = read_checkpoint(tmp_path, "spa")
+    assert words.symbols[:7] == ("<pad>", "<s>", "</s>", "<unk>", "|", "e", "a") and len(words.symbols) == 49
+    found = model.state_dict()
+    assert found.keys() == expected.keys()
+    assert {"lm_head.weight", "wav2vec2.encoder.layers.1.adapter_layer.linear_1.weight"} <= adapter.keys()
+    assert all(torch.equal(found[key], adapter.get(key, tensor)) for key, tensor in expected.items())
+    assert (origin["language"], origin["adapter"]) == ("spa", f"adapter.spa.{form}")
+    assert origin["adapter_sha256"] == hash_file(tmp_path / f"adapter.spa.{form}")
+    save_model(model, words, tmp_path / "donor", {})
+    again, vocabulary, _ = load_model(tmp_path / "donor")
+    assert vocabulary == words
+    assert all(torch.equal(tensor, found[key]) for key, tensor in again.state_dict().items())
+
+
+def test_mms_without_a_language_or_its_adapter_is_refused_with_what_there_is(tmp_path: Path) -> None:
+    lay(tmp_path, MMS, "safetensors")
+    lay_adapter(tmp_path, "eng")
+    with pytest.raises(VocabularyError, match=r"vocabularies of 3 languages and none chosen; expected one of abi, eng, spa; set donor\.language"):
+        read_checkpoint(tmp_path)
+    with pytest.raises(MissingInputError, match=r"no adapter for 'spa' \(adapters: adapter\.eng\.safetensors\); expected adapter\.spa\.safetensors"):
+        read_checkpoint(tmp_path, "spa")
+    lay(tmp_path / "one", GROSMAN)
+    with pytest.raises(VocabularyError, match=r"one vocabulary; expected one for 'spa'; leave donor\.language out"):
+        read_checkpoint(tmp_path / "one", "spa")
+
+
+def test_another_kind_of_network_or_rate_is_named(tmp_path: Path) -> None:
+    lay(tmp_path, GROSMAN)
+    for change, told in (({"model_type": "hubert"}, "a network of type 'hubert'; expected 'wav2vec2'"), ({"add_adapter": True}, "add_adapter: true")):
+        (tmp_path / "config.json").write_text(json.dumps(read_json(tmp_path / "config.json") | {"add_adapter": False} | change))
+        with pytest.raises(DataError, match=told):
+            read_checkpoint(tmp_path)
+        (tmp_path / "config.json").write_text(json.dumps(read_json(tmp_path / "config.json") | {"model_type": "wav2vec2"}))
+    lay(tmp_path, GROSMAN)
+    (tmp_path / "preprocessor_config.json").write_text('{"sampling_rate": 8000}')
+    with pytest.raises(DataError, match="audio at 8000 Hz; expected 16000 Hz"):
+        read_checkpoint(tmp_path)
 
 
 class Malicious:
@@ -112,47 +176,55 @@ class Malicious:
 
 
 def test_a_pickle_that_runs_code_is_refused_and_not_run(tmp_path: Path) -> None:
-    weights = lay(tmp_path)
+    weights = lay(tmp_path, GROSMAN)
     torch.save({**weights, "surprise": Malicious(tmp_path / "owned")}, tmp_path / "pytorch_model.bin")
     with pytest.raises(DataError, match=r"pytorch_model\.bin: not plain weights .*convert it to safetensors where you trust it"):
         read_checkpoint(tmp_path)
     assert not (tmp_path / "owned").exists()
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
-    lay(tmp_path)
-    whole = (tmp_path / "pytorch_model.bin").read_bytes()
-    (tmp_path / "pytorch_model.bin").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"pytorch_model\.bin: not plain weights"):
-        read_checkpoint(tmp_path)
-    lay(tmp_path, form="safetensors")
-    whole = (tmp_path / "model.safetensors").read_bytes()
-    (tmp_path / "model.safetensors").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"model\.safetensors: damaged .*restore it"):
+@pytest.mark.parametrize(("form", "told"), [("bin", r"pytorch_model\.bin: not plain weights"), ("safetensors", r"damaged .*restore it")])
+def test_a_damaged_file_is_named(tmp_path: Path, form: str, told: str) -> None:
+    lay(tmp_path, GROSMAN, form)
+    file = next(tmp_path.glob(f"*.{form}"))
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(DataError, match=told):
         read_checkpoint(tmp_path)
 
 
 def test_a_head_of_another_size_than_the_vocabulary_is_refused(tmp_path: Path) -> None:
-    lay(tmp_path, vocab_size=len(SPANISH) - 1)
-    with pytest.raises(VocabularyError, match=f"a head of {len(SPANISH) - 1} rows and a vocabulary of {len(SPANISH)} symbols"):
+    lay(tmp_path, GROSMAN, vocab_size=40)
+    with pytest.raises(VocabularyError, match="a head of 40 rows and a vocabulary of 41 symbols"):
         read_checkpoint(tmp_path)
 
 
-def test_a_base_without_a_head_is_refused(tmp_path: Path) -> None:
-    weights = lay(tmp_path)
-    torch.save({name: tensor for name, tensor in weights.items() if not name.startswith("lm_head")}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(VocabularyError, match="a head of no rows"):
-        read_checkpoint(tmp_path)
+def test_a_head_without_its_vocabulary_is_refused(tmp_path: Path) -> None:
+    lay(tmp_path, GROSMAN)
     (tmp_path / "vocab.json").unlink()
     with pytest.raises(MissingInputError, match="no vocab.json"):
         read_checkpoint(tmp_path)
 
 
 def test_weights_that_are_missing_or_do_not_fit_are_refused(tmp_path: Path) -> None:
-    lay(tmp_path)
-    (tmp_path / "config.json").write_text(json.dumps(CONFIG | {"intermediate_size": 50}))
+    lay(tmp_path, GROSMAN)
+    (tmp_path / "config.json").write_text(json.dumps(read_json(tmp_path / "config.json") | {"intermediate_size": 50}))
     with pytest.raises(DataError, match="weights do not fit the configuration"):
         read_checkpoint(tmp_path)
     (tmp_path / "pytorch_model.bin").unlink()
     with pytest.raises(MissingInputError, match="no weights; expected model.safetensors or pytorch_model.bin"):
         read_checkpoint(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_checkpoint_of_full_size_is_converted_and_carried_over(tmp_path: Path) -> None:
+    expected = lay(tmp_path / "xlsr", GROSMAN, small=False)
+    model, words, origin = read_checkpoint(tmp_path / "xlsr")
+    assert round(parameters(model) / 1e6) == 315
+    save_model(model, words, tmp_path / "donor", {"origin": origin})
+    del model
+    again, vocabulary, _ = load_model(tmp_path / "donor")
+    assert all(torch.equal(tensor, expected[key]) for key, tensor in again.state_dict().items())
+    plan = plan_head(vocabulary, PORTUGUESE, "base_letter")
+    assert {row.symbol for row in plan if row.how == "base letter"} == set("ãâàçêôõ")
+    assert move_head(again.lm_head, plan, 1024, 0.02, 1).weight.shape == (len(PORTUGUESE.symbols), 1024)

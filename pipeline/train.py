@@ -37,7 +37,8 @@ class Train(Section):
 
     seed: int = Field(ge=0)
     steps: int = Field(ge=1, description="of transfer and scratch alike")
-    head: Literal["base_letter", "random", "fresh"] = Field(description="how the donor's head is carried over")
+    head: Literal["base_letter", "random", "fresh"] = Field(
+        description="the donor's head: shared symbols copied and new letters from their base letter, or drawn; or every row drawn")
     recipe: Recipe
     systems: dict[str, System]
 
@@ -62,15 +63,15 @@ def run(system: str) -> None:
             raise ParamsError("params.yaml", [f"train.head: found {params.head!r}; {start} came without a head, so no row can be carried over; "
                                               "expected 'fresh'"])
         plan = plan_head(donor_vocabulary, vocabulary, params.head)
-        say(f"{system}: head carried over from {start} ({params.head}):\n{head_table(plan)}")
+        say(f"{system}: head carried over from {start} ({params.head}):\n{head_table(plan, donor_vocabulary)}")
         model.lm_head = move_head(model.lm_head, plan, model.config.output_hidden_size, model.config.initializer_range, params.seed)
         model.config.update({"vocab_size": len(plan), "pad_token_id": vocabulary.blank_row})
-        origin = {"starts_from": own.starts_from, "head_plan": head_record(plan), "donor": {
+        origin = {"starts_from": own.starts_from, **head_record(plan, donor_vocabulary, params.head), "donor": {
             "weights_hash": donor_record["weights_hash"], "vocabulary_hash": donor_record["vocabulary_hash"]}}
         recipe, before = params.recipe, read_table(start / TRAINED_ON)
     else:
         model = fresh_model(read_json(start), vocabulary, params.seed)
-        origin = {"starts_from": own.starts_from, "head_plan": None, "donor": None}
+        origin = {"starts_from": own.starts_from, "head": None, "head_plan": None, "donor": None}
         recipe, before = params.recipe.model_copy(update={"freeze_feature_encoder": False}), None  # fresh convolutions have to learn
     run_params = Run(**recipe.model_dump(), steps=round(params.steps * own.steps_factor), peak_rate=own.peak_rate,
                      warmup_steps=own.warmup_steps, seed=params.seed)

@@ -71,6 +71,8 @@ def test_the_head_strategy_is_a_param(root: Path) -> None:
     for head, hows in (("random", {"copied", "fresh"}), ("fresh", {"fresh"})):
         _, record = run(root, head=head)
         assert {row["how"] for row in record["head_plan"]} == hows
+        assert record["head"] == head
+        assert record["head_left_behind"] == (["ñ"] if head == "random" else list(DONOR.symbols))
 
 
 def test_scratch_has_the_donors_shape_and_none_of_its_weights_or_data(root: Path) -> None:

@@ -74,17 +74,22 @@ def move_head(donor_head: nn.Linear | None, plan: Sequence[HeadRow], hidden_size
     return head
 
 
-def head_table(plan: Sequence[HeadRow]) -> str:
-    """Return the plan as text, grouped by how a row came about."""
-    lines = []
-    for how in ("copied", "base letter", "fresh"):
-        rows = [row for row in plan if row.how == how]
-        shown = " ".join(row.symbol if row.symbol == row.donor_symbol or how == "fresh" else f"{row.symbol}←{row.donor_symbol}"
-                         for row in rows)
-        lines.append(f"  {how:<12}{len(rows):>3}  {shown}")
-    return "\n".join(lines)
+def head_table(plan: Sequence[HeadRow], donor: Vocabulary) -> str:
+    """Return the plan as a table: a line for each way in which rows come about, and one for the donor's that nobody takes."""
+    groups: dict[str, list[str]] = {"copied": [], "base letter": [], "fresh": []}
+    for row in plan:
+        groups[row.how].append(row.symbol if row.donor_symbol in ("", row.symbol) else f"{row.symbol}←{row.donor_symbol}")
+    groups["left behind"] = left_behind(plan, donor)
+    lines = [f"  {'how':<12}rows  symbols"]
+    return "\n".join(lines + [f"  {how:<12}{len(symbols):>4}  {' '.join(symbols)}".rstrip() for how, symbols in groups.items()])
 
 
-def head_record(plan: Sequence[HeadRow]) -> list[dict[str, Any]]:
+def left_behind(plan: Sequence[HeadRow], donor: Vocabulary) -> list[str]:
+    """Return the donor's symbols that start no row of the new head: sentence marks, punctuation, letters of its own."""
+    taken = {row.donor_row for row in plan}
+    return [symbol for row, symbol in enumerate(donor.symbols) if row not in taken]
+
+
+def head_record(plan: Sequence[HeadRow], donor: Vocabulary, strategy: Strategy) -> dict[str, Any]:
     """Return the plan as JSON values, as stored in `vizinho.json`."""
-    return [asdict(row) for row in plan]
+    return {"head": strategy, "head_plan": [asdict(row) for row in plan], "head_left_behind": left_behind(plan, donor)}

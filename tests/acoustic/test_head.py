@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from pathlib import Path
+from typing import Any, get_args
 
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -11,7 +15,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from pipeline.acoustic.head import HeadRow, Strategy, head_record, head_table, move_head, plan_head
+from pipeline.acoustic.recipe import Run
+from pipeline.acoustic.training import Utterances, train
 from pipeline.acoustic.vocabulary import Vocabulary
+from pipeline.scoring.counts import error_rates
+from tests import tiny
 
 TARGET = Vocabulary(("<pad>", "<unk>", "|", *"abcorsãçõ"))
 DONORS = {
@@ -112,10 +120,34 @@ def test_the_same_number_of_symbols_is_still_moved_by_name() -> None:
 
 
 def test_the_plan_is_shown_grouped_and_stored_whole() -> None:
-    plan = plan_head(DONORS["capitals"], TARGET, "base_letter")
-    lines = head_table(plan).splitlines()
-    assert [line.split()[0] for line in lines] == ["copied", "base", "fresh"]
-    assert "ã←A" in lines[1]
-    assert "a←A" in lines[0]
-    stored = json.loads(json.dumps(head_record(plan)))
-    assert stored[TARGET.symbols.index("ã")] == {"symbol": "ã", "donor_symbol": "A", "donor_row": 6, "how": "base letter"}
+    donor = DONORS["capitals"]
+    plan = plan_head(donor, TARGET, "base_letter")
+    assert head_table(plan, donor).splitlines() == [
+        "  how         rows  symbols", "  copied         9  <pad> <unk> | a←A b←B c←C o←O r←R s←S",
+        "  base letter    3  ã←A ç←C õ←O", "  fresh          0", "  left behind    6  <s> </s> E L N Ñ"]
+    stored = json.loads(json.dumps(head_record(plan, donor, "base_letter")))
+    assert stored["head_plan"][TARGET.symbols.index("ã")] == {"symbol": "ã", "donor_symbol": "A", "donor_row": 6, "how": "base letter"}
+    assert (stored["head"], stored["head_left_behind"]) == ("base_letter", ["<s>", "</s>", "E", "L", "N", "Ñ"])
+
+
+def test_the_three_strategies_start_apart_and_the_mapped_ones_learn_sooner(tmp_path: Path) -> None:
+    """A donor that can spell lends its head to a language in which every second of its letters is written with an accent."""
+    texts, accents = [*tiny.TEXTS] * 2, str.maketrans("ao", "ãõ")
+    old, new = tiny.vocabulary("rosae"), tiny.vocabulary("ãeõsr")
+    tables = {name: tiny.write_split(tmp_path, texts[:count], name, seed=seed) for name, count, seed in (("train", 20, 0), ("dev", 6, 100))}
+    run = Run(batch_s=5, steps=120, peak_rate=1e-2, warmup_steps=10, seed=1, evaluate_every=120, checkpoint_s=1e9, optimiser="muon")
+
+    def learn(model: Any, words: Vocabulary, spelling: dict[int, str], **changes: Any) -> pd.DataFrame:
+        sets = [Utterances.of(table.assign(text=table["text"].str.translate(spelling)), tmp_path / "data/ingest") for table in tables.values()]
+        return train(model, words, *sets, run.model_copy(update=changes), tmp_path / "state", error_rates, "test")
+
+    donor = tiny.model(old)
+    assert learn(donor, old, {})["dev_cer"].iloc[-1] < 0.05
+    losses, errors = {}, {}
+    for strategy in get_args(Strategy):
+        model = copy.deepcopy(donor)
+        model.lm_head = move_head(donor.lm_head, plan_head(old, new, strategy), 32, 0.02, 1)
+        history = learn(model, new, accents, steps=6, evaluate_every=3, warmup_steps=6, peak_rate=1e-3)
+        losses[strategy], errors[strategy] = history["loss"].iloc[0], history["dev_cer"].iloc[-1]
+    assert 4 * losses["base_letter"] < losses["random"] < losses["fresh"]
+    assert errors["base_letter"] < 0.05 < errors["random"] <= errors["fresh"]

@@ -1,6 +1,6 @@
 """Ingest a corpus: one form of audio and description, whatever the release looks like.
 
-Reads:  `ingest.CORPUS.source`: a corpus release, or the lexicon that the speaker makes sentences from.
+Reads:  `ingest.CORPUS.source`: a corpus release, as a folder or an archive (`core.archives`), or the lexicon that the speaker makes sentences from.
 Writes: `data/ingest/LANGUAGE/CORPUS/`: `shard-NNNNN.parquet` (`core.manifest.SHARD`), `rejects.parquet`
         (`core.manifest.REJECT`) and `report.json` (counts by reason, hours, versions).
 Params: `ingest.CORPUS`, whose `reader` names the module in `pipeline/corpora/` that knows the release's form and its
@@ -36,6 +36,7 @@ from pydantic import ConfigDict
 
 from pipeline import corpora
 from pipeline.acoustic import audio
+from pipeline.core.archives import unpacked
 from pipeline.core.errors import DataError, PipelineError
 from pipeline.core.files import (
     ROOT,
@@ -290,6 +291,23 @@ def state_key(params: corpora.Release, source: Path, versions: Mapping[str, str]
     ])
 
 
+def limited(tasks: Sequence[Sequence[corpora.Utterance | corpora.Reject]], params: corpora.Release) -> Sequence[Sequence[Any]]:
+    """Return tasks that hold `limit_hours` of the release, drawn by hash: a smaller limit gives a part of what a larger one gives.
+
+    A reject, and a recording that cannot be read, counts for nothing and is drawn like the rest.
+    """
+    rows = [row for task in tasks for row in task]
+    left_s = 3600 * cast(float, params.limit_hours)
+    drawn: set[str] = set()
+    for row in sorted(rows, key=lambda row: hash_bytes(f"{params.limit_seed}\0{row.id}".encode())):
+        if left_s <= 0:
+            break
+        drawn.add(row.id)
+        if isinstance(row, corpora.Utterance):
+            left_s -= audio.duration(cast(Path, row.audio)) if row.duration_s is None else row.duration_s
+    return list(batched((row for row in rows if row.id in drawn), params.utterances_per_shard))
+
+
 class Named(Section):
     """What must be known of a corpus before its reader can check the rest."""
 
@@ -305,14 +323,21 @@ def run(corpus: str, *, root: Path = ROOT, workers: int = 0) -> None:
         root: the checkout whose params and data are meant.
         workers: processes at a time, by default one a core; the result does not depend on it.
     """
-    started = time.monotonic()
     file = root / "params.yaml"
     reader = corpora.reader(load_section(Named, "ingest", corpus, path=file).reader)
     params = load_section(reader.Params, "ingest", corpus, path=file)
-    source = root / params.source
+    with unpacked(root / params.source, state_dir() / "archives") as source:
+        take_in(corpus, reader, params, source, root / "data" / "ingest" / params.language / corpus, workers or len(os.sched_getaffinity(0)))
+
+
+def take_in(corpus: str, reader: corpora.Reader, params: corpora.Release, source: Path, target: Path, workers: int) -> None:
+    """Write to `target` what the reader finds in `source`."""
+    started = time.monotonic()
     versions = {**{name: importlib.metadata.version(name) for name in ("numpy", "scipy", "soundfile", "pyarrow")},
                 "libsndfile": soundfile.__libsndfile_version__, **reader.versions()}
     tasks = reader.shards(params, source)
+    if params.limit_hours is not None:
+        tasks = limited(tasks, params)
     state = state_dir() / "ingest" / f"{corpus}-{state_key(params, source, versions)[:16]}"
     state.mkdir(parents=True, exist_ok=True)
     jobs = [Job(corpus, params, source, task, state / f"shard-{index:05d}.parquet") for index, task in enumerate(tasks)]
@@ -322,11 +347,11 @@ def run(corpus: str, *, root: Path = ROOT, workers: int = 0) -> None:
         say(f"ingest@{corpus}: {len(finished)} of {len(jobs)} shards kept from an interrupted run")
     with bar(sum(len(job.task) for job in jobs), "utterance", f"ingest@{corpus}") as progress:
         progress.update(sum(len(job.task) for job in finished))
-        run_jobs([job for job in jobs if not job.record.exists()], workers or len(os.sched_getaffinity(0)), progress.update)
+        run_jobs([job for job in jobs if not job.record.exists()], workers, progress.update)
 
     keep, rejects = duplicates(corpus, [job.shard for job in jobs])
     rejects = [reject for job in jobs for reject in read_json(job.record)["rejects"]] + rejects
-    with atomic_folder(root / "data" / "ingest" / params.language / corpus) as folder:
+    with atomic_folder(target) as folder:
         for job in jobs:
             place(job.shard, keep[job.shard], folder / job.shard.name)
         report = {**summary(corpus, sorted(folder.glob("shard-*.parquet")), rejects), "versions": versions}

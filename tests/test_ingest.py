@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -292,6 +294,60 @@ def test_wrong_params_are_named_before_any_work(tmp_path: Path) -> None:
         ingest.run("other", root=root)
     with pytest.raises(ParamsError, match="ingest.toy.reader: found 'tape'; expected 'speak', 'manifest', 'common_voice'"):
         ingest.run("toy", root=checkout(tmp_path, toy={"reader": "tape"}))
+
+
+@pytest.mark.parametrize("name", ["toy.tar.gz", "toy.zip"])
+def test_an_archive_gives_the_same_bytes_as_its_folder_and_leaves_nothing_behind(tmp_path: Path, name: str) -> None:
+    root = corpus(checkout(tmp_path / "checkout", toy=PLAIN), {f"{number}.wav": (tone(300 + 10 * number), 16_000) for number in range(3)})
+    ingest.run("toy", root=root)
+    from_folder = result(root, "portuguese")
+    shutil.make_archive(str(root / "toy"), {"toy.tar.gz": "gztar", "toy.zip": "zip"}[name], root / "corpus")
+    shutil.rmtree(root / "corpus")
+    checkout(root, toy={**PLAIN, "source": name})
+    ingest.run("toy", root=root)
+    assert result(root, "portuguese") == from_folder
+    assert [path.suffix for path in (tmp_path / "state" / "archives").iterdir()] == [".lock"]
+
+
+def test_shards_made_from_an_archive_outlive_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recordings: dict[str, Any] = {**{f"{number}.wav": (tone(300 + 10 * number), 16_000) for number in range(3)}, "words.wav": b"no sound"}
+    root = corpus(checkout(tmp_path / "checkout", toy={**PLAIN, "source": "toy.zip"}), recordings)
+    shutil.make_archive(str(root / "toy"), "zip", root / "corpus")
+    with pytest.raises(DataError, match="1 of 4 utterances rejected"):
+        ingest.run("toy", root=root)
+    checkout(root, toy={**PLAIN, "source": "toy.zip", "max_reject_share": 0.5})
+    ingest.run("toy", root=root)
+    assert "1 of 1 shards kept from an interrupted run" in capsys.readouterr().out
+
+
+def test_a_malicious_archive_is_refused_and_writes_nothing(tmp_path: Path) -> None:
+    root = checkout(tmp_path / "checkout", toy={**PLAIN, "source": "toy.tar.gz"})
+    with tarfile.open(root / "toy.tar.gz", "w:gz") as writer:
+        member = tarfile.TarInfo("../../../escaped")
+        member.size = 4
+        writer.addfile(member, io.BytesIO(b"evil"))
+    with pytest.raises(DataError, match="'../../../escaped' lies outside of it; expected files and folders only"):
+        ingest.run("toy", root=root)
+    assert not list(tmp_path.rglob("escaped"))
+    assert not (root / "data").exists()
+
+
+def test_a_release_is_cut_to_hours_that_are_part_of_more_hours(tmp_path: Path) -> None:
+    recordings = {f"{number}.wav": (tone(300 + 10 * number), 16_000) for number in range(30)}
+    root = corpus(checkout(tmp_path, toy=PLAIN), recordings)
+    taken: dict[tuple[float, int], list[str]] = {}
+    for limit_s, seed in ((5, 1), (12, 1), (12, 2), (100, 1)):
+        checkout(root, toy={**PLAIN, "limit_hours": limit_s / 3600, "limit_seed": seed, "utterances_per_shard": 4})
+        ingest.run("toy", root=root)
+        taken[limit_s, seed] = shards(root)["utterance_id"].tolist()
+    assert {key: len(names) for key, names in taken.items()} == {(5, 1): 5, (12, 1): 12, (12, 2): 12, (100, 1): 30}
+    assert set(taken[5, 1]) < set(taken[12, 1]) != set(taken[12, 2])
+    assert taken[12, 1] == [name for name in taken[100, 1] if name in taken[12, 1]], "in the release's order"
+
+
+def test_the_speaker_is_not_cut_by_hours(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="limit_hours cuts a release; here, set utterances"):
+        ingest.run("toy", root=checkout(tmp_path, toy={**SPEAK, "limit_hours": 1}))
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="needs the recorded speech")

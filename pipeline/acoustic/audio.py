@@ -60,6 +60,14 @@ def read(path: Path, max_duration_s: float, start_s: float = 0.0, end_s: float =
     return waveform_SC[:, 0] if waveform_SC.shape[1] == 1 else waveform_SC.mean(axis=1, dtype=np.float32), rate_hz
 
 
+def duration(path: Path) -> float:
+    """Return a sound file's length in seconds by its header, 0 where there is none to be read."""
+    try:
+        return float(soundfile.info(path).duration)
+    except (soundfile.LibsndfileError, OSError):
+        return 0.0
+
+
 def resample(waveform_S: Waveform, rate_hz: int, to_hz: int = SAMPLE_RATE_HZ) -> Waveform:
     """Return the waveform at another rate: its spectrum cut, or extended with zeros, at the lower Nyquist frequency.
 

@@ -80,8 +80,10 @@ class Release(Section):
 
     reader: str
     language: str = Field(description="spanish or portuguese: the key under `split`")
-    source: str = Field(description="folder or file of the release, relative to the checkout; the stage's data dep")
+    source: str = Field(description="folder, file or archive of the release, relative to the checkout; the stage's data dep")
     utterances_per_shard: int = Field(250, ge=1, description="a shard is read whole by one process; a kill costs as much")
+    limit_hours: float | None = Field(None, gt=0, description="hours of the release, for trials; by default all of it")
+    limit_seed: int = Field(1, ge=0, description="which hours; a smaller limit is part of a larger one")
     min_duration_s: float = Field(0.5, gt=0, description="shorter holds no word")
     max_duration_s: float = Field(20.0, gt=0, description="longer does not fit a batch")
     duration_tolerance_s: float = Field(0.25, ge=0, description="off what the release says of an utterance's length; MP3 pads 0.1")

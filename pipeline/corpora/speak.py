@@ -73,6 +73,8 @@ class Params(Release):
             raise ValueError(f"no voice for locale {', '.join(unknown)}; there are {', '.join(VOICES)}")
         if abs(sum(self.locales.values()) - 1) > 1e-6 or min(self.locales.values()) <= 0:
             raise ValueError(f"locales must be shares over 0 that sum to 1; they sum to {sum(self.locales.values()):g}")
+        if self.limit_hours is not None:
+            raise ValueError("limit_hours cuts a release; here, set utterances")
         for name in ("rate_wpm", "pitch", "snr_db", "direct_db", "word_gap_ms"):
             low, high = getattr(self, name)
             if low > high:

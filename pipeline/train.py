@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.acoustic.recipe import Recipe, Run
+from pipeline.acoustic.recipe import Recipe, Run, from_nothing
 from pipeline.core.errors import ParamsError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.params import Section, load_section
@@ -46,6 +46,7 @@ class Train(Section):
 def run(system: str) -> None:
     """Train one system."""
     from pipeline.acoustic.fit import TRAINED_ON, fit
+    from pipeline.acoustic.freezing import start_top_anew
     from pipeline.acoustic.head import head_record, head_table, move_head, plan_head
     from pipeline.acoustic.model import fresh_model, load_model
     from pipeline.acoustic.vocabulary import Vocabulary
@@ -66,13 +67,14 @@ def run(system: str) -> None:
         say(f"{system}: head carried over from {start} ({params.head}):\n{head_table(plan, donor_vocabulary)}")
         model.lm_head = move_head(model.lm_head, plan, model.config.output_hidden_size, model.config.initializer_range, params.seed)
         model.config.update({"vocab_size": len(plan), "pad_token_id": vocabulary.blank_row})
+        start_top_anew(model, params.recipe.drop_layers, params.seed)
         origin = {"starts_from": own.starts_from, **head_record(plan, donor_vocabulary, params.head), "donor": {
             "weights_hash": donor_record["weights_hash"], "vocabulary_hash": donor_record["vocabulary_hash"]}}
         recipe, before = params.recipe, read_table(start / TRAINED_ON)
     else:
         model = fresh_model(read_json(start), vocabulary, params.seed)
         origin = {"starts_from": own.starts_from, "head": None, "head_plan": None, "donor": None}
-        recipe, before = params.recipe.model_copy(update={"freeze_feature_encoder": False}), None  # fresh convolutions have to learn
+        recipe, before = from_nothing(params.recipe), None
     run_params = Run(**recipe.model_dump(), steps=round(params.steps * own.steps_factor), peak_rate=own.peak_rate,
                      warmup_steps=own.warmup_steps, seed=params.seed)
     fit(model, vocabulary, SPLIT, run_params, Path("data/train") / system, f"train@{system}", error_rates,

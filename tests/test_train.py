@@ -75,6 +75,18 @@ def test_the_head_strategy_is_a_param(root: Path) -> None:
         assert record["head_left_behind"] == (["ñ"] if head == "random" else list(DONOR.symbols))
 
 
+def test_the_donors_top_blocks_are_left_behind_where_the_recipe_says_so(root: Path) -> None:
+    recipe = {"batch_s": 5, "evaluate_every": 10, "drop_layers": 1}
+    model, record = run(root, recipe=recipe)
+    block, source = model.wav2vec2.encoder.layers[0].state_dict(), tiny.model(DONOR, seed=9).wav2vec2
+    assert not torch.allclose(block["attention.q_proj.weight"], source.encoder.layers[0].attention.q_proj.weight, atol=1e-3)
+    assert torch.allclose(model.wav2vec2.feature_projection.projection.weight, source.feature_projection.projection.weight, atol=1e-8)
+    assert record["params"]["drop_layers"] == 1
+    assert run(root, "scratch", recipe=recipe)[1]["params"]["drop_layers"] == 0
+    with pytest.raises(ParamsError, match="drop_layers: found 2; expected at most 1"):
+        run(root, recipe=recipe | {"drop_layers": 2})
+
+
 def test_scratch_has_the_donors_shape_and_none_of_its_weights_or_data(root: Path) -> None:
     model, record = run(root, "scratch", recipe={"batch_s": 5, "evaluate_every": 10, "freeze_feature_encoder": True})
     fresh, source = tiny.model(TARGET, seed=1), tiny.model(DONOR, seed=9)

@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers import Wav2Vec2ForCTC
 
+from pipeline.acoustic.freezing import depth
 from pipeline.acoustic.recipe import Run
 
 QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's: steepest at zero, so that few iterations are enough
@@ -87,17 +89,17 @@ def orthogonaliser(flat_BMN: torch.Tensor, iterations: int) -> torch.Tensor:
 class Optimiser:
     """What moves the weights: one or two of torch's optimisers behind one face."""
 
-    def __init__(self, model: nn.Module, recipe: Run) -> None:
-        kinds: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
+    def __init__(self, model: Wav2Vec2ForCTC, recipe: Run) -> None:
+        kinds: dict[tuple[bool, bool, float], list[nn.Parameter]] = {}
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
-                head = name.startswith("lm_head")
-                muon = recipe.optimiser == "muon" and parameter.ndim == 2 and not head
-                kinds.setdefault((muon, parameter.ndim >= 2, head), []).append(parameter)
+                deep = depth(name, model.config)
+                muon = recipe.optimiser == "muon" and parameter.ndim == 2 and deep > 0
+                factor = recipe.layer_decay ** (deep - 1) if deep else recipe.head_rate_factor
+                kinds.setdefault((muon, parameter.ndim >= 2, factor), []).append(parameter)
         groups: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
-        for (muon, matrix, head), members in kinds.items():
-            groups[muon].append({"params": members, "weight_decay": recipe.weight_decay if matrix else 0.0,
-                                 "factor": recipe.head_rate_factor if head else 1.0})
+        for (muon, matrix, factor), members in kinds.items():
+            groups[muon].append({"params": members, "weight_decay": recipe.weight_decay if matrix else 0.0, "factor": factor})
         self._parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups[False], lr=recipe.peak_rate, betas=(0.9, 0.98), fused=True)]
         if groups[True]:
             self._parts.append(Muon(groups[True], recipe.peak_rate))

@@ -22,6 +22,10 @@ class Recipe(Section):
     head_rate_factor: float = Field(1.0, gt=0, description="rate of the head over that of the rest")
     clip_norm: float = Field(1.0, gt=0, description="largest norm of the gradient")
     freeze_feature_encoder: bool = Field(False, description="leave the convolutions as they are (usual for large donors)")
+    freeze_encoder_steps: int = Field(0, ge=0, description="steps at the start in which the head alone moves")
+    unfreeze_every: int = Field(0, ge=0, description="then one more block of the encoder moves every so many steps, from the top; 0: all at once")
+    layer_decay: float = Field(1.0, gt=0, le=1, description="rate of a block over that of the block above it")
+    drop_layers: int = Field(0, ge=0, description="blocks at the encoder's top that start with fresh weights")
     gradient_checkpointing: bool = Field(False, description="trade a third more time for much less memory")
     precision: Precision = Field("auto", description="auto: bf16 on a GPU, fp32 on a CPU")
     optimiser: Literal["adamw", "muon"] = Field("adamw", description="muon: for the encoder's matrices; learns a small model faster")
@@ -30,6 +34,15 @@ class Recipe(Section):
     evaluate_every: int = Field(100, ge=1, description="steps between looks at the development set")
     evaluate_hours: float = Field(0.1, gt=0, description="of the development set looked at on the way")
     checkpoint_s: float = Field(20.0, ge=0, description="wall seconds between writes of the resume state")
+
+
+OF_A_TRANSFER = ("freeze_feature_encoder", "freeze_encoder_steps", "unfreeze_every", "layer_decay", "drop_layers")
+"""What only makes sense on weights that have learned something: from nothing, everything has to learn."""
+
+
+def from_nothing(recipe: Recipe) -> Recipe:
+    """Return a recipe as it is for a model without a donor."""
+    return recipe.model_copy(update={name: Recipe.model_fields[name].default for name in OF_A_TRANSFER})
 
 
 class Run(Recipe):

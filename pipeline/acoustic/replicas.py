@@ -32,9 +32,14 @@ class Replicas:
     def __len__(self) -> int:
         return 1 + len(self._copies)
 
+    @property
+    def models(self) -> tuple[Wav2Vec2ForCTC, ...]:
+        """The model and its copies."""
+        return self.model, *self._copies
+
     def train(self) -> None:
         """Put all replicas in training mode."""
-        for replica in (self.model, *self._copies):
+        for replica in self.models:
             replica.train()
 
     def backward(self, parts: list[Part], loss_of: Callable[[Wav2Vec2ForCTC, Part], torch.Tensor]) -> float:
@@ -47,7 +52,7 @@ class Replicas:
 
         if len(parts) == 1:
             return work(self.model, parts[0])
-        losses = list(self._threads.map(work, (self.model, *self._copies), parts))
+        losses = list(self._threads.map(work, self.models, parts))
         for twin in self._copies[: len(parts) - 1]:
             for mine, shared in zip(twin.parameters(), self.model.parameters(), strict=True):
                 if mine.grad is not None:

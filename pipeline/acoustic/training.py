@@ -22,6 +22,7 @@ from pipeline.acoustic.batching import Schedule, epoch_batches, padding_share
 from pipeline.acoustic.clips import Clips, collate
 from pipeline.acoustic.decoding import decode_all, num_frames
 from pipeline.acoustic.device import autocast, choose_device, exclusive, set_threads, threads
+from pipeline.acoustic.freezing import Freezing
 from pipeline.acoustic.optimiser import Optimiser
 from pipeline.acoustic.recipe import Run
 from pipeline.acoustic.replicas import Part, Replicas
@@ -120,6 +121,7 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
         model.activation_checkpointing_enable()
     replicas = Replicas(model, recipe.replicas if device.type == "cpu" and not draws_at_random(model) else 1)
     optimiser = Optimiser(model, recipe)
+    freezing, blocks = Freezing(replicas.models, recipe), model.config.num_hidden_layers
     schedule = Schedule(train_set.duration_s, recipe.batch_s, recipe.seed, len(replicas))
     dev_indices = np.arange(max(1, np.searchsorted(np.cumsum(dev_set.duration_s), recipe.evaluate_hours * 3600, side="right")))
     dev_s = dev_set.duration_s[dev_indices]
@@ -157,6 +159,7 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
         return mean * (len(labels_BU) / utterances / recipe.accumulate)
 
     replicas.train()
+    freezing.apply(state["step"])
     saved_at = began = time.perf_counter()
     first, seconds_before = state["step"] * recipe.accumulate, state["seconds"]
     waited, losses = 0.0, state["losses"]
@@ -165,6 +168,10 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
         upcoming = [loader.submit(prepare, first), loader.submit(prepare, first + 1)]
         for step in range(state["step"], recipe.steps):
             optimiser.set_rate(rate_at(step, recipe))
+            if step in freezing.changes:
+                deep = freezing.apply(step)
+                say(f"{label}: from step {step + 1} on the head and {min(deep, blocks)} of {blocks} blocks move"
+                    + (", and what is below them" if deep > blocks else ""))
             loss_sum = 0.0
             for part in range(recipe.accumulate):
                 asked = time.perf_counter()

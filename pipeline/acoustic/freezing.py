@@ -1,0 +1,84 @@
+"""Which weights move at which step, and how fast: a schedule that goes down from the head.
+
+Depth is counted from the head: 0 the head, 1 the encoder's top block with the norm that closes the encoder, and so on;
+what lies below all blocks (positions, projection, convolutions) is one deeper than the lowest block.
+
+Source of gradual unfreezing and of rates that fall with depth: Howard and Ruder, "Universal language model fine-tuning for
+text classification" (2018), sections 3.2 and 3.3; of blocks at the top that start anew: Zhang et al., "Revisiting few-sample
+BERT fine-tuning" (2021), section 5; of a head that trains alone first: Baevski et al., "wav2vec 2.0" (2020), section 4.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
+
+from pipeline.acoustic.recipe import Run
+from pipeline.core.errors import ParamsError
+
+
+def depth(name: str, config: Wav2Vec2Config) -> int:
+    """Return how far below the head a weight lies."""
+    blocks: int = config.num_hidden_layers
+    if name.startswith("lm_head."):
+        return 0
+    if name.startswith("wav2vec2.encoder.layers."):
+        return blocks - int(name.split(".")[3])
+    if name.startswith("wav2vec2.encoder.layer_norm.") and config.do_stable_layer_norm:
+        return 1  # it closes the encoder there, and opens it otherwise
+    return blocks + 1
+
+
+def reach(step: int, recipe: Run, blocks: int) -> int:
+    """Return how deep weights move at a step, counted from 0."""
+    if step < recipe.freeze_encoder_steps:
+        return 0
+    if recipe.unfreeze_every == 0:
+        return blocks + 1
+    return min(blocks + 1, 1 + (step - recipe.freeze_encoder_steps) // recipe.unfreeze_every)
+
+
+class Freezing:
+    """The schedule of a run, for a model and its replicas.
+
+    `changes` are the steps at which something begins to move; between them nothing is to be done. What stays frozen
+    throughout (`freeze_feature_encoder`) is frozen before and left so.
+    """
+
+    def __init__(self, models: Sequence[Wav2Vec2ForCTC], recipe: Run) -> None:
+        config = models[0].config
+        blocks: int = config.num_hidden_layers
+        self._recipe, self._blocks = recipe, blocks
+        self._weights = [(weight, depth(name, config)) for model in models for name, weight in model.named_parameters() if weight.requires_grad]
+        self._convolutions = [model.wav2vec2.feature_extractor for model in models if model.wav2vec2.feature_extractor._requires_grad]
+        last = recipe.freeze_encoder_steps + recipe.unfreeze_every * blocks
+        steps = range(recipe.freeze_encoder_steps, min(last, recipe.steps) + 1, recipe.unfreeze_every or 1)
+        self.changes = frozenset(step for step in steps if step and reach(step, recipe, blocks) != reach(step - 1, recipe, blocks))
+
+    def apply(self, step: int) -> int:
+        """Let move what moves at a step; return how deep that reaches."""
+        deep = reach(step, self._recipe, self._blocks)
+        for weight, its_depth in self._weights:
+            weight.requires_grad_(its_depth <= deep)
+        for convolutions in self._convolutions:
+            convolutions._requires_grad = deep > self._blocks  # otherwise the library asks for the waveform's own gradient
+        return deep
+
+
+def start_top_anew(model: Wav2Vec2ForCTC, blocks: int, seed: int) -> None:
+    """Give the encoder's top blocks fresh weights: they know the donor's language best and the next one's least.
+
+    Raises:
+        ParamsError: the encoder has fewer blocks.
+    """
+    layers = model.wav2vec2.encoder.layers
+    if blocks > len(layers):
+        raise ParamsError("params.yaml", [f"train.recipe.drop_layers: found {blocks}; expected at most {len(layers)}, the donor's blocks"])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for block in layers[len(layers) - blocks:]:
+            fresh = type(block)(model.config)
+            fresh.apply(model._init_weights)
+            block.load_state_dict(fresh.state_dict())

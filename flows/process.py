@@ -28,10 +28,12 @@ from flows.redaction import redact
 
 LEASH: Final = Path(__file__).with_name("leash.py")
 KEPT_LINES: Final = 40
+KEPT_STATES: Final = 500  # of bars side by side: one that is drawn again as it was is no news
 GRACE_S: Final = 20.0  # after SIGINT: a stage lets go of its files and DVC of its locks; then SIGKILL
 
 ESCAPES: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 BAR: Final = re.compile(r"^(?P<label>[^|]*?):?\s*(?P<percent>\d{1,3})%\|[^|]*\|\s*(?P<rest>[^\[]*\[[^\]]*\]?)\s*(?P<line>.*)$")
+CLOCK: Final = re.compile(r"\[[^\]]*(\]|$)")  # of a bar: it goes on where nothing else does
 COUNTER: Final = re.compile(r"\[\d+:\d\d(:\d\d)?[,<][^\]]*\]?\s*$")  # a bar without a total: `Checkout |3.00 [00:01, 2.5file/s]`
 
 DVC_BAR: Final = re.compile(r"^\s*(\d{1,3}% .*\|.*|Fetching|Pushing|Collecting|Checkout|Building workspace index|!)$")
@@ -65,12 +67,14 @@ class Finished:
         lines: its last lines.
         stopped: whether it was stopped from here.
         seconds: how long it ran.
+        stuck: whether that was because nothing moved any more.
     """
 
     code: int
     lines: tuple[str, ...]
     stopped: bool
     seconds: float
+    stuck: bool = False
 
 
 class Screen:
@@ -79,10 +83,14 @@ class Screen:
     def __init__(self, said: Callable[[str], object], progressed: Callable[[Progress], object]) -> None:
         self.said, self.progressed = said, progressed
         self.rest = b""
+        self.states: dict[str, None] = {}
+        self.moved_at = time.monotonic()
 
     def feed(self, chunk: bytes) -> None:
         """Take in what came: whole lines are said, bars are told."""
         *lines, self.rest = (self.rest + chunk).split(b"\n")
+        for part in [*lines, self.rest]:
+            self.look(part)
         for line in lines:
             self.line(line)
         if b"\r" in self.rest:
@@ -90,6 +98,15 @@ class Screen:
             for part in drawn[-2:]:
                 self.bar(_plain(part))
             self.rest = last
+
+    def look(self, drawn: bytes) -> None:
+        """Note the time where something is drawn that was not there before, a bar's clock aside."""
+        state = CLOCK.sub("", _plain(drawn.replace(b"\r", b" "))).strip()
+        if state not in self.states:
+            self.moved_at = time.monotonic()
+            self.states[state] = None
+            if len(self.states) > KEPT_STATES:
+                del self.states[next(iter(self.states))]
 
     def line(self, line: bytes) -> None:
         """Say a line as it looks in the end: what was drawn over is gone, what was written behind a bar is a line."""
@@ -117,16 +134,18 @@ def _plain(part: bytes) -> str:
 
 
 def run(command: Sequence[str], cwd: Path, environment: Mapping[str, str], said: Callable[[str], object] = lambda line: None,
-        progressed: Callable[[Progress], object] = lambda progress: None) -> Finished:
+        progressed: Callable[[Progress], object] = lambda progress: None, patience_s: float | None = None) -> Finished:
     """Run a command to its end and return how it ended. Nothing of its process group is left afterwards, nor when this
     process is killed.
 
     Args:
         said: called with each line, secrets taken out.
         progressed: called with each state of a progress bar.
+        patience_s: it is stopped where it has shown nothing new for so long; None: it may be silent.
     """
     lines: deque[str] = deque(maxlen=KEPT_LINES)
     stopped_at: float | None = None
+    stuck = False
 
     def say(line: str) -> None:
         if stopped_at is not None:
@@ -154,7 +173,8 @@ def run(command: Sequence[str], cwd: Path, environment: Mapping[str, str], said:
         os.close(line_end)
     try:
         while True:
-            if stopping.is_set() and stopped_at is None:
+            stuck |= patience_s is not None and stopped_at is None and time.monotonic() - screen.moved_at > patience_s
+            if (stopping.is_set() or stuck) and stopped_at is None:
                 stopped_at = time.monotonic()
                 _signal(process.pid, signal.SIGINT)
             if stopped_at is not None and time.monotonic() - stopped_at > GRACE_S:
@@ -167,7 +187,7 @@ def run(command: Sequence[str], cwd: Path, environment: Mapping[str, str], said:
                 break  # a process that outlived the leader still holds the terminal
         code = process.wait(GRACE_S)
         screen.close()
-        return Finished(code, tuple(lines), stopped_at is not None, time.monotonic() - began)
+        return Finished(code, tuple(lines), stopped_at is not None, time.monotonic() - began, stuck)
     finally:
         _signal(process.pid, signal.SIGKILL)
         os.close(held)

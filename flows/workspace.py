@@ -26,6 +26,8 @@ from pipeline.registry import store
 from pipeline.registry.git import git, resolves
 
 KEPT_DAYS: Final = 7  # a clone that a failed run left behind
+PATIENCE_S: Final = 600.0
+"""A transfer that shows no progress for so long is stopped. DVC waits for ever for a remote that takes connections and no bytes."""
 RESOLVED: Final = ".git/vizinho-commit"
 SECRET_KEYS: Final = ("password", "secret_access_key", "access_key_id", "session_token", "token", "sas_token", "connection_string", "account_key",
                       "client_secret", "passphrase")
@@ -65,7 +67,10 @@ class Workspace:
         Raises:
             PipelineError: it failed; its last lines are in the message.
         """
-        done = run(dvc_command(*words), self.path, environment(self.path), said)
+        done = run(dvc_command(*words), self.path, environment(self.path), said, patience_s=PATIENCE_S)
+        if done.stuck:
+            raise PipelineError(f"dvc {words[0]}", f"nothing moved for {PATIENCE_S:g} s", "a remote that takes and gives bytes",
+                                "look at the DVC remote, then run again: what has arrived is not sent twice")
         if done.code:
             raise PipelineError(f"dvc {words[0]}", "stopped" if done.stopped else said_last(done.lines))
         return done

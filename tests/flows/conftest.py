@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
 from prefect.states import State
@@ -42,6 +44,32 @@ def toy(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     shutil.copytree(built, tmp_path / "place")
     monkeypatch.setenv("VIZINHO_REPOSITORY", str(tmp_path / "place/clone"))
     return Toy(tmp_path / "place")
+
+
+def change(toy: Toy, **params: Any) -> str:
+    """Commit changed params, `section__key=value`, to main without running anything, and push them."""
+    file = toy.path / "params.yaml"
+    values = yaml.safe_load(file.read_text())
+    for name, value in params.items():
+        section, _, key = name.partition("__")
+        values[section][key] = value
+    file.write_text(yaml.safe_dump(values))
+    commit = toy.commit("Change params")
+    toy.git("push", "--quiet", "origin", "main")
+    return commit
+
+
+def edit(toy: Toy, stage: str, line: str) -> None:
+    """Have a stage of the toy's pipeline run one more line of Python first, on main."""
+    file = toy.path / "dvc.yaml"
+    pipeline = yaml.safe_load(file.read_text())
+    body = pipeline["stages"][stage]
+    body = body.get("do", body)
+    (toy.path / f"{stage}_first.py").write_text(line + "\n")
+    body["cmd"] = [f"{sys.executable} {stage}_first.py", body["cmd"]] if isinstance(body["cmd"], str) else body["cmd"]
+    file.write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    toy.commit(f"Edit {stage}")
+    toy.git("push", "--quiet", "origin", "main")
 
 
 class Run:

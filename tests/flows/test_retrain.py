@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from prefect.client.orchestration import get_client
 from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
@@ -23,36 +22,10 @@ from flows import workspace
 from flows.retrain import push_data, retrain
 from pipeline.registry.git import git
 from pipeline.registry.store import dvc
-from tests.flows.conftest import Run, children
+from tests.flows.conftest import Run, change, children, edit
 from tests.toy_registry import Toy
 
 Start = Callable[..., Run]
-
-
-def change(toy: Toy, **params: Any) -> str:
-    """Commit changed params, `section__key=value`, to main without running anything, and push them."""
-    file = toy.path / "params.yaml"
-    values = yaml.safe_load(file.read_text())
-    for name, value in params.items():
-        section, _, key = name.partition("__")
-        values[section][key] = value
-    file.write_text(yaml.safe_dump(values))
-    commit = toy.commit("Change params")
-    toy.git("push", "--quiet", "origin", "main")
-    return commit
-
-
-def edit(toy: Toy, stage: str, line: str) -> None:
-    """Have a stage of the toy's pipeline run one more line of Python first, on main."""
-    file = toy.path / "dvc.yaml"
-    pipeline = yaml.safe_load(file.read_text())
-    body = pipeline["stages"][stage]
-    body = body.get("do", body)
-    (toy.path / f"{stage}_first.py").write_text(line + "\n")
-    body["cmd"] = [f"{sys.executable} {stage}_first.py", body["cmd"]] if isinstance(body["cmd"], str) else body["cmd"]
-    file.write_text(yaml.safe_dump(pipeline, sort_keys=False))
-    toy.commit(f"Edit {stage}")
-    toy.git("push", "--quiet", "origin", "main")
 
 
 def left_behind() -> list[Path]:

@@ -85,8 +85,9 @@ def examine(found: corpora.Utterance, params: corpora.Release) -> audio.Samples 
     if not found.transcript.strip():
         return "empty transcript", ""
     try:
-        waveform_S, rate_hz = audio.read(found.audio, params.max_duration_s, found.start_s, found.end_s) \
-            if isinstance(found.audio, Path) else found.audio
+        waveform_S, rate_hz = found.audio if isinstance(found.audio, tuple) else audio.read(
+            found.audio, params.max_duration_s, found.start_s, found.end_s, 0 if params.channel == "mix" else params.channel,
+            headerless(found.audio, params))
     except (soundfile.LibsndfileError, OSError) as error:
         return "unreadable", str(error)
     if not len(waveform_S):
@@ -105,6 +106,14 @@ def examine(found: corpora.Utterance, params: corpora.Release) -> audio.Samples 
     if (clipped := audio.clipped(samples_S)) > params.max_clipped:
         return "clipped", f"{clipped:.1%} of samples at full scale"
     return samples_S
+
+
+def headerless(path: Path, params: corpora.Release) -> audio.Headerless | None:
+    """Return how a file is coded if it has no header, None where the params do not say."""
+    said = params.headerless
+    if said is None or path.suffix.lower() not in said.endings:
+        return None
+    return audio.Headerless(said.rate_hz, said.coding, said.channels)
 
 
 def describe(corpus: str, params: corpora.Release, found: corpora.Utterance, samples_S: audio.Samples) -> dict[str, Any]:
@@ -304,7 +313,8 @@ def limited(tasks: Sequence[Sequence[corpora.Utterance | corpora.Reject]], param
             break
         drawn.add(row.id)
         if isinstance(row, corpora.Utterance):
-            left_s -= audio.duration(cast(Path, row.audio)) if row.duration_s is None else row.duration_s
+            path = cast(Path, row.audio)
+            left_s -= audio.duration(path, headerless(path, params)) if row.duration_s is None else row.duration_s
     return list(batched((row for row in rows if row.id in drawn), params.utterances_per_shard))
 
 

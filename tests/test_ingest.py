@@ -350,6 +350,45 @@ def test_the_speaker_is_not_cut_by_hours(tmp_path: Path) -> None:
         ingest.run("toy", root=checkout(tmp_path, toy={**SPEAK, "limit_hours": 1}))
 
 
+def test_params_say_which_channel_and_how_a_file_without_header_is_coded(tmp_path: Path) -> None:
+    both = np.stack([tone(1_000), tone(500)], axis=1)
+    bare = np.rint(tone(1_000, amplitude=0.2) * 32_768).astype("<i2").tobytes()
+    root = corpus(checkout(tmp_path, toy={}), {"both.wav": (both, 16_000), "bare.raw": bare})
+    checkout(root, toy={**PLAIN, "channel": 2, "max_reject_share": 0.9})
+    ingest.run("toy", root=root)
+    assert rejects(root)["detail"].tolist() == ["it has no header: declare how it is coded (ingest.CORPUS.headerless)"]
+    samples, _ = soundfile.read(io.BytesIO(shards(root)["audio"].iloc[0]["bytes"]))
+    assert np.argmax(np.abs(np.fft.rfft(samples))) == 500
+    checkout(root, toy={**PLAIN, "channel": 1, "headerless": {"rate_hz": 16_000}, "max_reject_share": 0.9})
+    ingest.run("toy", root=root)
+    for row in shards(root).to_dict("records"):
+        assert np.argmax(np.abs(np.fft.rfft(soundfile.read(io.BytesIO(row["audio"]["bytes"]))[0]))) == 1_000, row["source"]
+    with pytest.raises(ParamsError, match="(?s)ingest.toy.channel.*expected 'mix'.*ingest.toy.headerless.coding: found 'mp3'"):
+        ingest.run("toy", root=checkout(root, toy={**PLAIN, "channel": 0, "headerless": {"rate_hz": 1, "coding": "mp3"}}))
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="needs the recorded speech")
+def test_each_odd_input_comes_in_or_is_named(tmp_path: Path) -> None:
+    names = [line.partition("\t")[0] for line in (SHARED / "odd_inputs" / "INDEX.tsv").read_text().splitlines()[1:]]
+    root = checkout(tmp_path, toy={**PLAIN, "max_reject_share": 0.9, "headerless": {"rate_hz": 16_000, "endings": [".wav"]}})
+    shutil.copytree(SHARED / "odd_inputs", root / "corpus", copy_function=shutil.copyfile)
+    (root / "corpus").chmod(0o755)
+    (root / "corpus" / "manifest.tsv").write_text("path\ttext\n" + "".join(f"{name}\tuma frase\n" for name in names))
+    ingest.run("toy", root=root)
+    found = {row["source"]: f"{row['duration_s']:.2f} s" for row in shards(root).to_dict("records")}
+    found |= {row["source"]: f"{row['reason']}: {row['detail']}" for row in rejects(root).to_dict("records")}
+    m4a = "unreadable: MPEG-4 (m4a, mp4, 3gp) is decoded by FFmpeg, which is not on the path: install it (Debian: apt install ffmpeg)"
+    decoded = shutil.which("ffmpeg") is not None
+    assert found == {
+        "whatstheweatherlike-mulaw.wav": "2.03 s",
+        "missing_wav_header.wav": "1.26 s",
+        "test_audio_stereo.wav": "1.72 s",
+        "8_Channel_ID.m4a": "8.05 s" if decoded else m4a,
+        "jfk_441khz.m4a": "11.00 s" if decoded else m4a,
+        "empty.wav": "8.21 s",
+    }
+
+
 @pytest.mark.skipif(not SHARED.exists(), reason="needs the recorded speech")
 def test_real_recordings_come_in(tmp_path: Path) -> None:
     root = checkout(tmp_path, toy={**PLAIN, "source": "speech", "where": {"subset": "cv61", "language": "pt"},

@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, cast
+from typing import Annotated, Any, Final, Literal, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,15 @@ class Reject:
     detail: str = ""
 
 
+class Headerless(Section):
+    """How recordings without a header are coded. One of these endings that has a header after all is read by that."""
+
+    rate_hz: int = Field(gt=0)
+    coding: Literal["s8", "u8", "s16le", "s16be", "s24le", "s32le", "f32le", "mulaw", "alaw"] = Field("s16le", description="of a sample")
+    channels: int = Field(1, ge=1)
+    endings: tuple[str, ...] = Field((".raw", ".pcm"), description="of the files that are meant, in lower case")
+
+
 class Release(Section):
     """What every corpus under `ingest` declares, whatever its reader."""
 
@@ -82,6 +91,8 @@ class Release(Section):
     language: str = Field(description="spanish or portuguese: the key under `split`")
     source: str = Field(description="folder, file or archive of the release, relative to the checkout; the stage's data dep")
     utterances_per_shard: int = Field(250, ge=1, description="a shard is read whole by one process; a kill costs as much")
+    channel: Literal["mix"] | Annotated[int, Field(ge=1)] = Field("mix", description="the mean of all, or the number of one, from 1")
+    headerless: Headerless | None = Field(None, description="of recordings that have no header; by default there are none")
     limit_hours: float | None = Field(None, gt=0, description="hours of the release, for trials; by default all of it")
     limit_seed: int = Field(1, ge=0, description="which hours; a smaller limit is part of a larger one")
     min_duration_s: float = Field(0.5, gt=0, description="shorter holds no word")

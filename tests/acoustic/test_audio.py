@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import math
+import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -152,3 +156,102 @@ def test_real_clips_are_nearer_to_their_copies_than_to_each_other() -> None:
     copies = [int((bits(through(clip, 22_050, format="MP3")) != own).sum()) for clip, own in zip(clips, prints, strict=True)]
     others = [int((one != other).sum()) for number, one in enumerate(prints) for other in prints[:number]]
     assert max(copies) <= 64 < min(others)
+
+
+# ---- Files --------------------------------------------------------------------------------------------------------------
+
+NO_FFMPEG = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs FFmpeg")
+TWO_S = np.sin(2 * np.pi * 440 * np.arange(32_000) / 16_000).astype(np.float32) * np.float32(0.3)
+
+
+def written(path: Path, waveform: np.ndarray = TWO_S, **given: Any) -> Path:
+    soundfile.write(path, waveform, 16_000, **given)
+    return path
+
+
+@pytest.mark.parametrize(("name", "subtype", "error"), [
+    ("a.wav", "PCM_U8", 0.01), ("a.wav", "PCM_16", 1e-4), ("a.wav", "PCM_24", 1e-6), ("a.wav", "PCM_32", 1e-6), ("a.wav", "FLOAT", 1e-7),
+    ("a.wav", "DOUBLE", 1e-7), ("a.wav", "ULAW", 0.02), ("a.wav", "ALAW", 0.02), ("a.wav", "IMA_ADPCM", 0.05), ("a.flac", "PCM_24", 1e-6),
+    ("a.ogg", "VORBIS", 0.1), ("a.ogg", "OPUS", 0.1), ("a.aiff", "PCM_16", 1e-4), ("a.au", "ULAW", 0.02), ("a.w64", "PCM_16", 1e-4),
+    ("a.rf64", "PCM_16", 1e-4), ("a.caf", "PCM_16", 1e-4),
+])
+def test_whatever_the_coding_it_is_the_same_sound(tmp_path: Path, name: str, subtype: str, error: float) -> None:
+    waveform_S, rate_hz = audio.read(written(tmp_path / name, subtype=subtype), 30)
+    assert rate_hz == 16_000
+    assert len(waveform_S) == pytest.approx(32_000, abs=1_100)
+    assert np.abs(waveform_S[4_000:28_000] - TWO_S[4_000:28_000]).max() < error
+
+
+@pytest.mark.parametrize(("start_s", "end_s", "first", "last"), [
+    (0.0, math.inf, 0, 32_000), (0.5, 1.5, 8_000, 24_000), (1.5, 9.0, 24_000, 32_000), (5.0, 9.0, 32_000, 32_000), (0.0, 0.25, 0, 4_000)])
+def test_a_part_of_a_file_is_that_part_of_its_samples(tmp_path: Path, start_s: float, end_s: float, first: int, last: int) -> None:
+    path = written(tmp_path / "a.flac", subtype="PCM_24")
+    whole_S, _ = audio.read(path, 30)
+    assert np.array_equal(audio.read(path, 30, start_s, end_s)[0], whole_S[first:last])
+
+
+def test_reading_stops_one_sample_after_the_longest_that_is_wanted(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.wav")
+    assert len(audio.read(path, 1.0)[0]) == 16_001
+    assert len(audio.read(path, 1.0, 0.5)[0]) == 16_001
+
+
+def test_a_channel_is_picked_or_all_are_mixed(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.wav", np.stack([TWO_S, np.zeros_like(TWO_S)], axis=1), subtype="FLOAT")
+    assert np.array_equal(audio.read(path, 30, channel=1)[0], TWO_S)
+    assert not audio.read(path, 30, channel=2)[0].any()
+    assert np.allclose(audio.read(path, 30)[0], TWO_S / 2)
+    with pytest.raises(audio.Unreadable, match="channel 3 is asked for, it has 2"):
+        audio.read(path, 30, channel=3)
+
+
+@pytest.mark.parametrize(("coding", "error"), [("s8", 0.01), ("u8", 0.01), ("s16le", 1e-4), ("s16be", 1e-4), ("s24le", 1e-6), ("s32le", 1e-6),
+                                               ("f32le", 1e-7), ("mulaw", 0.02), ("alaw", 0.02)])
+def test_samples_without_a_header_are_read_as_declared(tmp_path: Path, coding: str, error: float) -> None:
+    subtype, endian = audio.CODINGS[coding]
+    path = written(tmp_path / "a.raw", np.stack([TWO_S, TWO_S], axis=1), format="RAW", subtype=subtype, endian=endian)
+    declared = audio.Headerless(16_000, coding, 2)
+    assert np.abs(audio.read(path, 30, headerless=declared)[0] - TWO_S).max() < error
+    assert audio.duration(path, declared) == 2.0
+
+
+def test_a_header_counts_for_more_than_what_is_declared(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.wav", subtype="FLOAT")
+    assert np.array_equal(audio.read(path, 30, headerless=audio.Headerless(8_000, "s16le", 1))[0], TWO_S)
+
+
+def test_a_headerless_file_that_nobody_declared_is_told(tmp_path: Path) -> None:
+    with pytest.raises(audio.Unreadable, match="it has no header: declare how it is coded"):
+        audio.read(written(tmp_path / "a.raw", format="RAW", subtype="PCM_16"), 30)
+
+
+@pytest.mark.parametrize(("start", "called"), [
+    (b"\0\0\0\x1cftypM4A ", r"MPEG-4 \(m4a, mp4, 3gp\)"), (b"\x1aE\xdf\xa3", "WebM or Matroska"), (b"\x30\x26\xb2\x75", "Windows Media"),
+    (b"#!AMR\n", "AMR"), (b"\xff\xf1\x50\x80", "AAC")])
+def test_without_ffmpeg_it_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, called: str) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "a").write_bytes(start + bytes(100))
+    with pytest.raises(audio.Unreadable, match=f"{called} is decoded by FFmpeg, which is not on the path: install it"):
+        audio.read(tmp_path / "a", 30)
+    assert audio.duration(tmp_path / "a") == 0.0
+
+
+@NO_FFMPEG
+@pytest.mark.parametrize(("name", "options"), [
+    ("a.m4a", []), ("a.aac", []), ("a.webm", ["-c:a", "libopus"]), ("a.mka", ["-c:a", "aac"]), ("a.wma", []),
+])
+def test_with_ffmpeg_what_libsndfile_does_not_read_is_the_same_sound(tmp_path: Path, name: str, options: list[str]) -> None:
+    subprocess.run(["ffmpeg", "-v", "error", "-i", written(tmp_path / "in.wav"), *options, tmp_path / name], check=True, stdin=subprocess.DEVNULL)
+    waveform_S, rate_hz = audio.read(tmp_path / name, 30)
+    assert len(waveform_S) / rate_hz == pytest.approx(2.0, abs=0.15)  # bare AAC does not say how much of its start is padding
+    middle_S = waveform_S[rate_hz // 2 : rate_hz // 2 + rate_hz]
+    assert np.argmax(np.abs(np.fft.rfft(middle_S))) == pytest.approx(440, abs=1)
+    assert np.sqrt(np.mean(middle_S**2)) == pytest.approx(0.3 / np.sqrt(2), rel=0.05)
+    assert len(audio.read(tmp_path / name, 1.0, 0.25, 0.75)[0]) == rate_hz // 2
+
+
+@NO_FFMPEG
+def test_what_ffmpeg_cannot_decode_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x1cftypM4A " + bytes(100))
+    with pytest.raises(audio.Unreadable, match="FFmpeg cannot decode it: "):
+        audio.read(tmp_path / "a.m4a", 30)

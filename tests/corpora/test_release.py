@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from pathlib import Path
 from typing import get_args
 
 import pytest
+import yaml
+from pydantic_core import PydanticUndefined
 
 from pipeline import corpora, ingest
 from pipeline.core.errors import DataError, MissingInputError
+from pipeline.core.files import ROOT
 from pipeline.core.params import problems_of
 from pipeline.corpora import release
 from tests.releases import write
@@ -57,3 +62,17 @@ def test_a_text_of_another_coding_is_read_only_where_that_is_declared(tmp_path: 
 @pytest.mark.parametrize(("text", "expected"), [("1.5", 1.5), (" 2 ", 2.0), ("nan", None), ("inf", None), ("", None), ("x", None)])
 def test_a_number_is_finite_or_none(text: str, expected: float | None) -> None:
     assert release.number(text) == expected
+
+
+def test_the_sections_in_the_guide_are_right_and_every_reader_is_in_it() -> None:
+    guide = (ROOT / "docs" / "guides" / "corpora.md").read_text(encoding="utf-8")
+    blocks = [yaml.safe_load(textwrap.dedent(block)) for block in re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)]
+    sections = {name: section for block in blocks for name, section in block.get("ingest", block).items()}
+    assert {section["reader"] for section in sections.values()} == corpora.READERS.keys() - {"speak"}
+    for name, section in sections.items():
+        assert not problems_of(corpora.reader(section["reader"]).Params, section, name)
+    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]+\| ([^|]+) \|", guide, re.MULTILINE))
+    assert corpora.READERS.keys() <= rows.keys()
+    for reader in corpora.READERS:
+        field = corpora.reader(reader).Params.model_fields.get("licence")
+        assert not field or field.default in (PydanticUndefined, "", rows[reader])

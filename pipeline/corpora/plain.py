@@ -1,12 +1,14 @@
 """The plain manifest: a folder of recordings with a table of paths and transcripts.
 
 The table is TSV (no quoting: a quote is a quote), CSV (quoted as spreadsheets do) or JSON lines, UTF-8 with or without
-byte order mark, lines ended either way. It needs a path and a text; NeMo's and Common Voice's column names are known.
+byte order mark, lines ended either way. It needs a path and a text; NeMo's and Common Voice's column names are known. Rows with
+an offset and a duration, in seconds, are parts of a recording; a duration alone is the whole recording's, and is checked.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,9 +18,9 @@ from pydantic import Field
 
 from pipeline.core.errors import DataError
 from pipeline.corpora import Release, Utterance
-from pipeline.corpora.release import GENDERS, SPLITS, Listed, comma_cells, inside, named, read_text, refuse, repeated_ids, tab_cells
+from pipeline.corpora.release import GENDERS, SPLITS, Listed, comma_cells, inside, named, number, read_text, refuse, repeated_ids, tab_cells
 
-Column = Literal["path", "text", "id", "speaker", "locale", "accent", "gender", "age", "licence", "split"]
+Column = Literal["path", "text", "id", "speaker", "locale", "accent", "gender", "age", "licence", "split", "offset", "duration"]
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "path": ("audio_filepath", "file"),
     "text": ("transcript", "sentence"),
@@ -92,12 +94,17 @@ def _utterance(params: Params, source: Path, columns: Mapping[str, str], line: i
     licence = value.get("licence") or params.licence
     problems += [f"line {line}: no {name}; give the table a column, or set ingest.CORPUS.{name}"
                  for name, given in (("locale", locale), ("licence", licence)) if not given]
+    offset_s, duration_s = (number(value.get(name) or "0") for name in ("offset", "duration"))
+    if offset_s is None or duration_s is None or offset_s < 0 or duration_s < 0 or (offset_s and not duration_s):
+        problems.append(f"line {line}: offset {value.get('offset', '')!r}, duration {value.get('duration', '')!r}; expected seconds, both for a part")
+        offset_s = duration_s = 0.0
     gender = value.get("gender", "").lower()
     return Utterance(
-        id=value.get("id") or os.path.splitext(path)[0], source=path, audio=source / path,
+        id=value.get("id") or os.path.splitext(path)[0] + (f"-{offset_s:.3f}" if offset_s else ""), source=path, audio=source / path,
         transcript=row.get(columns["text"], ""), locale=locale, licence=licence, speaker=value.get("speaker", ""),
         accent=value.get("accent", ""), gender=GENDERS.get(gender, "other"), age=value.get("age", ""),
-        release_split=SPLITS.get(split, ""),
+        release_split=SPLITS.get(split, ""), start_s=offset_s, duration_s=duration_s or None,
+        end_s=offset_s + duration_s if value.get("offset") and duration_s else math.inf,
     )
 
 
@@ -120,8 +127,6 @@ def _jsonl(text: str, problems: list[str]) -> Iterator[tuple[int, dict[str, str]
             continue
         if not isinstance(row, dict):
             problems.append(f"line {line}: {type(row).__name__}; expected an object")
-        elif row.get("offset"):
-            problems.append(f"line {line}: offset {row['offset']}; cut the recording first, a part of a file is not read")
         else:
             yield line, {name: "" if value is None else str(value) for name, value in row.items()}
 

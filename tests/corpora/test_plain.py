@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,14 @@ def test_json_lines_with_the_names_of_nemo_are_read(tmp_path: Path) -> None:
     assert [(row.id, row.transcript, row.speaker) for row in rows] == [("a", "um", ""), ("b", "dois", "7")]
 
 
+def test_rows_with_an_offset_are_parts_of_a_recording(tmp_path: Path) -> None:
+    rows = table(tmp_path, '{"path": "a.wav", "text": "um", "offset": 0, "duration": 2.5}\n'
+                 '{"path": "a.wav", "text": "dois", "offset": 2.5, "duration": 1}\n'
+                 '{"path": "b.wav", "text": "três", "duration": 4.0}\n{"path": "c.wav", "text": "quatro", "offset": null}\n', "m.jsonl")
+    assert [(row.id, row.start_s, row.end_s, row.duration_s) for row in rows] == [
+        ("a", 0.0, 2.5, 2.5), ("a-2.500", 2.5, 3.5, 1.0), ("b", 0.0, math.inf, 4.0), ("c", 0.0, math.inf, None)]
+
+
 def test_columns_of_other_names_are_mapped_and_rows_chosen(tmp_path: Path) -> None:
     rows = table(tmp_path, "clip\tfrase\tsubset\tlicense\na.wav\tum\tx\tMIT\nb.wav\tdois\ty\tMIT\n",
                  columns={"path": "clip", "text": "frase"}, where={"subset": "y"}, licence="")
@@ -97,7 +106,9 @@ def test_many_problems_are_counted_and_the_first_shown(tmp_path: Path) -> None:
     ('path,text\na.wav,"um\n', "m.csv", "line 2: unexpected end of data"),
     ('{"path": "a.wav", "text": "um"\n', "m.jsonl", "line 1: not JSON"),
     ("[1]\n", "m.jsonl", "line 1: list; expected an object"),
-    ('{"path": "a.wav", "text": "um", "offset": 2.5}\n', "m.jsonl", "line 1: offset 2.5; cut the recording first"),
+    ('{"path": "a.wav", "text": "um", "offset": 2.5}\n', "m.jsonl", "line 1: offset '2.5', duration ''; expected seconds, both for a part"),
+    ("path\ttext\tduration\na.wav\tum\t1,5\n", "m.tsv", "line 2: offset '', duration '1,5'; expected seconds"),
+    ("path\ttext\toffset\tduration\na.wav\tum\t-1\t2\n", "m.tsv", "line 2: offset '-1', duration '2'; expected seconds"),
 ])
 def test_a_wrong_table_is_named_with_line_and_remedy(tmp_path: Path, content: str | bytes, name: str, expected: str) -> None:
     assert expected in problem(tmp_path, content, name)

@@ -52,7 +52,8 @@ class Freezing:
         blocks: int = config.num_hidden_layers
         self._recipe, self._blocks = recipe, blocks
         self._weights = [(weight, depth(name, config)) for model in models for name, weight in model.named_parameters() if weight.requires_grad]
-        self._convolutions = [model.wav2vec2.feature_extractor for model in models if model.wav2vec2.feature_extractor._requires_grad]
+        for model in models:  # the library asks for the gradient of the waveform itself, for a kind of checkpointing that is not used here
+            model.wav2vec2.feature_extractor._requires_grad = False
         last = recipe.freeze_encoder_steps + recipe.unfreeze_every * blocks
         steps = range(recipe.freeze_encoder_steps, min(last, recipe.steps) + 1, recipe.unfreeze_every or 1)
         self.changes = frozenset(step for step in steps if step and reach(step, recipe, blocks) != reach(step - 1, recipe, blocks))
@@ -62,8 +63,6 @@ class Freezing:
         deep = reach(step, self._recipe, self._blocks)
         for weight, its_depth in self._weights:
             weight.requires_grad_(its_depth <= deep)
-        for convolutions in self._convolutions:
-            convolutions._requires_grad = deep > self._blocks  # otherwise the library asks for the waveform's own gradient
         return deep
 
 

@@ -88,8 +88,10 @@ def examine(found: corpora.Utterance, params: corpora.Release) -> audio.Samples 
         waveform_S, rate_hz = found.audio if isinstance(found.audio, tuple) else audio.read(
             found.audio, params.max_duration_s, found.start_s, found.end_s, 0 if params.channel == "mix" else params.channel,
             headerless(found.audio, params))
-    except (soundfile.LibsndfileError, OSError) as error:
-        return "unreadable", str(error)
+    except soundfile.LibsndfileError as error:
+        return "unreadable", error.error_string
+    except OSError as error:
+        return "unreadable", error.strerror or str(error)
     if not len(waveform_S):
         return "empty", f"no samples from {found.start_s:.2f} s on" if found.start_s else "no samples"
     if not np.isfinite(waveform_S).all():
@@ -101,8 +103,8 @@ def examine(found: corpora.Utterance, params: corpora.Release) -> audio.Samples 
     if len(waveform_S) < params.min_duration_s * rate_hz:
         return "too short", f"{len(waveform_S) / rate_hz:.2f} s"
     samples_S = audio.to_int16(audio.resample(waveform_S, rate_hz))
-    if np.ptp(samples_S.astype(np.int32)) < SILENT:
-        return "silent", f"all samples within {np.ptp(samples_S.astype(np.int32))} steps of {audio.FULL_SCALE}"
+    if (span := int(samples_S.max()) - int(samples_S.min())) < SILENT:
+        return "silent", f"all samples within {span} steps of {audio.FULL_SCALE}"
     if (clipped := audio.clipped(samples_S)) > params.max_clipped:
         return "clipped", f"{clipped:.1%} of samples at full scale"
     return samples_S

@@ -105,6 +105,10 @@ def examine(found: corpora.Utterance, params: corpora.Release) -> audio.Samples 
     samples_S = audio.to_int16(audio.resample(waveform_S, rate_hz))
     if (span := int(samples_S.max()) - int(samples_S.min())) < SILENT:
         return "silent", f"all samples within {span} steps of {audio.FULL_SCALE}"
+    if params.trim_silence_s is not None:
+        samples_S = audio.trimmed(samples_S, params.trim_silence_s)
+        if len(samples_S) < params.min_duration_s * audio.SAMPLE_RATE_HZ:
+            return "too short", f"{len(samples_S) / audio.SAMPLE_RATE_HZ:.2f} s without the silence at its ends"
     if (clipped := audio.clipped(samples_S)) > params.max_clipped:
         return "clipped", f"{clipped:.1%} of samples at full scale"
     return samples_S

@@ -350,6 +350,17 @@ def test_the_speaker_is_not_cut_by_hours(tmp_path: Path) -> None:
         ingest.run("toy", root=checkout(tmp_path, toy={**SPEAK, "limit_hours": 1}))
 
 
+def test_silence_at_the_ends_is_trimmed_where_params_say_so(tmp_path: Path) -> None:
+    noise = 0.0003 * np.random.default_rng(1).standard_normal(16_000)  # 60 dB under the tone
+    spoken = np.concatenate([noise, tone(), noise[::-1], tone(660), noise[5:]])
+    root = corpus(checkout(tmp_path, toy={}), {"a.wav": (spoken, 16_000), "b.wav": (np.concatenate([noise, tone(duration_s=0.1), noise]), 16_000)})
+    for keep_s, expected in ((None, [5.0, 2.1]), (0.25, [3.5, 0.6]), (0.0, [3.0])):
+        checkout(root, toy={**PLAIN, "trim_silence_s": keep_s, "max_reject_share": 0.5})
+        ingest.run("toy", root=root)
+        assert shards(root)["duration_s"].tolist() == pytest.approx(expected, abs=0.041), keep_s
+    assert rejects(root)["detail"].tolist() == ["0.10 s without the silence at its ends"]
+
+
 def test_params_say_which_channel_and_how_a_file_without_header_is_coded(tmp_path: Path) -> None:
     both = np.stack([tone(1_000), tone(500)], axis=1)
     bare = np.rint(tone(1_000, amplitude=0.2) * 32_768).astype("<i2").tobytes()

@@ -188,6 +188,18 @@ def to_int16(waveform_S: Waveform) -> Samples:
     return np.clip(np.rint(waveform_S * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 
+def trimmed(samples_S: Samples, keep_s: float) -> Samples:
+    """Return 16 kHz samples (at least one) with at most `keep_s` of silence at either end.
+
+    Silence is what `Measures.silence` counts: 20 ms frames 40 dB or more under the loudest.
+    """
+    waveform_S = samples_S.astype(np.float32) * np.float32(1 / FULL_SCALE)
+    levels_F = frame_levels(waveform_S - waveform_S.mean(dtype=np.float64).astype(np.float32))
+    sounding = np.flatnonzero(levels_F > levels_F.max() - 40)
+    keep = round(keep_s * SAMPLE_RATE_HZ)
+    return samples_S[max(0, int(sounding[0]) * FRAME - keep) : (int(sounding[-1]) + 1) * FRAME + keep]
+
+
 def encode_flac(samples_S: Samples) -> bytes:
     """Return the samples as a FLAC file: 16 kHz, mono, 16 bit."""
     buffer = io.BytesIO()

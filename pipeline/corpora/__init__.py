@@ -97,6 +97,7 @@ class Release(Section):
     limit_seed: int = Field(1, ge=0, description="which hours; a smaller limit is part of a larger one")
     min_duration_s: float = Field(0.5, gt=0, description="shorter holds no word")
     max_duration_s: float = Field(20.0, gt=0, description="longer does not fit a batch")
+    trim_silence_s: float | None = Field(None, ge=0, description="silence kept at either end, such as 0.2; by default all of it")
     duration_tolerance_s: float = Field(0.25, ge=0, description="off what the release says of an utterance's length; MP3 pads 0.1")
     max_clipped: float = Field(0.01, ge=0, le=1, description="share of samples at full scale; more sounds broken")
     max_reject_share: float = Field(0.05, ge=0, le=1, description="more rejects than this mean a wrong source or wrong params")

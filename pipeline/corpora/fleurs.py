@@ -36,7 +36,7 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
         MissingInputError: no release, or a set whose recordings are not unpacked.
         DataError: a recording is named twice, or one outside the release.
     """
-    root = root_of(source, "train.tsv" if not (source / "test.tsv").is_file() else "test.tsv", "FLEURS release")
+    root = root_of(source, "t*.tsv", "FLEURS release")
     problems: list[str] = []
     found = [row for name in SETS if (root / f"{name}.tsv").is_file() for row in _rows(params, root, name, problems)]
     problems += [f"{name} occurs more than once" for name in repeated_ids(found)]

@@ -33,11 +33,13 @@ class Params(Published):
 def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     """Return all recordings in the source, by path; one without a text has an empty transcript, which ingest rejects.
 
+    Hidden files are none: macOS leaves ._NAME.wav in archives.
+
     Raises:
         MissingInputError: there is no recording.
         DataError: recordings are told apart by their ending only, or a text is not in the encoding.
     """
-    paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+    paths = sorted(path for path in source.rglob("[!.]*") if path.suffix.lower() in ENDINGS and path.is_file())
     if not paths:
         raise MissingInputError(str(source), "no recording", f"files that end in {', '.join(ENDINGS)}",
                                 "set ingest.CORPUS.source, or fetch the data (`dvc pull`)")

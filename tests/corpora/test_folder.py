@@ -27,6 +27,7 @@ def test_a_release_comes_in_and_a_recording_without_text_does_not(tmp_path: Path
     source = tmp_path / "corpus"
     for stem in ("Abel_M001/M001-0000", "Abel_M001/M001-0001", "LapsBM-F004/LapsBM_0385"):
         sound(source / f"{stem}.wav")
+    write(source / "Abel_M001/._M001-0000.wav", "left by macOS")
     write(source / "Abel_M001/M001-0000.txt", "\ufeffuma frase\r\nem duas linhas \n")
     write(source / "LapsBM-F004/LapsBM_0385.txt", "a concentração do bolo de recursos em um pequeno grupo aumentou\n")
     taken, rejects = take_in(tmp_path, reader="folder", source="corpus", locale="pt-BR", licence="LicenseRef-research")

@@ -114,6 +114,11 @@ class Optimiser:
         """Move the weights and forget the gradients."""
         for part in self._parts:
             part.step()
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget the gradients."""
+        for part in self._parts:
             part.zero_grad(set_to_none=True)
 
     def state_dict(self) -> list[dict[str, Any]]:

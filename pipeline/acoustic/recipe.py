@@ -11,6 +11,17 @@ from pipeline.core.params import Section
 Precision = Literal["auto", "fp32", "bf16"]
 
 
+class SpecAugment(Section):
+    """Masks on what the convolutions heard, in place of those that the model's configuration asks for."""
+
+    time_prob: float = Field(0.05, ge=0, lt=1, description="share of the frames that are masked")
+    time_length: int = Field(10, ge=1, description="frames a mask")
+    feature_prob: float = Field(0.0, ge=0, lt=1, description="share of the channels that are masked")
+    feature_length: int = Field(10, ge=1, description="channels a mask")
+    from_step: int = Field(0, ge=0, description="first step with masks, counted from 0")
+    until_step: int | None = Field(None, ge=1, description="first step without them again")
+
+
 class Recipe(Section):
     """Times are seconds of audio and rates are per step, unless the description says otherwise."""
 
@@ -26,6 +37,8 @@ class Recipe(Section):
     unfreeze_every: int = Field(0, ge=0, description="then one more block of the encoder moves every so many steps, from the top; 0: all at once")
     layer_decay: float = Field(1.0, gt=0, le=1, description="rate of a block over that of the block above it")
     drop_layers: int = Field(0, ge=0, description="blocks at the encoder's top that start with fresh weights")
+    spec_augment: SpecAugment | None = Field(None, description="masks; left out: as the model's configuration has them, at every step")
+    max_skipped: int = Field(10, ge=0, description="steps without a finite loss or gradient that are passed over before the run stops")
     gradient_checkpointing: bool = Field(False, description="trade a third more time for much less memory")
     precision: Precision = Field("auto", description="auto: bf16 on a GPU, fp32 on a CPU")
     optimiser: Literal["adamw", "muon"] = Field("adamw", description="muon: for the encoder's matrices; learns a small model faster")

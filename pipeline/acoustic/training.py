@@ -18,11 +18,13 @@ import pandas as pd
 import torch
 from transformers import Wav2Vec2ForCTC
 
-from pipeline.acoustic.batching import Schedule, epoch_batches, padding_share
+from pipeline.acoustic.batching import Batch, Schedule, epoch_batches, padding_share
 from pipeline.acoustic.clips import Clips, collate
 from pipeline.acoustic.decoding import decode_all, num_frames
 from pipeline.acoustic.device import autocast, choose_device, exclusive, set_threads, threads
 from pipeline.acoustic.freezing import Freezing
+from pipeline.acoustic.guards import note_blanks, pass_over, wishes
+from pipeline.acoustic.masking import Masking
 from pipeline.acoustic.optimiser import Optimiser
 from pipeline.acoustic.recipe import Run
 from pipeline.acoustic.replicas import Part, Replicas
@@ -38,16 +40,18 @@ ErrorRates = Callable[[Sequence[str], Sequence[str]], tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Utterances:
-    """What the loop is given of a split: its audio, its texts and its lengths (N,)."""
+    """What the loop is given of a split: its audio, its texts, its lengths (N,) and its ids."""
 
     clips: Clips
     texts: list[str]
     duration_s: npt.NDArray[np.float64]
+    ids: list[str]
 
     @classmethod
     def of(cls, table: pd.DataFrame, ingest: Path | str = "data/ingest") -> Utterances:
         """Return the utterances of a split table."""
-        return cls(Clips(table, ingest), table["text"].tolist(), table["duration_s"].to_numpy(dtype=np.float64))
+        return cls(Clips(table, ingest), table["text"].tolist(), table["duration_s"].to_numpy(dtype=np.float64),
+                   table["utterance_id"].tolist())
 
 
 def impossible(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, texts: Sequence[str],
@@ -86,10 +90,11 @@ def train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, 
 
     Returns:
         Columns step, seconds, audio_s, learning_rate, loss (mean since the last row), dev_wer, dev_cer, waiting
-        (share of time spent waiting for data).
+        (share of time spent waiting for data), skipped (steps passed over so far).
 
     Raises:
-        TrainingError: nothing to train or evaluate on, or loss or gradient is no longer a number.
+        TrainingError: nothing to train or evaluate on, or loss or gradient is no number more than `max_skipped` times.
+        SystemExit: SIGTERM (143) or SIGINT (130) came; the state of the last whole step is kept.
     """
     for what, given in (("train on", train_set), ("evaluate on", dev_set)):
         if not given.texts:
@@ -119,6 +124,7 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
         model.freeze_feature_encoder()
     if recipe.gradient_checkpointing:
         model.activation_checkpointing_enable()
+    masking = Masking(model, recipe)
     replicas = Replicas(model, recipe.replicas if device.type == "cpu" and not draws_at_random(model) else 1)
     optimiser = Optimiser(model, recipe)
     freezing, blocks = Freezing(replicas.models, recipe), model.config.num_hidden_layers
@@ -140,30 +146,41 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
         say(f"{label}: {recipe.steps} steps of {recipe.batch_s * recipe.accumulate:g} s on {train_set.duration_s.sum() / 3600:.2f} hours "
             f"({len(batches) / recipe.accumulate:.0f} steps an epoch, padding {padding_share(train_set.duration_s, batches):.1%}), {device}")
 
+    def part_of(share: Batch) -> Part:
+        padded_BS, mask_BS = collate([train_set.clips.waveform(int(index)) for index in share], SAMPLE_RATE_HZ // 4)
+        longest = max(len(encoded[index]) for index in share)
+        labels_BU = np.full((len(share), longest), -100, dtype=np.int64)
+        for row, index in enumerate(share):
+            labels_BU[row, : len(encoded[index])] = encoded[index]
+        return torch.from_numpy(padded_BS), torch.from_numpy(mask_BS), torch.from_numpy(labels_BU)
+
     def prepare(number: int) -> tuple[list[Part], float]:
         batch = schedule[number]
-        parts = []
-        for share in np.array_split(batch, min(len(replicas), len(batch))):
-            padded_BS, mask_BS = collate([train_set.clips.waveform(int(index)) for index in share], SAMPLE_RATE_HZ // 4)
-            longest = max(len(encoded[index]) for index in share)
-            labels_BU = np.full((len(share), longest), -100, dtype=np.int64)
-            for row, index in enumerate(share):
-                labels_BU[row, : len(encoded[index])] = encoded[index]
-            parts.append((torch.from_numpy(padded_BS), torch.from_numpy(mask_BS), torch.from_numpy(labels_BU)))
-        return parts, float(train_set.duration_s[batch].sum())
+        return [part_of(share) for share in np.array_split(batch, min(len(replicas), len(batch)))], float(train_set.duration_s[batch].sum())
 
     def loss_of(replica: Wav2Vec2ForCTC, part: Part, utterances: int) -> torch.Tensor:
         waveform_BS, mask_BS, labels_BU = (tensor.to(device, non_blocking=True) for tensor in part)
+        masking.fit(waveform_BS.shape[1])
         with autocast(device, recipe.precision):
             mean = replica(waveform_BS, attention_mask=mask_BS, labels=labels_BU).loss
         return mean * (len(labels_BU) / utterances / recipe.accumulate)
 
+    def culprits(step: int) -> list[str]:
+        """Return which utterances of a step have a loss of their own that is no number; all of them if each has one."""
+        asked = [int(index) for number in range(step * recipe.accumulate, (step + 1) * recipe.accumulate) for index in schedule[number]]
+        model.eval()  # draws nothing: the steps to come see the numbers that they would have
+        with torch.no_grad():
+            bad = [index for index in asked if not math.isfinite(float(loss_of(model, part_of(np.array([index])), 1)))]
+        model.train()
+        return [train_set.ids[index] for index in bad or asked]
+
     replicas.train()
     freezing.apply(state["step"])
+    masking.apply(state["step"])
     saved_at = began = time.perf_counter()
     first, seconds_before = state["step"] * recipe.accumulate, state["seconds"]
     waited, losses = 0.0, state["losses"]
-    with ThreadPoolExecutor(1) as loader, bar(recipe.steps, "step", label) as progress:
+    with ThreadPoolExecutor(1) as loader, bar(recipe.steps, "step", label) as progress, wishes() as wish:
         progress.update(state["step"])
         upcoming = [loader.submit(prepare, first), loader.submit(prepare, first + 1)]
         for step in range(state["step"], recipe.steps):
@@ -172,6 +189,8 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
                 deep = freezing.apply(step)
                 say(f"{label}: from step {step + 1} on the head and {min(deep, blocks)} of {blocks} blocks move"
                     + (", and what is below them" if deep > blocks else ""))
+            if step in masking.changes:
+                say(f"{label}: from step {step + 1} on {'parts of the input are masked' if masking.apply(step) else 'nothing is masked'}")
             loss_sum = 0.0
             for part in range(recipe.accumulate):
                 asked = time.perf_counter()
@@ -181,12 +200,13 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
                 loss_sum += replicas.backward(parts, partial(loss_of, utterances=sum(len(labels) for _, _, labels in parts)))
                 state["audio_s"] += audio_s
             norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm))
-            if not math.isfinite(loss_sum + norm):
-                raise TrainingError(label, f"the loss is {loss_sum} and its gradient's norm {norm} at step {step + 1}", "finite numbers",
-                                    "lower the peak rate, lengthen the warm-up, or look at the data of that batch")
-            with threads(recipe.threads * len(replicas)):
-                optimiser.step()
-            losses.append(loss_sum)
+            if math.isfinite(loss_sum + norm):
+                with threads(recipe.threads * len(replicas)):
+                    optimiser.step()
+                losses.append(loss_sum)
+            else:
+                optimiser.forget()
+                pass_over(state["skipped"], step, loss_sum, norm, culprits(step), recipe.max_skipped, label)
             progress.update(1)
             done = step + 1
             if done % recipe.evaluate_every == 0 or done == recipe.steps:
@@ -199,19 +219,24 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
                 elapsed = time.perf_counter() - began
                 state["history"].append({
                     "step": done, "seconds": round(seconds_before + elapsed, 2), "audio_s": round(state["audio_s"], 1),
-                    "learning_rate": recipe.peak_rate * rate_at(step, recipe), "loss": sum(losses) / len(losses),
-                    "dev_wer": wer, "dev_cer": cer, "waiting": round(waited / elapsed, 4)})
+                    "learning_rate": recipe.peak_rate * rate_at(step, recipe), "loss": sum(losses) / len(losses) if losses else math.nan,
+                    "dev_wer": wer, "dev_cer": cer, "waiting": round(waited / elapsed, 4), "skipped": len(state["skipped"])})
                 progress.set_postfix_str(f"loss {state['history'][-1]['loss']:.3f}, dev CER {cer:.3f}")
                 say(f"{label}: step {done}, loss {state['history'][-1]['loss']:.3f}, dev CER {cer:.4f}, WER {wer:.4f}, "
                     f"{seconds_before + elapsed:.0f} s")
+                state["blanks"] = note_blanks(hypotheses, state["blanks"], state["history"][-1]["loss"], label)
                 losses.clear()
-            if done < recipe.steps and time.perf_counter() - saved_at > recipe.checkpoint_s:
+            if done < recipe.steps and (wish.number is not None or time.perf_counter() - saved_at > recipe.checkpoint_s):
                 state.update(step=done, seconds=seconds_before + time.perf_counter() - began, losses=losses, random=_random_state())
                 _save(resume, model, optimiser, state)
                 saved_at = time.perf_counter()
+                if wish.number is not None:
+                    say(f"{label}: interrupted at step {done} of {recipe.steps}; run it again to go on from there")
+                    raise SystemExit(128 + wish.number)  # as a shell tells it
         for future in upcoming:
             future.cancel()
     replicas.close()
+    masking.close()
     model.eval()
     return pd.DataFrame(state["history"])
 
@@ -237,7 +262,7 @@ def _save(resume: Path, model: Wav2Vec2ForCTC, optimiser: Optimiser, state: dict
 def _restore(resume: Path, model: Wav2Vec2ForCTC, optimiser: Optimiser) -> dict[str, Any]:
     path = resume / "state.pt"
     if not path.exists():
-        return {"step": 0, "seconds": 0.0, "audio_s": 0.0, "losses": [], "history": [], "random": {}}
+        return {"step": 0, "seconds": 0.0, "audio_s": 0.0, "losses": [], "history": [], "random": {}, "skipped": [], "blanks": 0}
     kept = torch.load(path, weights_only=True, map_location="cpu")
     model.load_state_dict(kept["model"])
     optimiser.load_state_dict(kept["optimiser"])

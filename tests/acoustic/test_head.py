@@ -150,4 +150,4 @@ def test_the_three_strategies_start_apart_and_the_mapped_ones_learn_sooner(tmp_p
         history = learn(model, new, accents, steps=6, evaluate_every=3, warmup_steps=6, peak_rate=1e-3)
         losses[strategy], errors[strategy] = history["loss"].iloc[0], history["dev_cer"].iloc[-1]
     assert 4 * losses["base_letter"] < losses["random"] < losses["fresh"]
-    assert errors["base_letter"] < 0.05 < errors["random"] <= errors["fresh"]
+    assert errors["base_letter"] < 0.1 < 0.3 < errors["random"] < errors["fresh"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -121,31 +123,32 @@ CHILD = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {checkout!r})
-from tests.acoustic.test_training import LONG, trained
+from tests.acoustic.test_training import trained
 from pipeline.acoustic.model import write_weights
 root, resume, output = map(Path, sys.argv[1:])
-model, history = trained(root, resume, **LONG)
+model, history = trained(root, resume, **{values!r})
 write_weights(model.state_dict(), output.with_suffix(".safetensors"), {{}})
 history.to_csv(output, index=False)
 """
 LONG: dict[str, Any] = {"steps": 120, "evaluate_every": 40, "checkpoint_s": 0.1, "replicas": 2}
 
 
-def start(root: Path, resume: Path, output: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", CHILD.format(checkout=str(ROOT)), str(root), str(resume), str(output)], cwd=ROOT, text=True,
+def start(root: Path, resume: Path, output: Path, values: dict[str, Any]) -> subprocess.Popen[str]:
+    code = CHILD.format(checkout=str(ROOT), values=values)
+    return subprocess.Popen([sys.executable, "-c", code, str(root), str(resume), str(output)], cwd=ROOT, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
 
 
 @pytest.mark.timeout(900)
 def test_a_killed_process_run_again_ends_with_the_same_weights_and_history(root: Path, tmp_path: Path) -> None:
     state, output = tmp_path / "cut/state.pt", tmp_path / "cut.csv"
-    with start(root, state.parent, output) as child:
+    with start(root, state.parent, output, LONG) as child:
         while not state.exists() and child.poll() is None:
             time.sleep(0.01)
         os.killpg(child.pid, signal.SIGKILL)
     assert child.returncode == -signal.SIGKILL, "done before it could be killed"
     assert not output.exists()
-    with start(root, state.parent, output) as child:
+    with start(root, state.parent, output, LONG) as child:
         told = child.communicate()[0]
     assert child.returncode == 0, told
     assert "test: resumed at step" in told
@@ -157,21 +160,117 @@ def test_a_killed_process_run_again_ends_with_the_same_weights_and_history(root:
     assert not state.parent.exists()
 
 
-def test_a_loss_that_is_no_number_ends_the_run_and_nothing_of_it_is_kept(root: Path, tmp_path: Path) -> None:
-    model = tiny.model(WORDS)
-    with torch.no_grad():
-        model.lm_head.bias[3] = float("nan")
-    with pytest.raises(TrainingError, match="the loss is nan and its gradient's norm nan at step 1; expected finite numbers; lower the peak rate"):
-        trained(root, tmp_path, model, checkpoint_s=0)
-    assert not (tmp_path / "state.pt").exists()
+class Damaged:
+    """Clips of which some are silence in numbers that are none."""
+
+    def __init__(self, clips: Any, bad: set[int]) -> None:
+        self.clips, self.bad = clips, bad
+
+    def waveform(self, index: int) -> Any:
+        return self.clips.waveform(index) * (np.float32("nan") if index in self.bad else np.float32(1.0))
 
 
-def test_a_rate_that_blows_up_is_told_as_such(root: Path, tmp_path: Path) -> None:
+def damaged(root: Path, *bad: int) -> Utterances:
+    whole = utterances(root, "train")
+    return dataclasses.replace(whole, clips=Damaged(whole.clips, set(bad)))  # type: ignore[arg-type]
+
+
+def test_a_step_whose_loss_is_no_number_is_passed_over_and_its_utterance_named(root: Path, tmp_path: Path,
+                                                                               capsys: pytest.CaptureFixture[str]) -> None:
+    model = tiny.model(WORDS)
+    history = train(model, WORDS, damaged(root, 7), utterances(root, "dev"), recipe(evaluate_every=4), tmp_path, error_rates, "test")
+    told = [line for line in capsys.readouterr().out.splitlines() if "passed over" in line]
+    assert len(told) == history["skipped"].iloc[-1] >= 2
+    assert all("passed over, the loss is nan" in line and line.endswith(": tones/train-007") for line in told)
+    assert np.isfinite(history["loss"]).all()
+    assert all(torch.isfinite(tensor).all() for tensor in model.state_dict().values())
+
+
+@pytest.mark.parametrize("values", [{"optimiser": "adamw", "accumulate": 2}, {"replicas": 2}], ids=["accumulated", "two replicas"])
+def test_nothing_moves_in_a_step_that_is_passed_over(root: Path, tmp_path: Path, values: dict[str, Any]) -> None:
+    model, before = tiny.model(WORDS), tiny.model(WORDS)
+    train(model, WORDS, damaged(root, *range(20)), utterances(root, "dev"), recipe(steps=4, **values), tmp_path, error_rates, "test")
+    assert equal(model, before)
+
+
+def test_a_run_that_passes_steps_over_is_resumed_to_the_same_bits_and_count(root: Path, tmp_path: Path) -> None:
+    shape = {"hidden_dropout": 0.1}
+    sets, values = (damaged(root, 7), utterances(root, "dev")), recipe(evaluate_every=3, checkpoint_s=0)
+    whole = tiny.model(WORDS, **shape)
+    history = train(whole, WORDS, *sets, values, tmp_path / "whole", error_rates, "test")
+    looks = iter(range(100))
+
+    def interrupted(references: Any, hypotheses: Any) -> tuple[float, float]:
+        if next(looks) == 2:
+            raise KeyboardInterrupt
+        return error_rates(references, hypotheses)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny.model(WORDS, **shape), WORDS, *sets, values, tmp_path / "cut", interrupted, "test")
+    resumed = tiny.model(WORDS, seed=50, **shape)
+    rest = train(resumed, WORDS, *sets, values, tmp_path / "cut", error_rates, "test")
+    assert equal(whole, resumed)
+    pd.testing.assert_frame_equal(undisturbed(history), undisturbed(rest))
+
+
+def test_too_many_steps_without_a_number_end_the_run_with_the_utterances_of_each(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError) as caught:
+        train(tiny.model(WORDS), WORDS, damaged(root, 3, 7, 11), utterances(root, "dev"), recipe(steps=60, max_skipped=3), tmp_path, error_rates,
+              "test")
+    told = str(caught.value)
+    assert told.startswith("test: the loss is nan and its gradient's norm nan at step ")
+    assert "the 4. such step (step " in told and "expected finite numbers, but for 3 steps; lower the peak rate" in told
+    assert set(re.findall(r"tones/train-\d+", told)) <= {"tones/train-003", "tones/train-007", "tones/train-011"}
+    assert told.count("tones/train-") >= 4
+
+
+@pytest.mark.parametrize("weight", ["head", "encoder"])
+def test_a_model_that_gives_no_number_any_more_is_told_as_such(root: Path, tmp_path: Path, weight: str) -> None:
     model = tiny.model(WORDS)
     with torch.no_grad():
-        model.wav2vec2.encoder.layers[0].feed_forward.output_dense.weight.mul_(1e38)
-    with pytest.raises(TrainingError, match="expected finite numbers"):
-        trained(root, tmp_path, model)
+        if weight == "head":
+            model.lm_head.bias[3] = float("nan")
+        else:
+            model.wav2vec2.encoder.layers[0].feed_forward.output_dense.weight.mul_(1e38)
+    with pytest.raises(TrainingError, match=r"at step 3, the 3\. such step .*expected finite numbers, but for 2 steps; lower the peak rate"):
+        trained(root, tmp_path, model, max_skipped=2)
+
+
+def test_the_plateau_of_blanks_is_named_once_with_what_to_try(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tiny.model(WORDS)
+    with torch.no_grad():
+        model.lm_head.bias[WORDS.blank_row] = 50.0
+    trained(root, tmp_path, model, steps=8, evaluate_every=2, peak_rate=1e-6)
+    told = [line for line in capsys.readouterr().out.splitlines() if "nothing but blanks" in line]
+    assert len(told) == 1 and "2 looks in a row (the CTC plateau; loss " in told[0] and "freeze_encoder_steps" in told[0]
+    trained(root, tmp_path / "b", steps=60, evaluate_every=30, warmup_steps=10)
+    assert "nothing but blanks" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"])
+def test_a_process_asked_to_end_keeps_its_last_step_and_the_next_one_ends_with_the_same_weights(root: Path, tmp_path: Path, number: int,
+                                                                                                code: int) -> None:
+    state, output = tmp_path / "cut/state.pt", tmp_path / "cut.csv"
+    rare = LONG | {"checkpoint_s": 1e9}
+    with start(root, state.parent, output, rare) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if "step 40," in line:
+                break
+        child.send_signal(number)
+        told = child.stdout.read()
+    assert child.returncode == code, told
+    assert "Traceback" not in told
+    assert re.search(r"test: interrupted at step \d+ of 120; run it again to go on from there", told)
+    assert state.exists() and not output.exists()
+    with start(root, state.parent, output, rare) as child:
+        told = child.communicate()[0]
+    assert child.returncode == 0, told
+    assert "test: resumed at step" in told
+    whole, history = trained(root, tmp_path / "whole", **rare)
+    weights = safetensors.torch.load_file(output.with_suffix(".safetensors"))
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in whole.state_dict().items())
+    pd.testing.assert_frame_equal(undisturbed(history), undisturbed(pd.read_csv(output)))
 
 
 def test_nothing_to_train_on_or_to_evaluate_on_is_an_error(root: Path, tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ class Store:
     Args:
         fails: what it does once it has taken in as many bytes as `after` says: it cuts each connection ("gone"), or it holds it open and
             neither reads nor answers ("silent"); None: it serves.
-        cut: how often a transfer was broken off.
+        failed: requests that it has failed.
+        cut: those of them that were sending.
     """
 
     folder: Path
@@ -29,6 +30,7 @@ class Store:
     fails: Literal["gone", "silent"] | None = None
     after: int = 0
     taken: int = 0
+    failed: int = 0
     cut: int = 0
     mended: threading.Event = field(default_factory=threading.Event)
 
@@ -42,7 +44,7 @@ class Store:
 
     def fail(self, how: Literal["gone", "silent"], after: int) -> None:
         """Fail from so many bytes on."""
-        self.fails, self.after, self.taken, self.cut = how, after, 0, 0
+        self.fails, self.after, self.taken, self.failed, self.cut = how, after, 0, 0, 0
         self.mended.clear()
 
     def mend(self) -> None:
@@ -126,6 +128,7 @@ def http_store(folder: Path) -> Iterator[Store]:
             with lock:
                 store.taken += size
                 failing = store.fails if store.taken >= store.after else None
+                store.failed += failing is not None
                 store.cut += failing is not None and size > 0
             if failing == "silent":
                 store.mended.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,10 +16,14 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from flows import serve
 from flows.register import POOL
 from pipeline.core.files import ROOT
+from pipeline.registry.git import git
+from pipeline.registry.store import dvc
+from tests.toy_registry import Toy, build, own_state
 
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
@@ -97,6 +102,15 @@ class Service:
         answer = self.post(f"/flow_runs/{run}/set_state", {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True})
         assert answer["status"] == "ACCEPT", answer
 
+    def answer(self, run: str, answer: dict[str, str]) -> None:
+        """Answer a run's question, as the UI's form does."""
+        taken = self.post(f"/flow_runs/{run}/resume", {"run_input": answer})
+        assert taken["status"] == "ACCEPT", taken
+
+    def cancel(self, run: str) -> None:
+        """Cancel a run, as the UI's button does."""
+        self.post(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
+
     def log(self, run: str) -> str:
         """Return the run's whole log, as the UI shows it."""
         found, page = [], 200
@@ -106,6 +120,15 @@ class Service:
             found += [line["message"] for line in lines]
             if len(lines) < page:
                 return "\n".join(found)
+
+    def branch(self, run: str) -> str:
+        """Return the branch that a retraining pushes to."""
+        return f"retrain/{self.get(f'/flow_runs/{run}')['expected_start_time'][:10]}-{run[:8]}"
+
+    def artifacts(self, run: str) -> dict[str, str]:
+        """Return what a run shows, by key."""
+        found = self.post("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}, "limit": 200, "sort": "UPDATED_DESC"})
+        return {artifact["key"]: str(artifact["data"]) for artifact in reversed(found)}
 
     def tasks(self, run: str) -> dict[str, str]:
         """Return each task run's state by name."""
@@ -150,7 +173,8 @@ def prepare(place: Path, **more: str) -> Service:
     server = serve.Part("server", ("server", "start", "--host", serve.HOST, "--port", str(port), "--log-level", "WARNING"), environment,
                         place / "server.log")
     worker = serve.Part("worker", ("worker", "start", "--pool", POOL, "--type", "process"), environment, place / "worker.log")
-    return Service(place, environment, server, worker, httpx.Client(base_url=f"{url}/api", timeout=30))
+    auth = tuple(environment["PREFECT_API_AUTH_STRING"].split(":", 1)) if "PREFECT_API_AUTH_STRING" in environment else None
+    return Service(place, environment, server, worker, httpx.Client(base_url=f"{url}/api", timeout=30, auth=auth))
 
 
 @contextmanager
@@ -161,12 +185,38 @@ def running(service: Service, *, worker: bool) -> Iterator[Service]:
         serve.wait_for(service.server, str(service.api.base_url).removesuffix("/api/"))
         if worker:
             service.register()
+            watch = service.get("/deployments/name/watch/hourly")["id"]
+            service.post(f"/deployments/{watch}/pause_deployment")  # its hour may strike in a test
             service.worker.start()
         yield service
     finally:
         service.worker.stop()
         service.server.stop()
         service.api.close()
+
+
+@contextmanager
+def toy_service(place: Path, first: str = "", prepared: Callable[[Toy], object] = lambda toy: None, **more: str) -> Iterator[tuple[Service, Toy]]:
+    """Yield server and worker, and the toy project that they work on, pushed.
+
+    Args:
+        first: Python that every stage of the project runs before its own.
+        prepared: what else is changed in the project before the service starts.
+        more: of the service's environment.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        own_state(patch, place)
+        place.mkdir(parents=True, exist_ok=True)
+        build(place / "toy")
+        toy = Toy(place / "toy")
+        make = toy.path / "make.py"
+        make.write_text(first + make.read_text())
+        prepared(toy)
+        toy.commit("As the tests need it")
+        toy.git("push", "--quiet", "origin", "main")
+        own = {"VIZINHO_REPOSITORY": str(toy.path), "PREFECT_WORKER_QUERY_SECONDS": "2"}
+        with running(prepare(place / "service", **(own | more)), worker=True) as service:
+            yield service, toy
 
 
 def family(place: Path) -> dict[int, str]:
@@ -178,3 +228,38 @@ def family(place: Path) -> dict[int, str]:
                 if str(place).encode() in (folder / "environ").read_bytes() and (line := (folder / "cmdline").read_bytes()):
                     found[int(folder.name)] = line.replace(b"\0", b" ").decode(errors="replace")
     return found
+
+
+def at_work(service: Service) -> dict[int, str]:
+    """Return the processes that are neither server nor worker."""
+    return {pid: line for pid, line in family(service.place).items() if "prefect server start" not in line and "prefect worker start" not in line
+            and "prefect.server.api.server" not in line}
+
+
+def next_generation(toy: Toy, seconds: int = 0) -> int:
+    """Commit a next generation to main, whose training takes so many seconds; return its number."""
+    toy.git("pull", "--quiet", "--ff-only", "origin", "main")  # a promotion may have moved it
+    params = yaml.safe_load((toy.path / "params.yaml").read_text())
+    params["train"] = {"generation": params["train"]["generation"] + 1, "seconds": seconds}
+    (toy.path / "params.yaml").write_text(yaml.safe_dump(params))
+    toy.commit(f"Ask for generation {params['train']['generation']}")
+    toy.git("push", "--quiet", "origin", "HEAD:main")
+    return int(params["train"]["generation"])
+
+
+def check(service: Service, toy: Toy, run: str) -> None:
+    """Check that a run's commit is what `dvc repro` by hand makes of the same params, in a clone with a cache of its own, and that there
+    is nothing to do on it."""
+    branch = service.branch(run)
+    by_hand = toy.clone(f"by-hand-{run[:8]}")
+    imported = [name for name in by_hand.git("ls-tree", "-r", "--name-only", f"origin/{branch}").splitlines() if name.endswith(".dvc")]
+    by_hand.git("checkout", "--quiet", f"origin/{branch}", "--", "params.yaml", *imported)  # with the place in the period that the flow has taken
+    if imported:
+        dvc(by_hand.path, "pull", "--quiet", *imported)
+    dvc(by_hand.path, "repro", "--quiet")
+    for file in ("dvc.lock", "data/score/transfer.json", "data/gate/verdict.json"):
+        assert git(toy.origin, "show", f"{branch}:{file}") == (by_hand.path / file).read_text().rstrip("\n"), file
+    by_hand.git("checkout", "--quiet", "--force", f"origin/{branch}")
+    done = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=by_hand.path, text=True, capture_output=True, check=True)
+    assert "Running stage" not in done.stdout + done.stderr
+    shutil.rmtree(by_hand.path)

@@ -44,6 +44,7 @@ class Trial:
     hours: float | None = None  # of Portuguese to learn from; None: all
     head: str = HEADS[0]
     equal_steps: bool = False  # scratch_long takes as many steps as donor and transfer together
+    long: bool = False  # transfer takes as many steps as scratch_long
 
     def changes(self, params: dict[str, Any]) -> Iterator[str]:
         """Yield the changes as `dvc exp run -S` takes them."""
@@ -53,6 +54,8 @@ class Trial:
             yield f"+split.portuguese.limit_train_hours={self.hours}"
         if self.equal_steps:
             yield f"train.systems.scratch_long.steps_factor={(params['donor']['steps'] + params['train']['steps']) / params['train']['steps']:.6g}"
+        if self.long:
+            yield f"+train.systems.transfer.steps_factor={params['train']['systems']['scratch_long']['steps_factor']}"
 
 
 def trials(seeds: Sequence[int], hours: Sequence[float | None]) -> list[Trial]:
@@ -60,9 +63,10 @@ def trials(seeds: Sequence[int], hours: Sequence[float | None]) -> list[Trial]:
     three = ("transfer", "scratch", "scratch_long")
     by_hours = [Trial(f"hours-{hour or 'all'}-seed-{seed}", seed, three, hour) for seed in seeds for hour in reversed(hours)]
     equal = [Trial(f"equal-steps-seed-{seed}", seed, ("scratch_long",), equal_steps=True) for seed in seeds]
+    long = [Trial(f"long-hours-{hour or 'all'}-seed-{seed}", seed, ("transfer",), hour, long=True) for seed in seeds for hour in reversed(hours)]
     by_head = [Trial(f"head-{head.replace('_', '-')}-hours-{hour or 'all'}-seed-{seed}", seed, ("transfer",), hour, head)
                for hour in reversed(hours) for head in HEADS[1:] for seed in seeds]
-    return by_hours + equal + by_head
+    return by_hours + equal + long + by_head
 
 
 def reference(name: str) -> str | None:
@@ -152,7 +156,12 @@ def tables(done: Sequence[Trial]) -> None:
     if equal := [trial for trial in done if trial.equal_steps]:
         print("\n" + head.format("as many steps as donor and transfer together", "transfer"))
         print(row("`scratch_long`", equal, "scratch_long", by_hours[hours_of(equal[0])], "transfer"))
-    heads = [trial for trial in done if trial.systems == ("transfer",)]
+    if long := [trial for trial in done if trial.long]:
+        print("\n" + head.format("`transfer` with the steps of `scratch_long`", "scratch_long"))
+    for hours in sorted({hours_of(trial) for trial in long}):
+        chosen = [trial for trial in long if hours_of(trial) == hours]
+        print(row(f"{hours:.2f} h", chosen, "transfer", by_hours[hours], "scratch_long"))
+    heads = [trial for trial in done if trial.head != HEADS[0]]
     if heads:
         print("\n" + head.format("transfer, head", HEADS[0]))
     for hours in sorted({hours_of(trial) for trial in heads}):

@@ -18,7 +18,7 @@ PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 def test_every_trial_has_a_name_of_its_own_and_the_first_seed_at_full_size_comes_first() -> None:
     found = trials([1, 2, 3], [0.17, 0.5, None])
-    assert len({trial.name for trial in found}) == len(found) == 9 + 3 + 18
+    assert len({trial.name for trial in found}) == len(found) == 9 + 3 + 9 + 18
     assert found[0].name == "hours-all-seed-1"
 
 
@@ -28,6 +28,7 @@ def test_a_trial_changes_what_it_is_about_and_nothing_else() -> None:
     assert by_name["hours-all-seed-2"] == plain
     assert by_name["hours-0.17-seed-2"] == plain | {"+split.portuguese.limit_train_hours=0.17"}
     assert by_name["head-fresh-hours-all-seed-2"] == {"train.seed=2", "train.head=fresh"}
+    assert by_name["long-hours-all-seed-2"] == plain | {"+train.systems.transfer.steps_factor=3"}
     (factor,) = by_name["equal-steps-seed-2"] - plain
     steps = round(PARAMS["train"]["steps"] * float(factor.rsplit("=", 1)[1]))
     assert steps == PARAMS["donor"]["steps"] + PARAMS["train"]["steps"]
@@ -55,7 +56,7 @@ def test_a_study_is_run_once_and_tells_the_same_when_asked_again(tmp_path: Path)
     assert first.returncode == 0, first.stdout[-4000:]
     tables = first.stdout[first.stdout.index("| hours of Portuguese") :]
     assert tables.count("`transfer`") >= 2
-    for heading in ("`scratch` needs, hours", "as many steps as donor and transfer together", "transfer, head"):
+    for heading in ("`scratch` needs, hours", "as many steps as donor and transfer together", "with the steps of `scratch_long`", "transfer, head"):
         assert heading in tables
     assert "nan" not in tables
     again = command(*words)

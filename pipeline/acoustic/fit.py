@@ -9,17 +9,17 @@ from typing import Any
 import pandas as pd
 from transformers import Wav2Vec2ForCTC
 
+from pipeline.acoustic.device import choose_device
 from pipeline.acoustic.model import save_model
+from pipeline.acoustic.preflight import free_bytes, preflight
 from pipeline.acoustic.recipe import Run
-from pipeline.acoustic.training import ErrorRates, Utterances, forget, impossible, train
+from pipeline.acoustic.training import ErrorRates, Utterances, forget, train
 from pipeline.acoustic.vocabulary import Vocabulary
-from pipeline.core.errors import TrainingError
 from pipeline.core.files import hash_bytes, hash_file, hash_json, read_table, state_dir
 from pipeline.core.manifest import counts
 from pipeline.core.progress import say, stage_line
 
 TRAINED_ON = "trained_on.parquet"
-MAX_IMPOSSIBLE = 0.2
 
 
 def fit(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, split: Path, run: Run, output: Path, label: str, error_rates: ErrorRates,
@@ -35,16 +35,13 @@ def fit(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, split: Path, run: Run, ou
         before: the `trained_on` of the model that this one starts from.
 
     Raises:
-        TrainingError: more than a fifth of the utterances cannot be spelled in their frames, or training fails.
+        TrainingError: preflight finds that training cannot work, or it fails.
     """
     tables = {name: read_table(split / f"{name}.parquet") for name in ("train", "dev")}
-    hopeless = {name: impossible(model, vocabulary, table["text"].tolist(), table["duration_s"].to_numpy()) for name, table in tables.items()}
-    possible = {name: table[~hopeless[name]].reset_index(drop=True) for name, table in tables.items()}
-    dropped = int(hopeless["train"].sum())
-    if dropped > MAX_IMPOSSIBLE * len(tables["train"]):
-        some = tables["train"].loc[hopeless["train"], "utterance_id"][:5]
-        raise TrainingError(label, f"{dropped} of {len(tables['train'])} utterances have more letters than frames (such as {', '.join(some)})",
-                            f"at most {MAX_IMPOSSIBLE:.0%}", "check transcripts against audio, or take a model with more frames a second")
+    found = preflight(model, vocabulary, tables, run, free_bytes(choose_device()))
+    found.tell(label)
+    possible = {name: table[~found.hopeless[name]].reset_index(drop=True) for name, table in tables.items()}
+    dropped = int(found.hopeless["train"].sum())
 
     inputs = {"split": {name: hash_file(split / f"{name}.parquet") for name in tables}, "vocabulary": vocabulary.hash,
               "weights": _hash_weights(model)}
@@ -60,7 +57,8 @@ def fit(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, split: Path, run: Run, ou
 
     last = history.iloc[-1]
     figures = {"train": {**counts(possible["train"]), "impossible": dropped}, "dev": counts(possible["dev"]),
-               "dev_wer": float(last["dev_wer"]), "dev_cer": float(last["dev_cer"]), "seconds": float(last["seconds"])}
+               "dev_wer": float(last["dev_wer"]), "dev_cer": float(last["dev_cer"]), "seconds": float(last["seconds"]),
+               "skipped": int(last["skipped"]), "preflight": found.figures}
     save_model(model, vocabulary, output,
                {"label": label, "normaliser": str(tables["train"]["normaliser"].iloc[0]), "params": run.model_dump(), "seed": run.seed,
                 "inputs": inputs, "figures": figures, **record}, write_tables)

@@ -26,6 +26,7 @@ from pipeline.acoustic.freezing import Freezing
 from pipeline.acoustic.guards import note_blanks, pass_over, wishes
 from pipeline.acoustic.masking import Masking
 from pipeline.acoustic.optimiser import Optimiser
+from pipeline.acoustic.preflight import labels_needed
 from pipeline.acoustic.recipe import Run
 from pipeline.acoustic.replicas import Part, Replicas
 from pipeline.acoustic.vocabulary import Vocabulary
@@ -57,13 +58,7 @@ class Utterances:
 def impossible(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, texts: Sequence[str],
                duration_s: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Return which utterances no CTC path can spell: fewer frames than labels plus repeats, or no label at all. (N,)"""
-    frames = num_frames(model, np.round(duration_s * SAMPLE_RATE_HZ).astype(np.int64))
-    needed = []
-    for text in texts:
-        rows = vocabulary.encode(text)
-        repeats = sum(left == right for left, right in zip(rows, rows[1:], strict=False))
-        needed.append(len(rows) + repeats if rows else 1 << 30)
-    return frames < np.array(needed)
+    return num_frames(model, np.round(duration_s * SAMPLE_RATE_HZ).astype(np.int64)) < labels_needed(vocabulary, texts)
 
 
 def rate_at(step: int, recipe: Run) -> float:

@@ -44,6 +44,8 @@ def test_the_folder_holds_model_record_history_and_what_was_learned_from(root: P
     hours = pd.read_parquet(root / "data/split/portuguese/train.parquet")["duration_s"].sum() / 3600
     assert record["figures"]["train"] == {"utterances": 10, "speakers": 2, "hours": pytest.approx(hours), "impossible": 0}
     assert record["figures"]["dev_cer"] == pytest.approx(history["dev_cer"].iloc[-1])
+    assert record["figures"]["skipped"] == 0
+    assert record["figures"]["preflight"]["hours_an_epoch"] == pytest.approx(hours)
     assert (record["system"], record["seed"], record["params"]["steps"], record["normaliser"]) == ("test", 1, 3, "pt-BR/1")
     assert len(pd.read_parquet(folder / TRAINED_ON)) == 10
     assert "after 3 steps" in capsys.readouterr().out.splitlines()[-1]
@@ -73,8 +75,8 @@ def test_utterances_that_cannot_be_spelled_are_left_out_counted_and_too_many_are
     table.to_parquet(path)
     with pytest.raises(TrainingError) as caught:
         fitted(root)
-    assert str(caught.value).startswith("train@test: 3 of 10 utterances have more letters than frames (such as tones/train-003, "
-                                        "tones/train-007, tones/train-009); expected at most 20%")
+    assert str(caught.value).startswith("train@test: training cannot work, 1 reason\n  labels: 3 of 10 utterances have more letters than frames "
+                                        "(such as tones/train-003, tones/train-007, tones/train-009); expected at most 20%")
 
 
 def test_what_the_donor_learned_from_counts_as_learned(root: Path) -> None:

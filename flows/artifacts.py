@@ -20,6 +20,7 @@ from flows.redaction import redact
 from flows.workspace import state
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import atomic_folder, read_json
+from pipeline.core.markdown import markdown_table
 from pipeline.registry.gates import VERDICT
 
 REPORT: Final = "data/report/index.html"
@@ -51,14 +52,6 @@ def verdict_rows(verdict: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"rule": rule["name"], "holds": {True: "yes", False: "no", None: "undecided"}[rule["passed"]] if rule["enabled"] else "not enabled",
              "value": _figure(rule["value"]), "low": _figure(rule["low"]), "high": _figure(rule["high"]), "limit": _figure(rule["limit"]),
              "reason": rule["reason"]} for rule in verdict["rules"]]
-
-
-def markdown_table(rows: list[dict[str, Any]]) -> str:
-    """Return rows as a Markdown table; what would break it is escaped."""
-    if not rows:
-        return ""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(value).replace("|", "\\|").replace("\n", " ") for value in row.values()] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _figure(value: Any) -> str:

@@ -20,12 +20,13 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.artifacts import markdown_table, verdict_rows
+from flows.artifacts import verdict_rows
 from flows.events import tell
 from flows.runs import honest, run_name
 from flows.workspace import registry_checkout
 from pipeline.core.errors import MissingInputError, ParamsError, PromotionError
 from pipeline.core.files import hash_json
+from pipeline.core.markdown import markdown_table
 from pipeline.registry import promotion
 from pipeline.registry.git import resolves
 from pipeline.registry.promotion import Approval, Candidate

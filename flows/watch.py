@@ -24,7 +24,6 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from flows import runs
-from flows.artifacts import markdown_table
 from flows.drift import Drift, drifts
 from flows.events import tell
 from flows.graph import base, read_graph, stages_of
@@ -35,6 +34,7 @@ from flows.stages import THREADS, run_stages
 from flows.workspace import Workspace, held, workspace
 from pipeline.core.errors import MissingInputError, PipelineError
 from pipeline.core.files import hash_file, hash_json, read_table
+from pipeline.core.markdown import markdown_table
 from pipeline.core.params import load_section
 from pipeline.registry.git import git_bytes
 from pipeline.registry.record import Registry

@@ -11,6 +11,7 @@ import pandas as pd
 import yaml
 
 from pipeline.core.files import read_json, read_table
+from pipeline.core.markdown import markdown_table
 
 SYSTEMS = {"champion": "the model in use before", "scratch": "same data and steps, no donor", "scratch_long": "no donor, more steps",
            "donor": "the donor as it is"}
@@ -70,17 +71,18 @@ def model_card(run: Run, *, artefact: str, version: str, system: str, commit: st
         f"{test['words']} words "
         f"(test set `{test['hash'][:12]}`, normaliser {score['normaliser']}). Error rates of the whole set, with intervals of "
         f"{100 * score['wer']['level']:g} % over {score['wer']['unit']}s.\n\n"
-        + _table(["system", "WER %", "CER %"], [
-            [told, _percent(run.scores[name]["wer"]), _percent(run.scores[name]["cer"])]
+        + markdown_table([
+            {"system": told, **_rates(run.scores[name])}
             for name, told in {system: "**this model**", **SYSTEMS}.items() if name in run.scores])
-        + "\n\n" + _table(["slice", "utterances", "WER %", "CER %"], [
-            [", ".join(f"{column} {value or 'unknown'}" for column, value in part["slice"].items()), str(part["utterances"]),
-             _percent(part["wer"]), _percent(part["cer"])]
+        + "\n\n" + markdown_table([
+            {"slice": ", ".join(f"{column} {value or 'unknown'}" for column, value in part["slice"].items()), "utterances": part["utterances"],
+             **_rates(part)}
             for part in score["slices"] if set(part["slice"]) <= {"locale", "gender", "corpus"}])
         + _robustness(score.get("robustness")),
-        "## Data and licences\n\n" + _table(["learned from", "utterances", "speakers", "hours", "licence"], [
-            [f"{corpus} ({language})", str(len(rows)), str(rows.loc[rows["speaker"] != "", "speaker"].nunique()),
-             f"{rows['duration_s'].sum() / 3600:.2f}", ", ".join(sorted(name or "none stated" for name in rows["licence"].unique()))]
+        "## Data and licences\n\n" + markdown_table([
+            {"learned from": f"{corpus} ({language})", "utterances": len(rows), "speakers": rows.loc[rows["speaker"] != "", "speaker"].nunique(),
+             "hours": f"{rows['duration_s'].sum() / 3600:.2f}",
+             "licence": ", ".join(sorted(name or "none stated" for name in rows["licence"].unique()))}
             for language, table in run.trained_on.items() for corpus, rows in table.groupby("corpus")])
         + "\n\nTraining, dev and test data share no speaker, sentence or recording: see the certificate of the split.",
         "## Limits\n\n" + "\n".join(f"- {line}" for line in _limits(run, score, override)),
@@ -95,8 +97,8 @@ def _robustness(found: Mapping[str, Any] | None) -> str:
     """Return a table of the conditions in which the model was measured; nothing where it was not."""
     if not found:
         return ""
-    return f"\n\nOf {found['utterances']} of these utterances, as they are and made harder:\n\n" + _table(["condition", "WER %", "CER %"], [
-        [name.replace("_", " "), _percent(part["wer"]), _percent(part["cer"])]
+    return f"\n\nOf {found['utterances']} of these utterances, as they are and made harder:\n\n" + markdown_table([
+        {"condition": name.replace("_", " "), **_rates(part)}
         for name, part in [("as it is", found), *((entry["condition"], entry) for entry in found["conditions"])]])
 
 
@@ -110,8 +112,8 @@ def _limits(run: Run, score: Mapping[str, Any], override: str | None) -> list[st
     return lines + [str(note) for note in run.certificate.get("notes", [])]
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
+def _rates(found: Mapping[str, Any]) -> dict[str, str]:
+    return {"WER %": _percent(found["wer"]), "CER %": _percent(found["cer"])}
 
 
 def _percent(rate: Mapping[str, Any] | None) -> str:

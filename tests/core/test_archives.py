@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import random
 import stat
+import subprocess
+import sys
 import tarfile
 import time
 import zipfile
@@ -17,6 +19,7 @@ import pytest
 
 from pipeline.core import archives
 from pipeline.core.errors import DataError
+from pipeline.core.files import ROOT
 
 NOISE = random.Random(1)
 FILES = {"release/a.tsv": b"path\ttext\n", "release/clips/1.mp3": NOISE.randbytes(5_000), "release/clips/2.mp3": NOISE.randbytes(7_000),
@@ -184,6 +187,26 @@ def test_what_a_kill_left_is_taken_up(tmp_path: Path) -> None:
     archives.unpack(archive, out)
     assert content_of(out) == FILES
     assert whole.stat().st_mtime_ns == 1
+
+
+@pytest.mark.parametrize("name", ["a.tar.gz", "a.zip"])
+def test_a_kill_while_unpacking_loses_what_was_in_the_making_only(tmp_path: Path, name: str) -> None:
+    files = {f"{number:03d}.mp3": NOISE.randbytes(1_000_000) for number in range(60)}
+    archive = (make_tar if name.endswith("gz") else make_zip)(tmp_path / name, files)
+    code = "import sys; from pathlib import Path; from pipeline.core import archives\nwith archives.unpacked(*map(Path, sys.argv[1:])): pass"
+    process = subprocess.Popen([sys.executable, "-c", code, str(archive), str(tmp_path / "state")], cwd=ROOT)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("state/*.part/*.mp3"))) < 10 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    partial, = (tmp_path / "state").glob("*.part")
+    made = {path.name: path.stat().st_mtime_ns for path in sorted(partial.iterdir())[:-1]}
+    assert 9 <= len(made) < 60
+    with archives.unpacked(archive, tmp_path / "state") as folder:
+        assert content_of(folder) == files
+        assert {name: (folder / name).stat().st_mtime_ns for name in made} == made
+    assert not folder.exists() and not partial.exists()
 
 
 def test_a_failure_keeps_what_was_unpacked_for_the_next_run(tmp_path: Path) -> None:

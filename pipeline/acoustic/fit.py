@@ -11,7 +11,7 @@ from transformers import Wav2Vec2ForCTC
 
 from pipeline.acoustic.device import choose_device
 from pipeline.acoustic.model import save_model
-from pipeline.acoustic.preflight import free_bytes, preflight
+from pipeline.acoustic.preflight import device_bytes, preflight
 from pipeline.acoustic.recipe import Run
 from pipeline.acoustic.training import ErrorRates, Utterances, forget, train
 from pipeline.acoustic.vocabulary import Vocabulary
@@ -38,7 +38,7 @@ def fit(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, split: Path, run: Run, ou
         TrainingError: preflight finds that training cannot work, or it fails.
     """
     tables = {name: read_table(split / f"{name}.parquet") for name in ("train", "dev")}
-    found = preflight(model, vocabulary, tables, run, free_bytes(choose_device()))
+    found = preflight(model, vocabulary, tables, run, device_bytes(choose_device()))
     found.tell(label)
     possible = {name: table[~found.hopeless[name]].reset_index(drop=True) for name, table in tables.items()}
     dropped = int(found.hopeless["train"].sum())

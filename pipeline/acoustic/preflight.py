@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def preflight(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, tables: Mapping[str
 
     Args:
         tables: the split's tables `train` and `dev`.
-        room_bytes: memory of the device that is free (`free_bytes`).
+        room_bytes: memory of the device (`device_bytes`).
     """
     lines, problems, hopeless, figures = [], [], {}, {}
     for name, table in tables.items():
@@ -95,15 +96,15 @@ def labels_needed(vocabulary: Vocabulary, texts: Sequence[str]) -> npt.NDArray[n
     return needed
 
 
-def free_bytes(device: torch.device) -> int:
-    """Return how much memory is free where the work will run."""
+def device_bytes(device: torch.device) -> int:
+    """Return how much memory the work may have: the device's own, not what is free just now, as another training that holds
+    it is waited for. On the CPU the machine's, or what its control group is given of it."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    try:
-        with open("/proc/meminfo", encoding="ascii") as handle:
-            return next(int(line.split()[1]) << 10 for line in handle if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):  # no Linux: all that the machine has
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return int(torch.cuda.mem_get_info(device)[1])
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    given = limit.read_text(encoding="ascii").strip() if limit.exists() else "max"
+    return min(whole, int(given)) if given.isdigit() else whole
 
 
 def memory_needed(model: Wav2Vec2ForCTC, run: Run, longest_s: float) -> tuple[int, int]:
@@ -181,15 +182,19 @@ def _work(table: pd.DataFrame, run: Run) -> tuple[list[str], list[str], dict[str
     figures = {"steps_an_epoch": round(epoch_steps, 1), "epochs": round(run.steps / epoch_steps, 3), "hours_an_epoch": hours,
                "padding": round(padding_share(duration_s, batches), 4)}
     late = f"; the warm-up takes {run.warmup_steps} of them, so the peak rate is never reached" if run.warmup_steps >= run.steps else ""
+    freezing = [f"freezing    the head alone for {run.freeze_encoder_steps} steps, then the encoder"
+                + (f" a block every {run.unfreeze_every} steps" if run.unfreeze_every else "")
+                + (": never within this run" if run.freeze_encoder_steps >= run.steps else "")]
     return [f"steps       {run.steps}, {figures['epochs']:.2f} epochs of {hours:.2f} hours and {epoch_steps:.0f} steps, "
-            f"{figures['padding']:.1%} padding{late}"], [], figures
+            f"{figures['padding']:.1%} padding{late}",
+            *(freezing if run.freeze_encoder_steps or run.unfreeze_every else [])], [], figures
 
 
 def _memory(model: Wav2Vec2ForCTC, table: pd.DataFrame, run: Run, room_bytes: int) -> tuple[list[str], list[str], dict[str, Any]]:
     fixed, batch = memory_needed(model, run, float(table["duration_s"].max()) if len(table) else 0.0)
     together, room = (fixed + batch) / 2**30, room_bytes / 2**30
     line = (f"memory      about {together:.2f} GiB: {fixed / 2**30:.2f} for weights, gradients and optimiser, {batch / 2**30:.2f} for a batch; "
-            f"{room:.1f} GiB free" + (", which is less" if together > room else ", which is close" if together > 0.8 * room else ""))
-    problems = [f"memory: a step needs about {together:.1f} GiB and {room:.1f} GiB are free; lower batch_s and raise accumulate, or set "
+            f"the device has {room:.1f} GiB" + (", which is less" if together > room else ", which is close" if together > 0.8 * room else ""))
+    problems = [f"memory: a step needs about {together:.1f} GiB and the device has {room:.1f}; lower batch_s and raise accumulate, or set "
                 "gradient_checkpointing: true"] if together > 1.5 * room else []  # an estimate alone stops nothing that may just fit
     return [line], problems, {"memory_bytes": fixed + batch}

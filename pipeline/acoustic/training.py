@@ -250,8 +250,17 @@ def _set_random_state(state: dict[str, Any]) -> None:
 
 
 def _save(resume: Path, model: Wav2Vec2ForCTC, optimiser: Optimiser, state: dict[str, Any]) -> None:
-    with atomic(resume / "state.pt") as temporary:
-        torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "state": state}, temporary)
+    kept = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "state": state}
+    try:
+        with atomic(resume / "state.pt") as temporary, open(temporary, "wb") as handle:
+            torch.save(kept, handle)
+    except (OSError, RuntimeError) as error:  # torch hides what the disk said behind an error of its own
+        told = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(told, OSError):
+            raise
+        size = sum(tensor.nbytes for tensor in kept["model"].values()) * 3  # weights and what the optimiser keeps of each
+        raise TrainingError(str(resume / "state.pt"), f"cannot be written ({told.strerror})", f"{size / 1e6:.0f} MB of room on that disk",
+                            "make room or set VIZINHO_STATE to another disk, and run it again: the checkpoint before it is whole") from None
 
 
 def _restore(resume: Path, model: Wav2Vec2ForCTC, optimiser: Optimiser) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from pipeline.acoustic.preflight import NEVER, Preflight, free_bytes, labels_needed, memory_needed, preflight
+from pipeline.acoustic.preflight import NEVER, Preflight, device_bytes, labels_needed, memory_needed, preflight
 from pipeline.acoustic.vocabulary import Vocabulary
 from pipeline.core.errors import TrainingError
 from tests import tiny
@@ -44,7 +45,7 @@ def test_the_report_says_labels_letters_lengths_steps_and_memory(tables: dict[st
     seconds = tables["train"]["duration_s"]
     assert lengths.startswith(f"lengths     0–1 s: {(seconds < 1).sum()}, 1–2 s: {(seconds >= 1).sum()}; longest {seconds.max():.1f} s (")
     assert steps.startswith("steps       12, ") and f"of {seconds.sum() / 3600:.2f} hours and 3 steps" in steps
-    assert memory.startswith("memory      about 0.0") and "1024.0 GiB free" in memory
+    assert memory.startswith("memory      about 0.0") and "the device has 1024.0 GiB" in memory
     assert found.figures["epochs"] == pytest.approx(12 / found.figures["steps_an_epoch"], abs=1e-3)
     found.tell("test")
     assert capsys.readouterr().out.startswith("test: before the first step\n  labels ")
@@ -121,8 +122,14 @@ def test_what_is_fixed_grows_with_weights_that_move_and_replicas() -> None:
     assert memory_needed(deep, recipe(gradient_checkpointing=True), 1.0)[1] < memory_needed(deep, recipe(), 1.0)[1]
 
 
-def test_free_memory_is_that_of_the_machine() -> None:
-    assert 1 << 28 < free_bytes(torch.device("cpu")) < 1 << 44
+def test_the_memory_is_that_of_the_machine() -> None:
+    assert 1 << 28 < device_bytes(torch.device("cpu")) <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def test_a_schedule_of_freezing_is_said_and_one_that_never_ends(tables: dict[str, pd.DataFrame]) -> None:
+    assert look(tables, freeze_encoder_steps=4, unfreeze_every=2).lines[5] == \
+        "freezing    the head alone for 4 steps, then the encoder a block every 2 steps"
+    assert look(tables, freeze_encoder_steps=12).lines[5] == "freezing    the head alone for 12 steps, then the encoder: never within this run"
 
 
 def test_a_hundred_thousand_utterances_take_seconds() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -133,6 +134,19 @@ history.to_csv(output, index=False)
 LONG: dict[str, Any] = {"steps": 120, "evaluate_every": 40, "checkpoint_s": 0.1, "replicas": 2}
 
 
+@pytest.fixture(scope="module")
+def unbroken(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, pd.DataFrame]:
+    """Return what LONG gives where nothing breaks it: the model and its history."""
+    return trained(root, tmp_path_factory.mktemp("unbroken"), **LONG)
+
+
+def ends_alike(unbroken: tuple[Any, pd.DataFrame], output: Path) -> None:
+    whole, history = unbroken
+    weights = safetensors.torch.load_file(output.with_suffix(".safetensors"))
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in whole.state_dict().items())
+    pd.testing.assert_frame_equal(undisturbed(history), undisturbed(pd.read_csv(output)))
+
+
 def start(root: Path, resume: Path, output: Path, values: dict[str, Any]) -> subprocess.Popen[str]:
     code = CHILD.format(checkout=str(ROOT), values=values)
     return subprocess.Popen([sys.executable, "-c", code, str(root), str(resume), str(output)], cwd=ROOT, text=True,
@@ -140,7 +154,7 @@ def start(root: Path, resume: Path, output: Path, values: dict[str, Any]) -> sub
 
 
 @pytest.mark.timeout(900)
-def test_a_killed_process_run_again_ends_with_the_same_weights_and_history(root: Path, tmp_path: Path) -> None:
+def test_a_killed_process_run_again_ends_with_the_same_weights_and_history(root: Path, tmp_path: Path, unbroken: tuple[Any, pd.DataFrame]) -> None:
     state, output = tmp_path / "cut/state.pt", tmp_path / "cut.csv"
     with start(root, state.parent, output, LONG) as child:
         while not state.exists() and child.poll() is None:
@@ -152,10 +166,7 @@ def test_a_killed_process_run_again_ends_with_the_same_weights_and_history(root:
         told = child.communicate()[0]
     assert child.returncode == 0, told
     assert "test: resumed at step" in told
-    whole, history = trained(root, tmp_path / "whole", **LONG)
-    weights = safetensors.torch.load_file(output.with_suffix(".safetensors"))
-    assert all(torch.equal(tensor, weights[name]) for name, tensor in whole.state_dict().items())
-    pd.testing.assert_frame_equal(undisturbed(history), undisturbed(pd.read_csv(output)))
+    ends_alike(unbroken, output)
     forget(state.parent)
     assert not state.parent.exists()
 
@@ -247,30 +258,52 @@ def test_the_plateau_of_blanks_is_named_once_with_what_to_try(root: Path, tmp_pa
     assert "nothing but blanks" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"])
-def test_a_process_asked_to_end_keeps_its_last_step_and_the_next_one_ends_with_the_same_weights(root: Path, tmp_path: Path, number: int,
-                                                                                                code: int) -> None:
+@pytest.mark.timeout(900)
+def test_a_process_asked_to_end_keeps_its_last_step_and_the_last_of_them_ends_with_the_same_weights(
+        root: Path, tmp_path: Path, unbroken: tuple[Any, pd.DataFrame]) -> None:
     state, output = tmp_path / "cut/state.pt", tmp_path / "cut.csv"
     rare = LONG | {"checkpoint_s": 1e9}
-    with start(root, state.parent, output, rare) as child:
-        assert child.stdout is not None
-        for line in child.stdout:
-            if "step 40," in line:
-                break
-        child.send_signal(number)
-        told = child.stdout.read()
-    assert child.returncode == code, told
-    assert "Traceback" not in told
-    assert re.search(r"test: interrupted at step \d+ of 120; run it again to go on from there", told)
-    assert state.exists() and not output.exists()
+    for number, ready, code in ((signal.SIGTERM, "step 40,", 143), (signal.SIGINT, "step 80,", 130)):
+        with start(root, state.parent, output, rare) as child:
+            assert child.stdout is not None
+            told = ""
+            while ready not in told and (line := child.stdout.readline()):
+                told += line
+            child.send_signal(number)
+            told += child.stdout.read()
+        assert child.returncode == code, told
+        assert "Traceback" not in told
+        assert re.search(r"test: interrupted at step \d+ of 120; run it again to go on from there", told)
+        assert state.exists() and not output.exists()
     with start(root, state.parent, output, rare) as child:
         told = child.communicate()[0]
     assert child.returncode == 0, told
-    assert "test: resumed at step" in told
-    whole, history = trained(root, tmp_path / "whole", **rare)
-    weights = safetensors.torch.load_file(output.with_suffix(".safetensors"))
-    assert all(torch.equal(tensor, weights[name]) for name, tensor in whole.state_dict().items())
-    pd.testing.assert_frame_equal(undisturbed(history), undisturbed(pd.read_csv(output)))
+    assert "test: resumed at step 8" in told or "test: resumed at step 9" in told
+    ends_alike(unbroken, output)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_whole_and_is_told_as_such(root: Path, tmp_path: Path) -> None:
+    values, looks = {"evaluate_every": 3, "checkpoint_s": 0}, iter(range(100))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill_at_the_third(references: Any, hypotheses: Any) -> tuple[float, float]:
+        if next(looks) == 2:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # no file may grow over that: as if the disk were full
+        return error_rates(references, hypotheses)
+
+    sets = utterances(root, "train"), utterances(root, "dev")
+    try:
+        with pytest.raises(TrainingError, match=r"state\.pt: cannot be written \(File too large\); expected \d+ MB of room on that disk; "
+                                                r"make room or set VIZINHO_STATE to another disk, .*: the checkpoint before it is whole"):
+            train(tiny.model(WORDS), WORDS, *sets, recipe(**values), tmp_path / "cut", fill_at_the_third, "test")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [file.name for file in (tmp_path / "cut").iterdir()] == ["state.pt"]
+    resumed = tiny.model(WORDS, seed=50)
+    rest = train(resumed, WORDS, *sets, recipe(**values), tmp_path / "cut", error_rates, "test")
+    whole, history = trained(root, tmp_path / "whole", **values)
+    assert equal(whole, resumed)
+    pd.testing.assert_frame_equal(undisturbed(history), undisturbed(rest))
 
 
 def test_nothing_to_train_on_or_to_evaluate_on_is_an_error(root: Path, tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ import pytest
 import torch
 import yaml
 
-from pipeline import train
+from pipeline import donor, train
 from pipeline.acoustic.fit import empty_trained_on
 from pipeline.acoustic.model import load_model, save_model
 from pipeline.core import params as core_params
 from pipeline.core.errors import MissingInputError, ParamsError, VocabularyError
 from tests import tiny
+from tests.checkpoints import LAYOUTS, lay, lay_adapter
 
 DONOR, TARGET = tiny.vocabulary("rosaeñ"), tiny.vocabulary("aeosrã")
 STILL = 1e-12
@@ -85,6 +86,29 @@ def test_the_donors_top_blocks_are_left_behind_where_the_recipe_says_so(root: Pa
     assert run(root, "scratch", recipe=recipe)[1]["params"]["drop_layers"] == 0
     with pytest.raises(ParamsError, match="drop_layers: found 2; expected at most 1"):
         run(root, recipe=recipe | {"drop_layers": 2})
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_checkpoint_that_donor_takes_is_carried_over_to_portuguese(root: Path, name: str) -> None:
+    folder, language = root / "raw", "spa" if "mms" in name else None
+    lay(folder, name, "safetensors" if language else "bin", num_hidden_layers=3)
+    if language:
+        lay_adapter(folder, language)
+    base = LAYOUTS[name].vocab is None
+    section = {"source": "raw", "vocabulary": "data/tokenise/portuguese/vocabulary.json" if base else "raw/vocab.json", "language": language,
+               "seed": 1, "steps": 1, "peak_rate": 1e-3, "warmup_steps": 0, "recipe": {"batch_s": 5}, "model": {}}
+    (root / "params.yaml").write_text(yaml.safe_dump({"donor": section}))
+    donor.run()
+    before, words, _ = load_model(root / "data/donor")
+    model, record = run(root, rate=1e-3, head="fresh" if base else "base_letter", recipe={
+        "batch_s": 5, "evaluate_every": 10, "freeze_feature_encoder": True, "freeze_encoder_steps": 1, "unfreeze_every": 1, "layer_decay": 0.9,
+        "spec_augment": {"from_step": 1}})
+    assert record["donor"]["vocabulary_hash"] == words.hash
+    assert {row["symbol"]: row["how"] for row in record["head_plan"]}["ã"] == ("fresh" if base else "base letter")
+    for key, tensor in model.state_dict().items():
+        still = key.startswith("wav2vec2") and "encoder.layers.2." not in key and "encoder.layers.1." not in key and "encoder.layer_norm" not in key
+        if not key.endswith("k_proj.bias") and not key.startswith("lm_head"):
+            assert torch.equal(tensor, before.state_dict()[key]) == still, key
 
 
 def test_scratch_has_the_donors_shape_and_none_of_its_weights_or_data(root: Path) -> None:

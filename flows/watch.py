@@ -6,7 +6,6 @@ the retraining then finds in DVC's cache. New is what the last run of the same a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -16,7 +15,14 @@ import yaml
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterIdempotencyKey,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
 from prefect.client.schemas.objects import State, StateType
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
@@ -103,16 +109,22 @@ def watch(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | N
         found = Seen(last.branch, len(new), float(new["duration_s"].sum() / 3600), last.age_days, tuple(drift))
         state = hash_json([artefact, space.commit, fingerprint(space)])
     wanted = reasons(found, min_utterances, min_hours, max_age_days)
-    create_markdown_artifact(told(found, wanted), key=f"{artefact}-watch", description=f"{artefact}: what is new since {found.last}")
-    if not wanted:
-        return Completed(name="Nothing to do", message=f"no retraining: {against(found, min_utterances, min_hours, max_age_days)}")
-    if busy := at_work(deployment):
-        return Completed(name="Nothing to do", message=f"{'; '.join(wanted)}, but {busy} is at work already")
     parameters = {"profile": profile, "git_ref": git_ref, "corpora": corpora, "promote": promote}
     # One start for a state of the data: a retraining that fails is not tried again every hour.
     key = hash_json([state, parameters, f"{datetime.now(UTC):%Y-%m-%d}" if any("days" in reason for reason in wanted) else ""])
-    run: Any = run_deployment(deployment, parameters=parameters, timeout=0, as_subflow=False, idempotency_key=key, tags=["watch"])
-    tell("watch.retrain", artefact, f"{artefact}: retraining, {'; '.join(wanted)}", flow_run=str(run.id), reasons=wanted)
+    if not wanted:
+        idle = against(found, min_utterances, min_hours, max_age_days)
+    else:
+        in_the_way = at_work(deployment) or begun_before(key)
+        idle = f"{'; '.join(wanted)}, but {in_the_way}" if in_the_way else None
+    message = f"no retraining: {idle}" if idle else f"retraining: {'; '.join(wanted)}"
+    logger.info("%s", message)
+    create_markdown_artifact(told(found, message), key=f"{artefact}-watch", description=f"{artefact}: what is new since {found.last}")
+    if idle:
+        return Completed(name="Nothing to do", message=message)
+    run: Any = run_deployment(deployment, parameters=parameters, timeout=0, as_subflow=False, idempotency_key=key, tags=["watch"],
+                              flow_run_name=f"{profile} {runs.date()}")
+    tell("watch.retrain", artefact, f"{artefact}: {message}", flow_run=str(run.id), reasons=wanted)
     return Completed(message=f"started {run.name}: {'; '.join(wanted)}", data={"flow_run": str(run.id), "reasons": wanted})
 
 
@@ -190,18 +202,25 @@ def against(found: Seen, min_utterances: int, min_hours: float, max_age_days: fl
     return f"{found.utterances} new utterances (of {min_utterances}), {found.hours:.2f} hours (of {min_hours:g}), {age}; {drift}"
 
 
-def told(found: Seen, wanted: Sequence[str]) -> str:
-    """Return what was found as Markdown."""
+def told(found: Seen, message: str) -> str:
+    """Return what was found, and what comes of it, as Markdown."""
     rows: list[dict[str, Any]] = [{"since": found.last, "new utterances": found.utterances, "hours": f"{found.hours:.2f}",
                                    "age in days": f"{found.age_days:.1f}"}]
     drift: list[dict[str, Any]] = [{"drift": one.name, "distance": f"{one.value:.3f}", "bound": one.bound,
                                     "exceeded": "yes" if one.exceeded else "no"} for one in found.drifts]
-    decision = "**Retraining**: " + "; ".join(wanted) if wanted else "No reason to retrain."
-    return "\n\n".join(part for part in (decision, markdown_table(rows), markdown_table(drift)) if part)
+    return "\n\n".join(part for part in (f"**{message[0].upper()}{message[1:]}**", markdown_table(rows), markdown_table(drift)) if part)
+
+
+def begun_before(key: str) -> str | None:
+    """Return which run was started for the same data and what came of it; None where none was."""
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_runs(flow_run_filter=FlowRunFilter(idempotency_key=FlowRunFilterIdempotencyKey(any_=[key])))
+    return (f"{found[0].name} was started for the same data already ({found[0].state_name}); *Retry* it, or start one by hand, to have it again"
+            if found else None)
 
 
 def at_work(deployment: str) -> str | None:
-    """Return the name of a run of the deployment that has begun and not ended; None where there is none.
+    """Return which run of the deployment has begun and not ended; None where there is none.
 
     Raises:
         PipelineError: there is no such deployment.
@@ -215,4 +234,4 @@ def at_work(deployment: str) -> str | None:
         states = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]))
         begun = client.read_flow_runs(flow_run_filter=FlowRunFilter(state=states),
                                       deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[found.id])))
-    return begun[0].name if begun else None
+    return f"{begun[0].name} is at work already" if begun else None

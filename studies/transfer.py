@@ -1,6 +1,6 @@
 """What the donor is worth: transfer against its rivals by hours of Portuguese, by seed, by total steps and by head.
 
-    python -m studies.transfer [--seeds 1 2 3] [--hours 0.17 0.5 all] [--list]
+    python -m studies.transfer [--seeds 1 2 3] [--hours 0.17 0.5 all] [--about hours equal long head] [--list]
 
 Each trial is a DVC experiment of the current commit (`dvc exp run --temp`): the workspace is not touched, a trial that is
 there already is not run again (after a kill, start it again), `dvc exp show` has them all. Needs a workspace that
@@ -32,6 +32,7 @@ from pipeline.scoring.utterances import Scored, scored
 
 RESAMPLES = 10_000
 HEADS = ("base_letter", "random", "fresh")
+ABOUT = ("hours", "equal", "long", "head")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +188,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--hours", nargs="+", default=["0.17", "0.5", "all"], help="of Portuguese; `all`: what there is")
+    parser.add_argument("--about", nargs="+", default=list(ABOUT), choices=ABOUT, help="which kinds of trial; the others build on `hours`")
     parser.add_argument("--list", action="store_true", help="show the trials and whether they are there; run nothing")
     asked = parser.parse_args()
-    wanted = trials(asked.seeds, [None if hour == "all" else float(hour) for hour in asked.hours])
+    wanted = [trial for trial in trials(asked.seeds, [None if hour == "all" else float(hour) for hour in asked.hours])
+              if trial.name.split("-")[0] in asked.about]
     if not asked.list:
         for trial in tqdm(wanted, desc="study", unit="trial"):
             if reference(trial.name) is None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pipeline.core.files import ROOT
-from studies.transfer import hours_needed, trials
+from studies.transfer import ABOUT, hours_needed, trials
 from tests.small_run import clone, dvc, environment
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -20,6 +20,7 @@ def test_every_trial_has_a_name_of_its_own_and_the_first_seed_at_full_size_comes
     found = trials([1, 2, 3], [0.17, 0.5, None])
     assert len({trial.name for trial in found}) == len(found) == 9 + 3 + 9 + 18
     assert found[0].name == "hours-all-seed-1"
+    assert {trial.name.split("-")[0] for trial in found} == set(ABOUT)
 
 
 def test_a_trial_changes_what_it_is_about_and_nothing_else() -> None:

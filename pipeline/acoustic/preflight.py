@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from transformers import Wav2Vec2ForCTC
+from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
 from pipeline.acoustic.batching import epoch_batches, padding_share
 from pipeline.acoustic.decoding import num_frames
@@ -105,6 +105,13 @@ def device_bytes(device: torch.device) -> int:
     limit = Path("/sys/fs/cgroup/memory.max")
     given = limit.read_text(encoding="ascii").strip() if limit.exists() else "max"
     return min(whole, int(given)) if given.isdigit() else whole
+
+
+def without_weights(config: Mapping[str, Any], vocabulary_size: int | None = None) -> Wav2Vec2ForCTC:
+    """Return a model of a config.json's content whose weights take no memory: it can be measured, not run."""
+    known = {key: value for key, value in config.items() if key != "front_end"} | ({"vocab_size": vocabulary_size} if vocabulary_size else {})
+    with torch.device("meta"):
+        return Wav2Vec2ForCTC(Wav2Vec2Config(**known))
 
 
 def memory_needed(model: Wav2Vec2ForCTC, run: Run, longest_s: float) -> tuple[int, int]:

@@ -138,10 +138,12 @@ def rank(as_json: AsJson = False) -> None:
 def doctor(profile: Annotated[str | None, typer.Option(help="A file of profiles/, without its ending; params.yaml by default.")] = None) -> None:
     """Is this machine fit, and do the params hold together?
 
-    What is installed, what differs from the lock, what the machine has (exit 1 where a run cannot start), and every
-    problem of the params at once (exit 2).
+    What is installed, what differs from the lock, what the machine has, every problem of the params at once (exit 2), and
+    whether data, checkpoint, memory and disk are there for what they ask for (exit 1 where a run cannot start).
     """
     from pipeline.cli.doctor import examine, params_file, problems
+    from pipeline.cli.needs import examine_needs
+    from pipeline.core.params import read_params
 
     path = params_file(profile)
     lines, healthy = examine()
@@ -149,7 +151,9 @@ def doctor(profile: Annotated[str | None, typer.Option(help="A file of profiles/
     if wrong := problems(path):
         raise ParamsError(path.name, wrong)
     typer.echo(f"params           {path.name} holds together")
-    if not healthy:
+    needs, ready = examine_needs(read_params(path))
+    typer.echo("\n".join(needs))
+    if not (healthy and ready):
         raise typer.Exit(1)
 
 

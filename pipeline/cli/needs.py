@@ -1,0 +1,122 @@
+"""What a run of some params needs before anything is started: data, checkpoint, device, memory, disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import ROOT, read_json
+
+LARGE: int = 30_000_000  # parameters; more than this learn nothing in a night on a CPU
+LETTERS = 40  # of a vocabulary that is not made yet
+COPIES = 12
+"""Times a model's bytes: the donor and three systems here and in DVC's cache, and a resume state of three times the weights."""
+GROWTH = 4
+"""Times a release's bytes: MP3 at 48 kbit/s becomes FLAC of twice as much, which DVC's cache links where the file system can and copies otherwise."""
+
+Line = tuple[str, bool]
+
+
+def examine_needs(params: dict[str, Any], root: Path = ROOT) -> tuple[list[str], bool]:
+    """Return what a run of well-formed params needs and whether it is there, a line each, and whether all of it is."""
+    lines = _data(params, root)
+    checkpoint, model = _checkpoint(params, root)
+    lines += [checkpoint, *_device(params, model), _disk(params, model, root)]
+    return [line for line, _ in lines], all(good for _, good in lines)
+
+
+def _data(params: dict[str, Any], root: Path) -> list[Line]:
+    found = []
+    for corpus, section in params["ingest"].items():
+        source, where = root / section["source"], f"{corpus}: {section['source']}"
+        if source.exists():
+            found.append((f"data             {where}, {_size(source) / 2**30:.1f} GiB", True) if not source.is_relative_to(root / "pipeline") else
+                         (f"data             {corpus}: spoken here, nothing to fetch", True))
+        elif source.with_name(f"{source.name}.dvc").exists():
+            found.append((f"data             {where} is under DVC and not here: `dvc pull {section['source']}`", False))
+        else:
+            found.append((f"data             {where} is missing: docs/guides/corpora.md says what the reader {section['reader']} wants there", False))
+    return found
+
+
+def _checkpoint(params: dict[str, Any], root: Path) -> tuple[Line, Callable[[], Any] | None]:
+    """Return the line on the donor, and how to make its model without weights; None where that cannot be known yet."""
+    donor = params["donor"]
+    source = root / donor["source"]
+    if Path(donor["source"]).parts[:2] == ("data", "split"):
+        return (f"donor            trained here, {donor['steps']} steps", True), lambda: _without_weights(donor["model"], LETTERS)
+    config = source / "config.json"
+    if config.exists():
+        weights = next((name for name in ("model.safetensors", "pytorch_model.bin") if (source / name).exists()), None)
+        lacking = [name for name, there in (("model.safetensors or pytorch_model.bin", weights), ("vocab.json", (source / "vocab.json").exists()))
+                   if not there]
+        if lacking:
+            found = f"donor            {donor['source']} has no {' and no '.join(lacking)}: fetch the whole checkpoint"
+            return (found, False), lambda: _without_weights(read_json(config))
+        return (f"donor            {donor['source']}, {weights}", True), lambda: _without_weights(read_json(config))
+    hub = donor.get("hub")
+    if hub and hub.get("download"):
+        return (f"donor            {hub['repository']} at {hub['revision'][:12]}, fetched by the run into {donor['source']}", True), None
+    return (f"donor            {donor['source']} is missing: put a checkpoint there (config.json, vocab.json, weights), or set donor.hub "
+            "(profiles/README.md)", False), None
+
+
+def _device(params: dict[str, Any], make: Callable[[], Any] | None) -> list[Line]:
+    from pipeline.acoustic.device import choose_device
+    from pipeline.acoustic.preflight import device_bytes, memory_needed
+    from pipeline.acoustic.recipe import Run
+
+    device, recipe = choose_device(), params["train"]["recipe"]
+    gpu = device.type == "cuda"
+    if make is None:
+        wanted = recipe.get("precision") == "bf16" and not gpu
+        return [("GPU              none seen, and train.recipe.precision: bf16 asks for one", False)] if wanted else []
+    model = make()
+    if recipe.get("freeze_feature_encoder"):
+        model.freeze_feature_encoder()
+    number = sum(weight.numel() for weight in model.parameters())
+    longest_s = max(section.get("max_duration_s", 20.0) for section in params["ingest"].values())
+    run = Run(**recipe, steps=params["train"]["steps"], peak_rate=1e-4, warmup_steps=0, seed=0)
+    needed = sum(memory_needed(model, run, longest_s))
+    room = device_bytes(device)
+    what = f"about {needed / 2**30:.1f} GiB for a step of {number / 1e6:.1f} M parameters, {room / 2**30:.0f} GiB on the {'GPU' if gpu else 'CPU'}"
+    lines = [(f"memory           {what}" + ("" if needed <= room else ": lower train.recipe.batch_s and raise accumulate, or gradient_checkpointing"),
+              needed <= room)]
+    if number > LARGE and not gpu:
+        lines.append((f"GPU              none seen, and {number / 1e6:.0f} M parameters need one", False))
+    return lines
+
+
+def _disk(params: dict[str, Any], make: Callable[[], Any] | None, root: Path) -> Line:
+    sources = {root / section["source"] for section in params["ingest"].values()}
+    needed = 1 << 30
+    needed += sum(GROWTH * _size(source) for source in sources if source.exists() and not source.is_relative_to(root / "pipeline"))
+    if make is not None:
+        needed += COPIES * 4 * sum(weight.numel() for weight in make().parameters())
+    free = shutil.disk_usage(root).free
+    unknown = "" if make is not None and all(source.exists() for source in sources) else ", and more for what is not here yet"
+    return f"space            about {needed / 2**30:.0f} GiB needed{unknown}, {free / 2**30:.0f} GiB free", free >= needed
+
+
+def _without_weights(config: dict[str, Any], vocabulary_size: int | None = None) -> Any:
+    from pipeline.acoustic.preflight import without_weights
+
+    return without_weights(config, vocabulary_size)
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            try:
+                total += os.stat(os.path.join(folder, name)).st_size
+            except OSError as error:
+                raise PipelineError(os.path.join(folder, name), f"cannot be read ({error.strerror})", "a whole release") from None
+    return total

@@ -1,0 +1,92 @@
+"""What a run needs is looked for before it starts, and what is missing is said in one screen."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.cli.needs import examine_needs
+from pipeline.core.files import ROOT
+
+DEFAULT: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+XLSR: dict[str, Any] = yaml.safe_load((ROOT / "profiles/common-voice-xlsr.yaml").read_text(encoding="utf-8"))
+CHECKPOINT = "data/raw/wav2vec2-large-xlsr-53-spanish"
+SHAPE = {"model_type": "wav2vec2", "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096,
+         "conv_bias": True, "feat_extract_norm": "layer", "do_stable_layer_norm": True, "vocab_size": 40}
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    (tmp_path / "data/raw/common-voice-pt").mkdir(parents=True)
+    (tmp_path / "data/raw/common-voice-pt/train.tsv").write_bytes(b"x" * 3_000_000)
+    (tmp_path / CHECKPOINT).mkdir(parents=True)
+    (tmp_path / CHECKPOINT / "config.json").write_text(json.dumps(SHAPE), encoding="utf-8")
+    for name in ("vocab.json", "pytorch_model.bin"):
+        (tmp_path / CHECKPOINT / name).write_bytes(b"{}")
+    return tmp_path
+
+
+def line(lines: list[str], name: str) -> str:
+    (found,) = [one for one in lines if one.startswith(f"{name} ")]
+    return found
+
+
+def test_the_default_needs_nothing_that_is_not_here() -> None:
+    lines, ready = examine_needs(DEFAULT)
+    assert ready, lines
+    assert [one.split(":")[0].split()[1] for one in lines[:2]] == ["speak-es", "speak-pt"]
+    assert "1.4 M parameters" in line(lines, "memory")
+
+
+def test_all_that_a_profile_lacks_is_told_at_once(tmp_path: Path) -> None:
+    lines, ready = examine_needs(XLSR, tmp_path)
+    assert not ready
+    assert "common-voice-pt: data/raw/common-voice-pt is missing" in line(lines, "data")
+    assert f"{CHECKPOINT} is missing: put a checkpoint there" in line(lines, "donor")
+    assert "and more for what is not here yet" in line(lines, "space")
+    import torch
+
+    if not torch.cuda.is_available():
+        assert "none seen, and train.recipe.precision: bf16 asks for one" in line(lines, "GPU")
+
+
+def test_a_large_checkpoint_is_measured_by_its_configuration_alone(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines, ready = examine_needs(XLSR, release)
+    assert f"{CHECKPOINT}, pytorch_model.bin" in line(lines, "donor")
+    assert "315.5 M parameters" in line(lines, "memory")
+    gib = float(line(lines, "space").split("about ")[1].split()[0])
+    assert 14 <= gib <= 18, "twelve copies of 1.2 GiB"
+    import torch
+
+    if not torch.cuda.is_available():
+        assert line(lines, "GPU") == "GPU              none seen, and 315 M parameters need one"
+        assert not ready
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
+    assert not examine_needs(XLSR, release)[1]
+
+
+def test_data_that_dvc_has_are_to_be_pulled(tmp_path: Path) -> None:
+    (tmp_path / "data/raw").mkdir(parents=True)
+    (tmp_path / "data/raw/common-voice-pt.dvc").write_text("outs: []", encoding="utf-8")
+    assert "`dvc pull data/raw/common-voice-pt`" in line(examine_needs(XLSR, tmp_path)[0], "data")
+
+
+def test_a_checkpoint_without_its_vocabulary_or_weights_is_not_whole(release: Path) -> None:
+    (release / CHECKPOINT / "vocab.json").unlink()
+    (release / CHECKPOINT / "pytorch_model.bin").unlink()
+    found = line(examine_needs(XLSR, release)[0], "donor")
+    assert "has no model.safetensors or pytorch_model.bin and no vocab.json" in found
+
+
+def test_a_hub_may_bring_the_checkpoint_where_the_params_say_so(release: Path) -> None:
+    params = copy.deepcopy(XLSR)
+    params["donor"] |= {"source": "data/raw/other", "hub": {"repository": "a/b", "revision": "0" * 40, "download": True}}
+    assert "a/b at 000000000000, fetched by the run" in line(examine_needs(params, release)[0], "donor")
+    params["donor"]["hub"]["download"] = False
+    assert "is missing" in line(examine_needs(params, release)[0], "donor")

@@ -122,7 +122,7 @@ class Screen:
         found = BAR.match(text)
         if not found:
             return text
-        self.progressed(Progress(found["label"].strip(), min(100, int(found["percent"])), found["rest"].strip()))
+        self.progressed(Progress(redact(found["label"].strip()), min(100, int(found["percent"])), redact(found["rest"].strip())))
         return found["line"]
 
     def close(self) -> None:

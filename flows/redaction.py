@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-NAMES: Final = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|AUTH_STRING|API_KEY|ACCESS_KEY|ACCOUNT_KEY|CONNECTION_(STRING|URL)",
+NAMES: Final = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|AUTH_STRING|(API|ACCESS|ACCOUNT|PRIVATE)_KEY|CONNECTION_(STRING|URL)",
                           re.IGNORECASE)
 IN_URL: Final = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@]+@", re.IGNORECASE)
 SHORTEST: Final = 6
@@ -27,7 +27,8 @@ def redact(text: str) -> str:
     "https://ana:s3cret@example.org/x" → "https://***@example.org/x"
     """
     text = IN_URL.sub(rf"\g<scheme>{MASK}@", text)
-    secrets = {value for name, value in os.environ.items() if NAMES.search(name) and len(value) >= SHORTEST} | _known
+    named = {line.strip() for name, value in os.environ.items() if NAMES.search(name) for line in (value, *value.splitlines())}  # a log is lines
+    secrets = {value for value in named if len(value) >= SHORTEST} | _known
     return _pattern(tuple(sorted(secrets, key=len, reverse=True))).sub(MASK, text) if secrets else text
 
 

@@ -105,6 +105,11 @@ def test_secrets_are_masked_and_other_text_is_not(monkeypatch: pytest.MonkeyPatc
     assert redact("key abcdef-123456 of abc, s3://bucket/x, http://u:p@h:1/x") == "key *** of abc, s3://bucket/x, http://***@h:1/x"
 
 
+def test_a_secret_of_several_lines_is_masked_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEPLOY_PRIVATE_KEY", "-----BEGIN KEY-----\nMIIEvAIBADANBg\n-----END KEY-----\n")
+    assert redact("line 2: MIIEvAIBADANBg") == "line 2: ***"
+
+
 def test_an_artifact_key_has_only_what_prefect_allows() -> None:
     assert key_of("progress", "train@scratch_long") == "progress-train-scratch-long"
 

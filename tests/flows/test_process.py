@@ -87,6 +87,8 @@ def test_a_secret_in_a_line_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     done, lines, _ = python("import os; print('token', os.environ['TEST_TOKEN']); print('https://ana:hush@example.org/x')")
     assert lines == ["token ***", "https://***@example.org/x"]
     assert done.lines == tuple(lines)
+    _, _, bars = python("import os; print('\\r' + os.environ['TEST_TOKEN'] + ':  40%|##  | 2/5 [00:01<00:01, of https://ana:hush@example.org]\\r')")
+    assert [(bar.label, bar.rest) for bar in bars][-1] == ("***", "2/5 [00:01<00:01, of https://***@example.org]")
 
 
 def test_a_stopped_command_leaves_no_process(tmp_path: Path) -> None:

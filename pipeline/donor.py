@@ -8,6 +8,7 @@ Params: donor
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def train_donor(params: Donor) -> None:
 def bring_in(params: Donor) -> None:
     """Take over a checkpoint: converted once to safetensors, its vocabulary's hash tied to its weights."""
     from pipeline.acoustic.checkpoint import read_checkpoint
-    from pipeline.acoustic.fit import empty_trained_on
+    from pipeline.acoustic.fit import TRAINED_ON, empty_trained_on
     from pipeline.acoustic.model import parameters, save_model
 
     folder = Path(params.source)
@@ -90,8 +91,10 @@ def bring_in(params: Donor) -> None:
             raise DataError(str(folder / origin["weights"]), f"SHA-256 {origin['weights_sha256']}", str(params.hub.weights_sha256),
                             "correct donor.hub.weights_sha256, or fetch the checkpoint again")
         origin |= {"repository": params.hub.repository, "revision": params.hub.revision}
+    known = folder / TRAINED_ON  # a model of ours brings along what it learned from
     save_model(model, vocabulary, OUTPUT, {"system": "donor", "label": "donor", "origin": origin, "normaliser": None, "params": None,
-                                           "figures": None}, empty_trained_on)
+                                           "figures": None},
+               lambda made: shutil.copyfile(known, made / TRAINED_ON) if known.exists() else empty_trained_on(made))
     say(f"donor: {parameters(model) / 1e6:.1f} M parameters and {len(vocabulary.symbols)} symbols from {folder}"
         + (" (a fresh head: there was none)" if origin["head"] == "fresh" else ""))
 

@@ -82,6 +82,18 @@ def test_a_checkpoint_whose_vocabulary_does_not_fit_is_refused(root: Path) -> No
     assert not (root / "data/donor").exists()
 
 
+def test_a_model_of_ours_as_a_checkpoint_keeps_what_it_learned_from_and_its_vocabularys_hash(root: Path) -> None:
+    run(root)
+    (root / "data/donor").rename(root / "ours")
+    run(root, source="ours", vocabulary="ours/vocab.json")
+    learned = pd.read_parquet(root / "data/donor/trained_on.parquet")
+    assert len(learned) == len(tiny.TEXTS) and learned.equals(pd.read_parquet(root / "ours/trained_on.parquet"))
+    assert (root / "data/donor/model.safetensors").read_bytes() == (root / "ours/model.safetensors").read_bytes()
+    tiny.vocabulary("rosea").write(root / "ours")
+    with pytest.raises(VocabularyError, match=f"expected {tiny.vocabulary().hash[:12]}, which the weights were made for"):
+        run(root, source="ours", vocabulary="ours/vocab.json")
+
+
 def test_a_base_without_a_head_is_brought_in_with_a_fresh_one(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lay(root / "base", "facebook/wav2vec2-xls-r-300m")
     run(root, source="base")

@@ -39,10 +39,11 @@ def read_checkpoint(folder: Path, language: str | None = None, headless: Path | 
         DataError: the weights are damaged, more than weights, or do not fit the configuration; another kind of network.
     """
     config = _read_config(folder)
-    file, weights = _read_weights(folder)
+    file, weights, made_for = _read_weights(folder)
     files = {"weights": file}
     if config.adapter_attn_dim is not None and language is not None:
         files["adapter"], adapter = _read_adapter(folder, language)
+        made_for = None
         weights |= adapter
     head = weights.get("lm_head.weight")
     if head is not None:
@@ -57,6 +58,9 @@ def read_checkpoint(folder: Path, language: str | None = None, headless: Path | 
     if rows != len(vocabulary.symbols):
         raise VocabularyError(str(folder), f"a head of {rows} rows and a vocabulary of {len(vocabulary.symbols)} symbols",
                               "as many rows as symbols", "take weights and vocab.json from the same revision")
+    if head is not None and made_for not in (None, vocabulary.hash):
+        raise VocabularyError(str(folder / "vocab.json"), f"vocabulary {vocabulary.hash[:12]}", f"{str(made_for)[:12]}, which the weights were "
+                              "made for", "restore the folder from one place")
     config.update({"vocab_size": rows, "pad_token_id": vocabulary.blank_row, "ctc_loss_reduction": "mean", "ctc_zero_infinity": True,
                    "layerdrop": 0.0})
     torch.manual_seed(seed)  # of the one vector that some checkpoints lack: what masked frames are replaced by
@@ -80,14 +84,16 @@ def _read_config(folder: Path) -> Wav2Vec2Config:
     return Wav2Vec2Config.from_pretrained(folder)  # type: ignore[no-any-return]
 
 
-def _read_weights(folder: Path) -> tuple[Path, dict[str, torch.Tensor]]:
+def _read_weights(folder: Path) -> tuple[Path, dict[str, torch.Tensor], str | None]:
+    """Return the weights' file, the weights, and the hash of their vocabulary where the file says it (one made here does)."""
     found = _first(folder, "model.safetensors", "pytorch_model.bin")
     if found is None:
         raise MissingInputError(str(folder), "no weights", "model.safetensors or pytorch_model.bin", "download the whole checkpoint")
-    weights = {_new_name(name): tensor for name, tensor in _tensors(found).items() if not name.startswith(PRETRAINING)}
+    tensors, metadata = _tensors(found)
+    weights = {_new_name(name): tensor for name, tensor in tensors.items() if not name.startswith(PRETRAINING)}
     if not any(name.startswith("wav2vec2.") for name in weights):  # saved as the network alone, without what stands on it
         weights = {name if name.startswith("lm_head.") else f"wav2vec2.{name}": tensor for name, tensor in weights.items()}
-    return found, weights
+    return found, weights, metadata.get("vocabulary_hash")
 
 
 def _read_adapter(folder: Path, language: str) -> tuple[Path, dict[str, torch.Tensor]]:
@@ -97,22 +103,22 @@ def _read_adapter(folder: Path, language: str) -> tuple[Path, dict[str, torch.Te
         there = sorted(path.name for path in folder.glob("adapter.*"))
         raise MissingInputError(str(folder), f"no adapter for {language!r} (adapters: {', '.join(there[:12]) or 'none'})",
                                 f"adapter.{language}.safetensors or adapter.{language}.bin", "download it beside the weights")
-    return found, _tensors(found)
+    return found, _tensors(found)[0]
 
 
 def _first(folder: Path, *names: str) -> Path | None:
     return next((folder / name for name in names if (folder / name).exists()), None)
 
 
-def _tensors(file: Path) -> dict[str, torch.Tensor]:
+def _tensors(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     if file.suffix == ".safetensors":
-        return read_weights(file)[0]
+        return read_weights(file)
     try:
         weights: dict[str, torch.Tensor] = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged or unsafe pickle
         raise DataError(str(file), f"not plain weights ({str(error).splitlines()[0]})", "tensors only",
                         "convert it to safetensors where you trust it") from None
-    return weights
+    return weights, {}
 
 
 def _new_name(name: str) -> str:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from pipeline.core.errors import PipelineError
 
+PATIENCE = {"GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "300"}
+"""Over HTTP, a transfer that moves no byte for 300 s ends: git itself waits for ever. Who sets these differently is obeyed."""
+
 
 def git(root: Path, *words: str) -> str:
     """Return what `git WORDS` prints in `root`, without the last line end.
@@ -21,7 +24,7 @@ def git(root: Path, *words: str) -> str:
 def git_bytes(root: Path, *words: str) -> bytes:
     """Return what `git WORDS` prints in `root`, byte by byte; it never asks for a password and speaks English."""
     done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, check=False,
-                          env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})
+                          env={**PATIENCE, **os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})
     if done.returncode:
         said = " ".join(done.stderr.decode(errors="replace").split()) or f"exit code {done.returncode}"
         raise PipelineError(f"git {words[0]} in {root}", said)

@@ -154,10 +154,22 @@ def start(root: Path, resume: Path, output: Path, values: dict[str, Any]) -> sub
 
 
 @pytest.mark.timeout(900)
-def test_a_killed_process_run_again_ends_with_the_same_weights_and_history(root: Path, tmp_path: Path, unbroken: tuple[Any, pd.DataFrame]) -> None:
+def test_asked_to_end_and_then_killed_a_training_still_ends_with_the_weights_and_history_of_an_unbroken_one(
+        root: Path, tmp_path: Path, unbroken: tuple[Any, pd.DataFrame]) -> None:
     state, output = tmp_path / "cut/state.pt", tmp_path / "cut.csv"
+    with start(root, state.parent, output, LONG | {"checkpoint_s": 1e9}) as child:
+        assert child.stdout is not None
+        told = ""
+        while "step 40," not in told and (line := child.stdout.readline()):
+            told += line
+        child.send_signal(signal.SIGTERM)
+        told += child.stdout.read()
+    assert child.returncode == 143, told
+    assert "Traceback" not in told
+    assert re.search(r"test: interrupted at step 4\d of 120; run it again to go on from there", told)
+    kept = state.stat().st_mtime_ns
     with start(root, state.parent, output, LONG) as child:
-        while not state.exists() and child.poll() is None:
+        while state.stat().st_mtime_ns == kept and child.poll() is None:
             time.sleep(0.01)
         os.killpg(child.pid, signal.SIGKILL)
     assert child.returncode == -signal.SIGKILL, "done before it could be killed"
@@ -169,6 +181,27 @@ def test_a_killed_process_run_again_ends_with_the_same_weights_and_history(root:
     ends_alike(unbroken, output)
     forget(state.parent)
     assert not state.parent.exists()
+
+
+def test_a_keyboard_interrupt_is_noted_and_the_step_in_hand_kept(root: Path, tmp_path: Path) -> None:
+    whole, history = trained(root, tmp_path / "whole", evaluate_every=3)
+    looks = iter(range(100))
+
+    def interrupted(references: Any, hypotheses: Any) -> tuple[float, float]:
+        if next(looks) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return error_rates(references, hypotheses)
+
+    handler = signal.getsignal(signal.SIGINT)
+    sets, values = (utterances(root, "train"), utterances(root, "dev")), recipe(evaluate_every=3)
+    with pytest.raises(SystemExit) as ended:
+        train(tiny.model(WORDS), WORDS, *sets, values, tmp_path / "cut", interrupted, "test")
+    assert ended.value.code == 130
+    assert signal.getsignal(signal.SIGINT) is handler
+    resumed = tiny.model(WORDS, seed=50)
+    rest = train(resumed, WORDS, *sets, values, tmp_path / "cut", error_rates, "test")
+    assert equal(whole, resumed)
+    pd.testing.assert_frame_equal(undisturbed(history), undisturbed(rest))
 
 
 class Damaged:
@@ -256,30 +289,6 @@ def test_the_plateau_of_blanks_is_named_once_with_what_to_try(root: Path, tmp_pa
     assert len(told) == 1 and "2 looks in a row (the CTC plateau; loss " in told[0] and "freeze_encoder_steps" in told[0]
     trained(root, tmp_path / "b", steps=60, evaluate_every=30, warmup_steps=10)
     assert "nothing but blanks" not in capsys.readouterr().out
-
-
-@pytest.mark.timeout(900)
-def test_a_process_asked_to_end_keeps_its_last_step_and_the_last_of_them_ends_with_the_same_weights(
-        root: Path, tmp_path: Path, unbroken: tuple[Any, pd.DataFrame]) -> None:
-    state, output = tmp_path / "cut/state.pt", tmp_path / "cut.csv"
-    rare = LONG | {"checkpoint_s": 1e9}
-    for number, ready, code in ((signal.SIGTERM, "step 40,", 143), (signal.SIGINT, "step 80,", 130)):
-        with start(root, state.parent, output, rare) as child:
-            assert child.stdout is not None
-            told = ""
-            while ready not in told and (line := child.stdout.readline()):
-                told += line
-            child.send_signal(number)
-            told += child.stdout.read()
-        assert child.returncode == code, told
-        assert "Traceback" not in told
-        assert re.search(r"test: interrupted at step \d+ of 120; run it again to go on from there", told)
-        assert state.exists() and not output.exists()
-    with start(root, state.parent, output, rare) as child:
-        told = child.communicate()[0]
-    assert child.returncode == 0, told
-    assert "test: resumed at step 8" in told or "test: resumed at step 9" in told
-    ends_alike(unbroken, output)
 
 
 def test_a_full_disk_leaves_the_checkpoint_before_whole_and_is_told_as_such(root: Path, tmp_path: Path) -> None:

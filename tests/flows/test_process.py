@@ -113,10 +113,10 @@ def test_a_command_that_ignores_the_signal_is_killed(monkeypatch: pytest.MonkeyP
 def test_a_command_whose_bar_stands_still_is_stopped_and_one_that_moves_is_not() -> None:
     drawn = ("import sys, time\nfor second in range(int(sys.argv[1])):\n"
              "    print(f'\\r 40%|## |big {sys.argv[2] or second}.0M/38.1M [00:{second:02}<00:00, ?B/s]', end='', flush=True)\n    time.sleep(0.5)")
-    stuck = run([sys.executable, "-c", drawn, "60", "15"], ROOT, os.environ, patience_s=3.0)
-    assert (stuck.stuck, stuck.stopped) == (True, True) and 3.0 < stuck.seconds < 15.0
-    moving = run([sys.executable, "-c", drawn, "12", ""], ROOT, os.environ, patience_s=3.0)
-    assert (moving.stuck, moving.code) == (False, 0) and moving.seconds > 5.0
+    stuck = run([sys.executable, "-c", drawn, "60", "15"], ROOT, os.environ, patience_s=2.0)
+    assert (stuck.stuck, stuck.stopped) == (True, True) and 2.0 < stuck.seconds < 15.0
+    moving = run([sys.executable, "-c", drawn, "7", ""], ROOT, os.environ, patience_s=2.0)
+    assert (moving.stuck, moving.code) == (False, 0) and moving.seconds > 3.0
 
 
 def test_what_outlives_a_finished_command_is_ended(tmp_path: Path) -> None:

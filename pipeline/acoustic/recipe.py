@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.core.params import Section
 
@@ -20,6 +20,24 @@ class SpecAugment(Section):
     feature_length: int = Field(10, ge=1, description="channels a mask")
     from_step: int = Field(0, ge=0, description="first step with masks, counted from 0")
     until_step: int | None = Field(None, ge=1, description="first step without them again")
+
+
+class Augment(Section):
+    """Changes to the audio of the training set; each is a range to draw from, or left out."""
+
+    rate: float = Field(0.5, gt=0, le=1, description="share of the utterances to which each change is made, drawn for each change anew")
+    speed: tuple[float, float] | None = Field(None, description="tempo and pitch, in steps of 0.05; (0.9, 1.1) is usual")
+    echo_s: tuple[float, float] | None = Field(None, description="time in which a room's echo falls by 60 dB; (0.2, 0.6) are living rooms")
+    direct_db: float = Field(6.0, description="direct sound over the echo")
+    noise_db: tuple[float, float] | None = Field(None, description="speech over pink noise")
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Augment:
+        for name, low, high in (("speed", 0.5, 2.0), ("echo_s", 0.02, 3.0), ("noise_db", -10.0, 60.0)):
+            pair = getattr(self, name)
+            if pair is not None and not low <= pair[0] <= pair[1] <= high:
+                raise ValueError(f"{name}: found {list(pair)}; expected two numbers, the lower first, from {low:g} to {high:g}")
+        return self
 
 
 class Recipe(Section):
@@ -38,6 +56,7 @@ class Recipe(Section):
     layer_decay: float = Field(1.0, gt=0, le=1, description="rate of a block over that of the block above it")
     drop_layers: int = Field(0, ge=0, description="blocks at the encoder's top that start with fresh weights")
     spec_augment: SpecAugment | None = Field(None, description="masks; left out: as the model's configuration has them, at every step")
+    augment: Augment | None = Field(None, description="changes to the training audio; left out: none")
     max_skipped: int = Field(10, ge=0, description="steps without a finite loss or gradient that are passed over before the run stops")
     gradient_checkpointing: bool = Field(False, description="trade a third more time for much less memory")
     precision: Precision = Field("auto", description="auto: bf16 on a GPU, fp32 on a CPU")

@@ -19,7 +19,7 @@ import torch
 from transformers import Wav2Vec2ForCTC
 
 from pipeline.acoustic.batching import Batch, Schedule, epoch_batches, padding_share
-from pipeline.acoustic.clips import Clips, collate
+from pipeline.acoustic.clips import Clips, Waveform, collate
 from pipeline.acoustic.decoding import decode_all, num_frames
 from pipeline.acoustic.device import autocast, choose_device, exclusive, set_threads, threads
 from pipeline.acoustic.freezing import Freezing
@@ -141,8 +141,10 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
         say(f"{label}: {recipe.steps} steps of {recipe.batch_s * recipe.accumulate:g} s on {train_set.duration_s.sum() / 3600:.2f} hours "
             f"({len(batches) / recipe.accumulate:.0f} steps an epoch, padding {padding_share(train_set.duration_s, batches):.1%}), {device}")
 
-    def part_of(share: Batch) -> Part:
-        padded_BS, mask_BS = collate([train_set.clips.waveform(int(index)) for index in share], SAMPLE_RATE_HZ // 4)
+    heard = _augmented(model, vocabulary, train_set, recipe) if recipe.augment else lambda index, _: train_set.clips.waveform(index)
+
+    def part_of(share: Batch, number: int) -> Part:
+        padded_BS, mask_BS = collate([heard(int(index), number) for index in share], SAMPLE_RATE_HZ // 4)
         longest = max(len(encoded[index]) for index in share)
         labels_BU = np.full((len(share), longest), -100, dtype=np.int64)
         for row, index in enumerate(share):
@@ -151,7 +153,8 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
 
     def prepare(number: int) -> tuple[list[Part], float]:
         batch = schedule[number]
-        return [part_of(share) for share in np.array_split(batch, min(len(replicas), len(batch)))], float(train_set.duration_s[batch].sum())
+        shares = np.array_split(batch, min(len(replicas), len(batch)))
+        return [part_of(share, number) for share in shares], float(train_set.duration_s[batch].sum())
 
     def loss_of(replica: Wav2Vec2ForCTC, part: Part, utterances: int) -> torch.Tensor:
         waveform_BS, mask_BS, labels_BU = (tensor.to(device, non_blocking=True) for tensor in part)
@@ -162,12 +165,12 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
 
     def culprits(step: int) -> list[str]:
         """Return which utterances of a step have a loss of their own that is no number; all of them if each has one."""
-        asked = [int(index) for number in range(step * recipe.accumulate, (step + 1) * recipe.accumulate) for index in schedule[number]]
+        asked = [(int(index), number) for number in range(step * recipe.accumulate, (step + 1) * recipe.accumulate) for index in schedule[number]]
         model.eval()  # draws nothing: the steps to come see the numbers that they would have
         with torch.no_grad():
-            bad = [index for index in asked if not math.isfinite(float(loss_of(model, part_of(np.array([index])), 1)))]
+            bad = [(index, number) for index, number in asked if not math.isfinite(float(loss_of(model, part_of(np.array([index]), number), 1)))]
         model.train()
-        return [train_set.ids[index] for index in bad or asked]
+        return [train_set.ids[index] for index, _ in bad or asked]
 
     replicas.train()
     freezing.apply(state["step"])
@@ -234,6 +237,20 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
     masking.close()
     model.eval()
     return pd.DataFrame(state["history"])
+
+
+def _augmented(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, recipe: Run) -> Callable[[int, int], Waveform]:
+    """Return what gives an utterance of a batch, by their numbers, as the recipe changes it."""
+    from pipeline.acoustic.augmentation import augment
+
+    chosen, needed = recipe.augment, labels_needed(vocabulary, train_set.texts)
+    assert chosen is not None
+
+    def heard(index: int, number: int) -> Waveform:
+        return augment(train_set.clips.waveform(index), chosen, lambda samples: num_frames(model, np.array([samples]))[0] >= needed[index],
+                       np.random.default_rng([recipe.seed, 2, number, index]))
+
+    return heard
 
 
 def _random_state() -> dict[str, Any]:

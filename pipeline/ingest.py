@@ -86,8 +86,8 @@ def examine(found: corpora.Utterance, params: corpora.Release) -> audio.Samples 
         return "empty transcript", ""
     try:
         waveform_S, rate_hz = found.audio if isinstance(found.audio, tuple) else audio.read(
-            found.audio, params.max_duration_s, found.start_s, found.end_s, 0 if params.channel == "mix" else params.channel,
-            headerless(found.audio, params))
+            sound_file(found), params.max_duration_s, found.start_s, found.end_s, 0 if params.channel == "mix" else params.channel,
+            headerless(found, params))
     except soundfile.LibsndfileError as error:
         return "unreadable", error.error_string
     except OSError as error:
@@ -114,10 +114,17 @@ def examine(found: corpora.Utterance, params: corpora.Release) -> audio.Samples 
     return samples_S
 
 
-def headerless(path: Path, params: corpora.Release) -> audio.Headerless | None:
+def sound_file(found: corpora.Utterance) -> Path | bytes:
+    """Return an utterance's sound file, or what is in it."""
+    assert isinstance(found.audio, Path | bytes), "a reader's `read` yields no cells"
+    return found.audio
+
+
+def headerless(found: corpora.Utterance, params: corpora.Release) -> audio.Headerless | None:
     """Return how a file is coded if it has no header, None where the params do not say."""
     said = params.headerless
-    if said is None or path.suffix.lower() not in said.endings:
+    name = found.audio if isinstance(found.audio, Path) else Path(found.source)
+    if said is None or name.suffix.lower() not in said.endings:
         return None
     return audio.Headerless(said.rate_hz, said.coding, said.channels)
 
@@ -306,7 +313,8 @@ def state_key(params: corpora.Release, source: Path, versions: Mapping[str, str]
     ])
 
 
-def limited(tasks: Sequence[Sequence[corpora.Utterance | corpora.Reject]], params: corpora.Release) -> Sequence[Sequence[Any]]:
+def limited(reader: corpora.Reader, params: corpora.Release, source: Path,
+            tasks: Sequence[Sequence[corpora.Utterance | corpora.Reject]]) -> Sequence[Sequence[Any]]:
     """Return tasks that hold `limit_hours` of the release, drawn by hash: a smaller limit gives a part of what a larger one gives.
 
     A reject, and a recording that cannot be read, counts for nothing and is drawn like the rest.
@@ -319,9 +327,14 @@ def limited(tasks: Sequence[Sequence[corpora.Utterance | corpora.Reject]], param
             break
         drawn.add(row.id)
         if isinstance(row, corpora.Utterance):
-            path = cast(Path, row.audio)
-            left_s -= audio.duration(path, headerless(path, params)) if row.duration_s is None else row.duration_s
+            left_s -= length_s(reader, params, source, row) if row.duration_s is None else row.duration_s
     return list(batched((row for row in rows if row.id in drawn), params.utterances_per_shard))
+
+
+def length_s(reader: corpora.Reader, params: corpora.Release, source: Path, row: corpora.Utterance) -> float:
+    """Return the seconds that the header of an utterance's sound file says, 0 where there is none to be read."""
+    found = next(reader.read(params, source, [row]))
+    return audio.duration(sound_file(found), headerless(found, params)) if isinstance(found, corpora.Utterance) else 0.0
 
 
 class Named(Section):
@@ -353,7 +366,7 @@ def take_in(corpus: str, reader: corpora.Reader, params: corpora.Release, source
                 "libsndfile": soundfile.__libsndfile_version__, **reader.versions()}
     tasks = reader.shards(params, source)
     if params.limit_hours is not None:
-        tasks = limited(tasks, params)
+        tasks = limited(reader, params, source, tasks)
     state = state_dir() / "ingest" / f"{corpus}-{state_key(params, source, versions)[:16]}"
     state.mkdir(parents=True, exist_ok=True)
     jobs = [Job(corpus, params, source, task, state / f"shard-{index:05d}.parquet") for index, task in enumerate(tasks)]
@@ -377,6 +390,8 @@ def take_in(corpus: str, reader: corpora.Reader, params: corpora.Release, source
         write_table(folder / "rejects.parquet", conform(table, REJECT, f"ingest@{corpus}"))
         write_json(folder / "report.json", report)
     shutil.rmtree(state)
+    if hasattr(reader, "clean"):
+        reader.clean(params, source)
     taken = {name: report[name] for name in ("utterances", "speakers", "hours")}
     say(f"{stage_line(f'ingest@{corpus}', taken, report['rejects'])}; {time.monotonic() - started:.0f} s")
 

@@ -10,13 +10,14 @@ import math
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from math import gcd
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -74,9 +75,9 @@ FOREIGN: Final = {
 PATIENCE_S: Final = 300  # FFmpeg decodes hours in that; longer is a file that keeps it busy for ever
 
 
-def read(path: Path, max_duration_s: float, start_s: float = 0.0, end_s: float = math.inf, channel: int = 0,
+def read(path: Path | bytes, max_duration_s: float, start_s: float = 0.0, end_s: float = math.inf, channel: int = 0,
          headerless: Headerless | None = None) -> tuple[Waveform, int]:
-    """Return a sound file's samples from `start_s` to `end_s`, and their rate in Hz.
+    """Return the samples of a sound file, or of what is in one, from `start_s` to `end_s`, and their rate in Hz.
 
     Reading stops one sample after `max_duration_s`, whatever the header claims, and at the end of the file.
 
@@ -102,7 +103,7 @@ def read(path: Path, max_duration_s: float, start_s: float = 0.0, end_s: float =
     return waveform_SC.mean(axis=1, dtype=np.float32), rate_hz
 
 
-def duration(path: Path, headerless: Headerless | None = None) -> float:
+def duration(path: Path | bytes, headerless: Headerless | None = None) -> float:
     """Return a sound file's length in seconds by its header, 0 where there is none to be read."""
     try:
         with opened(path, math.inf, headerless) as sound:
@@ -112,28 +113,40 @@ def duration(path: Path, headerless: Headerless | None = None) -> float:
 
 
 @contextmanager
-def opened(path: Path, until_s: float, headerless: Headerless | None) -> Iterator[soundfile.SoundFile]:
+def opened(path: Path | bytes, until_s: float, headerless: Headerless | None) -> Iterator[soundfile.SoundFile]:
     """Yield a sound file opened by libsndfile, or what FFmpeg decodes of it up to `until_s`.
 
     Raises:
         soundfile.LibsndfileError, OSError: as `read`.
     """
-    with open(path, "rb", buffering=0) as handle:
+    with ExitStack() as stack:
+        handle: IO[bytes] = io.BytesIO(path) if isinstance(path, bytes) else stack.enter_context(open(path, "rb", buffering=0))
         start = handle.read(12)
         handle.seek(0)
+        content = handle if isinstance(path, bytes) else handle.fileno()  # a file is read by libsndfile itself: a seventh faster
         foreign = next((form for pattern, form in FOREIGN.items() if re.match(pattern, start, re.DOTALL)), None)
         if headerless and not start.startswith(HEADERS):
             subtype, endian = CODINGS[headerless.coding]
-            sound = soundfile.SoundFile(handle.fileno(), format="RAW", samplerate=headerless.rate_hz, channels=headerless.channels,
+            sound = soundfile.SoundFile(content, format="RAW", samplerate=headerless.rate_hz, channels=headerless.channels,
                                         subtype=subtype, endian=endian, closefd=False)
         elif foreign:
-            sound = soundfile.SoundFile(io.BytesIO(decoded(path, *foreign, until_s)))
-        elif path.suffix.lower() == ".raw":
+            file = stack.enter_context(on_disk(path)) if isinstance(path, bytes) else path
+            sound = soundfile.SoundFile(io.BytesIO(decoded(file, *foreign, until_s)))
+        elif isinstance(path, Path) and path.suffix.lower() == ".raw":
             raise Unreadable("it has no header: declare how it is coded (ingest.CORPUS.headerless)")
         else:
-            sound = soundfile.SoundFile(handle.fileno(), closefd=False)  # read by libsndfile itself: a seventh faster
+            sound = soundfile.SoundFile(content, closefd=False)
         with sound:
             yield sound
+
+
+@contextmanager
+def on_disk(content: bytes) -> Iterator[Path]:
+    """Yield a file of this content, for a program that must be able to seek in it."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        yield Path(file.name)
 
 
 def decoded(path: Path, form: str, called: str, until_s: float) -> bytes:

@@ -5,7 +5,8 @@ A reader is a module with
     shards      what each shard is to hold, as picklable tasks whose `len` is the number of candidates;
     read        the utterances and rejects of one task, in a fresh process;
     versions    what else its result depends on;
-or a `READER` that has these (`release.Listed`, for releases whose utterances can be listed at once).
+or a `READER` that has these (`release.Listed`, for releases whose utterances can be listed at once). One that keeps something
+while a corpus comes in has `clean(params, source)` too, which is called when the corpus is in.
 It yields audio as it finds it; decoding, resampling, measuring and writing are `ingest`'s. No torch here.
 """
 
@@ -35,6 +36,7 @@ READERS: Final = {
     "fleurs": "pipeline.corpora.fleurs",
     "mtedx": "pipeline.corpora.mtedx",
     "folder": "pipeline.corpora.folder",
+    "datasets": "pipeline.corpora.hugging_face",
 }
 """The `reader` of a corpus in params.yaml, and its module."""
 
@@ -42,8 +44,17 @@ SHARD_BYTES: Final = 256_000_000  # more, and a reader of single rows waits for 
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """Where a sound lies in an Arrow file: what a list holds of it, until `read` fetches the content."""
+
+    file: Path
+    column: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
 class Utterance:
-    """An utterance as released. `audio` is a sound file, or mono samples (full scale 1.0) and their rate in Hz.
+    """An utterance as released. `audio` is a sound file, its content, or mono samples (full scale 1.0) and their rate in Hz.
 
     `start_s` and `end_s` say which part of the file is meant; `duration_s` is what the release says of its length, and an
     utterance of another length is rejected.
@@ -51,7 +62,7 @@ class Utterance:
 
     id: str
     source: str
-    audio: Path | tuple[npt.NDArray[np.float32], int]
+    audio: Path | bytes | Cell | tuple[npt.NDArray[np.float32], int]
     transcript: str
     locale: str
     licence: str

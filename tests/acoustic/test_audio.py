@@ -180,6 +180,7 @@ def test_whatever_the_coding_it_is_the_same_sound(tmp_path: Path, name: str, sub
     assert rate_hz == 16_000
     assert len(waveform_S) == pytest.approx(32_000, abs=1_100)
     assert np.abs(waveform_S[4_000:28_000] - TWO_S[4_000:28_000]).max() < error
+    assert np.array_equal(audio.read((tmp_path / name).read_bytes(), 30)[0], waveform_S), "and what is in the file, as a dataset holds it"
 
 
 @pytest.mark.parametrize(("start_s", "end_s", "first", "last"), [
@@ -213,6 +214,7 @@ def test_samples_without_a_header_are_read_as_declared(tmp_path: Path, coding: s
     declared = audio.Headerless(16_000, coding, 2)
     assert np.abs(audio.read(path, 30, headerless=declared)[0] - TWO_S).max() < error
     assert audio.duration(path, declared) == 2.0
+    assert np.array_equal(audio.read(path.read_bytes(), 30, headerless=declared)[0], audio.read(path, 30, headerless=declared)[0])
 
 
 def test_a_header_counts_for_more_than_what_is_declared(tmp_path: Path) -> None:
@@ -248,6 +250,7 @@ def test_with_ffmpeg_what_libsndfile_does_not_read_is_the_same_sound(tmp_path: P
     assert np.argmax(np.abs(np.fft.rfft(middle_S))) == pytest.approx(440, abs=1)
     assert np.sqrt(np.mean(middle_S**2)) == pytest.approx(0.3 / np.sqrt(2), rel=0.05)
     assert len(audio.read(tmp_path / name, 1.0, 0.25, 0.75)[0]) == rate_hz // 2
+    assert np.array_equal(audio.read((tmp_path / name).read_bytes(), 30)[0], waveform_S)
 
 
 @NO_FFMPEG

@@ -1,0 +1,330 @@
+"""Any dataset that Hugging Face's `datasets` loads: saved to disk, a folder of Parquet, Arrow, CSV or sound files, or a commit on the hub.
+
+    dataset_dict.json, or state.json     as `save_to_disk` leaves it
+    *.parquet, metadata.csv, ...         as `load_dataset` reads a folder, its README.md with configurations included
+
+`datasets` finds the splits and columns, in the stage's own process; sound is read by ours, row by row from its Arrow files, and
+decoded like any other corpus's. No code of a dataset is run, and the network is used only where `hub.download` says so.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import pyarrow as pa
+import yaml
+from pydantic import Field
+
+from pipeline.core.errors import DataError, MissingInputError
+from pipeline.core.files import hash_json, read_json, state_dir, write_json
+from pipeline.core.params import Section
+from pipeline.core.progress import say
+from pipeline.corpora import Cell, Reject, Release, Utterance
+from pipeline.corpora.release import GENDERS, SPLITS, Listed, inside, number, read_text, refuse, repeated_ids
+
+Column = Literal["audio", "text", "id", "speaker", "locale", "accent", "gender", "age", "licence", "split", "duration"]
+ALIASES: Final[dict[str, tuple[str, ...]]] = {
+    "text": ("transcript", "transcription", "sentence"),
+    "id": ("utterance_id",),  # a column `id` is one of sentences as often as of recordings
+    "speaker": ("client_id", "speaker_id"),
+    "accent": ("accents",),
+    "licence": ("license",),
+    "split": ("release_split",),
+    "duration": ("duration_s",),  # a column `duration` may be in milliseconds
+}
+NOT_ITSELF: Final = ("id", "split", "duration")
+NOTE: Final = ".hub.json"  # hidden: `datasets` passes over it
+UNFINISHED: Final = ".cache"
+ROWS: Final = 10_000  # described at a time
+
+
+class Hub(Section):
+    """A dataset on a hub, to be kept in the folder that `source` names."""
+
+    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="OWNER/NAME")
+    revision: str = Field(pattern="^[0-9a-f]{40}$", description="a commit: a branch would be other data tomorrow")
+    files: tuple[str, ...] = Field((), description="patterns of the files to fetch, such as pt/*; by default all but code")
+    download: bool = Field(False, description="fetch it where the folder is empty; otherwise nothing uses the network")
+
+
+class Params(Release):
+    """`ingest.CORPUS` with `reader: datasets`."""
+
+    reader: Literal["datasets"]
+    hub: Hub | None = Field(None, description="where the dataset comes from; by default it is there")
+    config: str = Field("", description="which of a dataset's configurations, where there are several")
+    data_files: str | None = Field(None, pattern=r"^[^/~.:][^/:]*(/[^/~.:][^/:]*)*$",
+                                   description="which files, such as shard-*.parquet, where the folder holds others; they are one split")
+    splits: tuple[str, ...] = Field((), description="such as train, validation; by default all")
+    columns: dict[Column, str] = Field({}, description="field: its column, where the dataset calls it otherwise")
+    where: dict[str, str] = Field({}, description="column: value; only rows with all of them are read")
+    locale: str = Field("", description="of rows that name none")
+    licence: str = Field("", description="of rows that name none; SPDX where there is one")
+
+
+# ---- Finding the dataset --------------------------------------------------------------------------------------------
+
+
+def fetch(hub: Hub, folder: Path) -> None:
+    """Bring a commit's files into `folder`, unless it holds them already; what was cut off goes on where it was.
+
+    Raises:
+        DataError: the folder holds another commit or nobody knows what, or the hub does not answer.
+        MissingInputError: it does not hold all, and nothing may be downloaded.
+    """
+    wanted = {"repository": hub.repository, "revision": hub.revision, "files": list(hub.files)}
+    note = folder / NOTE
+    found = read_json(note) if note.exists() else None
+    if found != wanted and folder.is_dir() and any(path.name != UNFINISHED for path in folder.iterdir()):
+        raise DataError(str(folder), f"a dataset from {found['repository'] + ' at ' + found['revision'] if found else 'nobody says where'}"
+                        + (f", files {found['files'] or 'all'}" if found else ""),
+                        f"{hub.repository} at {hub.revision}, files {wanted['files'] or 'all'}",
+                        "empty the folder, or leave ingest.CORPUS.hub out to take what is there")
+    if found == wanted and not (folder / UNFINISHED).exists():
+        return
+    if not hub.download:
+        raise MissingInputError(str(folder), "no dataset, or a part of it", f"{hub.repository} at {hub.revision}",
+                                "set ingest.CORPUS.hub.download: true, or fetch it elsewhere and leave ingest.CORPUS.hub out")
+    import huggingface_hub
+
+    say(f"ingest: fetching {hub.repository} at {hub.revision[:12]}")
+    (folder / UNFINISHED).mkdir(parents=True, exist_ok=True)
+    write_json(note, wanted)
+    try:
+        huggingface_hub.snapshot_download(hub.repository, repo_type="dataset", revision=hub.revision, local_dir=folder,
+                                          allow_patterns=list(hub.files) or None, ignore_patterns=["*.py"],
+                                          endpoint=os.environ.get("HF_ENDPOINT"))
+    except Exception as error:  # the client of the hub raises many kinds, the network's among them
+        raise DataError(hub.repository, f"cannot be fetched ({_line(error)})", f"commit {hub.revision} on the hub",
+                        "run it again (what has come is kept), or fetch it elsewhere and leave ingest.CORPUS.hub out") from None
+    shutil.rmtree(folder / UNFINISHED)  # it holds times: with it, the folder's hash would be another on each machine
+
+
+def load(params: Params, source: Path) -> dict[str, Any]:
+    """Return the splits that the params ask for, by name; a dataset without splits is one of the name "".
+
+    Raises:
+        MissingInputError: no source.
+        DataError: `datasets` cannot load it, or it lacks a split.
+    """
+    if not source.is_dir():
+        raise MissingInputError(str(source), "no such folder", "a dataset",
+                                "set ingest.CORPUS.source, or make the folder if ingest.CORPUS.hub is to fill it")
+    _refuse_pointers(source)
+    import datasets
+
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
+    try:
+        if any((source / name).is_file() for name in ("dataset_dict.json", "state.json")):
+            loaded = datasets.load_from_disk(str(source))
+        else:
+            with _sound_as_it_is(datasets.Audio):
+                loaded = datasets.load_dataset(str(source.resolve()), params.config or None, data_files=params.data_files,
+                                               cache_dir=str(_cache(params, source)),
+                                               download_config=datasets.DownloadConfig(local_files_only=True))
+    except Exception as error:  # a loader of any kind of file raises any kind of error
+        raise DataError(str(source), f"`datasets` cannot load it ({_line(error)})", "a dataset saved to disk, or a folder that load_dataset reads",
+                        "see ingest.CORPUS.config and data_files; of a dataset that needs code, take its Parquet form "
+                        "(a commit of refs/convert/parquet)") from None
+    splits = {str(name): part for name, part in loaded.items()} if isinstance(loaded, dict) else {"": loaded}
+    if missing := [name for name in params.splits if name not in splits]:
+        raise DataError(str(source), f"no split {', '.join(missing)}", f"some of {', '.join(filter(None, splits)) or 'none'}",
+                        "see ingest.CORPUS.splits")
+    return {name: part for name, part in splits.items() if not params.splits or name in params.splits}
+
+
+def _refuse_pointers(source: Path) -> None:
+    """Let pass a folder whose configurations name files within it alone: `datasets` would fetch any other, offline or not.
+
+    Raises:
+        DataError: one names a file elsewhere, or cannot be read.
+    """
+    for card, form in ((source / "README.md", r"\A\s*---\s*\n(.*?)\n---"), (source / ".huggingface.yaml", r"(.*)")):
+        match = re.search(form, read_text(card, "the dataset's card", "latin-1"), re.DOTALL) if card.is_file() else None
+        try:
+            configs = (yaml.safe_load(match[1]) or {}).get("configs") if match else None
+        except (yaml.YAMLError, AttributeError) as error:
+            raise DataError(str(card), f"its head is no mapping in YAML ({_line(error)})", "what `datasets` reads", "mend or remove it") from None
+        if elsewhere := [name for name in _strings(configs) if "://" in name or name.startswith(("/", "~")) or ".." in name.split("/")]:
+            raise DataError(str(card), f"it names {elsewhere[0]}", "files of the dataset alone", "mend or remove it")
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Yield every word in a value of YAML."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _strings(part)
+
+
+@contextmanager
+def _sound_as_it_is(feature: Any) -> Iterator[None]:
+    """Let `datasets` list sound files without torchcodec, which it asks for (5.2) even where it encodes nothing."""
+    theirs = feature.encode_example
+    feature.encode_example = lambda _, value: {name: value.get(name) for name in ("bytes", "path")} if isinstance(value, dict) else \
+        {"bytes": value, "path": None} if isinstance(value, bytes) else {"bytes": None, "path": str(value)}
+    try:
+        yield
+    finally:
+        feature.encode_example = theirs
+
+
+def _line(error: BaseException) -> str:
+    error = error.__cause__ or error  # "an error occurred while generating the dataset" tells nobody anything
+    return f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
+
+
+def _cache(params: Params, source: Path) -> Path:
+    """Return where `datasets` keeps its Arrow form of what is not in that form already, until the corpus is in."""
+    return state_dir() / "datasets" / hash_json([params.model_dump(mode="json"), str(source.resolve())])[:16]
+
+
+# ---- Its rows -------------------------------------------------------------------------------------------------------
+
+
+def utterances(params: Params, source: Path) -> list[Utterance | Reject]:
+    """Return the rows that the params ask for, in the dataset's order, without their sound.
+
+    Raises:
+        MissingInputError: no source, or no dataset in it.
+        DataError: it cannot be loaded, or lacks a column, or rows are wrong; all that are, up to 20, are named.
+    """
+    if params.hub is not None:
+        fetch(params.hub, source)
+    splits = load(params, source)
+    found: list[Utterance | Reject] = []
+    problems: list[str] = []
+    for name, split in splits.items():
+        columns = _columns(params, split.features, f"split {name}: " if name else "", problems)
+        if not problems:
+            official = SPLITS.get(name, "") if len(splits) > 1 else ""  # a dataset of one split calls it train, whatever it is
+            found += _rows(params, name, official, split, columns, problems)
+    problems += [f"id {name} occurs more than once; leave ingest.CORPUS.columns.id out to number the rows"
+                 for name in repeated_ids(found)] if not problems else []
+    refuse(source, problems)
+    if not found:
+        raise DataError(str(source), f"none of {sum(map(len, splits.values()))} rows has {params.where}", "some that do", "see ingest.CORPUS.where")
+    return found
+
+
+def _columns(params: Params, features: Mapping[str, Any], where: str, problems: list[str]) -> dict[str, str]:
+    """Return where each field that the split has is found: field -> column."""
+    columns = {str(field): name for field, name in params.columns.items()}
+    for field in get_args(Column):
+        for name in (*((field,) if field not in NOT_ITSELF else ()), *ALIASES.get(field, ())):
+            if name in features:
+                columns.setdefault(field, name)
+    sounding = [name for name, feature in features.items() if type(feature).__name__ == "Audio"]
+    if "audio" not in columns and len(sounding) == 1:
+        columns["audio"] = sounding[0]
+    there = ", ".join(features)
+    problems += [f"{where}no column {name!r}; there are {there}" for name in (*params.columns.values(), *params.where) if name not in features]
+    problems += [f"{where}no column for {field}; there are {there}; name it in ingest.CORPUS.columns"
+                 for field in ("audio", "text") if field not in columns]
+    return columns
+
+
+def _rows(params: Params, name: str, official: str, split: Any, columns: Mapping[str, str], problems: list[str]) -> Iterator[Utterance | Reject]:
+    """Yield the utterances of one split; what is wrong with a row is added to `problems`."""
+    read = dict.fromkeys(column for column in (*(columns[field] for field in columns if field != "audio"), *params.where))
+    table = split.select_columns(list(read)).with_format(None)
+    cells = _cells(split, columns["audio"])
+    for start in range(0, len(table), ROWS):
+        part = {column: _words(table.features[column], values) for column, values in table[start : start + ROWS].items()}
+        for offset in range(min(ROWS, len(table) - start)):
+            row = start + offset
+            cell = next(cells)
+            if any(part[column][offset] != value for column, value in params.where.items()):
+                continue
+            value = {field: part[column][offset] for field, column in columns.items() if field != "audio"}
+            here = f"{name}/{row}" if name else f"{row}"
+            said = value.get("split", "").lower()
+            if said not in SPLITS:
+                problems.append(f"row {here}: split {said!r}; expected one of {', '.join(filter(None, SPLITS))}")
+            locale, licence = value.get("locale") or params.locale, value.get("licence") or params.licence
+            problems += [f"row {here}: no {field}; give the dataset a column, or set ingest.CORPUS.{field}"
+                         for field, given in (("locale", locale), ("licence", licence)) if not given]
+            duration_s = number(value["duration"]) if value.get("duration") else None
+            yield Utterance(
+                id=value.get("id") or (f"{name}-{row:08d}" if name else f"{row:08d}"), source=here, audio=cell, transcript=value["text"],
+                locale=locale, licence=licence, speaker=value.get("speaker", ""), accent=value.get("accent", ""),
+                gender=GENDERS.get(value.get("gender", "").lower(), "other"), age=value.get("age", ""),
+                release_split=SPLITS.get(said, "") if "split" in columns else official, duration_s=duration_s)
+
+
+def _words(feature: Any, values: Sequence[Any]) -> list[str]:
+    """Return a column's values as words: classes by their names, nothing as ""."""
+    name = feature.int2str if hasattr(feature, "int2str") else str
+    return ["" if value is None else name(value) for value in values]
+
+
+# ---- Its sound ------------------------------------------------------------------------------------------------------
+
+
+def _cells(split: Any, column: str) -> Iterator[Cell]:
+    """Yield where the sound of each row lies.
+
+    Raises:
+        DataError: the rows are not those of Arrow files in their order.
+    """
+    files = [Path(file["filename"]) for file in split.cache_files]
+    if sum(_table(file).num_rows for file in files) != len(split):
+        raise DataError(str(files[0].parent) if files else "the dataset", "rows in another order than its files, or not in files",
+                        "rows as they lie in its files", "load it with `datasets`, call flatten_indices and save it again")
+    yield from (Cell(file, column, row) for file in files for row in range(_table(file).num_rows))
+
+
+@lru_cache(maxsize=4)
+def _table(file: Path) -> pa.Table:
+    """Return an Arrow file's rows, mapped into memory: only what is looked at is read."""
+    return pa.ipc.open_stream(pa.memory_map(str(file))).read_all()
+
+
+def sound(source: Path, row: Utterance) -> Utterance | Reject:
+    """Return an utterance with its sound: the content of a sound file, or a path in the source."""
+    cell = row.audio
+    assert isinstance(cell, Cell)
+    value = _table(cell.file)[cell.column][cell.row].as_py()
+    content, path = (value.get("bytes"), value.get("path") or "") if isinstance(value, dict) else \
+        (value, "") if isinstance(value, bytes) else (None, value or "")
+    if content:
+        return replace(row, source=f"{row.source}/{os.path.basename(path)}" if path else row.source, audio=content)
+    if not path:
+        return Reject(row.id, row.source, "unreadable", "no sound in the row")
+    within = inside(source, path)
+    if not within:
+        return Reject(row.id, row.source, "unreadable", f"{path} lies outside of the source")
+    return replace(row, source=within, audio=source / within)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset(Listed):
+    """The reader: lists rows like any other, and fetches the sound of each where it is decoded."""
+
+    def read(self, params: Release, source: Path, task: Sequence[Utterance | Reject]) -> Iterator[Utterance | Reject]:
+        """Yield the utterances and rejects of one shard."""
+        for row in task:
+            yield row if isinstance(row, Reject) else sound(source, row)
+
+    def versions(self) -> dict[str, str]:
+        """Return the version of `datasets`, which decides what a folder's rows are."""
+        return {"datasets": version("datasets")}
+
+    def clean(self, params: Any, source: Path) -> None:
+        """Remove what lay in the state folder while the corpus came in."""
+        shutil.rmtree(_cache(params, source), ignore_errors=True)
+
+
+READER: Final = Dataset(Params, utterances)

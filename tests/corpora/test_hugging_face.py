@@ -1,0 +1,301 @@
+"""Datasets of Hugging Face's library: saved to disk, folders, and a hub (here one of this machine); never its code, never unasked."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import yaml
+
+from pipeline import ingest
+from pipeline.core.errors import DataError, MissingInputError, ParamsError
+from pipeline.core.files import ROOT
+from pipeline.core.params import problems_of
+from pipeline.corpora import hugging_face
+from tests.releases import take_in
+
+NAME, REVISION = "somebody/fala", "0123456789abcdef0123456789abcdef01234567"
+TOLD = {"locale": "pt-BR", "licence": "CC0-1.0"}
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIZINHO_STATE", str(tmp_path / "state"))
+
+
+def sound(hz: float, duration_s: float = 1.0, rate_hz: int = 16_000, form: str = "FLAC") -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, 0.3 * np.sin(2 * np.pi * hz * np.arange(int(rate_hz * duration_s)) / rate_hz), rate_hz, format=form)
+    return buffer.getvalue()
+
+
+def heard(row: Any) -> float:
+    """Return the pitch of a row's tone."""
+    samples, rate_hz = soundfile.read(io.BytesIO(row["audio"]["bytes"]))
+    return float(np.argmax(np.abs(np.fft.rfft(samples))) * rate_hz / len(samples))
+
+
+def table(count: int = 4, first_hz: int = 300, **columns: list[Any]) -> datasets.Dataset:
+    content = {"audio": [{"bytes": sound(first_hz + 50 * row), "path": f"{row}.flac"} for row in range(count)],
+               "sentence": [f"frase {row}" for row in range(count)], **columns}
+    return datasets.Dataset.from_dict(content).cast_column("audio", datasets.Audio())
+
+
+def taken(root: Path, **params: Any) -> pd.DataFrame:
+    return take_in(root, **{"reader": "datasets", "source": "corpus", **TOLD, **params})[0]
+
+
+def refused(root: Path, **params: Any) -> str:
+    with pytest.raises(DataError) as caught:
+        taken(root, **params)
+    return str(caught.value)
+
+
+def test_what_ingest_wrote_is_read_back_sample_for_sample(tmp_path: Path) -> None:
+    spoken = {"reader": "speak", "language": "portuguese", "source": "pipeline/corpora/lexicon", "locales": {"pt-BR": 0.5, "pt-PT": 0.5},
+              "speakers": 6, "utterances": 24, "seed": 3, "utterances_per_shard": 8}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"ingest": {"spoken": spoken}}))
+    ingest.run("spoken", root=tmp_path, workers=2)
+    folder = tmp_path / "data/ingest/portuguese/spoken"
+    before = pd.concat(map(pd.read_parquet, sorted(folder.glob("shard-*.parquet")))).reset_index(drop=True)
+    after = taken(tmp_path, source=str(folder.relative_to(tmp_path)), data_files="shard-*.parquet", locale="", licence="").reset_index(drop=True)
+    same = [name for name in before if name not in ("utterance_id", "corpus", "speaker", "source", "audio")]
+    pd.testing.assert_frame_equal(after[same], before[same])
+    assert list(after["utterance_id"]) == [f"toy/{name}" for name in before["utterance_id"]]
+    assert list(after["speaker"]) == [f"toy/{name}" for name in before["speaker"]]
+    assert len(before) > 20
+    assert [row["bytes"] for row in after["audio"]] == [row["bytes"] for row in before["audio"]]
+    assert not list((tmp_path / "state/datasets").iterdir()), "the Arrow form is removed"
+
+
+def test_a_dataset_saved_to_disk_comes_in_with_its_splits_classes_and_lengths(tmp_path: Path) -> None:
+    gender = datasets.ClassLabel(names=["male", "female", "unknown"])
+    train = table(3, client_id=["ana", "rui", "ana"], gender=[1, 0, 2], duration_s=[1.0, 1.0, 2.0]).cast_column("gender", gender)
+    validation = table(2, 700, client_id=["eva", None], gender=[1, 1], duration_s=[1.0, None]).cast_column("gender", gender)
+    datasets.DatasetDict({"train": train, "validation": validation}).save_to_disk(tmp_path / "corpus")
+    rows, rejects = take_in(tmp_path, reader="datasets", source="corpus", **TOLD)
+    assert list(rows["utterance_id"]) == ["toy/train-00000000", "toy/train-00000001", "toy/validation-00000000", "toy/validation-00000001"]
+    assert list(rows["release_split"]) == ["train", "train", "dev", "dev"]
+    assert list(rows["speaker"]) == ["toy/ana", "toy/rui", "toy/eva", ""]
+    assert list(rows["gender"]) == ["female", "male", "female", "female"]
+    assert list(rows["source"]) == ["train/0/0.flac", "train/1/1.flac", "validation/0/0.flac", "validation/1/1.flac"]
+    assert [heard(row) for _, row in rows.iterrows()] == pytest.approx([300, 350, 700, 750])
+    assert list(rejects["detail"]) == ["1.00 s; the release says 2.00 s"]
+
+
+def test_rows_and_splits_are_chosen_and_one_split_alone_is_no_official_set(tmp_path: Path) -> None:
+    train, test = table(4, status=["ok", "bad", "ok", "ok"]), table(1, 900, status=["ok"])
+    datasets.DatasetDict({"train": train, "test": test}).save_to_disk(tmp_path / "corpus")
+    rows = taken(tmp_path, splits=["train"], where={"status": "ok"}, utterances_per_shard=2)
+    assert list(rows["source"]) == ["train/0/0.flac", "train/2/2.flac", "train/3/3.flac"]
+    assert [heard(row) for _, row in rows.iterrows()] == pytest.approx([300, 400, 450])
+    assert set(rows["release_split"]) == {""}
+
+
+def test_a_cut_by_hours_is_part_of_a_larger_one_though_the_dataset_tells_no_lengths(tmp_path: Path) -> None:
+    table(12).save_to_disk(tmp_path / "corpus")
+    few, more = (set(taken(tmp_path, limit_hours=hours / 3600)["utterance_id"]) for hours in (3, 7))
+    assert (len(few), len(more), few < more) == (3, 7, True)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # datasets 5.2 leaves metadata.csv open
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_folder_of_sound_files_is_read_where_they_lie(tmp_path: Path) -> None:
+    for name, form in (("a.wav", "WAV"), ("b.flac", "FLAC"), ("c.mp3", "MP3")):
+        (tmp_path / "corpus").mkdir(exist_ok=True)
+        (tmp_path / "corpus" / name).write_bytes(sound(400 + 50 * ord(name[0]), form=form))
+    (tmp_path / "corpus/metadata.csv").write_text("file_name,transcription\na.wav,um\nb.flac,dois\nc.mp3,três\n")
+    rows = taken(tmp_path)
+    gc.collect()
+    assert {row["source"]: row["transcript"] for _, row in rows.iterrows()} == {"a.wav": "um", "b.flac": "dois", "c.mp3": "três"}
+
+
+def test_parquet_folders_are_read_by_their_configuration(tmp_path: Path) -> None:
+    for name, hz in (("pt", 300), ("gl", 1_000)):
+        (tmp_path / "corpus" / name).mkdir(parents=True)
+        table(2, hz).to_parquet(tmp_path / "corpus" / name / "train-00000-of-00001.parquet")
+    (tmp_path / "corpus/README.md").write_text("---\nconfigs:\n- {config_name: pt, data_files: pt/*}\n- {config_name: gl, data_files: gl/*}\n---\n")
+    assert [heard(row) for _, row in taken(tmp_path, config="gl").iterrows()] == pytest.approx([1_000, 1_050])
+    message = refused(tmp_path)
+    assert "corpus: `datasets` cannot load it (ValueError: Config name is missing" in message
+    assert "see ingest.CORPUS.config" in message
+
+
+def test_sound_that_is_missing_or_outside_of_the_dataset_is_a_reject(tmp_path: Path) -> None:
+    outside = tmp_path / "secret.flac"
+    outside.write_bytes(sound(500))
+    audio = [{"bytes": sound(300), "path": None}, {"bytes": None, "path": str(outside)}, None, {"bytes": b"no sound", "path": "x.mp3"}]
+    (tmp_path / "corpus").mkdir()
+    frame = pd.DataFrame({"audio": audio, "text": ["um", "dois", "três", "quatro"]})
+    frame.to_parquet(tmp_path / "corpus/rows.parquet")
+    rows, rejects = take_in(tmp_path, reader="datasets", source="corpus", **TOLD)
+    assert list(rows["transcript"]) == ["um"]
+    assert list(zip(rejects["source"], rejects["reason"], rejects["detail"], strict=True)) == [
+        ("train/1", "unreadable", f"{outside} lies outside of the source"), ("train/2", "unreadable", "no sound in the row"),
+        ("train/3/x.mp3", "unreadable", "Format not recognised.")]
+
+
+@pytest.mark.parametrize(("params", "told"), [
+    ({"columns": {"text": "frase"}}, "corpus: 1 problem\n  no column 'frase'; there are audio, sentence, kind"),
+    ({"columns": {"audio": "som"}}, "no column 'som'; there are audio, sentence, kind"),
+    ({"where": {"status": "ok"}}, "no column 'status'"),
+    ({"where": {"kind": "z"}}, "none of 3 rows has {'kind': 'z'}"),
+    ({"columns": {"id": "kind"}}, "id x occurs more than once; leave ingest.CORPUS.columns.id out to number the rows"),
+    ({"columns": {"split": "kind"}}, "row 0: split 'x'; expected one of train, dev"),
+    ({"locale": ""}, "row 2: no locale; give the dataset a column, or set ingest.CORPUS.locale"),
+    ({"splits": ["test"]}, "no split test; expected some of none; see ingest.CORPUS.splits"),
+    ({"source": "elsewhere"}, "elsewhere: no such folder; expected a dataset"),
+])
+def test_what_is_wrong_with_the_params_is_told_with_what_is_there(tmp_path: Path, params: dict[str, Any], told: str) -> None:
+    table(3, kind=["x", "x", "y"]).save_to_disk(tmp_path / "corpus")
+    assert told in refused(tmp_path, **params)
+
+
+def test_a_dataset_without_text_is_told_its_columns(tmp_path: Path) -> None:
+    table(1).rename_column("sentence", "frase").save_to_disk(tmp_path / "corpus")
+    assert "no column for text; there are audio, frase; name it in ingest.CORPUS.columns" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(("hub", "told"), [
+    ({"repository": NAME}, "hub.revision: missing; expected a value"),
+    ({"repository": NAME, "revision": "main"}, "hub.revision: found 'main'; string should match pattern '^[0-9a-f]{40}$'"),
+    ({"repository": "fala", "revision": REVISION}, "hub.repository: found 'fala'"),
+    ({"repository": NAME, "revision": REVISION, "trust_remote_code": True}, "hub.trust_remote_code: unknown key"),
+])
+def test_a_dataset_of_a_hub_needs_a_commit_and_never_runs_code(hub: dict[str, Any], told: str) -> None:
+    section = {"reader": "datasets", "language": "portuguese", "source": "corpus", "hub": hub}
+    assert any(told in line for line in problems_of(hugging_face.Params, section, "ingest.toy"))
+
+
+# ---- A hub ----------------------------------------------------------------------------------------------------------
+
+
+class Hub(BaseHTTPRequestHandler):
+    """The requests that a download makes: the commit, its files, a file's head, and the file."""
+
+    folder: Path
+    asked: list[str]
+    broken: set[str]
+
+    def do_HEAD(self) -> None:
+        self.answer(body=False)
+
+    def do_GET(self) -> None:
+        self.answer(body=True)
+
+    def answer(self, body: bool) -> None:
+        path = self.path.split("?")[0]
+        self.asked.append(f"{self.command} {path}")
+        names = sorted(str(file.relative_to(self.folder)) for file in self.folder.rglob("*") if file.is_file())
+        name = path.removeprefix(f"/datasets/{NAME}/resolve/{REVISION}/")
+        if path == f"/api/datasets/{NAME}/revision/{REVISION}":
+            self.give(json.dumps({"id": NAME, "sha": REVISION, "siblings": [{"rfilename": name} for name in names]}).encode(), {})
+        elif path == f"/api/datasets/{NAME}/tree/{REVISION}":
+            self.give(json.dumps([{"type": "file", "path": name, "size": (self.folder / name).stat().st_size, "oid": "0" * 40}
+                                  for name in names]).encode(), {})
+        elif name in names and name not in self.broken:
+            content = (self.folder / name).read_bytes()
+            self.give(content, {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": REVISION}, body)
+        else:
+            self.send_error(404)
+
+    def give(self, content: bytes, headers: dict[str, str], body: bool = True) -> None:
+        self.send_response(200)
+        for name, value in {**headers, "Content-Length": str(len(content)), "Content-Type": "application/json"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if body:
+            self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
+    (tmp_path / "published/data").mkdir(parents=True)
+    table(3).to_parquet(tmp_path / "published/data/train-00000-of-00001.parquet")
+    table(2, 900).to_parquet(tmp_path / "published/data/test-00000-of-00001.parquet")
+    (tmp_path / "published/README.md").write_text("# fala\n")
+    (tmp_path / "published/fala.py").write_text("raise SystemExit('code of a dataset was run')\n")
+    handler = type("Here", (Hub,), {"folder": tmp_path / "published", "asked": [], "broken": set()})
+    (tmp_path / "corpus").mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
+        yield handler
+        server.shutdown()
+
+
+def test_a_commit_is_fetched_once_without_its_code(hub: type[Hub], tmp_path: Path) -> None:
+    pinned = {"repository": NAME, "revision": REVISION, "download": True}
+    rows = taken(tmp_path, hub=pinned)
+    assert [(row["release_split"], heard(row)) for _, row in rows.iterrows()] == [
+        ("train", 300), ("train", 350), ("train", 400), ("test", 900), ("test", 950)]
+    assert {str(path.relative_to(tmp_path / "corpus")) for path in (tmp_path / "corpus").rglob("*") if path.is_file()} == {
+        "README.md", "data/train-00000-of-00001.parquet", "data/test-00000-of-00001.parquet", ".hub.json"}
+    hub.asked.clear()
+    pd.testing.assert_frame_equal(taken(tmp_path, hub={**pinned, "download": False}), rows)
+    assert hub.asked == []
+
+
+def test_nothing_is_downloaded_unless_the_params_say_so(hub: type[Hub], tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match=rf"no dataset, or a part of it; expected {NAME} at {REVISION}; set ingest.CORPUS.hub.download: true"):
+        taken(tmp_path, hub={"repository": NAME, "revision": REVISION})
+    assert hub.asked == []
+
+
+def test_a_fetch_that_was_cut_off_is_not_taken_for_a_dataset_and_goes_on(hub: type[Hub], tmp_path: Path) -> None:
+    pinned = {"repository": NAME, "revision": REVISION, "download": True, "files": ["data/*"]}
+    hub.broken = {"data/train-00000-of-00001.parquet"}
+    assert f"{NAME}: cannot be fetched" in refused(tmp_path, hub=pinned)
+    hub.broken = set()
+    with pytest.raises(MissingInputError, match="a part of it"):
+        taken(tmp_path, hub={**pinned, "download": False})
+    hub.asked.clear()
+    assert len(taken(tmp_path, hub=pinned)) == 5
+    assert f"GET /datasets/{NAME}/resolve/{REVISION}/data/test-00000-of-00001.parquet" not in hub.asked, "what had come is kept"
+    assert not (tmp_path / "corpus/README.md").exists()
+
+
+def test_a_folder_of_another_commit_or_of_unknown_origin_is_refused(hub: type[Hub], tmp_path: Path) -> None:
+    pinned = {"repository": NAME, "revision": REVISION, "download": True}
+    taken(tmp_path, hub=pinned)
+    assert f"a dataset from {NAME} at {REVISION}, files all; expected {NAME} at {'0' * 40}" in refused(tmp_path, hub={**pinned, "revision": "0" * 40})
+    (tmp_path / "corpus/.hub.json").unlink()
+    assert "a dataset from nobody says where" in refused(tmp_path, hub=pinned)
+
+
+@pytest.mark.parametrize("name", ["HERE/data/test-00000-of-00001.parquet", "hf://datasets/somebody/fala/x.parquet", "/etc/*", "../published/data/*"])
+def test_a_folder_whose_card_points_elsewhere_is_refused_before_anything_is_asked(hub: type[Hub], tmp_path: Path, name: str) -> None:
+    name = name.replace("HERE", f"{os.environ['HF_ENDPOINT']}/datasets/{NAME}/resolve/{REVISION}")
+    card = yaml.safe_dump({"configs": [{"config_name": "pt", "data_files": [{"split": "train", "path": [name]}]}]})
+    (tmp_path / "corpus/README.md").write_text(f"---\n{card}---\n# fala\n")
+    assert f"README.md: it names {name}; expected files of the dataset alone" in refused(tmp_path)
+    (tmp_path / "corpus/README.md").unlink()
+    (tmp_path / "corpus/.huggingface.yaml").write_text(card)
+    assert f".huggingface.yaml: it names {name}" in refused(tmp_path)
+    with pytest.raises(ParamsError, match="data_files"):
+        taken(tmp_path, data_files=name)
+    assert hub.asked == []
+
+
+def test_ingest_starts_without_the_library() -> None:
+    code = ("import sys; from pipeline import ingest, corpora; corpora.reader('datasets')\n"
+            "assert not {'datasets', 'huggingface_hub'} & sys.modules.keys()")
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

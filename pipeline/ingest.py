@@ -54,6 +54,7 @@ from pipeline.core.manifest import DESCRIPTION, REJECT, SHARD, conform, counts
 from pipeline.core.params import Section, load_section
 from pipeline.core.progress import bar, say, stage_line
 from pipeline.core.stage import stage_main
+from pipeline.corpora.release import repeated
 
 T = TypeVar("T")
 
@@ -237,6 +238,7 @@ def duplicates(corpus: str, shards: Sequence[Path]) -> tuple[dict[Path, list[boo
     Raises:
         DataError: an utterance id occurs twice.
     """
+    again = {column: suspects(shards, column) for column in ("utterance_id", "audio_hash")}
     first_with: dict[str, str] = {}
     ids: Counter[str] = Counter()
     keep: dict[Path, list[bool]] = {}
@@ -244,8 +246,11 @@ def duplicates(corpus: str, shards: Sequence[Path]) -> tuple[dict[Path, list[boo
     for shard in shards:
         keep[shard] = []
         for row in pq.read_table(shard, columns=["utterance_id", "audio_hash", "source"]).to_pylist():
-            ids[row["utterance_id"]] += 1
-            first = first_with.setdefault(row["audio_hash"], row["utterance_id"])
+            if hash(row["utterance_id"]) in again["utterance_id"]:
+                ids[row["utterance_id"]] += 1
+            first = row["utterance_id"]
+            if hash(row["audio_hash"]) in again["audio_hash"]:
+                first = first_with.setdefault(row["audio_hash"], row["utterance_id"])
             keep[shard].append(first == row["utterance_id"])
             if first != row["utterance_id"]:
                 rejects.append({"id": row["utterance_id"].removeprefix(f"{corpus}/"), "source": row["source"],
@@ -254,6 +259,12 @@ def duplicates(corpus: str, shards: Sequence[Path]) -> tuple[dict[Path, list[boo
         raise DataError(f"ingest@{corpus}", f"{len(twice)} utterance ids occur more than once, such as {twice[0]}",
                         "one utterance an id")
     return keep, rejects
+
+
+def suspects(shards: Sequence[Path], column: str) -> set[int]:
+    """Return the hashes that more than one value of a column has: 8 bytes a value, so that the others need not be remembered."""
+    return repeated(np.concatenate([
+        np.fromiter(map(hash, pq.read_table(shard, columns=[column])[column].to_pylist()), np.int64) for shard in shards]))
 
 
 def place(shard: Path, keep: Sequence[bool], target: Path) -> None:
@@ -314,7 +325,7 @@ def state_key(params: corpora.Release, source: Path, versions: Mapping[str, str]
 
 
 def limited(reader: corpora.Reader, params: corpora.Release, source: Path,
-            tasks: Sequence[Sequence[corpora.Utterance | corpora.Reject]]) -> Sequence[Sequence[Any]]:
+            tasks: Iterable[Iterable[corpora.Utterance | corpora.Reject]]) -> Sequence[Sequence[Any]]:
     """Return tasks that hold `limit_hours` of the release, drawn by hash: a smaller limit gives a part of what a larger one gives.
 
     A reject, and a recording that cannot be read, counts for nothing and is drawn like the rest.

@@ -21,6 +21,7 @@ import pytest
 import soundfile
 import yaml
 
+from benchmarks import memory
 from pipeline import ingest
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.files import ROOT, hash_file
@@ -343,6 +344,19 @@ def test_a_release_is_cut_to_hours_that_are_part_of_more_hours(tmp_path: Path) -
     assert {key: len(names) for key, names in taken.items()} == {(5, 1): 5, (12, 1): 12, (12, 2): 12, (100, 1): 30}
     assert set(taken[5, 1]) < set(taken[12, 1]) != set(taken[12, 2])
     assert taken[12, 1] == [name for name in taken[100, 1] if name in taken[12, 1]], "in the release's order"
+
+
+@pytest.mark.slow
+def test_ten_times_the_data_take_no_more_memory(tmp_path: Path) -> None:
+    peaks_mb = []
+    for utterances in (200, 2_000):
+        (tmp_path / f"{utterances}").mkdir()
+        memory.corpus(tmp_path / f"{utterances}", utterances, seconds=1.0)
+        peaks_mb.append(memory.peaks_mb(tmp_path / f"{utterances}", workers=2))
+    (stage, worker), (stage_of_more, worker_of_more) = peaks_mb
+    assert worker > 50 and stage > 50, "they were seen"
+    assert stage_of_more < stage * memory.GROWTH
+    assert worker_of_more < worker * memory.GROWTH
 
 
 def test_the_speaker_is_not_cut_by_hours(tmp_path: Path) -> None:

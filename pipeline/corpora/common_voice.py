@@ -21,7 +21,7 @@ from pydantic import Field
 
 from pipeline.core.errors import DataError
 from pipeline.corpora import Reject, Utterance
-from pipeline.corpora.release import GENDERS, Listed, Published, inside, malformed, read_text, refuse, repeated_ids, root_of, tab_cells
+from pipeline.corpora.release import GENDERS, Listed, Listing, Published, inside, malformed, read_lines, refuse, repeated_ids, root_of, tab_cells
 
 OFFICIAL: Final = ("train", "dev", "test")
 NEEDED: Final = ("client_id", "path", "sentence")
@@ -54,7 +54,7 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     """
     root = root_of(source, "validated.tsv" if params.sets == "rebuilt" else "train.tsv", "Common Voice release", NO_SETS)
     durations_s = durations(root)
-    found: list[Utterance | Reject] = []
+    found = Listing(params.utterances_per_shard)
     problems: list[str] = []
     for name in () if params.sets == "rebuilt" else OFFICIAL:
         found += _rows(params, root, name, durations_s, problems)
@@ -71,8 +71,8 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
 
 def _rows(params: Params, root: Path, name: str, durations_s: dict[str, float], problems: list[str]) -> Iterator[Utterance | Reject]:
     """Yield the clips of one table; what is wrong with the table or a path is added to `problems`."""
-    rows = tab_cells(read_text(root / f"{name}.tsv", f"the set {name} of Common Voice"))
-    _, header = next(rows)
+    rows = tab_cells(read_lines(root / f"{name}.tsv", f"the set {name} of Common Voice"))
+    _, header = next(rows, (1, []))
     if missing := [column for column in NEEDED if column not in header]:
         problems.append(f"{name}.tsv: no column {', '.join(missing)}; there are {', '.join(header)}")
         return
@@ -105,7 +105,7 @@ def durations(root: Path) -> dict[str, float]:
     if table is None:
         return {}
     found, problems = {}, []
-    for line, text in enumerate(read_text(table, "lengths of clips").splitlines(), 1):
+    for line, text in enumerate(read_lines(table, "lengths of clips"), 1):
         match = re.fullmatch(r"(\S+)\s+(\d+(?:\.\d+)?)\s*", text)
         if match:
             found[match[1]] = float(match[2]) / 1_000

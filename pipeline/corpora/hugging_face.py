@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -30,7 +30,7 @@ from pipeline.core.files import hash_json, read_json, state_dir, write_json
 from pipeline.core.params import Section
 from pipeline.core.progress import say
 from pipeline.corpora import Cell, Reject, Release, Utterance
-from pipeline.corpora.release import GENDERS, SPLITS, Listed, inside, number, read_text, refuse, repeated_ids
+from pipeline.corpora.release import GENDERS, SPLITS, Listed, Listing, inside, number, read_text, refuse, repeated_ids
 
 Column = Literal["audio", "text", "id", "speaker", "locale", "accent", "gender", "age", "licence", "split", "duration"]
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
@@ -194,7 +194,7 @@ def _cache(params: Params, source: Path) -> Path:
 # ---- Its rows -------------------------------------------------------------------------------------------------------
 
 
-def utterances(params: Params, source: Path) -> list[Utterance | Reject]:
+def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     """Return the rows that the params ask for, in the dataset's order, without their sound.
 
     Raises:
@@ -204,7 +204,7 @@ def utterances(params: Params, source: Path) -> list[Utterance | Reject]:
     if params.hub is not None:
         fetch(params.hub, source)
     splits = load(params, source)
-    found: list[Utterance | Reject] = []
+    found = Listing(params.utterances_per_shard)
     problems: list[str] = []
     for name, split in splits.items():
         columns = _columns(params, split.features, f"split {name}: " if name else "", problems)
@@ -313,7 +313,7 @@ def sound(source: Path, row: Utterance) -> Utterance | Reject:
 class Dataset(Listed):
     """The reader: lists rows like any other, and fetches the sound of each where it is decoded."""
 
-    def read(self, params: Release, source: Path, task: Sequence[Utterance | Reject]) -> Iterator[Utterance | Reject]:
+    def read(self, params: Release, source: Path, task: Iterable[Utterance | Reject]) -> Iterator[Utterance | Reject]:
         """Yield the utterances and rejects of one shard."""
         for row in task:
             yield row if isinstance(row, Reject) else sound(source, row)

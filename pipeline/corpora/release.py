@@ -11,12 +11,17 @@ import csv
 import io
 import math
 import os
+import pickle
+import zlib
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from pipeline.core.errors import DataError, MissingInputError
@@ -47,13 +52,62 @@ class Published(Release):
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """Utterances and rejects in a sixth of the memory that they take as objects: what one shard is to hold."""
+
+    content: bytes
+    count: int
+
+    @classmethod
+    def of(cls, rows: Sequence[Utterance | Reject]) -> Packed:
+        """Return the rows packed."""
+        return cls(zlib.compress(pickle.dumps(rows, pickle.HIGHEST_PROTOCOL), 1), len(rows))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Utterance | Reject]:
+        return iter(pickle.loads(zlib.decompress(self.content)))
+
+
+class Listing(Sequence[Utterance | Reject]):
+    """A list of utterances and rejects that is packed as it grows, for releases of millions."""
+
+    def __init__(self, per_part: int) -> None:
+        self.parts: list[Packed] = []
+        self.last: list[Utterance | Reject] = []
+        self.hashes = array("q")  # of the ids
+        self.per_part = per_part
+
+    def __iadd__(self, rows: Iterable[Utterance | Reject]) -> Listing:
+        for row in rows:
+            self.last.append(row)
+            self.hashes.append(hash(row.id))
+            if len(self.last) == self.per_part:
+                self.parts.append(Packed.of(self.last))
+                self.last = []
+        return self
+
+    def __len__(self) -> int:
+        return self.per_part * len(self.parts) + len(self.last)
+
+    def __iter__(self) -> Iterator[Utterance | Reject]:
+        for part in self.parts:
+            yield from part
+        yield from self.last
+
+    def __getitem__(self, index: Any) -> Any:
+        return list(self)[index]
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """A reader that lists the whole release first and cuts the list into shards."""
 
     Params: type[Release]
     utterances: Callable[[Any, Path], Sequence[Utterance | Reject]]
 
-    def shards(self, params: Release, source: Path) -> Sequence[Sequence[Utterance | Reject]]:
+    def shards(self, params: Release, source: Path) -> Sequence[Packed]:
         """Return the release's utterances and rejects, in its order, cut into shards.
 
         Raises:
@@ -61,9 +115,11 @@ class Listed:
             DataError: a table cannot be read, or what it says cannot be used; all problems, up to 20, are named.
         """
         found, step = self.utterances(params, source), params.utterances_per_shard
-        return [found[start : start + step] for start in range(0, len(found), step)]
+        if isinstance(found, Listing) and found.per_part == step:
+            return [*found.parts, *([Packed.of(found.last)] if found.last else [])]
+        return [Packed.of(found[start : start + step]) for start in range(0, len(found), step)]
 
-    def read(self, params: Release, source: Path, task: Sequence[Utterance | Reject]) -> Iterator[Utterance | Reject]:
+    def read(self, params: Release, source: Path, task: Iterable[Utterance | Reject]) -> Iterator[Utterance | Reject]:
         """Yield the utterances and rejects of one shard."""
         yield from task
 
@@ -84,8 +140,15 @@ def refuse(where: Path, problems: Sequence[str]) -> None:
 
 
 def repeated_ids(found: Sequence[Utterance | Reject]) -> list[str]:
-    """Return the ids that occur more than once."""
-    return [name for name, count in Counter(utterance.id for utterance in found).items() if count > 1]
+    """Return the ids that occur more than once. Only those are remembered whose hash does: 8 bytes each for all the others."""
+    twice = repeated(np.array(found.hashes if isinstance(found, Listing) else [hash(row.id) for row in found], np.int64))
+    return [name for name, count in Counter(row.id for row in found if hash(row.id) in twice).items() if count > 1] if twice else []
+
+
+def repeated(hashes: npt.NDArray[np.int64]) -> set[int]:
+    """Return the numbers that occur more than once; sorts them in place."""
+    hashes.sort()
+    return set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
 
 
 def inside(source: Path, path: str) -> str:
@@ -133,9 +196,25 @@ def read_text(path: Path, what: str, fallback: str = "") -> str:
         raise DataError(str(path), f"byte {error.start} is not UTF-8", "UTF-8", "convert the table") from None
 
 
-def tab_cells(text: str) -> Iterator[tuple[int, list[str]]]:
+def read_lines(path: Path, what: str) -> Iterator[str]:
+    """Yield a text file's lines without their ends, one at a time: a release's table may be larger than its list.
+
+    Raises:
+        MissingInputError, DataError: as `read_text`.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="\n") as lines:
+            for line in lines:
+                yield line.removesuffix("\n")
+    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
+        read_text(path, what)  # it tells which
+        raise
+
+
+def tab_cells(text: str | Iterator[str]) -> Iterator[tuple[int, list[str]]]:
     """Yield number and cells of each line; a quote is a quote, and a line may end either way."""
-    yield from ((number, line.removesuffix("\r").split("\t")) for number, line in enumerate(text.split("\n"), 1))
+    lines = text.split("\n") if isinstance(text, str) else text
+    yield from ((number, line.removesuffix("\r").split("\t")) for number, line in enumerate(lines, 1))
 
 
 def comma_cells(text: str, problems: list[str]) -> Iterator[tuple[int, list[str]]]:

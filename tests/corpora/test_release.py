@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import textwrap
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -25,6 +27,65 @@ def test_every_reader_has_the_form_of_one_and_is_known_to_params(name: str) -> N
     assert get_args(reader.Params.model_fields["reader"].annotation) == (name,)
     assert callable(reader.shards) and callable(reader.read) and isinstance(reader.versions(), dict)
     assert not problems_of(ingest.Named, {"reader": name}, "ingest.toy")
+
+
+def rows(count: int) -> list[corpora.Utterance | corpora.Reject]:
+    folder = Path("/corpus/clips")
+    return [corpora.Utterance(id=f"clip-{number}", source=f"clips/{number}.mp3", audio=folder / f"{number}.mp3",
+                              transcript=f"a frase número {number}", locale="pt-BR", licence="CC0-1.0", speaker=f"{number % 50:0128x}",
+                              duration_s=number / 8)
+            if number % 7 else release.malformed("train.tsv", number, "3 cells; expected 11") for number in range(count)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 57])
+def test_a_listing_is_the_list_that_was_added_to_it(count: int) -> None:
+    listing = release.Listing(10)
+    listing += iter(rows(count)[:5])
+    listing += rows(count)[5:]
+    assert (len(listing), list(listing)) == (count, rows(count))
+    reader = release.Listed(corpora.Release, lambda params, source: listing)
+    for step in (10, 7):
+        params = corpora.Release(reader="toy", language="portuguese", source="corpus", utterances_per_shard=step)
+        tasks = reader.shards(params, ROOT)
+        assert [list(task) for task in tasks] == [rows(count)[start : start + step] for start in range(0, count, step)]
+        assert sum(map(len, tasks)) == count
+    assert release.repeated_ids(listing) == []
+    listing += rows(count)[3:4]
+    assert release.repeated_ids(listing) == ([rows(count)[3].id] if count > 3 else [])
+
+
+def test_a_listing_takes_a_sixth_of_the_memory_of_a_list() -> None:
+    def held(make: Callable[[], object]) -> int:
+        tracemalloc.start()
+        kept = make()
+        try:
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+            del kept
+
+    def listing() -> release.Listing:
+        found = release.Listing(250)
+        found += rows(5_000)
+        return found
+
+    listing(), rows(5_000)  # what is made but once is there
+    assert held(listing) < held(lambda: rows(5_000)) / 6
+
+
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbfa\tb\r\n1\t\xc3\xa7\r\n", b"a\tb\n1\t\xc3\xa7", b"", b"\n\na\x0bb\xc2\x85\n"])
+def test_lines_are_those_of_the_text(tmp_path: Path, content: bytes) -> None:
+    path = write(tmp_path / "t.tsv", content)
+    cells = [pair for pair in release.tab_cells(release.read_text(path, "a table")) if any(pair[1])]
+    assert [pair for pair in release.tab_cells(release.read_lines(path, "a table")) if any(pair[1])] == cells
+
+
+def test_lines_that_are_not_utf_8_and_those_that_are_not_there_are_told_as_of_texts(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.tsv", b"a\n" * 20_000 + b"\xff\n")
+    with pytest.raises(DataError, match="t.tsv: byte 40000 is not UTF-8"):
+        list(release.read_lines(path, "a table"))
+    with pytest.raises(MissingInputError, match="no such file; expected a table"):
+        list(release.read_lines(tmp_path / "absent", "a table"))
 
 
 @pytest.mark.parametrize("inner", ["", "a", "a/b", "a/b/c"])

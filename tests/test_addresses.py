@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -128,6 +129,17 @@ def test_a_release_behind_an_address_comes_whole_or_not_at_all_and_is_brought_up
     assert taken(checkout) == 3
     dep, = yaml.safe_load((checkout / "dvc.lock").read_text())["stages"]["ingest@toy"]["deps"]
     assert (dep["path"], dep["md5"]) == ("data/raw/toy.tar", hashlib.md5(server.content).hexdigest())
+
+    (checkout / "remote").mkdir()
+    assert dvc(checkout, "remote", "add", "-d", "store", str(checkout / "remote")).returncode == 0
+    assert dvc(checkout, "push").returncode == 0
+    source.unlink()
+    shutil.rmtree(checkout / ".dvc/cache")
+    server.cut_after = 0
+    pulled = dvc(checkout, "pull")
+    assert pulled.returncode == 0, pulled.stderr
+    assert source.read_bytes() == server.content, "another clone has it from the remote"
+    server.cut_after = None
 
     before = hash_file(source)
     server.content = release(300, 400, 500, 600)

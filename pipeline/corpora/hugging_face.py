@@ -188,7 +188,8 @@ def _line(error: BaseException) -> str:
 
 def _cache(params: Params, source: Path) -> Path:
     """Return where `datasets` keeps its Arrow form of what is not in that form already, until the corpus is in."""
-    return state_dir() / "datasets" / hash_json([params.model_dump(mode="json"), str(source.resolve())])[:16]
+    rows = params.model_dump(mode="json", include={"hub", "config", "data_files", "splits", "columns", "where"})
+    return state_dir() / "datasets" / hash_json([rows, str(source.resolve())])[:16]
 
 
 # ---- Its rows -------------------------------------------------------------------------------------------------------

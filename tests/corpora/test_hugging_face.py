@@ -150,6 +150,18 @@ def test_sound_that_is_missing_or_outside_of_the_dataset_is_a_reject(tmp_path: P
         ("train/3/x.mp3", "unreadable", "Format not recognised.")]
 
 
+def test_the_arrow_form_of_a_run_that_failed_serves_the_next_and_then_goes(tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    table(3, kind=["x", "x", "y"]).to_parquet(tmp_path / "corpus/rows.parquet")
+    assert "too long" in refused(tmp_path, max_duration_s=0.6)
+    kept, = (tmp_path / "state/datasets").glob("*/**/*.arrow")
+    made = kept.stat().st_mtime_ns
+    assert "too short" in refused(tmp_path, min_duration_s=5.0)
+    assert kept.stat().st_mtime_ns == made
+    assert len(taken(tmp_path)) == 3
+    assert not list((tmp_path / "state/datasets").iterdir())
+
+
 @pytest.mark.parametrize(("params", "told"), [
     ({"columns": {"text": "frase"}}, "corpus: 1 problem\n  no column 'frase'; there are audio, sentence, kind"),
     ({"columns": {"audio": "som"}}, "no column 'som'; there are audio, sentence, kind"),

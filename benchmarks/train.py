@@ -40,9 +40,10 @@ from pipeline.acoustic.decoding import decode_all
 from pipeline.acoustic.device import set_threads, threads
 from pipeline.acoustic.model import fresh_model
 from pipeline.acoustic.optimiser import Optimiser
+from pipeline.acoustic.preflight import frames_and_labels
 from pipeline.acoustic.recipe import Run
 from pipeline.acoustic.replicas import Replicas
-from pipeline.acoustic.training import Utterances, impossible, train
+from pipeline.acoustic.training import Utterances, first_hours, train
 from pipeline.acoustic.vocabulary import Vocabulary
 from pipeline.core.files import ROOT, read_json, read_table
 from pipeline.core.params import read_params
@@ -56,8 +57,8 @@ ROWS = ("one shape, adamw", "ours, adamw", "trainer", "trainer by length", "one 
 def utterances(name: str, model: Wav2Vec2ForCTC, vocabulary: Vocabulary) -> Utterances:
     """Return the utterances of a Portuguese split that the model can spell, as `fit` takes them."""
     table = read_table(ROOT / f"data/split/portuguese/{name}.parquet")
-    hopeless = impossible(model, vocabulary, table["text"].tolist(), table["duration_s"].to_numpy())
-    return Utterances.of(table[~hopeless].reset_index(drop=True), ROOT / "data/ingest")
+    frames, needed = frames_and_labels(model, vocabulary, table["text"].tolist(), table["duration_s"].to_numpy())
+    return Utterances.of(table[frames >= needed].reset_index(drop=True), ROOT / "data/ingest")
 
 
 def recipe_of(optimiser: str, steps: int) -> Run:
@@ -129,7 +130,7 @@ def trainer(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, recipe: Run, sampling
         seconds_of.append((float(batch["attention_mask"].sum()) / 16_000, batch["attention_mask"].numel() / 16_000))
         return dict(batch) | {"labels": labels["input_ids"].masked_fill(labels["attention_mask"].ne(1), -100)}
 
-    dev = np.arange(max(1, np.searchsorted(np.cumsum(dev_set.duration_s), recipe.evaluate_hours * 3600, side="right")))
+    dev = first_hours(dev_set.duration_s, recipe.evaluate_hours)
     rows: list[dict[str, float]] = []
     began = 0.0
 

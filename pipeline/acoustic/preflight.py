@@ -68,8 +68,7 @@ def preflight(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, tables: Mapping[str
     """
     lines, problems, hopeless, figures = [], [], {}, {}
     for name, table in tables.items():
-        frames = num_frames(model, np.round(np.nan_to_num(table["duration_s"].to_numpy()) * SAMPLE_RATE_HZ).astype(np.int64))
-        needed = labels_needed(vocabulary, table["text"].tolist())
+        frames, needed = frames_and_labels(model, vocabulary, table["text"].tolist(), table["duration_s"].to_numpy())
         hopeless[name] = frames < needed
         if not len(table) or hopeless[name].all():
             problems.append(f"{name}: {'no utterance' if not len(table) else 'no utterance whose labels fit its frames'}; "
@@ -84,6 +83,12 @@ def preflight(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, tables: Mapping[str
         problems += found[1]
         figures |= found[2]
     return Preflight(tuple(lines), tuple(problems), figures, hopeless)
+
+
+def frames_and_labels(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, texts: Sequence[str],
+                      duration_s: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return how many frames each utterance has and how many it needs; where it needs more, no CTC path can spell it. (N,)"""
+    return num_frames(model, np.round(np.nan_to_num(duration_s) * SAMPLE_RATE_HZ).astype(np.int64)), labels_needed(vocabulary, texts)
 
 
 def labels_needed(vocabulary: Vocabulary, texts: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -107,11 +112,10 @@ def device_bytes(device: torch.device) -> int:
     return min(whole, int(given)) if given.isdigit() else whole
 
 
-def without_weights(config: Mapping[str, Any], vocabulary_size: int | None = None) -> Wav2Vec2ForCTC:
+def without_weights(config: Mapping[str, Any]) -> Wav2Vec2ForCTC:
     """Return a model of a config.json's content whose weights take no memory: it can be measured, not run."""
-    known = {key: value for key, value in config.items() if key != "front_end"} | ({"vocab_size": vocabulary_size} if vocabulary_size else {})
     with torch.device("meta"):
-        return Wav2Vec2ForCTC(Wav2Vec2Config(**known))
+        return Wav2Vec2ForCTC(Wav2Vec2Config(**{key: value for key, value in config.items() if key != "front_end"}))
 
 
 def memory_needed(model: Wav2Vec2ForCTC, run: Run, longest_s: float) -> tuple[int, int]:

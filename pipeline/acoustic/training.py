@@ -55,10 +55,9 @@ class Utterances:
                    table["utterance_id"].tolist())
 
 
-def impossible(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, texts: Sequence[str],
-               duration_s: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Return which utterances no CTC path can spell: fewer frames than labels plus repeats, or no label at all. (N,)"""
-    return num_frames(model, np.round(duration_s * SAMPLE_RATE_HZ).astype(np.int64)) < labels_needed(vocabulary, texts)
+def first_hours(duration_s: npt.NDArray[np.float64], hours: float) -> npt.NDArray[np.int64]:
+    """Return the indices of the first utterances that together last so long at most; one at least."""
+    return np.arange(max(1, np.searchsorted(np.cumsum(duration_s), hours * 3600, side="right")))
 
 
 def rate_at(step: int, recipe: Run) -> float:
@@ -124,7 +123,7 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
     optimiser = Optimiser(model, recipe)
     freezing, blocks = Freezing(replicas.models, recipe), model.config.num_hidden_layers
     schedule = Schedule(train_set.duration_s, recipe.batch_s, recipe.seed, len(replicas))
-    dev_indices = np.arange(max(1, np.searchsorted(np.cumsum(dev_set.duration_s), recipe.evaluate_hours * 3600, side="right")))
+    dev_indices = first_hours(dev_set.duration_s, recipe.evaluate_hours)
     dev_s = dev_set.duration_s[dev_indices]
     references = [dev_set.texts[index] for index in dev_indices]
     encoded = [vocabulary.encode(text) for text in train_set.texts]

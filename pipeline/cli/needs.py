@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +22,24 @@ Line = tuple[str, bool]
 
 def examine_needs(params: dict[str, Any], root: Path = ROOT) -> tuple[list[str], bool]:
     """Return what a run of well-formed params needs and whether it is there, a line each, and whether all of it is."""
-    lines = _data(params, root)
-    checkpoint, model = _checkpoint(params, root)
-    lines += [checkpoint, *_device(params, model), _disk(params, model, root)]
+    from pipeline.acoustic.preflight import without_weights
+
+    sources = {section["source"]: root / section["source"] for section in params["ingest"].values()}
+    sizes = {name: 0 if path.is_relative_to(root / "pipeline") else _size(path) for name, path in sources.items() if path.exists()}
+    checkpoint, config = _checkpoint(params, root)
+    model = None if config is None else without_weights(config)
+    lines = [*_data(params, root, sizes), checkpoint, *_device(params, model), _disk(model, root, list(sizes.values()), len(sizes) == len(sources))]
     return [line for line, _ in lines], all(good for _, good in lines)
 
 
-def _data(params: dict[str, Any], root: Path) -> list[Line]:
+def _data(params: dict[str, Any], root: Path, sizes: dict[str, int]) -> list[Line]:
     found = []
     for corpus, section in params["ingest"].items():
         source, where = root / section["source"], f"{corpus}: {section['source']}"
-        if source.exists():
-            found.append((f"data             {where}, {_size(source) / 2**30:.1f} GiB", True) if not source.is_relative_to(root / "pipeline") else
-                         (f"data             {corpus}: spoken here, nothing to fetch", True))
+        if source.is_relative_to(root / "pipeline") and source.exists():
+            found.append((f"data             {corpus}: spoken here, nothing to fetch", True))
+        elif section["source"] in sizes:
+            found.append((f"data             {where}, {sizes[section['source']] / 2**30:.1f} GiB", True))
         elif source.with_name(f"{source.name}.dvc").exists():
             found.append((f"data             {where} is under DVC and not here: `dvc pull {section['source']}`", False))
         else:
@@ -43,12 +47,12 @@ def _data(params: dict[str, Any], root: Path) -> list[Line]:
     return found
 
 
-def _checkpoint(params: dict[str, Any], root: Path) -> tuple[Line, Callable[[], Any] | None]:
-    """Return the line on the donor, and how to make its model without weights; None where that cannot be known yet."""
+def _checkpoint(params: dict[str, Any], root: Path) -> tuple[Line, dict[str, Any] | None]:
+    """Return the line on the donor, and its configuration; None where that cannot be known yet."""
     donor = params["donor"]
     source = root / donor["source"]
     if Path(donor["source"]).parts[:2] == ("data", "split"):
-        return (f"donor            trained here, {donor['steps']} steps", True), lambda: _without_weights(donor["model"], LETTERS)
+        return (f"donor            trained here, {donor['steps']} steps", True), {**donor["model"], "vocab_size": LETTERS}
     config = source / "config.json"
     if config.exists():
         weights = next((name for name in ("model.safetensors", "pytorch_model.bin") if (source / name).exists()), None)
@@ -56,8 +60,8 @@ def _checkpoint(params: dict[str, Any], root: Path) -> tuple[Line, Callable[[], 
                    if not there]
         if lacking:
             found = f"donor            {donor['source']} has no {' and no '.join(lacking)}: fetch the whole checkpoint"
-            return (found, False), lambda: _without_weights(read_json(config))
-        return (f"donor            {donor['source']}, {weights}", True), lambda: _without_weights(read_json(config))
+            return (found, False), read_json(config)
+        return (f"donor            {donor['source']}, {weights}", True), read_json(config)
     hub = donor.get("hub")
     if hub and hub.get("download"):
         return (f"donor            {hub['repository']} at {hub['revision'][:12]}, fetched by the run into {donor['source']}", True), None
@@ -65,17 +69,16 @@ def _checkpoint(params: dict[str, Any], root: Path) -> tuple[Line, Callable[[], 
             "(profiles/README.md)", False), None
 
 
-def _device(params: dict[str, Any], make: Callable[[], Any] | None) -> list[Line]:
+def _device(params: dict[str, Any], model: Any) -> list[Line]:
     from pipeline.acoustic.device import choose_device
     from pipeline.acoustic.preflight import device_bytes, memory_needed
     from pipeline.acoustic.recipe import Run
 
     device, recipe = choose_device(), params["train"]["recipe"]
     gpu = device.type == "cuda"
-    if make is None:
+    if model is None:
         wanted = recipe.get("precision") == "bf16" and not gpu
         return [("GPU              none seen, and train.recipe.precision: bf16 asks for one", False)] if wanted else []
-    model = make()
     if recipe.get("freeze_feature_encoder"):
         model.freeze_feature_encoder()
     number = sum(weight.numel() for weight in model.parameters())
@@ -91,21 +94,13 @@ def _device(params: dict[str, Any], make: Callable[[], Any] | None) -> list[Line
     return lines
 
 
-def _disk(params: dict[str, Any], make: Callable[[], Any] | None, root: Path) -> Line:
-    sources = {root / section["source"] for section in params["ingest"].values()}
-    needed = 1 << 30
-    needed += sum(GROWTH * _size(source) for source in sources if source.exists() and not source.is_relative_to(root / "pipeline"))
-    if make is not None:
-        needed += COPIES * 4 * sum(weight.numel() for weight in make().parameters())
+def _disk(model: Any, root: Path, sizes: list[int], whole: bool) -> Line:
+    needed = (1 << 30) + GROWTH * sum(sizes)
+    if model is not None:
+        needed += COPIES * 4 * sum(weight.numel() for weight in model.parameters())
     free = shutil.disk_usage(root).free
-    unknown = "" if make is not None and all(source.exists() for source in sources) else ", and more for what is not here yet"
+    unknown = "" if model is not None and whole else ", and more for what is not here yet"
     return f"space            about {needed / 2**30:.0f} GiB needed{unknown}, {free / 2**30:.0f} GiB free", free >= needed
-
-
-def _without_weights(config: dict[str, Any], vocabulary_size: int | None = None) -> Any:
-    from pipeline.acoustic.preflight import without_weights
-
-    return without_weights(config, vocabulary_size)
 
 
 def _size(path: Path) -> int:

@@ -21,8 +21,9 @@ import torch
 
 from pipeline.acoustic import training
 from pipeline.acoustic.batching import Schedule
+from pipeline.acoustic.preflight import frames_and_labels
 from pipeline.acoustic.recipe import Run
-from pipeline.acoustic.training import Utterances, draws_at_random, forget, impossible, train
+from pipeline.acoustic.training import Utterances, draws_at_random, forget, train
 from pipeline.core.errors import TrainingError
 from pipeline.core.files import ROOT
 from pipeline.scoring.counts import error_rates
@@ -37,6 +38,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny.write_split(folder, tiny.TEXTS * 2)
     tiny.write_split(folder, tiny.TEXTS[:6], "dev", seed=100)
     return folder
+
+
+def impossible(model: Any, words: Any, texts: list[str], duration_s: Any) -> Any:
+    frames, needed = frames_and_labels(model, words, texts, duration_s)
+    return frames < needed
 
 
 def utterances(root: Path, name: str) -> Utterances:

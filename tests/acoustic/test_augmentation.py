@@ -23,14 +23,6 @@ SPEECH = standardise(tiny.spoken("rosa era"))
 ALL = {"rate": 0.7, "speed": (0.9, 1.1), "echo_s": (0.1, 0.3), "noise_db": (10.0, 30.0)}
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = tmp_path_factory.mktemp("tones")
-    tiny.write_split(folder, tiny.TEXTS)
-    tiny.write_split(folder, tiny.TEXTS[:3], "dev", seed=100)
-    return folder
-
-
 def changed(seed: int, fits: bool = True, **values: Any) -> Any:
     return augment(SPEECH, Augment.model_validate({"rate": 1.0, **values}), lambda _: fits, np.random.default_rng(seed))
 

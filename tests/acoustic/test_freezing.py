@@ -20,14 +20,6 @@ from tests.acoustic.test_training import WORDS, equal, recipe, trained, undistur
 BLOCKS = 3
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = tmp_path_factory.mktemp("tones")
-    tiny.write_split(folder, tiny.TEXTS)
-    tiny.write_split(folder, tiny.TEXTS[:3], "dev", seed=100)
-    return folder
-
-
 def three(**shape: Any) -> Any:
     return tiny.model(WORDS, num_hidden_layers=BLOCKS, **shape)
 

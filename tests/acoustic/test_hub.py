@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,58 +12,17 @@ from pipeline.acoustic.checkpoint import read_checkpoint
 from pipeline.acoustic.hub import fetch
 from pipeline.core.errors import DataError, MissingInputError
 from tests.checkpoints import lay, lay_adapter
+from tests.hub_server import REVISION, Hub, serving
 
-NAME, REVISION = "somebody/wav2vec2-spanish", "0123456789abcdef0123456789abcdef01234567"
-
-
-class Hub(BaseHTTPRequestHandler):
-    """The three requests that a download makes: the list of files, a file's head, and the file."""
-
-    folder: Path
-    asked: list[str]
-    broken: set[str]
-
-    def do_HEAD(self) -> None:
-        self.answer(body=False)
-
-    def do_GET(self) -> None:
-        self.answer(body=True)
-
-    def answer(self, body: bool) -> None:
-        path = self.path.split("?")[0]
-        self.asked.append(f"{self.command} {path}")
-        files = sorted(self.folder.iterdir())
-        if path == f"/api/models/{NAME}/tree/{REVISION}":
-            self.give(json.dumps([{"type": "file", "path": file.name, "size": file.stat().st_size, "oid": "0" * 40} for file in files]).encode(), {})
-        elif (file := self.folder / path.rsplit("/", 1)[1]) in files and path == f"/{NAME}/resolve/{REVISION}/{file.name}" \
-                and file.name not in self.broken:
-            content = file.read_bytes()
-            self.give(content, {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": REVISION}, body)
-        else:
-            self.send_error(404)
-
-    def give(self, content: bytes, headers: dict[str, str], body: bool = True) -> None:
-        self.send_response(200)
-        for name, value in {**headers, "Content-Length": str(len(content)), "Content-Type": "application/json"}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if body:
-            self.wfile.write(content)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+NAME = "somebody/wav2vec2-spanish"
 
 
 @pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
+def hub(tmp_path: Path) -> Iterator[type[Hub]]:
     lay(tmp_path / "published", "jonatasgrosman/wav2vec2-large-xlsr-53-spanish")
     (tmp_path / "published/flax_model.msgpack").write_bytes(b"another framework's weights")
-    handler = type("Here", (Hub,), {"folder": tmp_path / "published", "asked": [], "broken": set()})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
+    with serving("models", NAME, tmp_path / "published") as handler:
         yield handler
-        server.shutdown()
 
 
 def get(folder: Path, revision: str = REVISION, download: bool = True, language: str | None = None) -> None:

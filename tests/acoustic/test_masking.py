@@ -20,14 +20,6 @@ MASKS = {"time_prob": 0.3, "time_length": 4}
 VECTOR = "wav2vec2.masked_spec_embed"
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = tmp_path_factory.mktemp("tones")
-    tiny.write_split(folder, tiny.TEXTS)
-    tiny.write_split(folder, tiny.TEXTS[:3], "dev", seed=100)
-    return folder
-
-
 def test_masks_are_on_from_their_first_step_to_their_last(root: Path) -> None:
     model = tiny.model(WORDS)
     masking = Masking(model, recipe(spec_augment=MASKS | {"from_step": 2, "until_step": 5}))

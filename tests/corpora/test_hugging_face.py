@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import io
-import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +23,10 @@ from pipeline.core.errors import DataError, MissingInputError, ParamsError
 from pipeline.core.files import ROOT
 from pipeline.core.params import problems_of
 from pipeline.corpora import hugging_face
+from tests.hub_server import REVISION, Hub, serving
 from tests.releases import take_in
 
-NAME, REVISION = "somebody/fala", "0123456789abcdef0123456789abcdef01234567"
+NAME = "somebody/fala"
 TOLD = {"locale": "pt-BR", "licence": "CC0-1.0"}
 
 
@@ -197,61 +194,16 @@ def test_a_dataset_of_a_hub_needs_a_commit_and_never_runs_code(hub: dict[str, An
 # ---- A hub ----------------------------------------------------------------------------------------------------------
 
 
-class Hub(BaseHTTPRequestHandler):
-    """The requests that a download makes: the commit, its files, a file's head, and the file."""
-
-    folder: Path
-    asked: list[str]
-    broken: set[str]
-
-    def do_HEAD(self) -> None:
-        self.answer(body=False)
-
-    def do_GET(self) -> None:
-        self.answer(body=True)
-
-    def answer(self, body: bool) -> None:
-        path = self.path.split("?")[0]
-        self.asked.append(f"{self.command} {path}")
-        names = sorted(str(file.relative_to(self.folder)) for file in self.folder.rglob("*") if file.is_file())
-        name = path.removeprefix(f"/datasets/{NAME}/resolve/{REVISION}/")
-        if path == f"/api/datasets/{NAME}/revision/{REVISION}":
-            self.give(json.dumps({"id": NAME, "sha": REVISION, "siblings": [{"rfilename": name} for name in names]}).encode(), {})
-        elif path == f"/api/datasets/{NAME}/tree/{REVISION}":
-            self.give(json.dumps([{"type": "file", "path": name, "size": (self.folder / name).stat().st_size, "oid": "0" * 40}
-                                  for name in names]).encode(), {})
-        elif name in names and name not in self.broken:
-            content = (self.folder / name).read_bytes()
-            self.give(content, {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": REVISION}, body)
-        else:
-            self.send_error(404)
-
-    def give(self, content: bytes, headers: dict[str, str], body: bool = True) -> None:
-        self.send_response(200)
-        for name, value in {**headers, "Content-Length": str(len(content)), "Content-Type": "application/json"}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if body:
-            self.wfile.write(content)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 @pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
+def hub(tmp_path: Path) -> Iterator[type[Hub]]:
     (tmp_path / "published/data").mkdir(parents=True)
     table(3).to_parquet(tmp_path / "published/data/train-00000-of-00001.parquet")
     table(2, 900).to_parquet(tmp_path / "published/data/test-00000-of-00001.parquet")
     (tmp_path / "published/README.md").write_text("# fala\n")
     (tmp_path / "published/fala.py").write_text("raise SystemExit('code of a dataset was run')\n")
-    handler = type("Here", (Hub,), {"folder": tmp_path / "published", "asked": [], "broken": set()})
     (tmp_path / "corpus").mkdir()
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
+    with serving("datasets", NAME, tmp_path / "published") as handler:
         yield handler
-        server.shutdown()
 
 
 def test_a_commit_is_fetched_once_without_its_code(hub: type[Hub], tmp_path: Path) -> None:

@@ -14,9 +14,8 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from pipeline.core.errors import DataError
 from pipeline.corpora import Reject, Utterance
-from pipeline.corpora.release import Listed, Published, comma_cells, inside, malformed, read_text, refuse, repeated_ids, root_of
+from pipeline.corpora.release import Listed, Published, comma_cells, inside, malformed, read_text, root_of, whole
 
 SETS: Final = ("train", "dev", "test")
 NEEDED: Final = ("file_path", "text", "variety")
@@ -40,11 +39,7 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     root = root_of(source, "metadata_*_final.csv", "CORAA release")
     problems: list[str] = []
     found = [row for name in SETS if (root / f"metadata_{name}_final.csv").is_file() for row in _rows(params, root, name, problems)]
-    problems += [f"{name} occurs more than once" for name in repeated_ids(found)]
-    refuse(root, problems)
-    if not found:
-        raise DataError(str(root), "no rows", "a row for each utterance")
-    return found
+    return whole(root, found, problems, "utterance")
 
 
 def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterator[Utterance | Reject]:

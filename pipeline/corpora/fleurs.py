@@ -12,10 +12,10 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from pipeline.core.errors import DataError, MissingInputError
+from pipeline.core.errors import MissingInputError
 from pipeline.core.manifest import SAMPLE_RATE_HZ
 from pipeline.corpora import Reject, Utterance
-from pipeline.corpora.release import GENDERS, Listed, Published, inside, malformed, read_text, refuse, repeated_ids, root_of, tab_cells
+from pipeline.corpora.release import GENDERS, Listed, Published, inside, malformed, read_text, root_of, tab_cells, whole
 
 SETS: Final = ("train", "dev", "test")
 LOCALES: Final = {"pt_br": "pt-BR", "es_419": "es-419"}
@@ -39,11 +39,7 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     root = root_of(source, "t*.tsv", "FLEURS release")
     problems: list[str] = []
     found = [row for name in SETS if (root / f"{name}.tsv").is_file() for row in _rows(params, root, name, problems)]
-    problems += [f"{name} occurs more than once" for name in repeated_ids(found)]
-    refuse(root, problems)
-    if not found:
-        raise DataError(str(root), "no rows", "a row for each reading")
-    return found
+    return whole(root, found, problems, "reading")
 
 
 def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterator[Utterance | Reject]:

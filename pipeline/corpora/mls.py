@@ -14,9 +14,8 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from pipeline.core.errors import DataError
 from pipeline.corpora import Reject, Utterance
-from pipeline.corpora.release import GENDERS, Listed, Published, malformed, number, read_text, refuse, repeated_ids, root_of, tab_cells
+from pipeline.corpora.release import GENDERS, Listed, Published, malformed, number, read_text, root_of, tab_cells, whole
 
 SETS: Final = ("train", "dev", "test")
 ENDINGS: Final = (".flac", ".opus")
@@ -40,10 +39,7 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     genders = genders_of(root)
     sets = [name for name in SETS if (root / name).is_dir()]
     found = [row for name in sets for row in _rows(params, root, name, genders)]
-    refuse(root, [f"id {name} occurs more than once" for name in repeated_ids(found)])
-    if not found:
-        raise DataError(str(root), "no rows", "a row for each segment")
-    return found
+    return whole(root, found, [], "segment", "id ")
 
 
 def _rows(params: Params, root: Path, name: str, genders: dict[str, str]) -> Iterator[Utterance | Reject]:

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from pipeline.core.errors import DataError
 from pipeline.corpora import Reject, Utterance
-from pipeline.corpora.release import LOCALES, SPLITS, Listed, Published, inside, malformed, number, read_text, refuse, repeated_ids, root_of
+from pipeline.corpora.release import LOCALES, SPLITS, Listed, Published, inside, malformed, number, read_text, root_of, whole
 
 SETS: Final = ("train", "valid", "test")
 KEYS: Final = ("duration", "offset", "speaker_id", "wav")
@@ -44,11 +44,7 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     root = root_of(source, "data/*/txt/*.yaml", "mTEDx release")
     problems: list[str] = []
     found = [row for name in SETS if (root / "data" / name).is_dir() for row in _rows(params, root, name, problems)]
-    problems += [f"{name} occurs more than once" for name in repeated_ids(found)]
-    refuse(root, problems)
-    if not found:
-        raise DataError(str(root), "no rows", "a row for each sentence")
-    return found
+    return whole(root, found, problems, "sentence")
 
 
 def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterator[Utterance | Reject]:

@@ -139,6 +139,22 @@ def refuse(where: Path, problems: Sequence[str]) -> None:
         raise DataError(str(where), f"{len(problems)} problem{'s' * (len(problems) > 1)}\n  " + "\n  ".join(problems[:SHOWN]) + more)
 
 
+def whole(root: Path, found: Sequence[Utterance | Reject], problems: Sequence[str], row: str, before: str = "") -> Sequence[Utterance | Reject]:
+    """Return what a reader has found in a release, if it is something and has no problems.
+
+    Args:
+        row: what a row of the release is, for the message.
+        before: what stands before an id that occurs more than once.
+
+    Raises:
+        DataError: there are problems, ids that occur more than once among them, or no rows.
+    """
+    refuse(root, [*problems, *(f"{before}{name} occurs more than once" for name in repeated_ids(found))])
+    if not found:
+        raise DataError(str(root), "no rows", f"a row for each {row}")
+    return found
+
+
 def repeated_ids(found: Sequence[Utterance | Reject]) -> list[str]:
     """Return the ids that occur more than once. Only those are remembered whose hash does: 8 bytes each for all the others."""
     twice = repeated(np.array(found.hashes if isinstance(found, Listing) else [hash(row.id) for row in found], np.int64))

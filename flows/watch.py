@@ -183,6 +183,11 @@ def fingerprint(space: Workspace) -> list[str]:
     return [hash_file(file) for file in sorted((space.path / MANIFESTS).glob("*/manifest.parquet"))]
 
 
+def days(age: float) -> str:
+    """Return an age in whole days: "1 day", "3 days"."""
+    return f"{age:.0f} day" + ("" if f"{age:.0f}" == "1" else "s")
+
+
 def reasons(found: Seen, min_utterances: int, min_hours: float, max_age_days: float | None) -> list[str]:
     """Return the reasons to retrain; none where there is none."""
     told = []
@@ -191,13 +196,13 @@ def reasons(found: Seen, min_utterances: int, min_hours: float, max_age_days: fl
     if found.hours >= min_hours:
         told.append(f"{found.hours:.2f} hours of new speech ({min_hours:g} are enough)")
     if max_age_days is not None and found.age_days >= max_age_days:
-        told.append(f"{found.age_days:.0f} days since the last run ({max_age_days:g} are enough)")
+        told.append(f"{days(found.age_days)} since the last run ({max_age_days:g} are enough)")
     return told + [f"drift: {drift}" for drift in found.drifts if drift.exceeded]
 
 
 def against(found: Seen, min_utterances: int, min_hours: float, max_age_days: float | None) -> str:
     """Return why there is no reason to retrain."""
-    age = f"{found.age_days:.0f} days since the last run" + (f" (of {max_age_days:g})" if max_age_days is not None else "")
+    age = f"{days(found.age_days)} since the last run" + (f" (of {max_age_days:g})" if max_age_days is not None else "")
     drift = ", ".join(map(str, found.drifts)) or "too few new utterances to judge drift"
     return f"{found.utterances} new utterances (of {min_utterances}), {found.hours:.2f} hours (of {min_hours:g}), {age}; {drift}"
 

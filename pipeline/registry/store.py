@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
@@ -24,14 +24,22 @@ if TYPE_CHECKING:
     from dvc_data.hashfile.db import HashFileDB
 
 
+LIMIT_S: Final = 3600.0
+"""A champion's folder that has not come or gone in an hour: DVC itself waits for ever for a remote that takes connections and no bytes."""
+
+
 def dvc(root: Path, *words: str) -> None:
     """Run `dvc WORDS` in a checkout.
 
     Raises:
-        PipelineError: it failed; what it said is in the message.
+        PipelineError: it failed, or was not done in an hour; what it said is in the message.
     """
-    done = subprocess.run([sys.executable, "-m", "dvc", *words], cwd=root, capture_output=True, check=False,
-                          env={**os.environ, "DVC_NO_ANALYTICS": "1"})
+    try:
+        done = subprocess.run([sys.executable, "-m", "dvc", *words], cwd=root, capture_output=True, check=False, timeout=LIMIT_S,
+                              env={**os.environ, "DVC_NO_ANALYTICS": "1"})
+    except subprocess.TimeoutExpired:
+        raise PipelineError(f"dvc {words[0]} in {root}", f"not done after {LIMIT_S:g} s", "a remote that takes and gives bytes",
+                            "look at the DVC remote, then run again: what has arrived is not sent twice") from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").partition("ERROR: ")[2] or done.stderr.decode(errors="replace")
         raise PipelineError(f"dvc {words[0]} in {root}", " ".join(said.split()) or f"exit code {done.returncode}")

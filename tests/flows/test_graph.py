@@ -155,6 +155,7 @@ def test_each_threshold_is_a_reason_and_below_all_of_them_it_says_why_not() -> N
     assert wanted(seen, 10, 0.2, None) == ["10 new utterances (10 are enough)"]
     assert wanted(seen, 11, 0.1, None) == ["0.10 hours of new speech (0.1 are enough)"]
     assert wanted(seen, 11, 0.2, 3.0) == ["3 days since the last run (3 are enough)"]
+    assert wanted(replace(seen, age_days=1.2), 11, 0.2, 1.0) == ["1 day since the last run (1 are enough)"]
     assert wanted(replace(seen, drifts=(drift.Drift("length", 0.3, 0.2),)), 11, 0.2, None) == ["drift: length 0.30 (bound 0.2)"]
 
 

@@ -64,9 +64,34 @@ def test_resampling_keeps_the_pass_band_within_a_hundredth_of_a_decibel(rate_hz:
 
 @pytest.mark.parametrize("rate_hz", [22_050, 44_100, 48_000])
 def test_resampling_lets_no_alias_through_where_the_usual_filters_do(rate_hz: int) -> None:
-    hz = 8_100.0
-    assert level_db(audio.resample(tone(hz, rate_hz), rate_hz)) < -100
-    assert level_db(scipy.signal.resample_poly(tone(hz, rate_hz), 320, rate_hz // 50)) > -20
+    for hz in (8_000.5, 8_100.0, 8_500.0, 0.49 * rate_hz):
+        assert level_db(audio.resample(tone(hz, rate_hz), rate_hz)) < -120, hz
+    assert level_db(scipy.signal.resample_poly(tone(8_100.0, rate_hz), 320, rate_hz // 50)) > -20
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_001, 22_050, 44_100, 48_000])
+def test_resampling_by_blocks_is_the_filter_on_the_whole_to_a_twentieth_of_the_last_bit(rate_hz: int) -> None:
+    """Against a sum in double precision over each output's own neighbours, in the first blocks, between them and at the end."""
+    waveform_S = (np.random.default_rng(3).standard_normal(60_000) / 5).astype(np.float32)
+    resampled_S = audio.resample(waveform_S, rate_hz)
+    step = math.gcd(rate_hz, SAMPLE_RATE_HZ)
+    step_in, step_out = rate_hz // step, SAMPLE_RATE_HZ // step
+    nyquist, half = min(1, step_out / step_in) / 2, len(audio._low_pass(step_in, step_out)) // 2
+    for index in [*range(0, 60), *range(0, len(resampled_S), 97), *range(len(resampled_S) - 60, len(resampled_S))]:
+        place = index * step_in / step_out
+        at = np.arange(max(0, math.ceil(place - half)), min(len(waveform_S), math.floor(place + half) + 1))
+        middle, beta = (1 + audio.PASS_BAND) * nyquist, 0.1102 * (audio.STOP_BAND_DB - 8.7)
+        window = np.i0(beta * np.sqrt(np.clip(1 - ((at - place) / half) ** 2, 0, None))) / np.i0(beta)
+        expected = float((waveform_S[at] * middle * np.sinc(middle * (at - place)) * window).sum())
+        assert resampled_S[index] == pytest.approx(expected, abs=0.05 / audio.FULL_SCALE), index
+
+
+def test_resampling_reaches_no_further_than_its_filter() -> None:
+    click_S = np.zeros(96_000, np.float32)
+    click_S[48_000] = 1
+    away_S = np.abs(audio.resample(click_S, 48_000))
+    assert away_S[16_000] > 0.3
+    assert max(away_S[: 16_000 - 132].max(), away_S[16_000 + 132 :].max()) < 1e-6  # 8.2 ms to either side
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 22_050, 48_000])

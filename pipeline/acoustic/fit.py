@@ -55,16 +55,18 @@ def fit(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, split: Path, run: Run, ou
         both = learned if before is None else pd.concat([before, learned], ignore_index=True).drop_duplicates(ignore_index=True)
         both.to_parquet(folder / TRAINED_ON, index=False, compression="zstd")
 
-    last = history.iloc[-1]
+    last, kept = history.iloc[-1], history[history["kept"] == 1].iloc[0]
     figures = {"train": {**counts(possible["train"]), "impossible": dropped}, "dev": counts(possible["dev"]),
-               "dev_wer": float(last["dev_wer"]), "dev_cer": float(last["dev_cer"]), "seconds": float(last["seconds"]),
+               "dev_wer": float(kept["dev_wer"]), "dev_cer": float(kept["dev_cer"]), "kept_step": int(kept["step"]),
+               "steps": int(last["step"]), "seconds": float(last["seconds"]),
                "skipped": int(last["skipped"]), "preflight": found.figures}
     save_model(model, vocabulary, output,
                {"label": label, "normaliser": str(tables["train"]["normaliser"].iloc[0]), "params": run.model_dump(), "seed": run.seed,
                 "inputs": inputs, "figures": figures, **record}, write_tables)
     forget(resume)
     say(stage_line(label, counts(possible["train"]), {"more letters than frames": dropped})
-        + f"; dev CER {last['dev_cer']:.4f}, WER {last['dev_wer']:.4f} after {run.steps} steps, {last['seconds']:.0f} s")
+        + f"; dev CER {kept['dev_cer']:.4f}, WER {kept['dev_wer']:.4f} after {last['step']:.0f} steps"
+        + (f", the weights of step {kept['step']:.0f} kept" if kept["step"] != last["step"] else "") + f", {last['seconds']:.0f} s")
 
 
 def trained_on(table: pd.DataFrame) -> pd.DataFrame:

@@ -124,7 +124,8 @@ def memory_needed(model: Wav2Vec2ForCTC, run: Run, longest_s: float) -> tuple[in
     config = model.config
     weights = sum(weight.numel() for weight in model.parameters())
     moving = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    fixed = 4 * (weights + moving * run.replicas) + 8 * moving
+    beside = (run.ema is not None) + (run.keep == "best" and not torch.cuda.is_available())  # a GPU's best weights lie in the main memory
+    fixed = 4 * (weights + moving * (run.replicas + beside)) + 8 * moving
     seconds = max(run.batch_s, longest_s)
     values, frames_a_second = 0.0, float(SAMPLE_RATE_HZ)  # values a second of audio
     for channels, stride in zip(config.conv_dim, config.conv_stride, strict=True):

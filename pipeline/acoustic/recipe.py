@@ -64,7 +64,13 @@ class Recipe(Section):
     replicas: int = Field(1, ge=1, description="CPU threads that share a batch, each with a part of it (ignored on a GPU)")
     threads: int = Field(1, ge=1, description="CPU threads within one operation; fixed, as the order of float sums depends on it")
     evaluate_every: int = Field(100, ge=1, description="steps between looks at the development set")
-    evaluate_hours: float = Field(0.1, gt=0, description="of the development set looked at on the way")
+    evaluate_hours: float = Field(0.1, gt=0, description="of the development set looked at on the way, its first hours")
+    ema: float | None = Field(None, ge=0, lt=1, description="decay of a running mean of the weights, which is evaluated and kept in their place; "
+                                                            "0.999 and 0.9999 are usual; left out: none")
+    keep: Literal["last", "best"] = Field("last", description="which weights are the result: of the last step, or of the evaluation with the lowest "
+                                                              "dev WER, by CER among equals, on the evaluate_hours looked at")
+    patience: int | None = Field(None, ge=1, description="evaluations in a row, none better than the best before them (by the same measure), after "
+                                                         "which the run ends; left out: it goes through all steps")
     checkpoint_s: float = Field(20.0, ge=0, description="wall seconds between writes of the resume state")
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 from transformers import Wav2Vec2ForCTC
 
+from pipeline.acoustic.averaging import Averaging
 from pipeline.acoustic.batching import Batch, Schedule, epoch_batches, padding_share
 from pipeline.acoustic.clips import Clips, Waveform, collate
 from pipeline.acoustic.decoding import decode_all, num_frames
@@ -29,6 +30,7 @@ from pipeline.acoustic.optimiser import Optimiser
 from pipeline.acoustic.preflight import labels_needed
 from pipeline.acoustic.recipe import Run
 from pipeline.acoustic.replicas import Part, Replicas
+from pipeline.acoustic.selection import Selection, best, gives_up
 from pipeline.acoustic.vocabulary import Vocabulary
 from pipeline.core.errors import TrainingError
 from pipeline.core.files import atomic
@@ -84,7 +86,8 @@ def train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, 
 
     Returns:
         Columns step, seconds, audio_s, learning_rate, loss (mean since the last row), dev_wer, dev_cer, waiting
-        (share of time spent waiting for data), skipped (steps passed over so far).
+        (share of time spent waiting for data), skipped (steps passed over so far), kept (1 in the row of the weights that
+        the model ends with, 0 in the others). It ends before the last step where `patience` is at its end.
 
     Raises:
         TrainingError: nothing to train or evaluate on, or loss or gradient is no number more than `max_skipped` times.
@@ -120,7 +123,8 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
         model.activation_checkpointing_enable()
     masking = Masking(model, recipe)
     replicas = Replicas(model, recipe.replicas if device.type == "cpu" and not draws_at_random(model) else 1)
-    optimiser = Optimiser(model, recipe)
+    optimiser, averaging, selection = Optimiser(model, recipe), Averaging(model, recipe.ema), Selection(model, recipe.keep)
+    parts_of_state = {"model": model, "optimiser": optimiser, "average": averaging, "best": selection}
     freezing, blocks = Freezing(replicas.models, recipe), model.config.num_hidden_layers
     schedule = Schedule(train_set.duration_s, recipe.batch_s, recipe.seed, len(replicas))
     dev_indices = first_hours(dev_set.duration_s, recipe.evaluate_hours)
@@ -128,7 +132,7 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
     references = [dev_set.texts[index] for index in dev_indices]
     encoded = [vocabulary.encode(text) for text in train_set.texts]
 
-    state = _restore(resume, model, optimiser)
+    state = _restore(resume, parts_of_state)
     random = np.random.default_rng([recipe.seed, 1])
     np.random.seed(int(random.integers(1 << 31)))
     torch.manual_seed(recipe.seed)
@@ -200,6 +204,7 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
             if math.isfinite(loss_sum + norm):
                 with threads(recipe.threads * len(replicas)):
                     optimiser.step()
+                    averaging.update()
                 losses.append(loss_sum)
             else:
                 optimiser.forget()
@@ -208,7 +213,7 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
             done = step + 1
             if done % recipe.evaluate_every == 0 or done == recipe.steps:
                 model.eval()
-                with threads(recipe.threads * len(replicas)):
+                with threads(recipe.threads * len(replicas)), averaging.applied():
                     hypotheses = [decoded.text for decoded in decode_all(
                         model, vocabulary, lambda index: dev_set.clips.waveform(int(dev_indices[index])), dev_s, 4 * recipe.batch_s)]
                 replicas.train()
@@ -223,9 +228,16 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
                     f"{seconds_before + elapsed:.0f} s")
                 state["blanks"] = note_blanks(hypotheses, state["blanks"], state["history"][-1]["loss"], label)
                 losses.clear()
+                with averaging.applied():
+                    selection.note(state["history"])
+                if done < recipe.steps and gives_up(state["history"], recipe.patience):
+                    found = state["history"][best(state["history"])]
+                    say(f"{label}: ended early at step {done} of {recipe.steps}: {recipe.patience} evaluation{'s' * (recipe.patience != 1)} no "
+                        f"better than that of step {found['step']} (dev WER {found['dev_wer']:.4f}, CER {found['dev_cer']:.4f})")
+                    break
             if done < recipe.steps and (wish.number is not None or time.perf_counter() - saved_at > recipe.checkpoint_s):
                 state.update(step=done, seconds=seconds_before + time.perf_counter() - began, losses=losses, random=_random_state())
-                _save(resume, model, optimiser, state)
+                _save(resume, parts_of_state, state)
                 saved_at = time.perf_counter()
                 if wish.number is not None:
                     say(f"{label}: interrupted at step {done} of {recipe.steps}; run it again to go on from there")
@@ -234,8 +246,11 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
             future.cancel()
     replicas.close()
     masking.close()
+    averaging.settle()
+    kept = selection.settle(state["history"])
     model.eval()
-    return pd.DataFrame(state["history"])
+    history = pd.DataFrame(state["history"])
+    return history.assign(kept=(history.index == kept).astype(int))
 
 
 def _augmented(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, recipe: Run) -> Callable[[int, int], Waveform]:
@@ -265,8 +280,16 @@ def _set_random_state(state: dict[str, Any]) -> None:
     torch.cuda.set_rng_state_all(state["cuda"])
 
 
-def _save(resume: Path, model: Wav2Vec2ForCTC, optimiser: Optimiser, state: dict[str, Any]) -> None:
-    kept = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "state": state}
+class _Part(Protocol):
+    """What a resumed run takes up where it was."""
+
+    def state_dict(self) -> Any: ...
+
+    def load_state_dict(self, state: Any, /) -> Any: ...
+
+
+def _save(resume: Path, parts: Mapping[str, _Part], state: dict[str, Any]) -> None:
+    kept = {"state": state, **{name: part.state_dict() for name, part in parts.items()}}
     try:
         with atomic(resume / "state.pt") as temporary, open(temporary, "wb") as handle:
             torch.save(kept, handle)
@@ -274,16 +297,17 @@ def _save(resume: Path, model: Wav2Vec2ForCTC, optimiser: Optimiser, state: dict
         told = error if isinstance(error, OSError) else error.__context__
         if not isinstance(told, OSError):
             raise
-        size = sum(tensor.nbytes for tensor in kept["model"].values()) * 3  # weights and what the optimiser keeps of each
+        times = 3 + bool(kept["average"]["means"]) + bool(kept["best"])  # weights, what the optimiser keeps of each, their mean, the best
+        size = sum(tensor.nbytes for tensor in kept["model"].values()) * times
         raise TrainingError(str(resume / "state.pt"), f"cannot be written ({told.strerror})", f"{size / 1e6:.0f} MB of room on that disk",
                             "make room or set VIZINHO_STATE to another disk, and run it again: the checkpoint before it is whole") from None
 
 
-def _restore(resume: Path, model: Wav2Vec2ForCTC, optimiser: Optimiser) -> dict[str, Any]:
+def _restore(resume: Path, parts: Mapping[str, _Part]) -> dict[str, Any]:
     path = resume / "state.pt"
     if not path.exists():
         return {"step": 0, "seconds": 0.0, "audio_s": 0.0, "losses": [], "history": [], "random": {}, "skipped": [], "blanks": 0}
     kept = torch.load(path, weights_only=True, map_location="cpu")
-    model.load_state_dict(kept["model"])
-    optimiser.load_state_dict(kept["optimiser"])
+    for name, part in parts.items():
+        part.load_state_dict(kept[name])
     return dict(kept["state"])

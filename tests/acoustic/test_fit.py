@@ -29,8 +29,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def fitted(root: Path, model: Any = None, rates: Any = error_rates, **more: Any) -> Path:
-    fit(model or tiny.model(WORDS), WORDS, root / "data/split/portuguese", RUN, root / "out", "train@test", rates, {"system": "test"}, **more)
+def fitted(root: Path, model: Any = None, rates: Any = error_rates, run: Run = RUN, **more: Any) -> Path:
+    fit(model or tiny.model(WORDS), WORDS, root / "data/split/portuguese", run, root / "out", "train@test", rates, {"system": "test"}, **more)
     return root / "out"
 
 
@@ -45,12 +45,22 @@ def test_the_folder_holds_model_record_history_and_what_was_learned_from(root: P
     assert record["figures"]["train"] == {"utterances": 10, "speakers": 2, "hours": pytest.approx(hours), "impossible": 0}
     assert record["figures"]["dev_cer"] == pytest.approx(history["dev_cer"].iloc[-1])
     assert record["figures"]["skipped"] == 0
+    assert (record["figures"]["kept_step"], record["figures"]["steps"], history["kept"].tolist()) == (3, 3, [0, 1])
     assert record["figures"]["preflight"]["hours_an_epoch"] == pytest.approx(hours)
     assert (record["system"], record["seed"], record["params"]["steps"], record["normaliser"]) == ("test", 1, 3, "pt-BR/1")
     assert len(pd.read_parquet(folder / TRAINED_ON)) == 10
     assert "after 3 steps" in capsys.readouterr().out.splitlines()[-1]
 
 
+def test_a_run_that_ends_early_and_keeps_its_best_weights_is_a_result_that_says_so(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rates = iter([(0.4, 0.2), (0.6, 0.3), (0.5, 0.1)])
+    run = RUN.model_copy(update={"steps": 9, "keep": "best", "patience": 2})
+    folder = fitted(root, rates=lambda *_: next(rates), run=run)
+    figures = load_model(folder)[2]["figures"]
+    assert (figures["dev_wer"], figures["dev_cer"], figures["kept_step"], figures["steps"]) == (0.4, 0.2, 2, 6)
+    assert pd.read_csv(folder / "history.csv")["kept"].tolist() == [1, 0, 0]
+    assert "dev CER 0.2000, WER 0.4000 after 6 steps, the weights of step 2 kept, " in capsys.readouterr().out.splitlines()[-1]
+    assert not list((root / "state").rglob("state.pt"))
 
 
 def test_a_run_is_never_resumed_by_one_of_another_network_with_the_same_weights(root: Path) -> None:

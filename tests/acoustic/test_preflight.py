@@ -140,3 +140,11 @@ def test_a_hundred_thousand_utterances_take_seconds() -> None:
     began = time.process_time()
     look({"train": table, "dev": table[:100]}, batch_s=160.0)
     assert time.process_time() - began < 15
+
+
+def test_the_mean_of_the_weights_and_the_best_ones_are_room_for_a_copy_each() -> None:
+    model = tiny.model()
+    weights = sum(weight.numel() for weight in model.parameters()) * 4
+    plain = memory_needed(model, recipe(), 1.0)[0]
+    assert memory_needed(model, recipe(ema=0.9), 1.0)[0] == plain + weights
+    assert memory_needed(model, recipe(ema=0.9, keep="best"), 1.0)[0] == plain + weights * (1 if torch.cuda.is_available() else 2)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import safetensors.torch
 import torch
 
 from pipeline.acoustic import training
+from pipeline.acoustic.averaging import Averaging
 from pipeline.acoustic.batching import Schedule
 from pipeline.acoustic.preflight import frames_and_labels
 from pipeline.acoustic.recipe import Run
@@ -126,6 +128,88 @@ def test_a_run_that_stops_and_is_resumed_ends_where_it_would_have(root: Path, tm
     assert rest["seconds"].is_monotonic_increasing
 
 
+EVERYTHING: dict[str, Any] = {"ema": 0.9, "keep": "best", "patience": 3, "steps": 60, "evaluate_every": 2, "peak_rate": 3e-2}
+
+
+def test_best_weights_their_mean_and_the_patience_are_resumed_to_the_same_bits_wherever_the_run_stops(root: Path, tmp_path: Path) -> None:
+    """The dev error rates are given: the best evaluation is the second, and three worse ones end the run at the fifth."""
+    values, sets = recipe(**{**EVERYTHING, "checkpoint_s": 0}), (utterances(root, "train"), utterances(root, "dev"))
+
+    def rates(first: int = 0, stop_at: int | None = None) -> Any:
+        looks = count(first)
+
+        def given(references: Any, hypotheses: Any) -> tuple[float, float]:
+            if (look := next(looks)) == stop_at:
+                raise KeyboardInterrupt
+            return (0.5, 0.3) if look == 1 else (0.9, 0.5)
+
+        return given
+
+    whole = tiny.model(WORDS)
+    history = train(whole, WORDS, *sets, values, tmp_path / "whole", rates(), "test")
+    assert history["step"].tolist() == [2, 4, 6, 8, 10]
+    assert history["kept"].tolist() == [0, 1, 0, 0, 0]
+    for stop_at in range(1, 5):
+        resume = tmp_path / str(stop_at)
+        with pytest.raises(KeyboardInterrupt):
+            train(tiny.model(WORDS), WORDS, *sets, values, resume, rates(stop_at=stop_at), "test")
+        resumed = tiny.model(WORDS, seed=50)
+        rest = train(resumed, WORDS, *sets, values, resume, rates(stop_at), "test")  # the looks before it are in the state
+        assert equal(whole, resumed), stop_at
+        pd.testing.assert_frame_equal(undisturbed(history), undisturbed(rest))
+
+
+def test_the_best_weights_are_those_that_a_run_of_so_many_steps_would_have_shown(root: Path, tmp_path: Path) -> None:
+    """Kept at step 6 of 12 is what the model was at step 6: seen by stopping there."""
+    given = iter([(0.5, 0.5), (0.5, 0.6)])
+    kept = tiny.model(WORDS)
+    history = train(kept, WORDS, utterances(root, "train"), utterances(root, "dev"), recipe(keep="best", ema=0.5), tmp_path / "a",
+                    lambda *_: next(given), "test")
+    assert history["kept"].tolist() == [1, 0]
+    seen: list[Any] = []
+
+    def stop(*_: Any) -> tuple[float, float]:
+        raise KeyboardInterrupt
+
+    stopped = tiny.model(WORDS)
+    with pytest.raises(KeyboardInterrupt):
+        train(stopped, WORDS, utterances(root, "train"), utterances(root, "dev"), recipe(ema=0.5), tmp_path / "b", stop, "test")
+    averaged, sets = tiny.model(WORDS), (utterances(root, "train"), utterances(root, "dev"))
+    mean = Averaging(averaged, 0.5)
+    for step in range(1, 7):
+        partial = tiny.model(WORDS)
+        with pytest.raises(KeyboardInterrupt):
+            train(partial, WORDS, *sets, recipe(evaluate_every=step), tmp_path / f"c{step}", stop, "test")
+        seen.append(partial)
+        averaged.load_state_dict(partial.state_dict())
+        mean.update()
+    assert equal(stopped, seen[-1])  # the swap for the evaluation left nothing behind
+    mean.settle()
+    assert equal(kept, averaged)
+    assert not equal(kept, stopped)
+
+
+def test_patience_ends_a_run_early_says_so_and_the_last_step_never_counts_as_early(root: Path, tmp_path: Path,
+                                                                                   capsys: pytest.CaptureFixture[str]) -> None:
+    model = tiny.model(WORDS)
+    _, history = trained(root, tmp_path / "a", model, patience=2, steps=12, evaluate_every=2, peak_rate=1e-12)
+    assert history["step"].tolist() == [2, 4, 6]
+    assert history["kept"].tolist() == [0, 0, 1]
+    assert re.search(r"test: ended early at step 6 of 12: 2 evaluations no better than that of step 2 \(dev WER [\d.]+, CER [\d.]+\)",
+                     capsys.readouterr().out)
+    _, history = trained(root, tmp_path / "b", patience=2, steps=6, evaluate_every=2, peak_rate=1e-12)
+    assert history["step"].tolist() == [2, 4, 6]
+    assert "ended early" not in capsys.readouterr().out
+
+
+def test_keeping_the_last_weights_without_a_mean_is_what_it_was(root: Path, tmp_path: Path) -> None:
+    plain, history = trained(root, tmp_path / "a")
+    best_of_all, same = trained(root, tmp_path / "b", keep="best")
+    assert history["kept"].tolist() == [0, 1]
+    pd.testing.assert_frame_equal(undisturbed(history).drop(columns="kept"), undisturbed(same).drop(columns="kept"))
+    assert equal(plain, best_of_all) == (same["kept"].tolist() == [0, 1])
+
+
 CHILD = """
 import sys
 from pathlib import Path
@@ -137,7 +221,7 @@ model, history = trained(root, resume, **{values!r})
 write_weights(model.state_dict(), output.with_suffix(".safetensors"), {{}})
 history.to_csv(output, index=False)
 """
-LONG: dict[str, Any] = {"steps": 120, "evaluate_every": 40, "checkpoint_s": 0.1, "replicas": 2}
+LONG: dict[str, Any] = {"steps": 120, "evaluate_every": 40, "checkpoint_s": 0.1, "replicas": 2, "ema": 0.95, "keep": "best", "patience": 3}
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,12 @@
-"""What the donor is worth: transfer against its rivals by hours of Portuguese, by seed, by total steps and by head.
+"""What the donor is worth: transfer against its rivals by hours of Portuguese, by seed, by total steps, by head and by what moves.
 
-    python -m studies.transfer [--seeds 1 2 3] [--hours 0.17 0.5 all] [--about hours equal long head] [--list]
+    python -m studies.transfer [--profile real-voice] [--seeds 1 2 3] [--hours 0.17 0.5 all]
+                               [--about hours pair equal long head freezing] [--list]
 
 Each trial is a DVC experiment of the current commit (`dvc exp run --temp`): the workspace is not touched, a trial that is
 there already is not run again (after a kill, start it again), `dvc exp show` has them all. Needs a workspace that
-`dvc repro` has nothing to do in. Ends with the tables of docs/results.md.
+`dvc repro` has nothing to do in; with `--profile` it makes itself one, of the current commit and the profile's params
+(`studies/workspace.py`). Ends with the tables of docs/results.md.
 """
 
 from __future__ import annotations
@@ -27,12 +29,32 @@ from tqdm import tqdm
 
 from pipeline.core.files import ROOT
 from pipeline.core.params import read_params
-from pipeline.scoring.bootstrap import Interval, interval, units_of
-from pipeline.scoring.utterances import Scored, scored
+from pipeline.core.stage import honest_exit
+from pipeline.scoring.bootstrap import Interval, Units, interval, units_of
+from pipeline.scoring.utterances import Scored, scored, speaker_independent
+from studies.workspace import inside, workspace
 
 RESAMPLES = 10_000
 HEADS = ("base_letter", "random", "fresh")
-ABOUT = ("hours", "equal", "long", "head")
+ABOUT = ("hours", "pair", "equal", "long", "head", "freezing")
+DEFAULT = ("hours", "equal", "long", "head")
+THREE = ("transfer", "scratch", "scratch_long")
+
+
+def strategies(steps: int) -> dict[str, dict[str, Any]]:
+    """Return the ways to let the donor's weights move in a training of so many steps, as keys of train.recipe."""
+    eighth = max(1, steps // 8)
+    return {
+        "all": {},
+        "convolutions-still": {"freeze_feature_encoder": True},
+        "head-first": {"freeze_encoder_steps": 2 * eighth},
+        "gradual": {"freeze_encoder_steps": eighth, "unfreeze_every": eighth},
+        "layer-decay": {"layer_decay": 0.5},
+        "new-top": {"drop_layers": 1},
+    }
+
+
+STRATEGIES = tuple(strategies(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +68,12 @@ class Trial:
     head: str = HEADS[0]
     equal_steps: bool = False  # scratch_long takes as many steps as donor and transfer together
     long: bool = False  # transfer takes as many steps as scratch_long
+    strategy: str = STRATEGIES[0]  # what of the donor moves when
+
+    @property
+    def about(self) -> str:
+        """The kind of trial: how its name begins."""
+        return self.name.split("-")[0]
 
     def changes(self, params: dict[str, Any]) -> Iterator[str]:
         """Yield the changes as `dvc exp run -S` takes them."""
@@ -57,17 +85,29 @@ class Trial:
             yield f"train.systems.scratch_long.steps_factor={(params['donor']['steps'] + params['train']['steps']) / params['train']['steps']:.6g}"
         if self.long:
             yield f"+train.systems.transfer.steps_factor={params['train']['systems']['scratch_long']['steps_factor']}"
+        for key, value in strategies(params["train"]["steps"])[self.strategy].items():
+            yield f"++train.recipe.{key}={written(value)}"
+
+
+def written(value: Any) -> str:
+    """Return a value as `dvc exp run -S` takes it: `{rank:8,alpha:16}`."""
+    return json.dumps(value, separators=(",", ":")).replace('"', "")
 
 
 def trials(seeds: Sequence[int], hours: Sequence[float | None]) -> list[Trial]:
     """Return all trials, the ones that tell most first."""
-    three = ("transfer", "scratch", "scratch_long")
-    by_hours = [Trial(f"hours-{hour or 'all'}-seed-{seed}", seed, three, hour) for seed in seeds for hour in reversed(hours)]
+    by_hours = [Trial(f"{about}-{hour or 'all'}-seed-{seed}", seed, systems, hour)
+                for about, systems in (("hours", THREE), ("pair", THREE[:2])) for seed in seeds for hour in reversed(hours)]
     equal = [Trial(f"equal-steps-seed-{seed}", seed, ("scratch_long",), equal_steps=True) for seed in seeds]
     long = [Trial(f"long-hours-{hour or 'all'}-seed-{seed}", seed, ("transfer",), hour, long=True) for seed in seeds for hour in reversed(hours)]
     by_head = [Trial(f"head-{head.replace('_', '-')}-hours-{hour or 'all'}-seed-{seed}", seed, ("transfer",), hour, head)
                for hour in reversed(hours) for head in HEADS[1:] for seed in seeds]
-    return by_hours + equal + long + by_head
+    freezing = [Trial(f"freezing-{strategy}-hours-{hour or 'all'}-seed-{seed}", seed, ("transfer",), hour, strategy=strategy)
+                for seed in seeds for hour in hours for strategy in STRATEGIES]
+    return by_hours + equal + long + by_head + freezing
+
+
+HEAD = "| {} | WER % | each seed | CER % | minus `{}`, points of WER | points of CER |\n|---|---|---|---|---|---|"
 
 
 def reference(name: str) -> str | None:
@@ -94,17 +134,23 @@ def run(trial: Trial) -> None:
 
 @cache
 def heard(name: str, system: str) -> Scored:
-    """Return a system's hypotheses in a trial, counted."""
+    """Return a system's hypotheses in a trial, counted: of speakers that it has not heard where there are any."""
     content = dvc.api.read(f"data/transcribe/{system}.parquet", repo=str(ROOT), rev=reference(name), mode="rb")
-    return scored(pd.read_parquet(io.BytesIO(content)))
+    table = pd.read_parquet(io.BytesIO(content))
+    return scored(table[speaker_independent(table)[0]])
 
 
 def rate(runs: Sequence[tuple[Scored, Scored | None]], measure: str = "words") -> Interval:
-    """Return the error rate (or its difference to a second system) over all seeds, with its interval over speakers.
+    """Return the error rate (or its difference to a second system) over all seeds, with its interval over speakers, or over
+    utterances where there are fewer than ten speakers.
 
-    All seeds of an utterance are drawn with its speaker: the interval is of the mean over seeds, for other speakers.
+    All seeds of an utterance are drawn together: the interval is of the mean over seeds, for other speakers or utterances.
     """
-    units = units_of(pd.concat([one.table["speaker"] for one, _ in runs]).to_numpy())
+    tables = pd.concat([one.table for one, _ in runs])
+    units = units_of(tables["speaker"].to_numpy())
+    if units.name == "utterance":
+        _, codes = np.unique(tables["utterance_id"].to_numpy(dtype=str), return_inverse=True)
+        units = Units(codes, int(codes.max()) + 1, "utterance")
     errors = np.concatenate([getattr(one, measure).errors_B - (getattr(other, measure).errors_B if other else 0) for one, other in runs])
     words = np.concatenate([getattr(one, measure).reference_B for one, _ in runs])
     return interval(units.sums(errors, words), 0.95, RESAMPLES, seed=1)
@@ -115,13 +161,14 @@ def shown(found: Interval) -> str:
 
 
 def row(label: str, chosen: Sequence[Trial], system: str, base: Sequence[Trial] = (), rival: str = "") -> str:
-    """Return a table's row: WER and CER over the trials, each seed's WER, and the difference to a rival in the trials of the same seeds."""
+    """Return a table's row: WER and CER over the trials, each seed's WER, and the differences to a rival in the trials of the same seeds."""
     runs = [heard(trial.name, system) for trial in chosen]
     single = ", ".join(f"{100 * rate([(one, None)]).value:.1f}" for one in runs)
     alone: list[tuple[Scored, Scored | None]] = [(one, None) for one in runs]
     rivals = {trial.seed: heard(trial.name, rival) for trial in base}
     pairs = [(one, rivals[trial.seed]) for one, trial in zip(runs, chosen, strict=True) if trial.seed in rivals]
-    return f"| {label} | {shown(rate(alone))} | {single} | {shown(rate(alone, 'characters'))} | {shown(rate(pairs)) if pairs else ''} |"
+    differences = [shown(rate(pairs, measure)) if pairs else "" for measure in ("words", "characters")]
+    return f"| {label} | {shown(rate(alone))} | {single} | {shown(rate(alone, 'characters'))} | {' | '.join(differences)} |"
 
 
 def hours_needed(wanted: float, points: Sequence[tuple[float, float]]) -> str:
@@ -138,39 +185,51 @@ def hours_needed(wanted: float, points: Sequence[tuple[float, float]]) -> str:
 
 def tables(done: Sequence[Trial]) -> None:
     """Print what the trials gave."""
-    three = ("transfer", "scratch", "scratch_long")
-    head = "| {} | WER % | each seed | CER % | minus `{}`, points of WER |\n|---|---|---|---|---|"
-    by_hours: dict[float, list[Trial]] = {}
-    for trial in done:
-        if trial.systems == three:
-            by_hours.setdefault(hours_of(trial), []).append(trial)
-    learned: dict[str, list[tuple[float, float]]] = {system: [] for system in three}
-    print(head.format("hours of Portuguese, system", "scratch"))
-    for hours, chosen in sorted(by_hours.items()):
-        for system in three:
-            learned[system].append((hours, rate([(heard(trial.name, system), None) for trial in chosen]).value))
-            print(row(f"{hours:.2f} h, `{system}`", chosen, system, () if system == "scratch" else chosen, "scratch"))
-    print("\n| `transfer` with | WER % | `scratch` needs, hours | `scratch_long` needs, hours |\n|---|---|---|---|")
-    for hours, value in learned["transfer"]:
-        needed = (hours_needed(value, learned[system]) for system in three[1:])
-        print(f"| {hours:.2f} h | {100 * value:.1f} | {' | '.join(needed)} |")
+    if done and heard(done[0].name, done[0].systems[0]).table["speaker_dependent"].all():
+        print("Speaker-dependent: the same voice in training and test; intervals are over utterances.\n")
+    by_hours = grouped(done, "hours")
+    compared(by_hours or grouped(done, "pair"))
     if equal := [trial for trial in done if trial.equal_steps]:
-        print("\n" + head.format("as many steps as donor and transfer together", "transfer"))
+        print("\n" + HEAD.format("as many steps as donor and transfer together", "transfer"))
         print(row("`scratch_long`", equal, "scratch_long", by_hours[hours_of(equal[0])], "transfer"))
-    if long := [trial for trial in done if trial.long]:
-        print("\n" + head.format("`transfer` with the steps of `scratch_long`", "scratch_long"))
-    for hours in sorted({hours_of(trial) for trial in long}):
-        chosen = [trial for trial in long if hours_of(trial) == hours]
+    for hours, chosen in grouped(done, "long", "`transfer` with the steps of `scratch_long`", "scratch_long").items():
         print(row(f"{hours:.2f} h", chosen, "transfer", by_hours[hours], "scratch_long"))
-    heads = [trial for trial in done if trial.head != HEADS[0]]
-    if heads:
-        print("\n" + head.format("transfer, head", HEADS[0]))
-    for hours in sorted({hours_of(trial) for trial in heads}):
-        base = by_hours[hours]
-        print(row(f"{hours:.2f} h, {HEADS[0]}", base, "transfer"))
-        for name in HEADS[1:]:
-            if chosen := [trial for trial in heads if trial.head == name and hours_of(trial) == hours]:
-                print(row(f"{hours:.2f} h, {name}", chosen, "transfer", base, "transfer"))
+    for about, value, names in (("head", "head", HEADS), ("freezing", "strategy", STRATEGIES)):
+        for hours, chosen in grouped(done, about, f"transfer, {value}", names[0]).items():
+            by_name = {name: [trial for trial in chosen if getattr(trial, value) == name] for name in names}
+            base = by_hours[hours] if about == "head" else by_name[names[0]]
+            print(row(f"{hours:.2f} h, {names[0]}", base, "transfer"))
+            for name in names[1:]:
+                if by_name[name]:
+                    print(row(f"{hours:.2f} h, {name}", by_name[name], "transfer", base, "transfer"))
+
+
+def grouped(done: Sequence[Trial], about: str, what: str = "", rival: str = "") -> dict[float, list[Trial]]:
+    """Return the trials of a kind by the hours that they learned from, fewest first, having printed the head of their table if there
+    are any and `what` it is of is given."""
+    groups: dict[float, list[Trial]] = {}
+    for trial in done:
+        if trial.about == about:
+            groups.setdefault(hours_of(trial), []).append(trial)
+    if groups and what:
+        print("\n" + HEAD.format(what, rival))
+    return dict(sorted(groups.items()))
+
+
+def compared(by_hours: dict[float, list[Trial]]) -> None:
+    """Print transfer and what was trained from nothing, by hours of Portuguese, and how many of these the one needs for the other's rate."""
+    if not by_hours:
+        return
+    learned: dict[str, list[tuple[float, float]]] = {}
+    print(HEAD.format("hours of Portuguese, system", "scratch"))
+    for hours, chosen in by_hours.items():
+        for system in chosen[0].systems:
+            learned.setdefault(system, []).append((hours, rate([(heard(trial.name, system), None) for trial in chosen]).value))
+            print(row(f"{hours:.2f} h, `{system}`", chosen, system, () if system == "scratch" else chosen, "scratch"))
+    rivals = [system for system in learned if system != "transfer"]
+    print(f"\n| `transfer` with | WER % | {' | '.join(f'`{system}` needs, hours' for system in rivals)} |\n|---|---|{'---|' * len(rivals)}")
+    for hours, value in learned["transfer"]:
+        print(f"| {hours:.2f} h | {100 * value:.1f} | {' | '.join(hours_needed(value, learned[system]) for system in rivals)} |")
 
 
 @cache
@@ -184,15 +243,29 @@ def git(*words: str) -> str:
     return subprocess.run(["git", *words], cwd=ROOT, text=True, capture_output=True, check=True).stdout
 
 
+def without(words: Sequence[str], option: str) -> list[str]:
+    """Return a command's words without an option and its value."""
+    kept, skip = [], False
+    for word in words:
+        if not skip and word != option and not word.startswith(f"{option}="):
+            kept.append(word)
+        skip = word == option
+    return kept
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--profile", help="params of profiles/ in place of params.yaml, in a workspace of their own")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--hours", nargs="+", default=["0.17", "0.5", "all"], help="of Portuguese; `all`: what there is")
-    parser.add_argument("--about", nargs="+", default=list(ABOUT), choices=ABOUT, help="which kinds of trial; the others build on `hours`")
+    parser.add_argument("--about", nargs="+", default=list(DEFAULT), choices=ABOUT,
+                        help="which kinds of trial; equal, long and head build on `hours`; pair: hours without scratch_long")
     parser.add_argument("--list", action="store_true", help="show the trials and whether they are there; run nothing")
     asked = parser.parse_args()
+    if asked.profile:
+        sys.exit(inside(workspace(asked.profile), without(sys.argv[1:], "--profile")))
     wanted = [trial for trial in trials(asked.seeds, [None if hour == "all" else float(hour) for hour in asked.hours])
-              if trial.name.split("-")[0] in asked.about]
+              if trial.about in asked.about]
     if not asked.list:
         for trial in tqdm(wanted, desc="study", unit="trial"):
             if reference(trial.name) is None:
@@ -203,4 +276,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with honest_exit():
+        main()

@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
+from pipeline.acoustic.recipe import Recipe
 from pipeline.core.files import ROOT
-from studies.transfer import ABOUT, hours_needed, trials
+from pipeline.scoring.utterances import scored
+from studies.transfer import ABOUT, STRATEGIES, hours_needed, rate, strategies, trials, without
 from tests.small_run import clone, dvc, environment
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -18,9 +21,9 @@ PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 def test_every_trial_has_a_name_of_its_own_and_the_first_seed_at_full_size_comes_first() -> None:
     found = trials([1, 2, 3], [0.17, 0.5, None])
-    assert len({trial.name for trial in found}) == len(found) == 9 + 3 + 9 + 18
+    assert len({trial.name for trial in found}) == len(found) == 9 + 9 + 3 + 9 + 18 + 9 * len(STRATEGIES)
     assert found[0].name == "hours-all-seed-1"
-    assert {trial.name.split("-")[0] for trial in found} == set(ABOUT)
+    assert {trial.about for trial in found} == set(ABOUT)
 
 
 def test_a_trial_changes_what_it_is_about_and_nothing_else() -> None:
@@ -30,6 +33,9 @@ def test_a_trial_changes_what_it_is_about_and_nothing_else() -> None:
     assert by_name["hours-0.17-seed-2"] == plain | {"+split.portuguese.limit_train_hours=0.17"}
     assert by_name["head-fresh-hours-all-seed-2"] == {"train.seed=2", "train.head=fresh"}
     assert by_name["long-hours-all-seed-2"] == plain | {"+train.systems.transfer.steps_factor=3"}
+    gradual = by_name["freezing-gradual-hours-all-seed-2"] - plain
+    assert gradual == {"++train.recipe.freeze_encoder_steps=55", "++train.recipe.unfreeze_every=55"}
+    assert by_name["freezing-all-hours-0.17-seed-2"] == by_name["hours-0.17-seed-2"]
     (factor,) = by_name["equal-steps-seed-2"] - plain
     steps = round(PARAMS["train"]["steps"] * float(factor.rsplit("=", 1)[1]))
     assert steps == PARAMS["donor"]["steps"] + PARAMS["train"]["steps"]
@@ -38,6 +44,31 @@ def test_a_trial_changes_what_it_is_about_and_nothing_else() -> None:
 @pytest.mark.parametrize("wanted, expected", [(0.9, "less than 0.25"), (0.8, "0.25"), (0.5, "0.71"), (0.4, "1.00"), (0.3, "more than 1.00")])
 def test_hours_lie_between_the_measured_ones_or_beyond_them_and_say_so(wanted: float, expected: str) -> None:
     assert hours_needed(wanted, [(1.0, 0.4), (0.5, 0.6), (0.25, 0.8)]) == expected
+
+
+def test_the_strategies_are_recipes_of_their_own() -> None:
+    found = [Recipe(batch_s=5, **strategies(440)[name]) for name in STRATEGIES]
+    assert all(one != other for number, one in enumerate(found) for other in found[:number])
+    assert found[0] == Recipe(batch_s=5), "all of the donor moves, as in params.yaml"
+
+
+def hypotheses(speakers: int, right: int) -> pd.DataFrame:
+    return pd.DataFrame({"utterance_id": [f"u{number:02d}" for number in range(20)], "speaker": [f"s{number % speakers}" for number in range(20)],
+                         "reference": "uma casa", "hypothesis": ["uma casa"] * right + ["uma coisa"] * (20 - right)})
+
+
+def test_one_speaker_has_an_interval_over_utterances_and_a_second_seed_of_the_same_ones_does_not_narrow_it() -> None:
+    one = scored(hypotheses(1, 10))
+    alone, twice = rate([(one, None)]), rate([(one, None), (one, None)])
+    assert alone.value == twice.value == 0.25
+    assert (alone.low, alone.high) == (twice.low, twice.high)
+    assert 0.1 < alone.low < 0.25 < alone.high < 0.4
+    assert rate([(one, one)]).value == 0
+
+
+def test_a_profiles_study_is_asked_for_without_the_profile() -> None:
+    for words in (["--profile", "real-voice"], ["--profile=real-voice"]):
+        assert without(["--about", "pair", *words, "--seeds", "1"], "--profile") == ["--about", "pair", "--seeds", "1"]
 
 
 @pytest.mark.slow
@@ -52,12 +83,13 @@ def test_a_study_is_run_once_and_tells_the_same_when_asked_again(tmp_path: Path)
     assert dvc(folder, "repro").returncode == 0
     assert command("git", "add", "--all").returncode == 0
     assert command("git", "commit", "--quiet", "--message", "small").returncode == 0
-    words = (sys.executable, "-m", "studies.transfer", "--seeds", "1", "--hours", "0.08", "all")
+    words = (sys.executable, "-m", "studies.transfer", "--seeds", "1", "--hours", "0.08", "all", "--about", *ABOUT)
     first = command(*words)
     assert first.returncode == 0, first.stdout[-4000:]
     tables = first.stdout[first.stdout.index("| hours of Portuguese") :]
     assert tables.count("`transfer`") >= 2
-    for heading in ("`scratch` needs, hours", "as many steps as donor and transfer together", "with the steps of `scratch_long`", "transfer, head"):
+    for heading in ("`scratch` needs, hours", "as many steps as donor and transfer together", "with the steps of `scratch_long`", "transfer, head",
+                    "transfer, strategy"):
         assert heading in tables
     assert "nan" not in tables
     again = command(*words)

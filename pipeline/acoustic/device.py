@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from transformers import Wav2Vec2ForCTC
 
 from pipeline.acoustic.recipe import Precision
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import PipelineError, TrainingError
 from pipeline.core.files import lock_free
 from pipeline.core.progress import say
 
@@ -44,6 +46,23 @@ def autocast(device: torch.device, precision: Precision) -> torch.autocast:
     slower there). fp16 is not offered: its CTC loss overflows."""
     wanted = precision == "bf16" or (precision == "auto" and device.type == "cuda")
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted)
+
+
+def compile_blocks(model: Wav2Vec2ForCTC, replicas: int, label: str) -> None:
+    """Have the encoder's blocks run compiled from now on: one program for all of them, whatever the length of what they are given.
+
+    A block at a time, since which of them LayerDrop leaves out is known only at each step.
+
+    Raises:
+        TrainingError: there is no C++ compiler, or threads would share the compiled blocks, which torch cannot do.
+    """
+    if replicas > 1:
+        raise TrainingError(label, f"compile: true with {replicas} replicas", "replicas: 1", "correct train.recipe or donor.recipe")
+    if not any(map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++"))):
+        raise TrainingError(label, "compile: true and no C++ compiler", "c++, g++, clang++ or what CXX names on the path",
+                            "install one (Debian: apt install g++), or take compile out of the recipe")
+    for block in model.wav2vec2.encoder.layers:
+        block.compile(dynamic=True)
 
 
 @contextmanager

@@ -59,6 +59,8 @@ class Recipe(Section):
     augment: Augment | None = Field(None, description="changes to the training audio; left out: none")
     max_skipped: int = Field(10, ge=0, description="steps without a finite loss or gradient that are passed over before the run stops")
     gradient_checkpointing: bool = Field(False, description="trade a third more time for much less memory")
+    compile: bool = Field(False, description="compile the encoder's blocks (torch.compile, any length); costs a minute or two at the start and needs "
+                                             "a C++ compiler, and on a CPU replicas: 1")
     precision: Precision = Field("auto", description="auto: bf16 on a GPU, fp32 on a CPU")
     optimiser: Literal["adamw", "muon"] = Field("adamw", description="muon: for the encoder's matrices; learns a small model faster")
     replicas: int = Field(1, ge=1, description="CPU threads that share a batch, each with a part of it (ignored on a GPU)")

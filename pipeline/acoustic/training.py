@@ -22,7 +22,7 @@ from pipeline.acoustic.averaging import Averaging
 from pipeline.acoustic.batching import Batch, Schedule, epoch_batches, padding_share
 from pipeline.acoustic.clips import Clips, Waveform, collate
 from pipeline.acoustic.decoding import decode_all, num_frames
-from pipeline.acoustic.device import autocast, choose_device, exclusive, set_threads, threads
+from pipeline.acoustic.device import autocast, choose_device, compile_blocks, exclusive, set_threads, threads
 from pipeline.acoustic.freezing import Freezing
 from pipeline.acoustic.guards import note_blanks, pass_over, wishes
 from pipeline.acoustic.masking import Masking
@@ -125,6 +125,8 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
     replicas = Replicas(model, recipe.replicas if device.type == "cpu" and not draws_at_random(model) else 1)
     optimiser, averaging, selection = Optimiser(model, recipe), Averaging(model, recipe.ema), Selection(model, recipe.keep)
     parts_of_state = {"model": model, "optimiser": optimiser, "average": averaging, "best": selection}
+    if recipe.compile:
+        compile_blocks(model, len(replicas), label)
     freezing, blocks = Freezing(replicas.models, recipe), model.config.num_hidden_layers
     schedule = Schedule(train_set.duration_s, recipe.batch_s, recipe.seed, len(replicas))
     dev_indices = first_hours(dev_set.duration_s, recipe.evaluate_hours)
@@ -152,7 +154,8 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
         labels_BU = np.full((len(share), longest), -100, dtype=np.int64)
         for row, index in enumerate(share):
             labels_BU[row, : len(encoded[index])] = encoded[index]
-        return torch.from_numpy(padded_BS), torch.from_numpy(mask_BS), torch.from_numpy(labels_BU)
+        tensors = torch.from_numpy(padded_BS), torch.from_numpy(mask_BS), torch.from_numpy(labels_BU)
+        return tensors if device.type == "cpu" else tuple(tensor.pin_memory() for tensor in tensors)
 
     def prepare(number: int) -> tuple[list[Part], float]:
         batch = schedule[number]

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -456,3 +457,32 @@ def test_random_draws_of_a_pass_are_noticed() -> None:
     assert draws_at_random(tiny.model(attention_dropout=0.1))
     assert draws_at_random(tiny.model(apply_spec_augment=True, mask_time_prob=0.05))
     assert not draws_at_random(tiny.model(apply_spec_augment=False, mask_time_prob=0.05))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.filterwarnings("default")  # torch's own, of its compiler
+def test_compiled_blocks_learn_what_plain_ones_do_and_are_resumed_to_the_same_bits(root: Path, tmp_path: Path,
+                                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))
+    _, plain = trained(root, tmp_path / "plain")
+    model, compiled = trained(root, tmp_path / "compiled", compile=True)
+    assert compiled["loss"].tolist() == pytest.approx(plain["loss"].tolist(), rel=1e-3)
+    assert all(block._compiled_call_impl is not None for block in model.wav2vec2.encoder.layers)
+
+    def interrupted(references: Any, hypotheses: Any) -> tuple[float, float]:
+        raise KeyboardInterrupt
+
+    sets, values = (utterances(root, "train"), utterances(root, "dev")), recipe(compile=True, checkpoint_s=0)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny.model(WORDS), WORDS, *sets, values, tmp_path / "resumed", interrupted, "test")
+    again, history = trained(root, tmp_path / "resumed", compile=True)
+    assert equal(model, again) and undisturbed(history).equals(undisturbed(compiled))
+
+
+def test_compiling_is_refused_where_it_cannot_work(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TrainingError, match="compile: true with 2 replicas"):
+        trained(root, tmp_path, compile=True, replicas=2)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(TrainingError, match=r"no C\+\+ compiler.*apt install g\+\+"):
+        trained(root, tmp_path, compile=True)

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import Field
 
 from pipeline.acoustic.recipe import Recipe, Run
-from pipeline.core.errors import DataError
+from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import Section, load_section
 from pipeline.core.progress import say
 from pipeline.core.stage import stage_main
@@ -66,6 +66,8 @@ def train_donor(params: Donor) -> None:
     from pipeline.acoustic.vocabulary import Vocabulary
     from pipeline.scoring.counts import error_rates
 
+    if params.recipe.lora is not None:
+        raise ParamsError("params.yaml", ["donor.recipe.lora: found adapters; expected none: there is nothing yet that they could adapt"])
     vocabulary = Vocabulary.read(params.vocabulary)
     model = fresh_model(params.model, vocabulary, params.seed)
     say(f"donor: {parameters(model) / 1e6:.2f} M parameters, {len(vocabulary.symbols)} symbols")

@@ -51,6 +51,7 @@ def strategies(steps: int) -> dict[str, dict[str, Any]]:
         "gradual": {"freeze_encoder_steps": eighth, "unfreeze_every": eighth},
         "layer-decay": {"layer_decay": 0.5},
         "new-top": {"drop_layers": 1},
+        "lora": {"lora": {"rank": 16, "alpha": 32}},
     }
 
 

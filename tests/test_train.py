@@ -13,7 +13,7 @@ import yaml
 
 from pipeline import donor, train
 from pipeline.acoustic.fit import empty_trained_on
-from pipeline.acoustic.model import load_model, save_model
+from pipeline.acoustic.model import load_model, parameters, save_model
 from pipeline.core import params as core_params
 from pipeline.core.errors import MissingInputError, ParamsError, VocabularyError
 from tests import tiny
@@ -86,6 +86,25 @@ def test_the_donors_top_blocks_are_left_behind_where_the_recipe_says_so(root: Pa
     assert run(root, "scratch", recipe=recipe)[1]["params"]["drop_layers"] == 0
     with pytest.raises(ParamsError, match="drop_layers: found 2; expected at most 1"):
         run(root, recipe=recipe | {"drop_layers": 2})
+
+
+def test_adapters_are_merged_before_the_model_is_saved_and_scratch_has_none(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = {"batch_s": 5, "evaluate_every": 10, "lora": {"rank": 2, "target_modules": ["q_proj", "v_proj"]}}
+    model, record = run(root, rate=1e-2, recipe=recipe)
+    source = tiny.model(DONOR, seed=9).state_dict()
+    moved = {name for name, tensor in model.state_dict().items() if not name.startswith("lm_head") and not torch.equal(tensor, source[name])}
+    assert moved == {f"wav2vec2.encoder.layers.0.attention.{name}.weight" for name in ("q_proj", "v_proj")}
+    trained = 2 * 2 * (32 + 32) + 33 * len(TARGET.symbols)
+    assert record["figures"]["preflight"]["trained_parameters"] == trained
+    assert record["figures"]["preflight"]["parameters"] == parameters(model)
+    assert record["figures"]["peak_memory_bytes"] > 50_000_000
+    told = capsys.readouterr().out
+    assert f"{trained / 1e6:.3g} of {parameters(model) / 1e6:.3g} M parameters trained, " in told and " GiB at most" in told
+    assert run(root, "scratch", recipe=recipe)[1]["params"]["lora"] is None
+    with pytest.raises(ParamsError, match=r"target_modules: found key_proj; expected some of .*k_proj, out_proj, output_dense, q_proj, v_proj"):
+        run(root, recipe=recipe | {"lora": {"target_modules": ["key_proj"]}})
+    with pytest.raises(ParamsError, match="lora beside drop_layers: 1; expected one of them"):
+        run(root, recipe=recipe | {"drop_layers": 1})
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +23,13 @@ from pipeline.core.progress import say
 def choose_device() -> torch.device:
     """Return the first GPU where there is one, the CPU otherwise."""
     return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def peak_bytes(device: torch.device) -> int:
+    """Return the most memory that this process has held: the GPU's that its tensors took, on the CPU all of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def set_threads(threads: int) -> None:

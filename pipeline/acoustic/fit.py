@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from transformers import Wav2Vec2ForCTC
 
-from pipeline.acoustic.device import choose_device
+from pipeline.acoustic.device import choose_device, peak_bytes
 from pipeline.acoustic.model import save_model
 from pipeline.acoustic.preflight import device_bytes, preflight
 from pipeline.acoustic.recipe import Run
@@ -59,14 +59,16 @@ def fit(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, split: Path, run: Run, ou
     figures = {"train": {**counts(possible["train"]), "impossible": dropped}, "dev": counts(possible["dev"]),
                "dev_wer": float(kept["dev_wer"]), "dev_cer": float(kept["dev_cer"]), "kept_step": int(kept["step"]),
                "steps": int(last["step"]), "seconds": float(last["seconds"]),
-               "skipped": int(last["skipped"]), "preflight": found.figures}
+               "skipped": int(last["skipped"]), "peak_memory_bytes": peak_bytes(choose_device()), "preflight": found.figures}
     save_model(model, vocabulary, output,
                {"label": label, "normaliser": str(tables["train"]["normaliser"].iloc[0]), "params": run.model_dump(), "seed": run.seed,
                 "inputs": inputs, "figures": figures, **record}, write_tables)
     forget(resume)
     say(stage_line(label, counts(possible["train"]), {"more letters than frames": dropped})
         + f"; dev CER {kept['dev_cer']:.4f}, WER {kept['dev_wer']:.4f} after {last['step']:.0f} steps"
-        + (f", the weights of step {kept['step']:.0f} kept" if kept["step"] != last["step"] else "") + f", {last['seconds']:.0f} s")
+        + (f", the weights of step {kept['step']:.0f} kept" if kept["step"] != last["step"] else "") + f", {last['seconds']:.0f} s; "
+        + f"{found.figures['trained_parameters'] / 1e6:.3g} of {found.figures['parameters'] / 1e6:.3g} M parameters trained, "
+        + f"{figures['peak_memory_bytes'] / 2**30:.2f} GiB at most")
 
 
 def trained_on(table: pd.DataFrame) -> pd.DataFrame:

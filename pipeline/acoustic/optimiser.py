@@ -94,7 +94,7 @@ class Optimiser:
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
                 deep = depth(name, model.config)
-                muon = recipe.optimiser == "muon" and parameter.ndim == 2 and deep > 0
+                muon = recipe.optimiser == "muon" and parameter.ndim == 2 and deep > 0 and ".lora_" not in name
                 factor = recipe.layer_decay ** (deep - 1) if deep else recipe.head_rate_factor
                 kinds.setdefault((muon, parameter.ndim >= 2, factor), []).append(parameter)
         groups: dict[bool, list[dict[str, Any]]] = {True: [], False: []}

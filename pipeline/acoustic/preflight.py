@@ -17,6 +17,7 @@ from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
 from pipeline.acoustic.batching import epoch_batches, padding_share
 from pipeline.acoustic.decoding import num_frames
+from pipeline.acoustic.lora import moving
 from pipeline.acoustic.recipe import Run
 from pipeline.acoustic.vocabulary import Vocabulary
 from pipeline.core.errors import TrainingError
@@ -122,15 +123,15 @@ def memory_needed(model: Wav2Vec2ForCTC, run: Run, longest_s: float) -> tuple[in
     """Return an estimate of the bytes that a step needs: for weights, gradients and optimiser; for what a batch leaves for
     the way back. Within a third of what is measured (tests)."""
     config = model.config
-    weights = sum(weight.numel() for weight in model.parameters())
-    moving = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    weights, trained = sum(weight.numel() for weight in model.parameters()), moving(model, run)
     beside = (run.ema is not None) + (run.keep == "best" and not torch.cuda.is_available())  # a GPU's best weights lie in the main memory
-    fixed = 4 * (weights + moving * (run.replicas + beside)) + 8 * moving
+    fixed = 4 * (weights + trained * (run.replicas + beside)) + 8 * trained
     seconds = max(run.batch_s, longest_s)
     values, frames_a_second = 0.0, float(SAMPLE_RATE_HZ)  # values a second of audio
     for channels, stride in zip(config.conv_dim, config.conv_stride, strict=True):
         frames_a_second /= stride
-        values += 3 * channels * frames_a_second  # what each convolution, norm and activation keeps
+        if run.lora is None:  # nothing moves below the lowest adapter
+            values += 3 * channels * frames_a_second  # what each convolution, norm and activation keeps
     block = 8 * config.hidden_size + 2 * config.intermediate_size
     block += 2.5 * config.hidden_size * (config.hidden_dropout > 0) + 1.25 * config.intermediate_size * (config.activation_dropout > 0)
     if config.attention_dropout > 0 and not torch.cuda.is_available():  # the CPU keeps the square of frames then
@@ -205,8 +206,10 @@ def _work(table: pd.DataFrame, run: Run) -> tuple[list[str], list[str], dict[str
 def _memory(model: Wav2Vec2ForCTC, table: pd.DataFrame, run: Run, room_bytes: int) -> tuple[list[str], list[str], dict[str, Any]]:
     fixed, batch = memory_needed(model, run, float(table["duration_s"].max()) if len(table) else 0.0)
     together, room = (fixed + batch) / 2**30, room_bytes / 2**30
-    line = (f"memory      about {together:.2f} GiB: {fixed / 2**30:.2f} for weights, gradients and optimiser, {batch / 2**30:.2f} for a batch; "
-            f"the device has {room:.1f} GiB" + (", which is less" if together > room else ", which is close" if together > 0.8 * room else ""))
+    trained, number = moving(model, run), sum(weight.numel() for weight in model.parameters())
+    line = (f"memory      about {together:.2f} GiB: {fixed / 2**30:.2f} for weights, gradients and optimiser ({trained / 1e6:.3g} of "
+            f"{number / 1e6:.3g} M parameters are trained), {batch / 2**30:.2f} for a batch; the device has {room:.1f} GiB"
+            + (", which is less" if together > room else ", which is close" if together > 0.8 * room else ""))
     problems = [f"memory: a step needs about {together:.1f} GiB and the device has {room:.1f}; lower batch_s and raise accumulate, or set "
                 "gradient_checkpointing: true"] if together > 1.5 * room else []  # an estimate alone stops nothing that may just fit
-    return [line], problems, {"memory_bytes": fixed + batch}
+    return [line], problems, {"memory_bytes": fixed + batch, "trained_parameters": trained, "parameters": number}

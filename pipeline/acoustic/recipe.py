@@ -40,6 +40,19 @@ class Augment(Section):
         return self
 
 
+class Lora(Section):
+    """Adapters of low rank beside the encoder's matrices: these and the head train, the donor's own weights stay (Hu et al. 2022).
+
+    Freezing schedules and rates by depth are then those of the adapters; they move by AdamW whatever the optimiser.
+    """
+
+    rank: int = Field(8, ge=1, description="of an adapter")
+    alpha: float = Field(16.0, gt=0, description="what an adapter adds is scaled by alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of an adapter's input that is dropped in training")
+    target_modules: tuple[str, ...] = Field(("q_proj", "k_proj", "v_proj", "out_proj", "intermediate_dense", "output_dense"), min_length=1,
+                                            description="matrices of each block that get one: all of attention and feed-forward by default")
+
+
 class Recipe(Section):
     """Times are seconds of audio and rates are per step, unless the description says otherwise."""
 
@@ -55,6 +68,7 @@ class Recipe(Section):
     unfreeze_every: int = Field(0, ge=0, description="then one more block of the encoder moves every so many steps, from the top; 0: all at once")
     layer_decay: float = Field(1.0, gt=0, le=1, description="rate of a block over that of the block above it")
     drop_layers: int = Field(0, ge=0, description="blocks at the encoder's top that start with fresh weights")
+    lora: Lora | None = Field(None, description="adapters in place of the donor's own weights; left out: these move")
     spec_augment: SpecAugment | None = Field(None, description="masks; left out: as the model's configuration has them, at every step")
     augment: Augment | None = Field(None, description="changes to the training audio; left out: none")
     max_skipped: int = Field(10, ge=0, description="steps without a finite loss or gradient that are passed over before the run stops")
@@ -75,8 +89,14 @@ class Recipe(Section):
                                                          "which the run ends; left out: it goes through all steps")
     checkpoint_s: float = Field(20.0, ge=0, description="wall seconds between writes of the resume state")
 
+    @model_validator(mode="after")
+    def _adapters_on_what_was_learned(self) -> Recipe:
+        if self.lora is not None and self.drop_layers:
+            raise ValueError(f"lora beside drop_layers: {self.drop_layers}; expected one of them: blocks with fresh weights have to move themselves")
+        return self
 
-OF_A_TRANSFER = ("freeze_feature_encoder", "freeze_encoder_steps", "unfreeze_every", "layer_decay", "drop_layers")
+
+OF_A_TRANSFER = ("freeze_feature_encoder", "freeze_encoder_steps", "unfreeze_every", "layer_decay", "drop_layers", "lora")
 """What only makes sense on weights that have learned something: from nothing, everything has to learn."""
 
 

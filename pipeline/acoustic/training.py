@@ -25,6 +25,7 @@ from pipeline.acoustic.decoding import decode_all, num_frames
 from pipeline.acoustic.device import autocast, choose_device, compile_blocks, exclusive, set_threads, threads
 from pipeline.acoustic.freezing import Freezing
 from pipeline.acoustic.guards import note_blanks, pass_over, wishes
+from pipeline.acoustic.lora import adapt, merge
 from pipeline.acoustic.masking import Masking
 from pipeline.acoustic.optimiser import Optimiser
 from pipeline.acoustic.preflight import labels_needed
@@ -107,7 +108,8 @@ def draws_at_random(model: Wav2Vec2ForCTC) -> bool:
     config = model.config
     names = ("hidden_dropout", "attention_dropout", "activation_dropout", "feat_proj_dropout", "final_dropout", "layerdrop")
     masks = config.apply_spec_augment and (config.mask_time_prob > 0 or config.mask_feature_prob > 0)
-    return masks or any(getattr(config, name) > 0 for name in names)
+    return masks or any(getattr(config, name) > 0 for name in names) or any(
+        name.endswith(".lora_dropout.default") and isinstance(module, torch.nn.Dropout) for name, module in model.named_modules())
 
 
 def forget(resume: Path) -> None:
@@ -122,6 +124,8 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
     if recipe.gradient_checkpointing:
         model.activation_checkpointing_enable()
     masking = Masking(model, recipe)
+    if recipe.lora is not None:
+        adapt(model, recipe.lora, recipe.seed)
     replicas = Replicas(model, recipe.replicas if device.type == "cpu" and not draws_at_random(model) else 1)
     optimiser, averaging, selection = Optimiser(model, recipe), Averaging(model, recipe.ema), Selection(model, recipe.keep)
     parts_of_state = {"model": model, "optimiser": optimiser, "average": averaging, "best": selection}
@@ -251,6 +255,8 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
     masking.close()
     averaging.settle()
     kept = selection.settle(state["history"])
+    if recipe.lora is not None:
+        merge(model)
     model.eval()
     history = pd.DataFrame(state["history"])
     return history.assign(kept=(history.index == kept).astype(int))

@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 import torch
 
+from pipeline.acoustic.lora import adapt, moving
 from pipeline.acoustic.preflight import NEVER, Preflight, device_bytes, labels_needed, memory_needed, preflight
+from pipeline.acoustic.recipe import Lora
 from pipeline.acoustic.vocabulary import Vocabulary
 from pipeline.core.errors import TrainingError
 from tests import tiny
@@ -98,6 +100,12 @@ DROPS = {"hidden_dropout": 0.1, "attention_dropout": 0.1, "activation_dropout": 
                          ids=["seven convolutions", "with dropout", "two convolutions"])
 def test_the_estimate_of_memory_is_near_what_a_step_keeps(shape: dict[str, Any]) -> None:
     model = tiny.model(WORDS, **shape).train()
+    _, estimate = memory_needed(model, recipe(batch_s=12.0), 4.0)
+    assert 0.67 < estimate / kept_by_a_step(model) < 1.5
+
+
+def kept_by_a_step(model: Any) -> int:
+    """Return the bytes that three clips of 4 s leave for the way back, the weights left out."""
     model.wav2vec2.feature_extractor._requires_grad = False
     weights, kept = {weight.untyped_storage().data_ptr() for weight in model.parameters()}, {}
 
@@ -109,8 +117,17 @@ def test_the_estimate_of_memory_is_near_what_a_step_keeps(shape: dict[str, Any])
     waveform_BS = torch.randn(3, 64000)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         model(waveform_BS, attention_mask=torch.ones(3, 64000, dtype=torch.long), labels=torch.tensor([WORDS.encode("asa")] * 3))
-    _, estimate = memory_needed(model, recipe(batch_s=12.0), 4.0)
-    assert 0.67 < estimate / sum(kept.values()) < 1.5, (estimate, sum(kept.values()))
+    return sum(kept.values())
+
+
+def test_adapters_keep_less_of_a_step_and_the_estimate_knows(tables: dict[str, pd.DataFrame]) -> None:
+    chosen, model = recipe(batch_s=12.0, lora={"rank": 4}), tiny.model(WORDS, **BIG).train()
+    fixed, estimate = memory_needed(model, chosen, 4.0)
+    assert fixed < memory_needed(model, recipe(batch_s=12.0), 4.0)[0] / 2
+    adapt(model, Lora(rank=4), 1)
+    assert 0.67 < estimate / kept_by_a_step(model) < 1.5
+    line = look(tables, model=tiny.model(WORDS, **BIG), lora={"rank": 4}).lines[-1]
+    assert f"({moving(tiny.model(WORDS, **BIG), chosen) / 1e6:.3g} of " in line and "M parameters are trained)" in line
 
 
 def test_what_is_fixed_grows_with_weights_that_move_and_replicas() -> None:

@@ -35,6 +35,7 @@ def test_a_trial_changes_what_it_is_about_and_nothing_else() -> None:
     assert by_name["long-hours-all-seed-2"] == plain | {"+train.systems.transfer.steps_factor=3"}
     gradual = by_name["freezing-gradual-hours-all-seed-2"] - plain
     assert gradual == {"++train.recipe.freeze_encoder_steps=55", "++train.recipe.unfreeze_every=55"}
+    assert by_name["freezing-lora-hours-all-seed-2"] - plain == {"++train.recipe.lora={rank:16,alpha:32}"}
     assert by_name["freezing-all-hours-0.17-seed-2"] == by_name["hours-0.17-seed-2"]
     (factor,) = by_name["equal-steps-seed-2"] - plain
     steps = round(PARAMS["train"]["steps"] * float(factor.rsplit("=", 1)[1]))

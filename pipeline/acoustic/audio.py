@@ -237,8 +237,7 @@ def trimmed(samples_S: Samples, keep_s: float) -> Samples:
 
     Silence is what `Measures.silence` counts: 20 ms frames 40 dB or more under the loudest.
     """
-    waveform_S = samples_S.astype(np.float32) * np.float32(1 / FULL_SCALE)
-    levels_F = frame_levels(waveform_S - waveform_S.mean(dtype=np.float64).astype(np.float32))
+    levels_F = frames_of(samples_S)[1]
     sounding = np.flatnonzero(levels_F > levels_F.max() - 40)
     keep = round(keep_s * SAMPLE_RATE_HZ)
     return samples_S[max(0, int(sounding[0]) * FRAME - keep) : (int(sounding[-1]) + 1) * FRAME + keep]
@@ -258,16 +257,14 @@ def clipped(samples_S: Samples) -> float:
 
 def measure(samples_S: Samples) -> Measures:
     """Return the quality measures of 16 kHz samples (at least one). Frame levels leave a constant offset out."""
-    waveform_S = samples_S.astype(np.float32) * np.float32(1 / FULL_SCALE)
-    dc_offset = float(waveform_S.mean(dtype=np.float64))
-    levels_F = frame_levels(waveform_S - np.float32(dc_offset))
-    quiet, loud = np.percentile(levels_F, (5, 90))
+    offset, levels_F, power = frames_of(samples_S)
+    quiet, loud = np.interp((0.05 * (len(levels_F) - 1), 0.9 * (len(levels_F) - 1)), np.arange(len(levels_F)), np.sort(levels_F))
     return Measures(
         duration_s=len(samples_S) / SAMPLE_RATE_HZ,
-        peak=float(np.abs(waveform_S).max()),
-        rms_db=decibels(float(np.mean(np.square(waveform_S), dtype=np.float64))),
+        peak=max(int(samples_S.max()), -int(samples_S.min())) / FULL_SCALE,
+        rms_db=decibels(power),
         clipped=clipped(samples_S),
-        dc_offset=dc_offset,
+        dc_offset=offset,
         snr_db=float(loud - quiet),
         silence=float(np.mean(levels_F <= levels_F.max() - 40)),
     )
@@ -278,12 +275,22 @@ def decibels(power: float) -> float:
     return max(FLOOR_DB, 10 * float(np.log10(power))) if power > 0 else FLOOR_DB
 
 
-def frame_levels(waveform_S: Waveform) -> Waveform:
-    """Return the level of each 20 ms frame in dB, not under -100; a rest shorter than a frame counts as one."""
-    frames_FS = np.pad(waveform_S, (0, -len(waveform_S) % FRAME)).reshape(-1, FRAME)
-    power_F = np.einsum("fs,fs->f", frames_FS, frames_FS) / FRAME
-    levels_F: Waveform = np.maximum(FLOOR_DB, 10 * np.log10(np.maximum(power_F, 1e-12)))
-    return levels_F
+def frames_of(samples_S: Samples) -> tuple[float, Waveform, float]:
+    """Return the constant offset, the level of each 20 ms frame without it in dB (not under -100), and the mean square with it.
+
+    A rest shorter than a frame counts as one that is silent to its end. One array is filled and then worked on in place:
+    of what measuring a clip takes, most is memory that is new.
+    """
+    number = -(-len(samples_S) // FRAME)
+    frames_FS = np.zeros((number, FRAME), np.float32)
+    flat_S = frames_FS.reshape(-1)[: len(samples_S)]
+    flat_S[:] = samples_S
+    offset = float(frames_FS.sum(axis=1).sum(dtype=np.float64)) / len(samples_S)  # of a frame exact: whole numbers under 2 ** 24
+    flat_S -= np.float32(offset)
+    energy_F = np.einsum("fs,fs->f", frames_FS, frames_FS)
+    levels_F: Waveform = np.maximum(FLOOR_DB, 10 * np.log10(np.maximum(energy_F * np.float32(1 / FRAME / FULL_SCALE**2), 1e-12)))
+    power = (float(energy_F.sum(dtype=np.float64)) / len(samples_S) + offset**2) / FULL_SCALE**2
+    return offset / FULL_SCALE, levels_F, power
 
 
 def fingerprint(samples_S: Samples) -> str:
@@ -305,14 +312,14 @@ def fingerprint(samples_S: Samples) -> str:
     frames_FS = np.lib.stride_tricks.sliding_window_view(waveform_S, WINDOW)[::HOP]
     power_FB = np.empty((len(frames_FS), BANDS), np.float32)
     for start in range(0, len(frames_FS), BLOCK):
-        spectrum_FK = scipy.fft.rfft(frames_FS[start : start + BLOCK] * window)[:, edges_B[0] : edges_B[-1]]
-        power_FB[start : start + BLOCK] = np.add.reduceat(spectrum_FK.real**2 + spectrum_FK.imag**2, edges_B[:-1] - edges_B[0], axis=1)
+        lines_FK = scipy.fft.rfft(frames_FS[start : start + BLOCK] * window)[:, edges_B[0] : edges_B[-1]].view(np.float32)  # real, imaginary
+        power_FB[start : start + BLOCK] = np.add.reduceat(np.square(lines_FK), 2 * (edges_B[:-1] - edges_B[0]), axis=1)
     energy_FB = np.concatenate([np.zeros((1, BANDS)), np.cumsum(power_FB, axis=0, dtype=np.float64)])
-    frames = np.arange(len(energy_FB))
     power_F = power_FB.sum(axis=1, dtype=np.float64)
     loudness_F = np.concatenate([[0.0], np.cumsum((power_F / (power_F.max() + 1e-9) + 1e-12) ** 0.25)])
-    cuts = np.interp(np.linspace(0.01, 0.99, TIMES + 1) * loudness_F[-1], loudness_F, frames)
-    energy_TB = np.diff(np.stack([np.interp(cuts, frames, energy_F) for energy_F in energy_FB.T], axis=1), axis=0)
+    cuts = np.interp(np.linspace(0.01, 0.99, TIMES + 1) * loudness_F[-1], loudness_F, np.arange(len(energy_FB)))
+    before = cuts.astype(np.intp)  # each cut lies between two frames, never at the last: 0.99 of the loudness comes before it
+    energy_TB = np.diff(energy_FB[before] + (cuts - before)[:, None] * power_FB[before], axis=0)
     power_TB = energy_TB / np.diff(cuts)[:, None]
     log_TB = np.log(power_TB + 1e-3 * power_TB.max() + 1e-9)
     return np.packbits(np.diff(np.diff(log_TB, axis=1), axis=0) > 0).tobytes().hex()
@@ -321,7 +328,7 @@ def fingerprint(samples_S: Samples) -> str:
 BANDS: Final = 9
 TIMES: Final = 33
 WINDOW: Final = 1_024  # samples: 64 ms, so that the lowest band holds lines enough
-HOP: Final = 256
+HOP: Final = 384       # 24 ms; shorter finds no more copies (docs/log.md)
 BLOCK: Final = 64     # frames at a time: what they need stays in the cache
 
 

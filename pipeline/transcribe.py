@@ -73,13 +73,13 @@ def run(system: str, model_folder: str) -> None:
     from pipeline.acoustic.decoding import decode_all
     from pipeline.acoustic.device import choose_device, exclusive, set_threads
     from pipeline.acoustic.fit import TRAINED_ON, overlap
-    from pipeline.acoustic.model import load_model, parameters
+    from pipeline.acoustic.model import hears_standardised, load_model, parameters
 
     params = load_section(Transcribe, "transcribe")
     set_threads(params.threads)
     test = read_table(TEST)
     model, vocabulary, record = load_model(model_folder)
-    clips = Clips(test)
+    clips = Clips(test, normalise=hears_standardised(model))
     duration_s = test["duration_s"].to_numpy(dtype=float)
     device = choose_device()
     with exclusive(device, params.threads):
@@ -126,11 +126,11 @@ def hear_conditions(robustness: Robustness, utterance_ids: Sequence[str], clips:
     Args:
         decode: hypotheses of so many utterances: their waveforms by number, their lengths in seconds.
     """
-    from pipeline.acoustic.clips import standardise
+    from pipeline.acoustic.clips import prepare
     from pipeline.acoustic.conditions import degrade
 
     def prepared(number: int) -> Any:
-        return standardise(degrade(clips.samples(number), seed=[robustness.seed, int(rank[number][:16], 16)], **changes))
+        return prepare(degrade(clips.samples(number), seed=[robustness.seed, int(rank[number][:16], 16)], **changes), clips.normalise)
 
     rank = {number: hash_json([robustness.seed, name]) for number, name in enumerate(utterance_ids)}
     sample = sorted(rank, key=rank.__getitem__)[: robustness.utterances]

@@ -122,6 +122,21 @@ def lay(folder: Path, name: str, form: str = "bin", rename: bool = True, bare: b
     return {f"{prefix}{key}": tensor for key, tensor in weights.items() if not key.startswith(("quantizer.", "project_"))}
 
 
+def split_up(folder: Path, parts: int = 3) -> list[Path]:
+    """Write a checkpoint's one file of weights as several with an index, as save_pretrained does over a size; return them."""
+    whole = next(file for file in (folder / "model.safetensors", folder / "pytorch_model.bin") if file.exists())
+    weights = safetensors.torch.load_file(whole) if whole.suffix == ".safetensors" else torch.load(whole, weights_only=True)
+    names, files = sorted(weights), []
+    index: dict[str, Any] = {"metadata": {"total_size": sum(tensor.nbytes for tensor in weights.values())}, "weight_map": {}}
+    for part in range(parts):
+        files.append(folder / f"{whole.stem}-{part + 1:05d}-of-{parts:05d}{whole.suffix}")
+        _write(files[-1], {name: weights[name] for name in names[part::parts]})
+        index["weight_map"] |= dict.fromkeys(names[part::parts], files[-1].name)
+    (folder / f"{whole.name}.index.json").write_text(json.dumps(index, indent=2))
+    whole.unlink()
+    return files
+
+
 def lay_adapter(folder: Path, language: str, form: str = "safetensors", seed: int = 5) -> dict[str, torch.Tensor]:
     """Write a language's adapter beside an MMS checkpoint; return its weights."""
     config = json.loads((folder / "config.json").read_text())

@@ -118,7 +118,7 @@ def test_a_checkpoint_from_a_hub_is_recorded_with_revision_and_hash(root: Path) 
     hub = {"repository": "somebody/spanish", "revision": "0" * 40}
     with pytest.raises(DataError, match="a checkpoint from nobody says where; expected somebody/spanish"):
         run(root, source="raw", hub=hub)
-    (root / "raw/hub.json").write_text(json.dumps(hub))
+    (root / "raw/.hub.json").write_text(json.dumps(hub))
     run(root, source="raw", hub=hub)
     origin = load_model(root / "data/donor")[2]["origin"]
     assert (origin["repository"], origin["revision"]) == ("somebody/spanish", "0" * 40)

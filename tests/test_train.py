@@ -12,8 +12,9 @@ import torch
 import yaml
 
 from pipeline import donor, train
+from pipeline.acoustic import augmentation, clips
 from pipeline.acoustic.fit import empty_trained_on
-from pipeline.acoustic.model import load_model, parameters, save_model
+from pipeline.acoustic.model import hears_standardised, load_model, parameters, save_model
 from pipeline.core import params as core_params
 from pipeline.core.errors import MissingInputError, ParamsError, VocabularyError
 from tests import tiny
@@ -150,6 +151,16 @@ def test_training_moves_the_weights(root: Path) -> None:
     still, _ = run(root)
     moved, _ = run(root, rate=1e-2)
     assert not torch.allclose(still.lm_head.weight, moved.lm_head.weight, atol=1e-4)
+
+
+def test_a_network_that_heard_samples_as_they_are_is_trained_on_such(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = tiny.model(DONOR, seed=9, do_normalize=False)
+    save_model(plain, DONOR, root / "data/donor", {"figures": None}, empty_trained_on)
+    monkeypatch.setattr(clips, "standardise", lambda _: pytest.fail("standardised"))
+    monkeypatch.setattr(augmentation, "standardise", lambda _: pytest.fail("standardised"))
+    for system in ("transfer", "scratch"):
+        model, _ = run(root, system, recipe={"batch_s": 5, "evaluate_every": 10, "augment": {"rate": 1.0, "noise_db": [10, 20]}})
+        assert not hears_standardised(model)
 
 
 def test_an_unknown_system_or_a_missing_donor_is_named(root: Path) -> None:

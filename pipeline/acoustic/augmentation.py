@@ -24,8 +24,9 @@ SPEED_STEP = 0.05
 """Tempos are multiples of that: the two rates then have a large common divisor, and resampling is cheap."""
 
 
-def augment(waveform_S: Waveform, chosen: Augment, fits: Callable[[int], bool], random: np.random.Generator) -> Waveform:
-    """Return an utterance as it might have been recorded elsewhere, at zero mean and unit variance.
+def augment(waveform_S: Waveform, chosen: Augment, fits: Callable[[int], bool], random: np.random.Generator,
+            normalise: bool = True) -> Waveform:
+    """Return an utterance as it might have been recorded elsewhere, at zero mean and unit variance unless `normalise` is false.
 
     Args:
         fits: whether the labels fit into so many samples; a tempo at which they do not is left out.
@@ -42,7 +43,7 @@ def augment(waveform_S: Waveform, chosen: Augment, fits: Callable[[int], bool], 
         waveform_S = add_echo(waveform_S, drawn["echo_s"], chosen.direct_db, random)
     if "noise_db" in drawn:
         waveform_S = add_noise(waveform_S, drawn["noise_db"], random)
-    return standardise(waveform_S) if drawn else waveform_S
+    return standardise(waveform_S) if drawn and normalise else waveform_S
 
 
 def add_echo(waveform_S: Waveform, echo_s: float, direct_db: float, random: np.random.Generator) -> Waveform:

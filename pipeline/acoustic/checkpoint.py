@@ -11,6 +11,7 @@ from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
 from pipeline.acoustic.head import move_head, plan_head
 from pipeline.acoustic.model import fill, read_weights
+from pipeline.acoustic.shards import find_weights, hash_weights
 from pipeline.acoustic.vocabulary import Vocabulary, find_vocabulary
 from pipeline.core.errors import DataError, MissingInputError, VocabularyError
 from pipeline.core.files import hash_file, read_json
@@ -39,10 +40,11 @@ def read_checkpoint(folder: Path, language: str | None = None, headless: Path | 
         DataError: the weights are damaged, more than weights, or do not fit the configuration; another kind of network.
     """
     config = _read_config(folder)
-    file, weights, made_for = _read_weights(folder)
-    files = {"weights": file}
+    file, parts, weights, made_for = _read_weights(folder)
+    files = {"weights": (file.name, hash_weights(parts))}
     if config.adapter_attn_dim is not None and language is not None:
-        files["adapter"], adapter = _read_adapter(folder, language)
+        file_of_adapter, adapter = _read_adapter(folder, language)
+        files["adapter"] = file_of_adapter.name, hash_file(file_of_adapter)
         made_for = None
         weights |= adapter
     head = weights.get("lm_head.weight")
@@ -66,8 +68,8 @@ def read_checkpoint(folder: Path, language: str | None = None, headless: Path | 
     torch.manual_seed(seed)  # of the one vector that some checkpoints lack: what masked frames are replaced by
     model = Wav2Vec2ForCTC(config)
     fill(model, _with_mask(weights, model), str(file))
-    origin = {"folder": folder.name, **{what: path.name for what, path in files.items()},
-              **{f"{what}_sha256": hash_file(path) for what, path in files.items()}}
+    origin = {"folder": folder.name, **{what: name for what, (name, _) in files.items()},
+              **{f"{what}_sha256": digest for what, (_, digest) in files.items()}}
     return model.eval(), vocabulary, origin | {"language": language, "head": "its own" if head is not None else "fresh"}
 
 
@@ -79,21 +81,27 @@ def _read_config(folder: Path) -> Wav2Vec2Config:
     if adapter:
         raise DataError(str(path), "add_adapter: true, convolutions that shorten what the encoder returns", "an encoder without them",
                         "take a checkpoint whose head reads the encoder's own frames")
-    if (sound := folder / "preprocessor_config.json").exists() and (rate_hz := read_json(sound).get("sampling_rate")) != SAMPLE_RATE_HZ:
+    sound = folder / "preprocessor_config.json"
+    settings = read_json(sound) if sound.exists() else {}
+    if sound.exists() and (rate_hz := settings.get("sampling_rate")) != SAMPLE_RATE_HZ:
         raise DataError(str(sound), f"a network for audio at {rate_hz} Hz", f"{SAMPLE_RATE_HZ} Hz", "take one for that rate")
-    return Wav2Vec2Config.from_pretrained(folder)  # type: ignore[no-any-return]
+    config = Wav2Vec2Config.from_pretrained(folder)
+    if not settings.get("do_normalize", True):  # said only where it is not as always
+        config.do_normalize = False
+    return config  # type: ignore[no-any-return]
 
 
-def _read_weights(folder: Path) -> tuple[Path, dict[str, torch.Tensor], str | None]:
-    """Return the weights' file, the weights, and the hash of their vocabulary where the file says it (one made here does)."""
-    found = _first(folder, "model.safetensors", "pytorch_model.bin")
-    if found is None:
-        raise MissingInputError(str(folder), "no weights", "model.safetensors or pytorch_model.bin", "download the whole checkpoint")
-    tensors, metadata = _tensors(found)
-    weights = {_new_name(name): tensor for name, tensor in tensors.items() if not name.startswith(PRETRAINING)}
+def _read_weights(folder: Path) -> tuple[Path, list[Path], dict[str, torch.Tensor], str | None]:
+    """Return the weights' file or index, the files that hold them, the weights, and the hash of their vocabulary where the file says it
+    (one made here does)."""
+    found, files = find_weights(folder)
+    weights, metadata = {}, {}
+    for file in files:
+        tensors, metadata = _tensors(file)
+        weights |= {_new_name(name): tensor for name, tensor in tensors.items() if not name.startswith(PRETRAINING)}
     if not any(name.startswith("wav2vec2.") for name in weights):  # saved as the network alone, without what stands on it
         weights = {name if name.startswith("lm_head.") else f"wav2vec2.{name}": tensor for name, tensor in weights.items()}
-    return found, weights, metadata.get("vocabulary_hash")
+    return found, files, weights, metadata.get("vocabulary_hash")
 
 
 def _read_adapter(folder: Path, language: str) -> tuple[Path, dict[str, torch.Tensor]]:

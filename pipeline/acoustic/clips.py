@@ -26,9 +26,12 @@ class Clips:
         table: rows with `language`, `corpus`, `shard`, `row`, `utterance_id` (a split's Parquet file).
         ingest: the folder that holds `LANGUAGE/CORPUS/shard-NNNNN.parquet`.
         keep_bytes: decoded audio kept in memory, at most.
+        normalise: whether the model hears waveforms of zero mean and unit variance, or samples as they are.
     """
 
-    def __init__(self, table: pd.DataFrame, ingest: Path | str = "data/ingest", keep_bytes: int = 4 << 30) -> None:
+    def __init__(self, table: pd.DataFrame, ingest: Path | str = "data/ingest", keep_bytes: int = 4 << 30,
+                 normalise: bool = True) -> None:
+        self.normalise = normalise
         self._files = [Path(ingest) / language / corpus / shard
                        for language, corpus, shard in zip(table["language"], table["corpus"], table["shard"], strict=True)]
         self._rows = table["row"].tolist()
@@ -65,8 +68,8 @@ class Clips:
         return samples
 
     def waveform(self, index: int) -> Waveform:
-        """Return an utterance at zero mean and unit variance, (S,): what the model hears."""
-        return standardise(self.samples(index))
+        """Return an utterance as the model hears it, (S,)."""
+        return prepare(self.samples(index), self.normalise)
 
     def _flac(self, index: int) -> bytes:
         file = self._files[index]
@@ -89,6 +92,14 @@ def standardise(samples: npt.NDArray[np.int16] | Waveform) -> Waveform:
         waveform /= np.float32(32768)
     waveform -= waveform.mean()
     return waveform / np.sqrt(np.dot(waveform, waveform) / np.float32(len(waveform)) + np.float32(1e-7))  # type: ignore[no-any-return]
+
+
+def prepare(samples: npt.NDArray[np.int16] | Waveform, normalise: bool) -> Waveform:
+    """Return samples as a network hears them: standardised, or as they are, from -1 to 1, where its feature extractor says
+    `do_normalize: false`."""
+    if normalise:
+        return standardise(samples)
+    return samples.astype(np.float32) / np.float32(32768) if samples.dtype == np.int16 else samples.astype(np.float32)
 
 
 def collate(waveforms: Sequence[Waveform], multiple: int = 1) -> tuple[Waveform, npt.NDArray[np.int64]]:

@@ -10,7 +10,7 @@ import pandas as pd
 from transformers import Wav2Vec2ForCTC
 
 from pipeline.acoustic.device import choose_device, peak_bytes
-from pipeline.acoustic.model import save_model
+from pipeline.acoustic.model import hears_standardised, save_model
 from pipeline.acoustic.preflight import device_bytes, preflight
 from pipeline.acoustic.recipe import Run
 from pipeline.acoustic.training import ErrorRates, Utterances, forget, train
@@ -47,7 +47,8 @@ def fit(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, split: Path, run: Run, ou
               "weights": _hash_weights(model)}
     code = hash_bytes(*(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))))
     resume = state_dir() / "train" / hash_json([label, run.model_dump(), model.config.to_dict(), inputs, code])[:24]
-    history = train(model, vocabulary, Utterances.of(possible["train"]), Utterances.of(possible["dev"]), run, resume, error_rates, label)
+    sets = [Utterances.of(table, normalise=hears_standardised(model)) for table in possible.values()]
+    history = train(model, vocabulary, *sets, run, resume, error_rates, label)
 
     learned = trained_on(possible["train"])
     def write_tables(folder: Path) -> None:

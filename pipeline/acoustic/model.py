@@ -60,7 +60,7 @@ def save_model(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, folder: Path, reco
         model.config.save_pretrained(temporary)
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
         write_weights(weights, temporary / "model.safetensors", {"format": "pt", "vocabulary_hash": vocabulary.hash})
-        vocabulary.write(temporary)
+        vocabulary.write(temporary, hears_standardised(model))
         extra(temporary)
         full = {"schema": SCHEMA, "vocabulary_hash": vocabulary.hash, "weights_hash": hash_file(temporary / "model.safetensors"),
                 **record, "versions": versions()}
@@ -90,6 +90,12 @@ def load_model(folder: Path | str) -> tuple[Wav2Vec2ForCTC, Vocabulary, dict[str
     model = Wav2Vec2ForCTC(Wav2Vec2Config.from_pretrained(folder))
     fill(model, weights, str(folder))
     return model.eval(), vocabulary, record
+
+
+def hears_standardised(model: Wav2Vec2ForCTC) -> bool:
+    """Return whether a model wants waveforms of zero mean and unit variance (`do_normalize`), as all do but where config.json says that
+    its checkpoint's feature extractor left samples as they are."""
+    return bool(getattr(model.config, "do_normalize", True))
 
 
 def write_weights(weights: Mapping[str, torch.Tensor], file: Path, metadata: dict[str, str]) -> None:

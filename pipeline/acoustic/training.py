@@ -52,9 +52,9 @@ class Utterances:
     ids: list[str]
 
     @classmethod
-    def of(cls, table: pd.DataFrame, ingest: Path | str = "data/ingest") -> Utterances:
+    def of(cls, table: pd.DataFrame, ingest: Path | str = "data/ingest", normalise: bool = True) -> Utterances:
         """Return the utterances of a split table."""
-        return cls(Clips(table, ingest), table["text"].tolist(), table["duration_s"].to_numpy(dtype=np.float64),
+        return cls(Clips(table, ingest, normalise=normalise), table["text"].tolist(), table["duration_s"].to_numpy(dtype=np.float64),
                    table["utterance_id"].tolist())
 
 
@@ -271,7 +271,7 @@ def _augmented(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utteran
 
     def heard(index: int, number: int) -> Waveform:
         return augment(train_set.clips.waveform(index), chosen, lambda samples: num_frames(model, np.array([samples]))[0] >= needed[index],
-                       np.random.default_rng([recipe.seed, 2, number, index]))
+                       np.random.default_rng([recipe.seed, 2, number, index]), train_set.clips.normalise)
 
     return heard
 

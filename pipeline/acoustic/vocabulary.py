@@ -115,7 +115,7 @@ class Vocabulary:
                        for row in rows if self.symbols[row] not in self.special)
         return " ".join((text.lower() if self.upper_case else text).split())
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, normalise: bool = True) -> None:
         """Write `vocab.json` and the tokenizer's and feature extractor's settings in Hugging Face layout."""
         files = {
             "vocab.json": {symbol: row for row, symbol in enumerate(self.symbols)},
@@ -126,7 +126,7 @@ class Vocabulary:
             },
             "preprocessor_config.json": {
                 "feature_extractor_type": "Wav2Vec2FeatureExtractor", "processor_class": "Wav2Vec2Processor", "feature_size": 1,
-                "sampling_rate": 16000, "padding_value": 0.0, "padding_side": "right", "do_normalize": True,
+                "sampling_rate": 16000, "padding_value": 0.0, "padding_side": "right", "do_normalize": normalise,
                 "return_attention_mask": True,
             },
         }

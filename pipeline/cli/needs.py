@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from pipeline.acoustic.shards import WEIGHTS
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import ROOT, read_json
 
@@ -55,7 +56,7 @@ def _checkpoint(params: dict[str, Any], root: Path) -> tuple[Line, dict[str, Any
         return (f"donor            trained here, {donor['steps']} steps", True), {**donor["model"], "vocab_size": LETTERS}
     config = source / "config.json"
     if config.exists():
-        weights = next((name for name in ("model.safetensors", "pytorch_model.bin") if (source / name).exists()), None)
+        weights = next((name for name in WEIGHTS if (source / name).exists()), None)
         lacking = [name for name, there in (("model.safetensors or pytorch_model.bin", weights), ("vocab.json", (source / "vocab.json").exists()))
                    if not there]
         if lacking:

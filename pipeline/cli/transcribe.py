@@ -30,10 +30,10 @@ def transcribe_files(files: Sequence[Path], model_folder: Path | None = None) ->
     """Return `{file, text, duration_s, words: [{word, start_s, end_s, confidence}]}` or `{file, error}` for each file."""
     import numpy as np
 
-    from pipeline.acoustic.clips import standardise
+    from pipeline.acoustic.clips import prepare
     from pipeline.acoustic.decoding import decode_all
     from pipeline.acoustic.device import choose_device
-    from pipeline.acoustic.model import load_model
+    from pipeline.acoustic.model import hears_standardised, load_model
 
     model, vocabulary, _ = load_model(model_folder or champion_folder())
     model.to(choose_device())
@@ -45,7 +45,7 @@ def transcribe_files(files: Sequence[Path], model_folder: Path | None = None) ->
         except PipelineError as error:
             results[file] = {"file": str(file), "error": str(error).removeprefix(f"{file}: ")}
             continue
-        waveforms.append(standardise(samples))
+        waveforms.append(prepare(samples, hears_standardised(model)))
         durations_s.append(len(samples) / 16_000)
         readable.append(file)
     if readable:

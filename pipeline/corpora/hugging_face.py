@@ -26,7 +26,8 @@ import yaml
 from pydantic import Field
 
 from pipeline.core.errors import DataError, MissingInputError
-from pipeline.core.files import hash_json, read_json, state_dir, write_json
+from pipeline.core.files import hash_json, state_dir
+from pipeline.core.hub import fetch_once, first_line
 from pipeline.core.params import Section
 from pipeline.core.progress import say
 from pipeline.corpora import Cell, Reject, Release, Utterance
@@ -43,8 +44,6 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "duration": ("duration_s",),  # a column `duration` may be in milliseconds
 }
 NOT_ITSELF: Final = ("id", "split", "duration")
-NOTE: Final = ".hub.json"  # hidden: `datasets` passes over it
-UNFINISHED: Final = ".cache"
 ROWS: Final = 10_000  # described at a time
 
 
@@ -82,32 +81,16 @@ def fetch(hub: Hub, folder: Path) -> None:
         DataError: the folder holds another commit or nobody knows what, or the hub does not answer.
         MissingInputError: it does not hold all, and nothing may be downloaded.
     """
-    wanted = {"repository": hub.repository, "revision": hub.revision, "files": list(hub.files)}
-    note = folder / NOTE
-    found = read_json(note) if note.exists() else None
-    if found != wanted and folder.is_dir() and any(path.name != UNFINISHED for path in folder.iterdir()):
-        raise DataError(str(folder), f"a dataset from {found['repository'] + ' at ' + found['revision'] if found else 'nobody says where'}"
-                        + (f", files {found['files'] or 'all'}" if found else ""),
-                        f"{hub.repository} at {hub.revision}, files {wanted['files'] or 'all'}",
-                        "empty the folder, or leave ingest.CORPUS.hub out to take what is there")
-    if found == wanted and not (folder / UNFINISHED).exists():
-        return
-    if not hub.download:
-        raise MissingInputError(str(folder), "no dataset, or a part of it", f"{hub.repository} at {hub.revision}",
-                                "set ingest.CORPUS.hub.download: true, or fetch it elsewhere and leave ingest.CORPUS.hub out")
-    import huggingface_hub
+    def bring() -> None:
+        import huggingface_hub
 
-    say(f"ingest: fetching {hub.repository} at {hub.revision[:12]}")
-    (folder / UNFINISHED).mkdir(parents=True, exist_ok=True)
-    write_json(note, wanted)
-    try:
+        say(f"ingest: fetching {hub.repository} at {hub.revision[:12]}")
         huggingface_hub.snapshot_download(hub.repository, repo_type="dataset", revision=hub.revision, local_dir=folder,
                                           allow_patterns=list(hub.files) or None, ignore_patterns=["*.py"],
                                           endpoint=os.environ.get("HF_ENDPOINT"))
-    except Exception as error:  # the client of the hub raises many kinds, the network's among them
-        raise DataError(hub.repository, f"cannot be fetched ({_line(error)})", f"commit {hub.revision} on the hub",
-                        "run it again (what has come is kept), or fetch it elsewhere and leave ingest.CORPUS.hub out") from None
-    shutil.rmtree(folder / UNFINISHED)  # it holds times: with it, the folder's hash would be another on each machine
+
+    wanted = {"repository": hub.repository, "revision": hub.revision, "files": list(hub.files)}
+    fetch_once(folder, wanted, "dataset", "ingest.CORPUS.hub", hub.download, bring)
 
 
 def load(params: Params, source: Path) -> dict[str, Any]:
@@ -134,7 +117,8 @@ def load(params: Params, source: Path) -> dict[str, Any]:
                                                cache_dir=str(_cache(params, source)),
                                                download_config=datasets.DownloadConfig(local_files_only=True))
     except Exception as error:  # a loader of any kind of file raises any kind of error
-        raise DataError(str(source), f"`datasets` cannot load it ({_line(error)})", "a dataset saved to disk, or a folder that load_dataset reads",
+        raise DataError(str(source), f"`datasets` cannot load it ({first_line(error)})",
+                        "a dataset saved to disk, or a folder that load_dataset reads",
                         "see ingest.CORPUS.config and data_files; of a dataset that needs code, take its Parquet form "
                         "(a commit of refs/convert/parquet)") from None
     splits = {str(name): part for name, part in loaded.items()} if isinstance(loaded, dict) else {"": loaded}
@@ -155,7 +139,8 @@ def _refuse_pointers(source: Path) -> None:
         try:
             configs = (yaml.safe_load(match[1]) or {}).get("configs") if match else None
         except (yaml.YAMLError, AttributeError) as error:
-            raise DataError(str(card), f"its head is no mapping in YAML ({_line(error)})", "what `datasets` reads", "mend or remove it") from None
+            raise DataError(str(card), f"its head is no mapping in YAML ({first_line(error)})", "what `datasets` reads",
+                            "mend or remove it") from None
         if elsewhere := [name for name in _strings(configs) if "://" in name or name.startswith(("/", "~")) or ".." in name.split("/")]:
             raise DataError(str(card), f"it names {elsewhere[0]}", "files of the dataset alone", "mend or remove it")
 
@@ -179,11 +164,6 @@ def _sound_as_it_is(feature: Any) -> Iterator[None]:
         yield
     finally:
         feature.encode_example = theirs
-
-
-def _line(error: BaseException) -> str:
-    error = error.__cause__ or error  # "an error occurred while generating the dataset" tells nobody anything
-    return f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
 
 
 def _cache(params: Params, source: Path) -> Path:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import safetensors.torch
 import torch
+from transformers import Wav2Vec2Processor
 
 from pipeline.acoustic.checkpoint import read_checkpoint
+from pipeline.acoustic.clips import prepare
 from pipeline.acoustic.head import move_head, plan_head
-from pipeline.acoustic.model import load_model, parameters, save_model
+from pipeline.acoustic.model import fresh_model, hears_standardised, load_model, parameters, save_model
 from pipeline.acoustic.vocabulary import Vocabulary
 from pipeline.core.errors import DataError, MissingInputError, VocabularyError
-from pipeline.core.files import hash_file, read_json
+from pipeline.core.files import hash_bytes, hash_file, read_json
 from tests import tiny
-from tests.checkpoints import LAYOUTS, SPANISH, lay, lay_adapter
+from tests.checkpoints import LAYOUTS, SPANISH, lay, lay_adapter, split_up
 
 GROSMAN, BASE, MMS = "jonatasgrosman/wav2vec2-large-xlsr-53-spanish", "facebook/wav2vec2-xls-r-300m", "facebook/mms-1b-all"
 MASK = "wav2vec2.masked_spec_embed"
@@ -38,6 +43,57 @@ def test_every_weight_arrives_under_old_and_new_names_pickled_or_not(tmp_path: P
     assert not model.training
     file = "pytorch_model.bin" if form == "bin" else "model.safetensors"
     assert origin == {"folder": tmp_path.name, "weights": file, "weights_sha256": hash_file(tmp_path / file), "language": None, "head": "its own"}
+
+
+@pytest.mark.parametrize("form", ["bin", "safetensors"])
+def test_weights_in_several_files_arrive_like_those_in_one(tmp_path: Path, form: str) -> None:
+    expected = lay(tmp_path, GROSMAN, form)
+    files = split_up(tmp_path)
+    model, _, origin = read_checkpoint(tmp_path)
+    assert all(torch.equal(tensor, expected[key]) for key, tensor in model.state_dict().items())
+    assert origin["weights"] == f"{'pytorch_model.bin' if form == 'bin' else 'model.safetensors'}.index.json"
+    told = subprocess.run(["sha256sum", *(file.name for file in files)], cwd=tmp_path, capture_output=True, check=True).stdout
+    assert origin["weights_sha256"] == hash_bytes(told)
+    files[1].unlink()
+    with pytest.raises(MissingInputError, match=rf"no \w+-00002-of-00003\.{form}; expected the 3 files that .*index\.json names; download the whole"):
+        read_checkpoint(tmp_path)
+
+
+def test_a_weight_that_is_in_none_of_the_files_is_named(tmp_path: Path) -> None:
+    lay(tmp_path, GROSMAN, "safetensors")
+    index = read_json((split_up(tmp_path)[0]).with_name("model.safetensors.index.json"))
+    gone = index["weight_map"].pop("lm_head.bias")
+    kept = {name: tensor for name, tensor in safetensors.torch.load_file(tmp_path / gone).items() if name != "lm_head.bias"}
+    safetensors.torch.save_file(kept, tmp_path / gone)
+    with pytest.raises(DataError, match=r'do not fit the configuration: .*Missing key.* "lm_head.bias"'):
+        read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("places", [{}, {"lm_head.bias": "../../secret.safetensors"}, {"lm_head.bias": "model.bin"}, {"lm_head.bias": 3}, [1]])
+def test_an_index_of_nothing_or_of_files_elsewhere_is_refused(tmp_path: Path, places: Any) -> None:
+    lay(tmp_path, GROSMAN, "safetensors")
+    split_up(tmp_path)
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    with pytest.raises(DataError, match=r"model\.safetensors\.index\.json: an index of .*expected a weight_map to \.safetensors files beside it"):
+        read_checkpoint(tmp_path)
+
+
+def test_a_feature_extractor_that_leaves_samples_as_they_are_is_followed(tmp_path: Path) -> None:
+    lay(tmp_path, GROSMAN)
+    settings = read_json(tmp_path / "preprocessor_config.json")
+    for told, standardised in ((True, True), (False, False)):
+        (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings | {"do_normalize": told}))
+        model, words, origin = read_checkpoint(tmp_path)
+        assert hears_standardised(model) == standardised
+        save_model(model, words, tmp_path / "donor", {"origin": origin})
+        again = load_model(tmp_path / "donor")[0]
+        assert hears_standardised(again) == standardised
+        assert hears_standardised(fresh_model(read_json(tmp_path / "donor/config.json"), words, 1)) == standardised, "scratch hears as its donor"
+        assert ("do_normalize" in read_json(tmp_path / "donor/config.json")) != standardised
+        theirs = Wav2Vec2Processor.from_pretrained(tmp_path / "donor")
+        samples = tiny.spoken("rosa era")
+        heard = theirs(samples.astype(np.float32) / 32768, sampling_rate=16000, return_tensors="np").input_values[0]
+        assert np.abs(heard - prepare(samples, hears_standardised(again))).max() < 1e-4
 
 
 @pytest.mark.parametrize("name", SPANISH)
@@ -211,7 +267,7 @@ def test_weights_that_are_missing_or_do_not_fit_are_refused(tmp_path: Path) -> N
     with pytest.raises(DataError, match="weights do not fit the configuration"):
         read_checkpoint(tmp_path)
     (tmp_path / "pytorch_model.bin").unlink()
-    with pytest.raises(MissingInputError, match="no weights; expected model.safetensors or pytorch_model.bin"):
+    with pytest.raises(MissingInputError, match="no weights; expected model.safetensors or pytorch_model.bin, or the index of either"):
         read_checkpoint(tmp_path)
 
 

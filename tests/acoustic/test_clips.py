@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from pipeline.acoustic.audio import encode_flac
-from pipeline.acoustic.clips import Clips, collate, standardise
+from pipeline.acoustic.clips import Clips, collate, prepare, standardise
 from pipeline.core.errors import DataError, MissingInputError
 from tests.tiny import TEXTS, spoken, write_shard, write_split
 
@@ -20,10 +20,10 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def clips(root: Path, keep_bytes: int = 1 << 20) -> Clips:
+def clips(root: Path, keep_bytes: int = 1 << 20, normalise: bool = True) -> Clips:
     import pandas as pd
 
-    return Clips(pd.read_parquet(root / "data/split/portuguese/train.parquet"), root / "data/ingest", keep_bytes)
+    return Clips(pd.read_parquet(root / "data/split/portuguese/train.parquet"), root / "data/ingest", keep_bytes, normalise)
 
 
 def test_samples_are_those_written_in_any_order_across_shards_and_row_groups(root: Path) -> None:
@@ -122,3 +122,10 @@ def test_a_shard_round_trip_is_lossless_at_full_scale(tmp_path: Path) -> None:
     table = write_split(tmp_path, TEXTS[:1])
     write_shard(tmp_path / "data/ingest/portuguese/tones/train-00000.parquet", [encode_flac(extreme)])
     assert np.array_equal(Clips(table, tmp_path / "data/ingest").samples(0), extreme)
+
+
+def test_samples_are_left_as_they_are_where_a_network_heard_them_so(root: Path) -> None:
+    plain, samples = clips(root, normalise=False), clips(root).samples(2)
+    assert np.array_equal(plain.waveform(2), samples / np.float32(32768)) and plain.waveform(2).dtype == np.float32
+    assert np.array_equal(prepare(samples / np.float32(32768), False), plain.waveform(2))
+    assert np.array_equal(prepare(samples, True), standardise(samples))

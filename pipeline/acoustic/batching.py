@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import numpy.typing as npt
 
@@ -40,29 +42,32 @@ def epoch_batches(duration_s: npt.NDArray[np.float64], budget_s: float, seed: in
 
 
 class Schedule:
-    """The batch of every step, computed without replaying the ones before it: a resumed run skips nothing."""
+    """The batch of every step, computed without replaying the ones before it: a resumed run skips nothing. Threads may share it."""
 
     def __init__(self, duration_s: npt.NDArray[np.float64], budget_s: float, seed: int, parts: int = 1) -> None:
         self._arguments = (duration_s, budget_s, seed, parts)
         self._epochs: dict[int, list[Batch]] = {}
         self._starts = [0]
+        self._lock = threading.Lock()
 
     def _epoch(self, epoch: int) -> list[Batch]:
         if epoch not in self._epochs:
             duration_s, budget_s, seed, parts = self._arguments
-            self._epochs = {epoch: epoch_batches(duration_s, budget_s, seed, epoch, parts)}
+            kept = {number: batches for number, batches in self._epochs.items() if abs(number - epoch) == 1}  # threads meet where epochs do
+            self._epochs = kept | {epoch: epoch_batches(duration_s, budget_s, seed, epoch, parts)}
         return self._epochs[epoch]
 
     def __getitem__(self, step: int) -> Batch:
         """Return the batch of a step, counted from 0."""
-        epoch = int(np.searchsorted(self._starts, step, side="right")) - 1
-        while True:
-            batches = self._epoch(epoch)
-            if step < self._starts[epoch] + len(batches):
-                return batches[step - self._starts[epoch]]
-            if epoch + 1 == len(self._starts):
-                self._starts.append(self._starts[epoch] + len(batches))
-            epoch += 1
+        with self._lock:
+            epoch = int(np.searchsorted(self._starts, step, side="right")) - 1
+            while True:
+                batches = self._epoch(epoch)
+                if step < self._starts[epoch] + len(batches):
+                    return batches[step - self._starts[epoch]]
+                if epoch + 1 == len(self._starts):
+                    self._starts.append(self._starts[epoch] + len(batches))
+                epoch += 1
 
 
 def padding_share(duration_s: npt.NDArray[np.float64], batches: list[Batch]) -> float:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
 
@@ -36,6 +38,7 @@ class Clips:
                        for language, corpus, shard in zip(table["language"], table["corpus"], table["shard"], strict=True)]
         self._rows = table["row"].tolist()
         self._ids = table["utterance_id"].tolist()
+        self._nbytes = (np.rint(table["duration_s"].to_numpy(dtype=np.float64) * SAMPLE_RATE_HZ) * 2).astype(np.int64).tolist()
         self._readers: dict[Path, tuple[pq.ParquetFile, npt.NDArray[np.int64]]] = {}
         self._kept: dict[int, npt.NDArray[np.int16]] = {}
         self._free_bytes = keep_bytes
@@ -53,9 +56,39 @@ class Clips:
         """
         if index in self._kept:
             return self._kept[index]
-        try:
+        with self._lock:
+            file, group, row = self._place(index)
+            column = self._group(file, group)
+        return self._decoded(index, column[row].as_py())
+
+    def keep(self, indices: Sequence[int], workers: int) -> int:
+        """Decode these utterances with so many threads, each row group read once, in the order given as far as there is
+        room for them in memory; return how many that were.
+
+        Raises:
+            MissingInputError, DataError: as `samples`.
+        """
+        groups: dict[tuple[Path, int], list[tuple[int, int]]] = {}
+        room = self._free_bytes
+        for index in indices:
+            if index not in self._kept:
+                with self._lock:
+                    file, group, row = self._place(index)
+                room -= self._nbytes[index]
+                if room < 0:
+                    break
+                groups.setdefault((file, group), []).append((index, row))
+
+        def work(place: tuple[Path, int]) -> int:
             with self._lock:
-                flac = self._flac(index)
+                column = self._group(*place)
+            return len([self._decoded(index, column[row].as_py()) for index, row in groups[place]])
+
+        with ThreadPoolExecutor(workers) as pool:
+            return sum(pool.map(work, groups))
+
+    def _decoded(self, index: int, flac: bytes) -> npt.NDArray[np.int16]:
+        try:
             samples, rate_hz = soundfile.read(io.BytesIO(flac), dtype="int16")
         except soundfile.LibsndfileError as error:
             raise DataError(self._ids[index], f"audio does not decode ({error})", "FLAC", "run ingest again") from None
@@ -71,7 +104,8 @@ class Clips:
         """Return an utterance as the model hears it, (S,)."""
         return prepare(self.samples(index), self.normalise)
 
-    def _flac(self, index: int) -> bytes:
+    def _place(self, index: int) -> tuple[Path, int, int]:
+        """Return an utterance's shard, row group and row in that group."""
         file = self._files[index]
         if file not in self._readers:
             if not file.exists():
@@ -79,10 +113,13 @@ class Clips:
             reader = pq.ParquetFile(file, memory_map=True)
             groups = [reader.metadata.row_group(group).num_rows for group in range(reader.metadata.num_row_groups)]
             self._readers[file] = reader, np.cumsum([0, *groups])
-        reader, starts = self._readers[file]
+        starts = self._readers[file][1]
         group = int(np.searchsorted(starts, self._rows[index], side="right")) - 1
-        audio = reader.read_row_group(group, columns=["audio.bytes"]).column(0).combine_chunks()
-        return audio.field("bytes")[self._rows[index] - int(starts[group])].as_py()  # type: ignore[no-any-return]
+        return file, group, self._rows[index] - int(starts[group])
+
+    def _group(self, file: Path, group: int) -> pa.Array:
+        """Return the sound files of a row group."""
+        return self._readers[file][0].read_row_group(group, columns=["audio.bytes"]).column(0).combine_chunks().field("bytes")
 
 
 def standardise(samples: npt.NDArray[np.int16] | Waveform) -> Waveform:

@@ -6,7 +6,6 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,12 +18,13 @@ import torch
 from transformers import Wav2Vec2ForCTC
 
 from pipeline.acoustic.averaging import Averaging
-from pipeline.acoustic.batching import Batch, Schedule, epoch_batches, padding_share
-from pipeline.acoustic.clips import Clips, Waveform, collate
+from pipeline.acoustic.batching import Schedule, epoch_batches, padding_share
+from pipeline.acoustic.clips import Clips, Waveform
 from pipeline.acoustic.decoding import decode_all, num_frames
 from pipeline.acoustic.device import autocast, choose_device, compile_blocks, exclusive, set_threads, threads
 from pipeline.acoustic.freezing import Freezing
 from pipeline.acoustic.guards import note_blanks, pass_over, wishes
+from pipeline.acoustic.loading import Loader
 from pipeline.acoustic.lora import adapt, merge
 from pipeline.acoustic.masking import Masking
 from pipeline.acoustic.optimiser import Optimiser
@@ -35,7 +35,6 @@ from pipeline.acoustic.selection import Selection, best, gives_up
 from pipeline.acoustic.vocabulary import Vocabulary
 from pipeline.core.errors import TrainingError
 from pipeline.core.files import atomic
-from pipeline.core.manifest import SAMPLE_RATE_HZ
 from pipeline.core.progress import bar, say
 
 ErrorRates = Callable[[Sequence[str], Sequence[str]], tuple[float, float]]
@@ -152,20 +151,6 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
 
     heard = _augmented(model, vocabulary, train_set, recipe) if recipe.augment else lambda index, _: train_set.clips.waveform(index)
 
-    def part_of(share: Batch, number: int) -> Part:
-        padded_BS, mask_BS = collate([heard(int(index), number) for index in share], SAMPLE_RATE_HZ // 4)
-        longest = max(len(encoded[index]) for index in share)
-        labels_BU = np.full((len(share), longest), -100, dtype=np.int64)
-        for row, index in enumerate(share):
-            labels_BU[row, : len(encoded[index])] = encoded[index]
-        tensors = torch.from_numpy(padded_BS), torch.from_numpy(mask_BS), torch.from_numpy(labels_BU)
-        return tensors if device.type == "cpu" else tuple(tensor.pin_memory() for tensor in tensors)
-
-    def prepare(number: int) -> tuple[list[Part], float]:
-        batch = schedule[number]
-        shares = np.array_split(batch, min(len(replicas), len(batch)))
-        return [part_of(share, number) for share in shares], float(train_set.duration_s[batch].sum())
-
     def loss_of(replica: Wav2Vec2ForCTC, part: Part, utterances: int) -> torch.Tensor:
         waveform_BS, mask_BS, labels_BU = (tensor.to(device, non_blocking=True) for tensor in part)
         masking.fit(waveform_BS.shape[1])
@@ -178,7 +163,8 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
         asked = [(int(index), number) for number in range(step * recipe.accumulate, (step + 1) * recipe.accumulate) for index in schedule[number]]
         model.eval()  # draws nothing: the steps to come see the numbers that they would have
         with torch.no_grad():
-            bad = [(index, number) for index, number in asked if not math.isfinite(float(loss_of(model, part_of(np.array([index]), number), 1)))]
+            bad = [(index, number) for index, number in asked
+                   if not math.isfinite(float(loss_of(model, loader.part_of(np.array([index]), number), 1)))]
         model.train()
         return [train_set.ids[index] for index, _ in bad or asked]
 
@@ -187,10 +173,10 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
     masking.apply(state["step"])
     saved_at = began = time.perf_counter()
     first, seconds_before = state["step"] * recipe.accumulate, state["seconds"]
-    waited, losses = 0.0, state["losses"]
-    with ThreadPoolExecutor(1) as loader, bar(recipe.steps, "step", label) as progress, wishes() as wish:
+    losses = state["losses"]
+    loader = Loader(train_set.clips, heard, encoded, train_set.duration_s, schedule, len(replicas), device, first, recipe.steps * recipe.accumulate)
+    with wishes() as wish, loader, bar(recipe.steps, "step", label) as progress:
         progress.update(state["step"])
-        upcoming = [loader.submit(prepare, first), loader.submit(prepare, first + 1)]
         for step in range(state["step"], recipe.steps):
             optimiser.set_rate(rate_at(step, recipe))
             if step in freezing.changes:
@@ -200,11 +186,8 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
             if step in masking.changes:
                 say(f"{label}: from step {step + 1} on {'parts of the input are masked' if masking.apply(step) else 'nothing is masked'}")
             loss_sum = 0.0
-            for part in range(recipe.accumulate):
-                asked = time.perf_counter()
-                parts, audio_s = upcoming.pop(0).result()
-                waited += time.perf_counter() - asked
-                upcoming.append(loader.submit(prepare, step * recipe.accumulate + part + 2))
+            for _ in range(recipe.accumulate):
+                parts, audio_s = loader.take()
                 loss_sum += replicas.backward(parts, partial(loss_of, utterances=sum(len(labels) for _, _, labels in parts)))
                 state["audio_s"] += audio_s
             norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm))
@@ -229,7 +212,7 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
                 state["history"].append({
                     "step": done, "seconds": round(seconds_before + elapsed, 2), "audio_s": round(state["audio_s"], 1),
                     "learning_rate": recipe.peak_rate * rate_at(step, recipe), "loss": sum(losses) / len(losses) if losses else math.nan,
-                    "dev_wer": wer, "dev_cer": cer, "waiting": round(waited / elapsed, 4), "skipped": len(state["skipped"])})
+                    "dev_wer": wer, "dev_cer": cer, "waiting": round(loader.waited / elapsed, 4), "skipped": len(state["skipped"])})
                 progress.set_postfix_str(f"loss {state['history'][-1]['loss']:.3f}, dev CER {cer:.3f}")
                 say(f"{label}: step {done}, loss {state['history'][-1]['loss']:.3f}, dev CER {cer:.4f}, WER {wer:.4f}, "
                     f"{seconds_before + elapsed:.0f} s")
@@ -249,8 +232,6 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
                 if wish.number is not None:
                     say(f"{label}: interrupted at step {done} of {recipe.steps}; run it again to go on from there")
                     raise SystemExit(128 + wish.number)  # as a shell tells it
-        for future in upcoming:
-            future.cancel()
     replicas.close()
     masking.close()
     averaging.settle()

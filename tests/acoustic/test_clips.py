@@ -57,6 +57,26 @@ def test_memory_holds_what_fits_and_no_more(root: Path) -> None:
     assert none.samples(0) is not none.samples(0)
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_is_decoded_ahead_is_what_comes_first_as_far_as_memory_goes(root: Path, workers: int) -> None:
+    order = [7, 0, 9, 3, 4, 5, 2, 8, 1, 6]
+    sizes = [spoken(TEXTS[index], index).nbytes for index in order]
+    found = clips(root, sum(sizes[:6]) + min(sizes) // 2)
+    assert found.keep(order, workers) == 6
+    assert sorted(found._kept) == sorted(order[:6])
+    for index in order:
+        assert np.array_equal(found.samples(index), spoken(TEXTS[index], index)), index
+    assert found.keep(order[:6], workers) == 0  # they are there already
+
+
+def test_broken_audio_is_named_when_it_is_decoded_ahead(root: Path) -> None:
+    with pytest.raises(DataError, match=r"tones/train-00\d: audio does not decode .*; expected FLAC; run ingest again"):
+        broken(root, b"fLaC and nothing more").keep([9, 3], 2)
+    (root / "data/ingest/portuguese/tones/train-00001.parquet").unlink()
+    with pytest.raises(MissingInputError, match=r"train-00001\.parquet: no such shard"):
+        clips(root).keep(range(10), 2)
+
+
 def test_kept_samples_outlive_their_shard_and_others_name_it(root: Path) -> None:
     found = clips(root)
     found.samples(0)

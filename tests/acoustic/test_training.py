@@ -299,7 +299,7 @@ class Damaged:
     """Clips of which some are silence in numbers that are none."""
 
     def __init__(self, clips: Any, bad: set[int]) -> None:
-        self.clips, self.bad = clips, bad
+        self.clips, self.bad, self.keep = clips, bad, clips.keep
 
     def waveform(self, index: int) -> Any:
         return self.clips.waveform(index) * (np.float32("nan") if index in self.bad else np.float32(1.0))

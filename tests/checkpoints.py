@@ -1,7 +1,6 @@
 """Checkpoint folders as they lie on the hub: the keys of their config.json, their vocab.json, the names of their weights.
 
-Sizes are small unless a test asks for the true ones. Keys, roles, rows of the special symbols and file names are as
-published; letters are in the published order where a public list gives it, and in a plausible one otherwise.
+Sizes are small unless a test asks for the true ones. Where each layout was read is said beside it, and what of it could not be.
 """
 
 from __future__ import annotations
@@ -17,7 +16,9 @@ from transformers import Wav2Vec2Config, Wav2Vec2ForCTC, Wav2Vec2ForPreTraining,
 
 MARKS = ["<pad>", "<s>", "</s>", "<unk>", "|"]
 BY_FREQUENCY = "eaosnrildctupmbqygvhófíájzñéxúkwü"
-"""Spanish letters as fairseq orders them: the commonest first."""
+"""Spanish letters as fairseq orders them: the commonest first. Which these are in a checkpoint, and in which order, could not be read."""
+FOREIGN = "ãçàâêôõäåæèëìîïðòöøùûýþßāăćčđēěğīłńōœřšž"
+"""Letters of other languages' names, as Common Voice's Spanish sentences have them."""
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
 SMALL: dict[str, Any] = {
@@ -70,22 +71,40 @@ def rows(*symbols: str) -> dict[str, int]:
 
 
 LAYOUTS: dict[str, Layout] = {
-    "jonatasgrosman/wav2vec2-large-xlsr-53-spanish": Layout(LARGE, rows(*MARKS, "'", "-", *ALPHABET, *"áéíñóöúü")),
-    # fairseq puts <s> before <pad>, the conversion exchanged their rows and left their order in the file
+    # Symbols and rows: the same author's alphabet.json (wav2vec2-xls-r-1b-spanish at c87916b: all but ö), and a list of his models'
+    # vocabularies in public code, in capitals; the copy with a language model (patrickvonplaten/…-with-lm at 873b685) has a vocab.json of
+    # 412 bytes and an alphabet.json of 283, as these 41 give. Not read: in which case the letters are in which revision, so both are here.
+    "jonatasgrosman/wav2vec2-large-xlsr-53-spanish": Layout(
+        LARGE, rows(*MARKS, "'", "-", *ALPHABET, *"áéíñóöúü"),
+        tokenizer={"do_lower_case": False, "word_delimiter_token": "|", "tokenizer_file": None}),
+    "jonatasgrosman/wav2vec2-large-xlsr-53-spanish, capitals": Layout(LARGE, rows(*MARKS, "'", "-", *ALPHABET.upper(), *"ÁÉÍÑÓÖÚÜ")),
+    # As its training script first wrote it (jonatasgrosman/wav2vec2-sprint, run_common_voice.py): letters as a set gives them, in
+    # capitals, | in the place of the blank, the special symbols at the end and within the head
+    "jonatasgrosman/wav2vec2-sprint": Layout(LARGE, rows(*"ZÑÁECB", "|", *"DFGHIJKLMNOPQRSTUVWXYAÉÍÓÚÜ", "<unk>", "<pad>", "<s>", "</s>"),
+                                             tokenizer={"word_delimiter_token": "|"}),
+    # Settings: its tokenizer_config.json at 338e047. fairseq puts <s> before <pad>; the conversion exchanged their rows and left their order in
+    # the file (transformers, convert_wav2vec2_original_pytorch_checkpoint_to_pytorch.py). Not read: the letters (the file has 370 bytes)
     "facebook/wav2vec2-large-xlsr-53-spanish": Layout(
         LARGE | {"ctc_loss_reduction": "sum", "ctc_zero_infinity": False},
         {"<s>": 1, "<pad>": 0, "</s>": 2, "<unk>": 3, "|": 4, **{letter: 5 + row for row, letter in enumerate(BY_FREQUENCY)}},
         tokenizer={"do_lower_case": True, "word_delimiter_token": "|", "tokenizer_file": None}),
+    # Rows as of facebook/wav2vec2-base-960h; the accents are ours
     "capitals, as of LibriSpeech": Layout(LARGE, rows(*MARKS, *"ETAOINSHRDLUMWCFGYPBVKXJQZ", "'", *"ÑÁÉÍÓÚ")),
-    # made as the tutorial does: | in the place of the blank, then [UNK] and [PAD]; <s> and </s> added when the head was there
+    # Settings: its tokenizer_config.json and added_tokens.json (78 and 79) at bd533a7. Made as the tutorial does: | in the place of the blank, then
+    # [UNK] and [PAD]; <s> and </s> were added when the head was there and have no row in it (transformers, issue 15392). Not read: the letters
     "mrm8488/wav2vec2-large-xlsr-53-spanish": Layout(
-        LARGE, rows(*"zñ:aecb", "|", *"dfghijklmnopqrstuvwxy;áéíóúü'\"¡", "[UNK]", "[PAD]"),
+        LARGE, rows(*"zñ:aecb", "|", *"dfghijklmnopqrstuvwxy;áéíóúü", *FOREIGN, "[UNK]", "[PAD]"),
         {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "[UNK]", "pad_token": "[PAD]"},
-        {"do_lower_case": False, "word_delimiter_token": "|"}, added={"<s>": 41, "</s>": 42}),
+        {"do_lower_case": False, "word_delimiter_token": "|", "tokenizer_file": None}, added={"<s>": 78, "</s>": 79}),
     "facebook/wav2vec2-xls-r-300m": Layout(XLS_R, None),
+    # Settings: tokenizer_config.json of mms-1b-fl102 at f3e9673 and, with target_lang, of a copy of mms-1b-l1107. Rows from 4 are the lines of a
+    # language's dictionary, and the file is sorted by symbol (create_vocab.py of mms-1b-all at 0e87828). adapter.eng.safetensors of a copy has
+    # 9.43 MB: 48 adapters and a head of 154 rows, as config.json says. Not read: the letters of a language and their order
     "facebook/mms-1b-all": Layout(
-        MMS, {"abi": rows(*MARKS, *"aeɔ"), "eng": rows(*MARKS, *"etaoinshrdlu", "'"), "spa": rows(*MARKS, *BY_FREQUENCY, "-", *"0123456789")},
-        tokenizer={"target_lang": "eng", "word_delimiter_token": "|", "do_lower_case": False}),
+        MMS, {language: dict(sorted(rows(*MARKS, *letters).items())) for language, letters in (
+            ("abi", "aeɔ"), ("eng", "etaoinshrdlu'"), ("spa", BY_FREQUENCY + "-0123456789"))},
+        tokenizer={"target_lang": "eng", "word_delimiter_token": "|", "do_lower_case": False, "clean_up_tokenization_spaces": True,
+                   "replace_word_delimiter_char": " ", "processor_class": "Wav2Vec2Processor", "tokenizer_class": "Wav2Vec2CTCTokenizer"}),
 }
 SPANISH = tuple(name for name, layout in LAYOUTS.items() if layout.vocab is not None and "spa" not in layout.vocab)
 

@@ -1,6 +1,6 @@
 """A Portuguese model: from the donor (transfer), or from nothing (scratch, scratch_long) as its fair rivals.
 
-Reads:  data/split/portuguese, data/tokenise/portuguese/vocabulary.json, data/donor (scratch: its config.json alone)
+Reads:  data/split/portuguese, data/tokenise/portuguese/vocabulary.json, data/donor (scratch: its config.json alone) or another start
 Writes: data/train/SYSTEM/ (model, vizinho.json, history.csv, trained_on.parquet)
 Params: train.seed, train.steps, train.head, train.recipe, train.systems.SYSTEM
 """
@@ -26,7 +26,8 @@ VOCABULARY = Path("data/tokenise/portuguese/vocabulary.json")
 class System(Section):
     """What differs between the systems: each has its own best rate and warm-up."""
 
-    starts_from: str = Field(description="a model's folder, or its config.json alone: the same shape with fresh weights")
+    starts_from: str = Field(description="a model's folder; a checkpoint's as it was published; or a config.json: that shape with fresh weights")
+    head: Literal["base_letter", "random", "fresh"] | None = Field(None, description="in place of train.head; fresh where the start has none")
     steps_factor: float = Field(1.0, gt=0, description="times train.steps")
     peak_rate: float = Field(gt=0, lt=1, description="learning rate after the warm-up")
     warmup_steps: int = Field(ge=0)
@@ -45,10 +46,11 @@ class Train(Section):
 
 def run(system: str) -> None:
     """Train one system."""
+    from pipeline.acoustic.checkpoint import read_checkpoint
     from pipeline.acoustic.fit import TRAINED_ON, fit
     from pipeline.acoustic.freezing import start_top_anew
     from pipeline.acoustic.head import head_record, head_table, move_head, plan_head
-    from pipeline.acoustic.model import fresh_model, load_model
+    from pipeline.acoustic.model import RECORD, fresh_model, load_model
     from pipeline.acoustic.vocabulary import Vocabulary
     from pipeline.scoring.counts import error_rates
 
@@ -59,18 +61,25 @@ def run(system: str) -> None:
     vocabulary = Vocabulary.read(VOCABULARY)
     start = Path(own.starts_from)
     if start.is_dir():
-        model, donor_vocabulary, donor_record = load_model(start)
-        if isinstance(donor_record.get("origin"), dict) and donor_record["origin"].get("head") == "fresh" and params.head != "fresh":
-            raise ParamsError("params.yaml", [f"train.head: found {params.head!r}; {start} came without a head, so no row can be carried over; "
+        head = own.head or params.head
+        if (start / RECORD).exists() or not (start / "config.json").exists():
+            model, donor_vocabulary, donor_record = load_model(start)
+            before = read_table(start / TRAINED_ON)
+        else:
+            model, donor_vocabulary, came = read_checkpoint(start, headless=VOCABULARY, seed=params.seed)
+            donor_record, before = {"origin": came, "weights_hash": came["weights_sha256"], "vocabulary_hash": donor_vocabulary.hash}, None
+        if isinstance(donor_record.get("origin"), dict) and donor_record["origin"].get("head") == "fresh" and head != "fresh":
+            where = f"train.systems.{system}.head" if own.head else "train.head"
+            raise ParamsError("params.yaml", [f"{where}: found {head!r}; {start} came without a head, so no row can be carried over; "
                                               "expected 'fresh'"])
-        plan = plan_head(donor_vocabulary, vocabulary, params.head)
-        say(f"{system}: head carried over from {start} ({params.head}):\n{head_table(plan, donor_vocabulary)}")
+        plan = plan_head(donor_vocabulary, vocabulary, head)
+        say(f"{system}: head carried over from {start} ({head}):\n{head_table(plan, donor_vocabulary)}")
         model.lm_head = move_head(model.lm_head, plan, model.config.output_hidden_size, model.config.initializer_range, params.seed)
         model.config.update({"vocab_size": len(plan), "pad_token_id": vocabulary.blank_row})
         start_top_anew(model, params.recipe.drop_layers, params.seed)
-        origin = {"starts_from": own.starts_from, **head_record(plan, donor_vocabulary, params.head), "donor": {
+        origin = {"starts_from": own.starts_from, **head_record(plan, donor_vocabulary, head), "donor": {
             "weights_hash": donor_record["weights_hash"], "vocabulary_hash": donor_record["vocabulary_hash"]}}
-        recipe, before = params.recipe, read_table(start / TRAINED_ON)
+        recipe = params.recipe
     else:
         model = fresh_model(read_json(start), vocabulary, params.seed)
         origin = {"starts_from": own.starts_from, "head": None, "head_plan": None, "donor": None}

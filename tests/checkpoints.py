@@ -48,6 +48,8 @@ XLS_R: dict[str, Any] = LARGE | {
     "proj_codevector_dim": 768, "tdnn_dim": [512, 512, 512, 512, 1500], "tdnn_dilation": [1, 2, 3, 1, 1], "tdnn_kernel": [5, 3, 3, 1, 1],
     "torch_dtype": "float32", "transformers_version": "4.12.0.dev0", "use_weighted_layer_sum": False, "vocab_size": 32, "xvector_output_dim": 512,
 }
+XLSR_53: dict[str, Any] = XLS_R | {"transformers_version": "4.7.0.dev0", "feat_proj_dropout": 0.1, "mask_time_prob": 0.075}
+"""The base of XLSR-53: keys as its fine-tuned models have them; not read itself."""
 MMS: dict[str, Any] = XLS_R | {
     "adapter_attn_dim": 16, "adapter_kernel_size": 3, "adapter_stride": 2, "add_adapter": False, "architectures": ["Wav2Vec2ForCTC"],
     "codevector_dim": 1024, "ctc_loss_reduction": "mean", "ctc_zero_infinity": True, "hidden_size": 1280, "intermediate_size": 5120,
@@ -96,6 +98,7 @@ LAYOUTS: dict[str, Layout] = {
         LARGE, rows(*"zñ:aecb", "|", *"dfghijklmnopqrstuvwxy;áéíóúü", *FOREIGN, "[UNK]", "[PAD]"),
         {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "[UNK]", "pad_token": "[PAD]"},
         {"do_lower_case": False, "word_delimiter_token": "|", "tokenizer_file": None}, added={"<s>": 78, "</s>": 79}),
+    "facebook/wav2vec2-large-xlsr-53": Layout(XLSR_53, None),
     "facebook/wav2vec2-xls-r-300m": Layout(XLS_R, None),
     # Settings: tokenizer_config.json of mms-1b-fl102 at f3e9673 and, with target_lang, of a copy of mms-1b-l1107. Rows from 4 are the lines of a
     # language's dictionary, and the file is sorted by symbol (create_vocab.py of mms-1b-all at 0e87828). adapter.eng.safetensors of a copy has

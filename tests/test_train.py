@@ -17,6 +17,7 @@ from pipeline.acoustic.fit import empty_trained_on
 from pipeline.acoustic.model import hears_standardised, load_model, parameters, save_model
 from pipeline.core import params as core_params
 from pipeline.core.errors import MissingInputError, ParamsError, VocabularyError
+from pipeline.core.files import hash_file
 from tests import tiny
 from tests.checkpoints import LAYOUTS, lay, lay_adapter
 
@@ -179,6 +180,34 @@ def test_a_donor_that_came_without_a_head_lends_no_row(root: Path) -> None:
         run(root)
     _, record = run(root, head="fresh")
     assert {row["how"] for row in record["head_plan"]} == {"fresh"}
+
+
+def test_a_system_may_start_from_a_multilingual_base_beside_transfer_and_scratch(root: Path) -> None:
+    weights = lay(root / "data/raw/xlsr", "facebook/wav2vec2-large-xlsr-53")
+    start = {"starts_from": "data/raw/xlsr", "peak_rate": STILL, "warmup_steps": 1}
+    with pytest.raises(ParamsError, match="train.head: found 'base_letter'; data/raw/xlsr came without a head, so no row can be carried over"):
+        run(root, "multilingual", systems={"multilingual": start})
+    model, record = run(root, "multilingual", systems={"multilingual": start | {"head": "fresh"}})
+    for name, tensor in model.wav2vec2.state_dict().items():
+        assert torch.allclose(tensor, weights[f"wav2vec2.{name}"], atol=1e-8), name
+    assert {row["how"] for row in record["head_plan"]} == {"fresh"}
+    assert record["donor"]["weights_hash"] == hash_file(root / "data/raw/xlsr/pytorch_model.bin")
+    assert set(pd.read_parquet(root / "data/train/multilingual/trained_on.parquet")["speaker"]) == {"tones/train-0", "tones/train-1"}
+    transfer = run(root, "transfer", systems={"multilingual": start | {"head": "fresh"}, "transfer": start | {"starts_from": "data/donor"}})[1]
+    assert transfer["head"] == "base_letter", "the others keep train.head"
+    moved = run(root, "multilingual", systems={"multilingual": start | {"head": "fresh", "peak_rate": 1e-2}},
+                recipe={"batch_s": 5, "evaluate_every": 10, "lora": {"rank": 2}, "freeze_encoder_steps": 1})[0]
+    assert not torch.allclose(moved.lm_head.weight, model.lm_head.weight, atol=1e-3), "what a recipe has for transfer holds for it as well"
+    with pytest.raises(MissingInputError, match="data/raw/nothing"):
+        run(root, "multilingual", systems={"multilingual": start | {"starts_from": "data/raw/nothing"}})
+
+
+def test_a_checkpoint_with_a_head_may_be_started_from_as_it_was_published(root: Path) -> None:
+    weights = lay(root / "data/raw/xlsr", "jonatasgrosman/wav2vec2-large-xlsr-53-spanish")
+    model, record = run(root, systems={"transfer": {"starts_from": "data/raw/xlsr", "peak_rate": STILL, "warmup_steps": 1}})
+    rows = LAYOUTS["jonatasgrosman/wav2vec2-large-xlsr-53-spanish"].vocab or {}
+    assert torch.allclose(model.lm_head.weight[TARGET.symbols.index("ã")], weights["lm_head.weight"][rows["a"]], atol=1e-8)
+    assert record["head"] == "base_letter"
 
 
 def test_a_donor_beside_anothers_vocabulary_is_refused(root: Path) -> None:

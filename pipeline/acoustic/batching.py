@@ -10,18 +10,25 @@ import numpy.typing as npt
 Batch = npt.NDArray[np.int64]
 
 
+MOST = 4 / 3
+"""What a batch for several replicas may hold of its budget."""
+
+
 def epoch_batches(duration_s: npt.NDArray[np.float64], budget_s: float, seed: int, epoch: int, parts: int = 1) -> list[Batch]:
     """Return one epoch's batches: every utterance once, batches in random order.
 
     Utterances are sorted by length, with a jitter of ±5 % so that batches differ between epochs, and cut where the
     longest times the number of utterances would pass the budget; an utterance longer than the budget is a batch alone.
-    What is left of `parts` equal shares goes to the next batch, so that no replica waits for one with more to do.
+
+    For several replicas a batch holds that multiple of them whose padded seconds are nearest to the budget, up to `MOST` of it:
+    no replica waits for one with more to do, and batches are as large as the budget says in the mean. Of utterances of four
+    seconds three would fit into fourteen, two are left when they must be even, and a step costs nearly as much.
 
     Args:
         duration_s: length of each utterance, (N,).
-        budget_s: padded seconds a batch may hold.
+        budget_s: padded seconds a batch may hold; for several parts, what it holds in the mean.
         seed, epoch: together they fix the result.
-        parts: a batch of more utterances than that holds a multiple of it.
+        parts: a batch of as many utterances or more holds a multiple of it, but for the last one cut.
     """
     random = np.random.default_rng([seed, epoch])
     order = np.argsort(duration_s * random.uniform(0.95, 1.05, len(duration_s)), kind="stable")
@@ -34,11 +41,22 @@ def epoch_batches(duration_s: npt.NDArray[np.float64], budget_s: float, seed: in
             if longest * (stop + 1 - start) > budget_s:
                 break
             stop += 1
-        if stop - start > parts:
-            stop -= (stop - start) % parts
+        if parts > 1:
+            stop = start + _multiple(duration_s[order[start : stop + parts]], stop - start, budget_s, parts)
         batches.append(order[start:stop])
         start = stop
     return [batches[place] for place in random.permutation(len(batches))]
+
+
+def _multiple(coming_s: npt.NDArray[np.float64], fitting: int, budget_s: float, parts: int) -> int:
+    """Return how many of the coming utterances to take, given how many fit the budget."""
+    lower = fitting - fitting % parts
+    upper = lower + parts
+    if upper <= len(coming_s):
+        less, more = (float(coming_s[:count].max()) * count for count in (max(1, lower), upper))
+        if more <= MOST * budget_s and more - budget_s < budget_s - less:
+            return upper
+    return lower or fitting
 
 
 class Schedule:

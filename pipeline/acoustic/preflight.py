@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
-from pipeline.acoustic.batching import epoch_batches, padding_share
+from pipeline.acoustic.batching import MOST, epoch_batches, padding_share
 from pipeline.acoustic.decoding import num_frames
 from pipeline.acoustic.lora import moving
 from pipeline.acoustic.recipe import Run
@@ -126,7 +126,7 @@ def memory_needed(model: Wav2Vec2ForCTC, run: Run, longest_s: float) -> tuple[in
     weights, trained = sum(weight.numel() for weight in model.parameters()), moving(model, run)
     beside = (run.ema is not None) + (run.keep == "best" and not torch.cuda.is_available())  # a GPU's best weights lie in the main memory
     fixed = 4 * (weights + trained * (run.replicas + beside)) + 8 * trained
-    seconds = max(run.batch_s, longest_s)
+    seconds = max(run.batch_s * (MOST if run.replicas > 1 else 1.0), longest_s)
     values, frames_a_second = 0.0, float(SAMPLE_RATE_HZ)  # values a second of audio
     for channels, stride in zip(config.conv_dim, config.conv_stride, strict=True):
         frames_a_second /= stride

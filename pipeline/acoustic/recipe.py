@@ -56,7 +56,7 @@ class Lora(Section):
 class Recipe(Section):
     """Times are seconds of audio and rates are per step, unless the description says otherwise."""
 
-    batch_s: float = Field(gt=0, description="padded seconds of audio in a batch")
+    batch_s: float = Field(gt=0, description="padded seconds of audio in a batch: the most, or the mean where replicas share it")
     accumulate: int = Field(1, ge=1, description="batches a step")
     decay: Literal["cosine", "linear"] = Field("cosine", description="shape of the rate after the warm-up")
     final_rate: float = Field(0.02, ge=0, le=1, description="share of the peak rate at the last step")

@@ -37,7 +37,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from pipeline.acoustic.batching import epoch_batches, padding_share
 from pipeline.acoustic.clips import collate
 from pipeline.acoustic.decoding import decode_all
-from pipeline.acoustic.device import set_threads, threads
+from pipeline.acoustic.device import set_threads
 from pipeline.acoustic.model import fresh_model
 from pipeline.acoustic.optimiser import Optimiser
 from pipeline.acoustic.preflight import frames_and_labels
@@ -90,8 +90,7 @@ def one_shape(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, recipe: Run) -> dic
             audio_s, began = 0.0, time.perf_counter()
         replicas.backward(parts, partial(loss_of, utterances=each * len(replicas)))
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-        with threads(recipe.threads * len(replicas)):
-            optimiser.step()
+        optimiser.step()
         audio_s += each * len(replicas) * length / 16_000
     return {"rate": audio_s / (time.perf_counter() - began), "padding": 0.0}
 

@@ -192,9 +192,8 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
                 state["audio_s"] += audio_s
             norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm))
             if math.isfinite(loss_sum + norm):
-                with threads(recipe.threads * len(replicas)):
-                    optimiser.step()
-                    averaging.update()
+                optimiser.step()
+                averaging.update()
                 losses.append(loss_sum)
             else:
                 optimiser.forget()

@@ -34,7 +34,7 @@ from flows.runs import honest
 from flows.workspace import Workspace, dvc_command, environment, said_last
 from pipeline.core.errors import PipelineError
 
-ALONE: Final = frozenset({"donor", "train", "transcribe"})
+ALONE: Final = frozenset({"align", "donor", "train", "transcribe"})
 """Stages that take the whole machine, or its GPU: one at a time. `transcribe` measures its own speed."""
 SKIPPED: Final = re.compile(r"^Stage '.*' (didn't change, skipping|is cached - skipping run, checking out outputs)")
 REJECT: Final = re.compile(r"^\s*(?P<count>\d+)  (?P<reason>[^(]+?)(?: \((?:such as )?(?P<example>.*)\))?$")

@@ -1,8 +1,9 @@
 """A Portuguese model: from the donor (transfer), or from nothing (scratch, scratch_long) as its fair rivals.
 
-Reads:  data/split/portuguese, data/tokenise/portuguese/vocabulary.json, data/donor (scratch: its config.json alone) or another start
+Reads:  data/split/portuguese (or what `align` kept of it), data/tokenise/portuguese/vocabulary.json, data/donor (scratch: its
+        config.json alone) or another start
 Writes: data/train/SYSTEM/ (model, vizinho.json, history.csv, trained_on.parquet)
-Params: train.seed, train.steps, train.head, train.recipe, train.systems.SYSTEM
+Params: train.seed, train.split, train.steps, train.head, train.recipe, train.systems.SYSTEM
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from pipeline.core.params import Section, load_section
 from pipeline.core.progress import say
 from pipeline.core.stage import stage_main
 
-SPLIT = Path("data/split/portuguese")
 VOCABULARY = Path("data/tokenise/portuguese/vocabulary.json")
 
 
@@ -37,6 +37,8 @@ class Train(Section):
     """Params of the stage."""
 
     seed: int = Field(ge=0)
+    split: Literal["data/split/portuguese", "data/align/portuguese"] = Field(
+        "data/split/portuguese", description="what to learn from: the split, or what the stage `align` kept of it; a dep in dvc.yaml")
     steps: int = Field(ge=1, description="of transfer and scratch alike")
     head: Literal["base_letter", "random", "fresh"] = Field(
         description="the donor's head: shared symbols copied and new letters from their base letter, or drawn; or every row drawn")
@@ -86,8 +88,9 @@ def run(system: str) -> None:
         recipe, before = from_nothing(params.recipe), None
     run_params = Run(**recipe.model_dump(), steps=round(params.steps * own.steps_factor), peak_rate=own.peak_rate,
                      warmup_steps=own.warmup_steps, seed=params.seed)
-    fit(model, vocabulary, SPLIT, run_params, Path("data/train") / system, f"train@{system}", error_rates,
-        {"system": system, **origin}, before)
+    aligned = Path(params.split) / "alignment.json"
+    fit(model, vocabulary, Path(params.split), run_params, Path("data/train") / system, f"train@{system}", error_rates,
+        {"system": system, "split": params.split, "alignment": read_json(aligned) if aligned.exists() else None, **origin}, before)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -192,7 +193,12 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         for name, source in (("dvc.yaml", ROOT / "dvc.yaml"), ("champion.yaml", ROOT / "champion.yaml"), ("params.yaml", params)):
             (checkout / name).write_bytes(source.read_bytes())
     environment = os.environ | {"DVC_SITE_CACHE_DIR": str(folder / "site"), "DVC_GLOBAL_CONFIG_DIR": str(folder / "global")}
-    names = [params.stem for params in PARAMS]
+    on = folder / "align"
+    shutil.copytree(folder / "params", on)
+    aligned = yaml.safe_load(PARAMS[0].read_text(encoding="utf-8"))
+    aligned["align"]["portuguese"], aligned["train"]["split"] = {"aligner": "data/donor"}, "data/align/portuguese"
+    (on / "params.yaml").write_text(yaml.safe_dump(aligned), encoding="utf-8")
+    names = [*(params.stem for params in PARAMS), "align"]
     done = subprocess.run([sys.executable, "-c", GRAPH, *names], cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
@@ -209,6 +215,15 @@ def test_every_dep_is_made_by_a_stage_or_there_or_brought_in(graphs: dict[str, A
             brought = dep.startswith("data/raw/") and params != "params"  # the embedded default needs nothing from outside
             code = not dep.startswith("data/") and (ROOT / dep).exists()
             assert made or brought or code, f"{params}: {stage} depends on {dep}, which nothing makes"
+
+
+def test_align_is_no_stage_until_it_is_asked_for_and_then_comes_before_the_trainings(graphs: dict[str, Any]) -> None:
+    off, on = ({name.rpartition(":")[2]: found for name, found in graphs[params].items()} for params in ("params", "align"))
+    assert on.keys() - off.keys() == {"align@portuguese"}
+    assert {"data/split/portuguese", "data/ingest/portuguese", "data/donor"} <= set(on["align@portuguese"][0])
+    for stage, (deps, outs) in off.items():
+        swapped = ["data/align/portuguese" if stage.startswith("train@") and dep == "data/split/portuguese" else dep for dep in deps]
+        assert on[stage] == [swapped, outs], stage
 
 
 # ---- One word, five places ------------------------------------------------------------------------------------------

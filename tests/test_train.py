@@ -214,3 +214,19 @@ def test_a_donor_beside_anothers_vocabulary_is_refused(root: Path) -> None:
     TARGET.write(root / "data/donor")
     with pytest.raises(VocabularyError, match=DONOR.hash[:12]):
         run(root)
+
+
+def test_what_align_kept_is_learned_from_where_the_params_say_so_and_the_record_tells_it(root: Path) -> None:
+    _, record = run(root)
+    assert (record["split"], record["alignment"]) == ("data/split/portuguese", None)
+    kept = root / "data/align/portuguese"
+    kept.mkdir(parents=True)
+    pd.read_parquet(root / "data/split/portuguese/train.parquet")[:7].to_parquet(kept / "train.parquet")
+    (kept / "dev.parquet").write_bytes((root / "data/split/portuguese/dev.parquet").read_bytes())
+    (kept / "alignment.json").write_text('{"schema": "vizinho.align/1"}')
+    _, record = run(root, split="data/align/portuguese")
+    assert record["figures"]["train"]["utterances"] == 7
+    assert record["inputs"]["split"]["train"] == hash_file(kept / "train.parquet")
+    assert (record["split"], record["alignment"]) == ("data/align/portuguese", {"schema": "vizinho.align/1"})
+    with pytest.raises(ParamsError, match=r"train\.split: found 'data/elsewhere'; expected 'data/split/portuguese' or 'data/align/portuguese'"):
+        run(root, split="data/elsewhere")

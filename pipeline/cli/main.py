@@ -50,6 +50,7 @@ class Stage(StrEnum):
     TOKENISE = "tokenise"
     RANK = "rank"
     DONOR = "donor"
+    ALIGN = "align"
     TRAIN = "train"
     TRANSCRIBE = "transcribe"
     SCORE = "score"

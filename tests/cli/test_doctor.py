@@ -70,6 +70,10 @@ def test_the_real_voice_starts_from_the_embedded_donor() -> None:
     (lambda p: p["ingest"]["speak-pt"].update(language="spanish"),
      "normalise.speak-pt.language: found 'portuguese'; expected 'spanish', as under ingest"),
     (lambda p: p["split"].pop("spanish"), "split.spanish: missing; ingest has corpora of this language"),
+    (lambda p: p["align"].update(galician={"aligner": "data/donor"}), "align.galician: unknown; expected a language of split (spanish, portuguese)"),
+    (lambda p: p["align"].update(portuguese={"aligner": "data/champion"}), "align.portuguese.aligner: found 'data/champion'; expected a pinned"),
+    (lambda p: p["train"].update(split="data/align/portuguese"), "train.split: found 'data/align/portuguese', which nothing makes; "
+                                                                 "expected a section align.portuguese"),
     (lambda p: p["tokenise"].pop("spanish"), "tokenise.spanish: missing; expected the languages of split (spanish, portuguese)"),
     (lambda p: p["split"]["spanish"].update(one_speaker=["speak-pt"]),
      "split.spanish.one_speaker: found 'speak-pt'; expected a corpus of this language"),

@@ -18,6 +18,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import socket
 import time
 import traceback
 from collections import Counter
@@ -39,6 +40,7 @@ from pydantic import ConfigDict
 from pipeline import corpora
 from pipeline.acoustic import audio
 from pipeline.core.archives import unpacked
+from pipeline.core.cluster import on_ray
 from pipeline.core.errors import DataError, PipelineError
 from pipeline.core.files import (
     ROOT,
@@ -63,7 +65,7 @@ T = TypeVar("T")
 
 ROW_GROUP: Final = 16  # utterances decoded and written together: bounds memory, and what a reader of one row must load
 SILENT: Final = 64  # peak to peak, in steps of 16 bits (-60 dB): a closed microphone; whispering lies over -50 dB
-PRELOADED: Final = ("pandas", "pyarrow.parquet", "pipeline.acoustic.audio", "pipeline.core.params", "pipeline.core.progress")
+PRELOADED: Final = ("pandas", "pyarrow.parquet", "pyarrow.pandas_compat", "pipeline.acoustic.audio", "pipeline.core.params", "pipeline.core.progress")
 TOLD: Final = ("utterance_id", "audio_hash", "source", "speaker", "locale", "gender", "duration_s")
 """What the stage's own process must know of each utterance: from a record it reads them ten times faster than from a shard."""
 CODE: Final = ("pipeline/ingest.py", "pipeline/acoustic/__init__.py", "pipeline/acoustic/audio.py", "pipeline/core", "pipeline/corpora",
@@ -248,6 +250,37 @@ def run_jobs(jobs: Sequence[Job], workers: int, done: Callable[[int], object]) -
             process.join()
 
 
+def run_on_ray(jobs: Sequence[Job], workers: int, done: Callable[[int], object]) -> None:
+    """Make all shards as `run_jobs` does, the same bytes, on the machines of a Ray cluster.
+
+    Raises:
+        DataError: as `run_jobs`, or a machine does not see the state folder or the source.
+        MissingInputError: no Ray, or no cluster.
+    """
+    for count, problem in on_ray(make_on_machine, jobs, workers):
+        if problem:
+            raise DataError(*problem)
+        done(count)
+    if missing := [job for job in jobs if not job.record.exists()]:
+        raise DataError(f"ingest@{missing[0].corpus}", f"{len(missing)} of {len(jobs)} shards are not in {missing[0].shard.parent}",
+                        "a state folder that all machines share", "set VIZINHO_STATE to a folder on a shared filesystem")
+
+
+def make_on_machine(job: Job) -> tuple[int, tuple[str, str, str, str] | None]:
+    """Make one shard in a fresh process of this machine; return how many utterances it took in, and what went wrong."""
+    for folder in (job.shard.parent, job.source):
+        if not folder.exists():
+            return 0, (f"ingest@{job.corpus}, {job.shard.name}", f"{socket.gethostname()} sees no {folder}",
+                       "a filesystem that all machines of the cluster share",
+                       "put the checkout with its data/raw, and VIZINHO_STATE, on one; or set engine: processes")
+    counts: list[int] = []
+    try:
+        run_jobs([] if job.record.exists() else [job], 1, counts.append)
+    except DataError as error:
+        return 0, (error.where, error.found, error.expected, error.action)
+    return sum(counts) or len(job.task), None
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What the shards' records tell of the corpus as a whole."""
@@ -351,7 +384,7 @@ def state_key(params: corpora.Release, source: Path, versions: Mapping[str, str]
     code = [path for name in CODE for path in (ROOT / name, *sorted((ROOT / name).rglob("*"))) if path.is_file()]
     found = [(path, path.lstat()) for path in sorted(source.rglob("*"))] if source.is_dir() else []
     return hash_json([
-        params.model_dump(exclude={"max_reject_share"}), dict(versions),
+        params.model_dump(exclude={"max_reject_share", "engine"}), dict(versions),
         [hash_file(path) for path in code if path.suffix != ".pyc"],
         [[str(path.relative_to(source)), stat.st_size, stat.st_mtime_ns] for path, stat in found],
     ])
@@ -420,7 +453,8 @@ def take_in(corpus: str, reader: corpora.Reader, params: corpora.Release, source
         say(f"ingest@{corpus}: {len(finished)} of {len(jobs)} shards kept from an interrupted run")
     with bar(sum(len(job.task) for job in jobs), "utterance", f"ingest@{corpus}") as progress:
         progress.update(sum(len(job.task) for job in finished))
-        run_jobs([job for job in jobs if not job.record.exists()], workers, progress.update)
+        make = run_on_ray if params.engine == "ray" else run_jobs
+        make([job for job in jobs if not job.record.exists()], workers, progress.update)
 
     found = taken(corpus, jobs)
     with atomic_folder(target) as folder:

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import Field
 
+from pipeline.acoustic.parallel import shared_out
 from pipeline.acoustic.recipe import Recipe, Run
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import Section, load_section
@@ -61,6 +62,8 @@ def run() -> None:
 
 def train_donor(params: Donor) -> None:
     """Train a model of the given shape from nothing."""
+    if shared_out("pipeline.donor", [], params.recipe.processes):
+        return
     from pipeline.acoustic.fit import fit
     from pipeline.acoustic.model import fresh_model, parameters
     from pipeline.acoustic.vocabulary import Vocabulary

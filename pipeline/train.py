@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from pipeline.acoustic.parallel import shared_out
 from pipeline.acoustic.recipe import Recipe, Run, from_nothing
 from pipeline.core.errors import ParamsError
 from pipeline.core.files import read_json, read_table
@@ -48,6 +49,11 @@ class Train(Section):
 
 def run(system: str) -> None:
     """Train one system."""
+    params = load_section(Train, "train")
+    if system not in params.systems:
+        raise ParamsError("params.yaml", [f"train.systems: no {system!r}; found {', '.join(params.systems)}"])
+    if shared_out("pipeline.train", [system], params.recipe.processes):
+        return
     from pipeline.acoustic.checkpoint import read_checkpoint
     from pipeline.acoustic.fit import TRAINED_ON, fit
     from pipeline.acoustic.freezing import start_top_anew
@@ -56,9 +62,6 @@ def run(system: str) -> None:
     from pipeline.acoustic.vocabulary import Vocabulary
     from pipeline.scoring.counts import error_rates
 
-    params = load_section(Train, "train")
-    if system not in params.systems:
-        raise ParamsError("params.yaml", [f"train.systems: no {system!r}; found {', '.join(params.systems)}"])
     own = params.systems[system]
     vocabulary = Vocabulary.read(VOCABULARY)
     start = Path(own.starts_from)

@@ -11,6 +11,7 @@ from transformers import Wav2Vec2ForCTC
 
 from pipeline.acoustic.device import choose_device, peak_bytes
 from pipeline.acoustic.model import hears_standardised, save_model
+from pipeline.acoustic.parallel import Team
 from pipeline.acoustic.preflight import device_bytes, preflight
 from pipeline.acoustic.recipe import Run
 from pipeline.acoustic.training import ErrorRates, Utterances, forget, train
@@ -49,6 +50,8 @@ def fit(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, split: Path, run: Run, ou
     resume = state_dir() / "train" / hash_json([label, run.model_dump(), model.config.to_dict(), inputs, code])[:24]
     sets = [Utterances.of(table, normalise=hears_standardised(model)) for table in possible.values()]
     history = train(model, vocabulary, *sets, run, resume, error_rates, label)
+    if not Team.joined().leads:
+        return
 
     learned = trained_on(possible["train"])
     def write_tables(folder: Path) -> None:

@@ -25,8 +25,9 @@ class Wish:
 
 
 @contextmanager
-def wishes() -> Iterator[Wish]:
-    """Take note of the first SIGTERM or SIGINT instead of ending at once; a second one acts as ever.
+def wishes(once: bool = True) -> Iterator[Wish]:
+    """Take note of the first SIGTERM or SIGINT instead of ending at once; a second one acts as ever, if only the first is to be noted:
+    torchrun hands on what a terminal or a supervisor has already sent to every process.
 
     Python lets only the main thread handle signals: in another, nothing is noted.
     """
@@ -37,7 +38,8 @@ def wishes() -> Iterator[Wish]:
 
     def note(number: int, _: FrameType | None) -> None:
         wish.number = number
-        restore()
+        if once:
+            restore()
 
     before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
 

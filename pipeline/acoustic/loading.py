@@ -18,8 +18,9 @@ from pipeline.acoustic.clips import Clips, Waveform, collate
 from pipeline.acoustic.replicas import Part
 from pipeline.core.manifest import SAMPLE_RATE_HZ
 
-Taken = tuple[list[Part], float]
-"""A batch in as many parts as there are replicas, and its seconds of audio without padding."""
+Taken = tuple[list[Part], int, float]
+"""This process's share of a batch in as many parts as there are replicas; of the whole batch the utterances, and the seconds of audio
+without padding."""
 
 
 class Loader:
@@ -33,15 +34,16 @@ class Loader:
         encoded: the rows of its labels, of each utterance.
         duration_s: its length, (N,).
         schedule: which utterances a batch has.
-        replicas: parts of a batch.
+        share: those of them that this process takes, none if there are too few.
+        replicas: parts of a share.
         device: where the batches go; those of a GPU are pinned.
         first, last: numbers of the first batch and of the one after the last.
     """
 
     def __init__(self, clips: Clips, heard: Callable[[int, int], Waveform], encoded: list[list[int]], duration_s: npt.NDArray[np.float64],
-                 schedule: Schedule, replicas: int, device: torch.device, first: int, last: int) -> None:
+                 schedule: Schedule, share: Callable[[Batch], Batch], replicas: int, device: torch.device, first: int, last: int) -> None:
         self._clips, self._heard, self._encoded, self._duration_s = clips, heard, encoded, duration_s
-        self._schedule, self._replicas, self._on_cpu = schedule, replicas, device.type == "cpu"
+        self._schedule, self._share, self._replicas, self._on_cpu = schedule, share, replicas, device.type == "cpu"
         self._numbers = iter(range(first, last))
         self._range = range(first, last)
         self.workers = 1 if self._on_cpu else max(1, min(4, len(os.sched_getaffinity(0)) - 1))
@@ -78,8 +80,9 @@ class Loader:
 
     def _prepare(self, number: int) -> Taken:
         batch = self._schedule[number]
-        shares = np.array_split(batch, min(self._replicas, len(batch)))
-        return [self.part_of(share, number) for share in shares], float(self._duration_s[batch].sum())
+        mine = self._share(batch)
+        shares = np.array_split(mine, min(self._replicas, len(mine))) if len(mine) else []
+        return [self.part_of(share, number) for share in shares], len(batch), float(self._duration_s[batch].sum())
 
     def _wanted(self) -> list[int]:
         """Return the utterances of the run in the order in which it comes to them.
@@ -89,7 +92,7 @@ class Loader:
         """
         wanted: dict[int, None] = {}
         for number in self._range:
-            wanted |= dict.fromkeys(self._schedule[number].tolist())
+            wanted |= dict.fromkeys(self._share(self._schedule[number]).tolist())
             if len(wanted) == len(self._duration_s):
                 break
         return list(wanted)

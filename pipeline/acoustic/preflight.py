@@ -126,7 +126,8 @@ def memory_needed(model: Wav2Vec2ForCTC, run: Run, longest_s: float) -> tuple[in
     weights, trained = sum(weight.numel() for weight in model.parameters()), moving(model, run)
     beside = (run.ema is not None) + (run.keep == "best" and not torch.cuda.is_available())  # a GPU's best weights lie in the main memory
     fixed = 4 * (weights + trained * (run.replicas + beside)) + 8 * trained
-    seconds = max(run.batch_s * (MOST if run.replicas > 1 else 1.0), longest_s)
+    budget_s = run.batch_s * (MOST if run.replicas > 1 else 1.0)
+    seconds = max(budget_s + longest_s * (1 - 1 / run.processes), longest_s)  # shares of a batch may differ by an utterance
     values, frames_a_second = 0.0, float(SAMPLE_RATE_HZ)  # values a second of audio
     for channels, stride in zip(config.conv_dim, config.conv_stride, strict=True):
         frames_a_second /= stride
@@ -190,7 +191,7 @@ def _work(table: pd.DataFrame, run: Run) -> tuple[list[str], list[str], dict[str
     if not len(table):
         return [], [], {}
     duration_s = table["duration_s"].to_numpy(dtype=np.float64)
-    batches = epoch_batches(duration_s, run.batch_s, run.seed, 0, run.replicas)
+    batches = epoch_batches(duration_s, run.batch_s * run.processes, run.seed, 0, run.replicas)
     epoch_steps, hours = len(batches) / run.accumulate, float(duration_s.sum()) / 3600
     figures = {"steps_an_epoch": round(epoch_steps, 1), "epochs": round(run.steps / epoch_steps, 3), "hours_an_epoch": hours,
                "padding": round(padding_share(duration_s, batches), 4)}
@@ -204,7 +205,8 @@ def _work(table: pd.DataFrame, run: Run) -> tuple[list[str], list[str], dict[str
 
 
 def _memory(model: Wav2Vec2ForCTC, table: pd.DataFrame, run: Run, room_bytes: int) -> tuple[list[str], list[str], dict[str, Any]]:
-    fixed, batch = memory_needed(model, run, float(table["duration_s"].max()) if len(table) else 0.0)
+    sharing = 1 if torch.cuda.is_available() else run.processes
+    fixed, batch = (sharing * part for part in memory_needed(model, run, float(table["duration_s"].max()) if len(table) else 0.0))
     together, room = (fixed + batch) / 2**30, room_bytes / 2**30
     trained, number = moving(model, run), sum(weight.numel() for weight in model.parameters())
     line = (f"memory      about {together:.2f} GiB: {fixed / 2**30:.2f} for weights, gradients and optimiser ({trained / 1e6:.3g} of "

@@ -56,7 +56,7 @@ class Lora(Section):
 class Recipe(Section):
     """Times are seconds of audio and rates are per step, unless the description says otherwise."""
 
-    batch_s: float = Field(gt=0, description="padded seconds of audio in a batch: the most, or the mean where replicas share it")
+    batch_s: float = Field(gt=0, description="padded seconds of audio in a batch, for each process: the most, or the mean where replicas share it")
     accumulate: int = Field(1, ge=1, description="batches a step")
     decay: Literal["cosine", "linear"] = Field("cosine", description="shape of the rate after the warm-up")
     final_rate: float = Field(0.02, ge=0, le=1, description="share of the peak rate at the last step")
@@ -77,6 +77,7 @@ class Recipe(Section):
                                              "a C++ compiler, and on a CPU replicas: 1")
     precision: Precision = Field("auto", description="auto: bf16 on a GPU, fp32 on a CPU")
     optimiser: Literal["adamw", "muon"] = Field("adamw", description="muon: for the encoder's matrices; learns a small model faster")
+    processes: int = Field(1, ge=1, description="that share each batch of so many times batch_s, a GPU each (or CPU cores); started by torchrun")
     replicas: int = Field(1, ge=1, description="CPU threads that share a batch, each with a part of it (ignored on a GPU)")
     threads: int = Field(1, ge=1, description="CPU threads within one operation; fixed, as the order of float sums depends on it")
     evaluate_every: int = Field(100, ge=1, description="steps between looks at the development set")

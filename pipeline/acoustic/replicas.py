@@ -43,13 +43,15 @@ class Replicas:
             replica.train()
 
     def backward(self, parts: list[Part], loss_of: Callable[[Wav2Vec2ForCTC, Part], torch.Tensor]) -> float:
-        """Add the gradients of a batch, given in at most as many parts as there are replicas, to the model's; return
+        """Add the gradients of a batch, given in at most as many parts as there are replicas (in none, perhaps), to the model's; return
         the sum of the parts' losses."""
         def work(replica: Wav2Vec2ForCTC, part: Part) -> float:
             loss = loss_of(replica, part)
             loss.backward()
             return float(loss.detach())
 
+        if not parts:
+            return 0.0
         if len(parts) == 1:
             return work(self.model, parts[0])
         losses = list(self._threads.map(work, self.models, parts))

@@ -6,6 +6,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from pipeline.acoustic.loading import Loader
 from pipeline.acoustic.lora import adapt, merge
 from pipeline.acoustic.masking import Masking
 from pipeline.acoustic.optimiser import Optimiser
+from pipeline.acoustic.parallel import Team
 from pipeline.acoustic.preflight import labels_needed
 from pipeline.acoustic.recipe import Run
 from pipeline.acoustic.replicas import Part, Replicas
@@ -97,9 +99,15 @@ def train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, 
         if not given.texts:
             raise TrainingError(label, f"no utterance to {what}", "at least one", "look at the split's certificate and at what was dropped")
     set_threads(recipe.threads)
-    device = choose_device()
-    with exclusive(device, recipe.threads * recipe.replicas):
-        return _train(model.to(device), vocabulary, train_set, dev_set, recipe, resume, error_rates, label, device)
+    device, team = choose_device(), Team.joined()
+
+    def held() -> AbstractContextManager[None]:
+        if device.type == "cpu" and not team.leads:  # the first one has asked for the cores of all
+            return nullcontext()
+        return exclusive(device, recipe.threads * recipe.replicas * team.size)
+
+    with team.in_turn(held):
+        return _train(model.to(device), vocabulary, train_set, dev_set, recipe, resume, error_rates, label, device, team)
 
 
 def draws_at_random(model: Wav2Vec2ForCTC) -> bool:
@@ -117,7 +125,7 @@ def forget(resume: Path) -> None:
 
 
 def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, dev_set: Utterances, recipe: Run,
-           resume: Path, error_rates: ErrorRates, label: str, device: torch.device) -> pd.DataFrame:
+           resume: Path, error_rates: ErrorRates, label: str, device: torch.device, team: Team) -> pd.DataFrame:
     if recipe.freeze_feature_encoder:
         model.freeze_feature_encoder()
     if recipe.gradient_checkpointing:
@@ -131,23 +139,28 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
     if recipe.compile:
         compile_blocks(model, len(replicas), label)
     freezing, blocks = Freezing(replicas.models, recipe), model.config.num_hidden_layers
-    schedule = Schedule(train_set.duration_s, recipe.batch_s, recipe.seed, len(replicas))
+    budget_s = recipe.batch_s * team.size
+    schedule = Schedule(train_set.duration_s, budget_s, recipe.seed, len(replicas))
     dev_indices = first_hours(dev_set.duration_s, recipe.evaluate_hours)
-    dev_s = dev_set.duration_s[dev_indices]
+    my_dev_indices = dev_indices[team.rank::team.size]
     references = [dev_set.texts[index] for index in dev_indices]
     encoded = [vocabulary.encode(text) for text in train_set.texts]
 
     state = _restore(resume, parts_of_state)
-    random = np.random.default_rng([recipe.seed, 1])
+    if len(set(steps := team.gather(state["step"]))) > 1:
+        raise TrainingError(str(resume), f"processes that stand at steps {', '.join(map(str, steps))}", "one state for all",
+                            "let VIZINHO_STATE be a folder that all machines see")
+    random = np.random.default_rng([recipe.seed, 1, team.rank] if team.rank else [recipe.seed, 1])
     np.random.seed(int(random.integers(1 << 31)))
-    torch.manual_seed(recipe.seed)
+    torch.manual_seed(int(random.integers(1 << 31)) if team.rank else recipe.seed)
     if state["step"]:
         say(f"{label}: resumed at step {state['step']} of {recipe.steps}")
-        _set_random_state(state["random"])
+        _set_random_state(state["random"][team.rank])
     else:
-        batches = epoch_batches(train_set.duration_s, recipe.batch_s, recipe.seed, 0, len(replicas))
-        say(f"{label}: {recipe.steps} steps of {recipe.batch_s * recipe.accumulate:g} s on {train_set.duration_s.sum() / 3600:.2f} hours "
-            f"({len(batches) / recipe.accumulate:.0f} steps an epoch, padding {padding_share(train_set.duration_s, batches):.1%}), {device}")
+        batches = epoch_batches(train_set.duration_s, budget_s, recipe.seed, 0, len(replicas))
+        say(f"{label}: {recipe.steps} steps of {budget_s * recipe.accumulate:g} s on {train_set.duration_s.sum() / 3600:.2f} hours "
+            f"({len(batches) / recipe.accumulate:.0f} steps an epoch, padding {padding_share(train_set.duration_s, batches):.1%}), "
+            + (f"{team.size} processes, {device.type}" if team.size > 1 else str(device)))
 
     heard = _augmented(model, vocabulary, train_set, recipe) if recipe.augment else lambda index, _: train_set.clips.waveform(index)
 
@@ -174,8 +187,9 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
     saved_at = began = time.perf_counter()
     first, seconds_before = state["step"] * recipe.accumulate, state["seconds"]
     losses = state["losses"]
-    loader = Loader(train_set.clips, heard, encoded, train_set.duration_s, schedule, len(replicas), device, first, recipe.steps * recipe.accumulate)
-    with wishes() as wish, loader, bar(recipe.steps, "step", label) as progress:
+    loader = Loader(train_set.clips, heard, encoded, train_set.duration_s, schedule, team.share, len(replicas), device,
+                    first, recipe.steps * recipe.accumulate)
+    with wishes(team.size == 1) as wish, loader, bar(recipe.steps, "step", label) as progress:
         progress.update(state["step"])
         for step in range(state["step"], recipe.steps):
             optimiser.set_rate(rate_at(step, recipe))
@@ -187,9 +201,11 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
                 say(f"{label}: from step {step + 1} on {'parts of the input are masked' if masking.apply(step) else 'nothing is masked'}")
             loss_sum = 0.0
             for _ in range(recipe.accumulate):
-                parts, audio_s = loader.take()
-                loss_sum += replicas.backward(parts, partial(loss_of, utterances=sum(len(labels) for _, _, labels in parts)))
+                parts, utterances, audio_s = loader.take()
+                loss_sum += replicas.backward(parts, partial(loss_of, utterances=utterances))
                 state["audio_s"] += audio_s
+            team.add_gradients([weight for weight in model.parameters() if weight.requires_grad])
+            loss_sum = sum(team.gather(loss_sum))
             norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm))
             if math.isfinite(loss_sum + norm):
                 optimiser.step()
@@ -203,9 +219,12 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
             if done % recipe.evaluate_every == 0 or done == recipe.steps:
                 model.eval()
                 with threads(recipe.threads * len(replicas)), averaging.applied():
-                    hypotheses = [decoded.text for decoded in decode_all(
-                        model, vocabulary, lambda index: dev_set.clips.waveform(int(dev_indices[index])), dev_s, 4 * recipe.batch_s)]
+                    decoded = decode_all(model, vocabulary, lambda index: dev_set.clips.waveform(int(my_dev_indices[index])),
+                                         dev_set.duration_s[my_dev_indices], 4 * recipe.batch_s)
                 replicas.train()
+                hypotheses = [""] * len(references)
+                for rank, found in enumerate(team.gather([one.text for one in decoded])):
+                    hypotheses[rank::team.size] = found
                 wer, cer = error_rates(references, hypotheses)
                 elapsed = time.perf_counter() - began
                 state["history"].append({
@@ -220,17 +239,20 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
                 with averaging.applied():
                     selection.note(state["history"])
                 if done < recipe.steps and gives_up(state["history"], recipe.patience):
-                    found = state["history"][best(state["history"])]
+                    top = state["history"][best(state["history"])]
                     say(f"{label}: ended early at step {done} of {recipe.steps}: {recipe.patience} evaluation{'s' * (recipe.patience != 1)} no "
-                        f"better than that of step {found['step']} (dev WER {found['dev_wer']:.4f}, CER {found['dev_cer']:.4f})")
+                        f"better than that of step {top['step']} (dev WER {top['dev_wer']:.4f}, CER {top['dev_cer']:.4f})")
                     break
-            if done < recipe.steps and (wish.number is not None or time.perf_counter() - saved_at > recipe.checkpoint_s):
-                state.update(step=done, seconds=seconds_before + time.perf_counter() - began, losses=losses, random=_random_state())
-                _save(resume, parts_of_state, state)
+            asks = team.gather((wish.number or 0, team.leads and time.perf_counter() - saved_at > recipe.checkpoint_s))
+            if done < recipe.steps and any(number or due for number, due in asks):
+                state.update(step=done, seconds=seconds_before + time.perf_counter() - began, losses=losses, random=team.gather(_random_state()))
+                if team.leads:
+                    _save(resume, parts_of_state, state)
                 saved_at = time.perf_counter()
-                if wish.number is not None:
+                if number := max(number for number, _ in asks):
+                    team.gather(None)  # written before anybody goes
                     say(f"{label}: interrupted at step {done} of {recipe.steps}; run it again to go on from there")
-                    raise SystemExit(128 + wish.number)  # as a shell tells it
+                    raise SystemExit(128 + number)  # as a shell tells it
     replicas.close()
     masking.close()
     averaging.settle()

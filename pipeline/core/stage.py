@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.progress import complain
 
 
 def words_of(run: Callable[..., object]) -> list[str]:
@@ -39,10 +40,10 @@ def honest_exit() -> Iterator[None]:
     try:
         yield
     except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        complain(str(error))
         sys.exit(error.exit_code)
     except OSError as error:  # a full disk, a folder in place of a file, a file that may not be read
-        print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr, flush=True)
+        complain(f"{error.filename or 'a file'}: {error.strerror or error}")
         sys.exit(1)
     finally:
         gc.freeze()

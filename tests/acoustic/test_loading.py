@@ -20,12 +20,14 @@ WORDS = tiny.vocabulary()
 CPU = torch.device("cpu")
 
 
-def loader(root: Path, first: int, last: int, replicas: int = 2, keep_bytes: int = 1 << 30) -> tuple[Loader, Schedule, Any]:
+def loader(root: Path, first: int, last: int, replicas: int = 2, keep_bytes: int = 1 << 30, share: Any = None) -> tuple[Loader, Schedule, Any]:
     table = pd.read_parquet(root / "data/split/portuguese/train.parquet")
     clips, duration_s = Clips(table, root / "data/ingest", keep_bytes), table["duration_s"].to_numpy()
     schedule = Schedule(duration_s, 5.0, 1, replicas)
     encoded = [WORDS.encode(text) for text in table["text"]]
-    return Loader(clips, lambda index, _: clips.waveform(index), encoded, duration_s, schedule, replicas, CPU, first, last), schedule, clips
+    made = Loader(clips, lambda index, _: clips.waveform(index), encoded, duration_s, schedule,
+                  share or (lambda batch: batch), replicas, CPU, first, last)
+    return made, schedule, clips
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +43,9 @@ def test_batches_come_in_the_schedules_order_over_epochs_however_many_threads_ma
     found.workers = workers
     with found:
         for number in range(3, 40):
-            parts, audio_s = found.take()
+            parts, utterances, audio_s = found.take()
             shares = np.array_split(schedule[number], min(2, len(schedule[number])))
+            assert utterances == len(schedule[number])
             assert audio_s == pytest.approx(sum(len(clips.samples(index)) for index in schedule[number]) / 16_000)
             for (waveform_BS, mask_BS, labels_BU), share in zip(parts, shares, strict=True):
                 assert mask_BS.sum(1).tolist() == [len(clips.samples(index)) for index in share]
@@ -78,3 +81,12 @@ def test_a_batch_that_cannot_be_made_is_told_and_no_thread_is_left(root: Path) -
     with pytest.raises(DataError, match="tones/train-003"), found:
         found.take()
     assert all(not thread.is_alive() for thread in found._threads._threads)
+
+
+def test_a_process_makes_its_share_of_each_batch_and_nothing_where_it_has_none(root: Path) -> None:
+    found, schedule, _ = loader(root, 0, 12, share=lambda batch: batch[len(batch) // 2 :][:2] if len(batch) > 3 else batch[:0])
+    with found:
+        for number in range(12):
+            parts, utterances, _ = found.take()
+            assert utterances == len(schedule[number])
+            assert sum(len(labels) for _, _, labels in parts) == (min(2, utterances - utterances // 2) if utterances > 3 else 0)

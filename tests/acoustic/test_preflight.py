@@ -165,3 +165,13 @@ def test_the_mean_of_the_weights_and_the_best_ones_are_room_for_a_copy_each() ->
     plain = memory_needed(model, recipe(), 1.0)[0]
     assert memory_needed(model, recipe(ema=0.9), 1.0)[0] == plain + weights
     assert memory_needed(model, recipe(ema=0.9, keep="best"), 1.0)[0] == plain + weights * (1 if torch.cuda.is_available() else 2)
+
+
+def test_processes_have_room_for_an_utterance_more_and_share_what_they_run_on(tables: dict[str, pd.DataFrame]) -> None:
+    model = tiny.model()
+    alone, shared = memory_needed(model, recipe(batch_s=10.0), 4.0), memory_needed(model, recipe(batch_s=10.0, processes=2), 4.0)
+    assert shared[0] == alone[0] and shared[1] == pytest.approx(1.2 * alone[1], rel=1e-6)
+    if not torch.cuda.is_available():
+        longest_s = float(tables["train"]["duration_s"].max())
+        assert look(tables, processes=2).figures["memory_bytes"] == 2 * sum(memory_needed(model, recipe(processes=2), longest_s))
+    assert "12, 12.00 epochs" in look(tables, processes=20).lines[4]

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from pipeline import report
 from pipeline.core.errors import DataError, MissingInputError
 from pipeline.core.manifest import HYPOTHESIS, SHARD, SPLIT, conform, counts
-from pipeline.reporting.charts import Interval, learning_curve, system_chart, ticks
+from pipeline.reporting.charts import Interval, learning_curve, score_chart, system_chart, ticks
 from pipeline.reporting.curves import Curve, Point, answers, curve_from, saved
 from pipeline.reporting.diff import align, errors
 from pipeline.reporting.page import choose
@@ -611,6 +611,30 @@ def test_each_clip_plays_its_own_utterance(root: Path) -> None:
         assert base64.b64decode(sound) == flac(int(test.loc[name, "row"]), float(test.loc[name, "duration_s"]))
 
 
+def test_what_align_left_out_is_shown_where_the_model_learned_from_the_rest(root: Path) -> None:
+    assert "Transcripts left out" not in page_of(root).text
+    evil = "<b>não</b>"
+    found = {
+        "aligner": {"folder": "data/donor", "learned_from": 0}, "utterances": 1495, "kept": {"utterances": 1420},
+        "dropped": {"unlike its audio": 70, "too short for its audio": 5}, "wrong_share": 0.051, "power": {"all": 0.992}, "threshold": -1.25,
+        "distribution": {"edges": [-9.0, 0.0, 6.0], "transcripts": [75, 1420], "planted": [900, 40]},
+        "lowest": [{"utterance_id": "speak-pt/7", "score": -8.5, "reason": "unlike its audio", "text": evil, "heard": ""}],
+    }
+    edit(root / "data/train/transfer/vizinho.json", lambda model: model.update(alignment=found))
+    text = page_of(root).text
+    for told in ("Transcripts left out", "1 420 were learned from", "Left out: 70 unlike its audio, 5 too short for its audio", "About 5.1 % seem",
+                 "in 99.2 % of cases", "dropped below -1.2", evil, "(nothing heard)"):
+        assert told in text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " "), told
+    assert "has learned from" not in text
+    found["aligner"]["learned_from"] = 12
+    edit(root / "data/train/transfer/vizinho.json", lambda model: model.update(alignment=found))
+    assert "The aligner has learned from 12 of these recordings" in page_of(root).text
+    found["distribution"]["planted"] = [1]
+    edit(root / "data/train/transfer/vizinho.json", lambda model: model.update(alignment=found))
+    with pytest.raises(DataError, match="3 edges of 2 and 1 bars; expected one edge more than bars"):
+        page_of(root)
+
+
 # ---- What may be absent, and what may not ---------------------------------------------------------------------------
 
 
@@ -869,6 +893,9 @@ def pictures() -> dict[str, str]:
                 ("champion", "champion = donor", Interval(1.2, 1.1, 1.3)),
             ]
         ),
+        "scores": score_chart([-9.5, -3.0, 0.0, 4.0], [2, 10, 1400], [400, 30, 0], -3.0),
+        "scores, nothing dropped": score_chart([-1.0, 4.0], [0], [0], None),
+        "scores, all dropped": score_chart([-1.0, 4.0], [7], [9], 99.0),
         "a perfect system": system_chart([("transfer", "<transfer> & co", Interval(0.0, 0.0, 0.0))]),
     }
 
@@ -881,7 +908,7 @@ def test_a_picture_stands_alone_inside_its_frame_on_white_and_on_dark(name: str)
     assert "nan" not in svg and "inf" not in svg.replace("instead", "")
     for element in picture.iter():
         tag = element.tag.rpartition("}")[2]
-        assert tag in ("svg", "title", "desc", "text", "tspan", "line", "circle", "polyline")
+        assert tag in ("svg", "title", "desc", "text", "tspan", "line", "circle", "polyline", "rect")
         for key, limit in (
             ("x", width),
             ("x1", width),

@@ -38,8 +38,10 @@ class Run:
 def read_run(root: Path, folder: str) -> Run:
     """Return what a card needs from a checkout of the run's commit with its data in place."""
     model = read_json(root / folder / "vizinho.json")
-    trained_on = {file.parent.name: read_table(file, ["corpus", "speaker", "duration_s", "licence"])
-                  for file in sorted((root / "data/split").glob("*/train.parquet" if model.get("donor") else "portuguese/train.parquet"))}
+    files = {file.parent.name: file
+             for file in sorted((root / "data/split").glob("*/train.parquet" if model.get("donor") else "portuguese/train.parquet"))}
+    files["portuguese"] = root / model.get("split", "data/split/portuguese") / "train.parquet"  # what `align` kept, where it was asked
+    trained_on = {language: read_table(file, ["corpus", "speaker", "duration_s", "licence"]) for language, file in files.items()}
     return Run({file.stem: read_json(file) for file in sorted((root / "data/score").glob("*.json"))}, trained_on,
                read_json(root / "data/split/portuguese/certificate.json"), model)
 
@@ -84,6 +86,7 @@ def model_card(run: Run, *, artefact: str, version: str, system: str, commit: st
              "hours": f"{rows['duration_s'].sum() / 3600:.2f}",
              "licence": ", ".join(sorted(name or "none stated" for name in rows["licence"].unique()))}
             for language, table in run.trained_on.items() for corpus, rows in table.groupby("corpus")])
+        + _left_out(run.model.get("alignment"))
         + "\n\nTraining, dev and test data share no speaker, sentence or recording: see the certificate of the split.",
         "## Limits\n\n" + "\n".join(f"- {line}" for line in _limits(run, score, override)),
         "## Reproduce\n\n"
@@ -91,6 +94,16 @@ def model_card(run: Run, *, artefact: str, version: str, system: str, commit: st
         f"Seed {run.model.get('seed')}; " + ", ".join(f"{name} {found}" for name, found in run.model.get("versions", {}).items()) + ".",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _left_out(alignment: Mapping[str, Any] | None) -> str:
+    """Return how many transcripts were left out; nothing where none was looked at."""
+    if not alignment:
+        return ""
+    reasons = ", ".join(f"{count} {reason}" for reason, count in alignment["dropped"].items())
+    return (f"\n\nOf {alignment['utterances']} Portuguese training utterances {sum(alignment['dropped'].values())} were left out as their "
+            f"transcripts do not fit{f' ({reasons})' if reasons else ''}, by forced alignment with a model of weights "
+            f"`{alignment['aligner']['weights_hash'][:12]}`.")
 
 
 def _robustness(found: Mapping[str, Any] | None) -> str:

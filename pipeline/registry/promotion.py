@@ -299,8 +299,10 @@ def take(shop: Workshop, candidate: Candidate, replaces: list[str]) -> dict[str,
     """
     commit, judged = candidate.approval.commit, candidate.verdict["challenger"]
     git(shop.clone, "checkout", "--quiet", "--force", "--detach", commit)
-    outs = store.locked(yaml.safe_load((shop.clone / "dvc.lock").read_text(encoding="utf-8")))
-    folder, splits = f"data/train/{judged['system']}", sorted(path for path in outs if path.startswith("data/split/"))
+    lock = yaml.safe_load((shop.clone / "dvc.lock").read_text(encoding="utf-8"))
+    outs, folder = store.locked(lock), f"data/train/{judged['system']}"
+    learned_from = {dep["path"] for dep in lock["stages"].get(f"train@{judged['system']}", {}).get("deps", ())}
+    splits = sorted(path for path in outs if path.startswith("data/split/") or (path.startswith("data/align/") and path in learned_from))
     if folder not in outs:
         raise MissingInputError(f"dvc.lock at {commit[:9]}", f"no {folder}", "the challenger's model", "commit dvc.lock of the whole run")
     store.take(shop.clone, [folder, *splits, *replaces])

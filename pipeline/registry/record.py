@@ -75,7 +75,8 @@ class Record(Section):
     system: str = Field(description="the challenger's name in dvc.yaml")
     commit: str = Field(pattern=r"^[0-9a-f]{40}$", description="the run: its dvc.lock, metrics and verdict")
     model: Model
-    data: dict[str, dict[str, str]] = Field(description="folder of data/split to its files' SHA-256, certificates included")
+    data: dict[str, dict[str, str]] = Field(description="folder of data/split (and of data/align, where the model learned from "
+                                             "it) to its files' SHA-256, certificates included")
     test_set: str
     normaliser: str
     verdict: Judgement

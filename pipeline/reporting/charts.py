@@ -180,6 +180,38 @@ def system_chart(systems: Sequence[tuple[str, str, Interval]]) -> str:
     )
 
 
+def score_chart(edges: Sequence[float], transcripts: Sequence[int], planted: Sequence[int], threshold: float | None) -> str:
+    """Return the picture of how the transcripts' scores lie beside those of planted wrong ones, and where the line was drawn.
+
+    Args:
+        edges: of the bars; one more than there are bars.
+        transcripts, planted: how many scores lie in each.
+        threshold: what scores less was dropped; None: nothing was.
+    """
+    height, plot = 260, Box(20, 78, WIDTH - 20, 212)
+    low, high = edges[0], edges[-1]
+    step = (plot.right - plot.left) / (high - low)
+    parts = [_line(plot.left, plot.bottom, plot.right, plot.bottom, opacity=0.55)]
+    for name, counted, colour, opacity in (("planted", planted, COLOURS["scratch"], 0.45), ("as they are", transcripts, COLOURS["transfer"], 0.7)):
+        most = max([1, *counted])
+        for (left, right), number in zip(pairwise(edges), counted, strict=True):
+            tall = (plot.bottom - plot.top) * number / most
+            parts.append(
+                f'<rect x="{plot.left + (left - low) * step:.1f}" y="{plot.bottom - tall:.1f}" width="{(right - left) * step:.1f}"'
+                f' height="{tall:.1f}" fill="{colour}" opacity="{opacity}"/>'
+            )
+        x = plot.left if name == "planted" else plot.right
+        parts.append(_text(x, plot.top - 8, f"{name}: {thousands(sum(counted))}", anchor="start" if x == plot.left else "end", colour=colour))
+    if threshold is not None:
+        x = plot.left + (min(max(threshold, low), high) - low) * step
+        parts.append(_line(x, plot.top, x, plot.bottom + 6, dashes="4 3", width=1.5, opacity=0.9))
+        parts.append(_text(min(max(x, 90), WIDTH - 90), plot.bottom + 22, f"dropped below {threshold:.1f}", anchor="middle"))
+    said = "nothing was dropped by score" if threshold is None else f"what scores under {threshold:.1f} was dropped"
+    what = f"{thousands(sum(transcripts))} transcripts and {thousands(sum(planted))} planted wrong ones; {said}"
+    subtitle = "Log-odds of a right transcript; each group's tallest bar is as tall as the other's"
+    return _svg(height, "Scores of the training transcripts", subtitle, what, parts)
+
+
 def ticks(highest: float, about: int) -> list[float]:
     """Return round values from 0 up to the first one at or over `highest`, some `about` of them.
 

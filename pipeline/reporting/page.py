@@ -12,7 +12,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
 from pipeline.core.errors import DataError
-from pipeline.reporting.charts import COLOURS, learning_curve, system_chart
+from pipeline.reporting.charts import COLOURS, learning_curve, score_chart, system_chart
 from pipeline.reporting.curves import answers, percent, thousands
 from pipeline.reporting.diff import Edit, align, errors
 from pipeline.reporting.inputs import Inputs, flac_of, interval, need, point
@@ -64,6 +64,7 @@ def render(inputs: Inputs, clips: int) -> str:
         percent=percent, thousands=thousands, p_value=p_value, plain=plain, signed=signed, clock=clock, visible=visible
     )
     score = inputs.scores[inputs.challenger]
+    alignment = inputs.models["transfer"].get("alignment")  # what the stage `align` reported, where it was trained on that
     shown = dict(
         verdict=inputs.verdict,
         sentence=verdict_sentence(inputs.verdict),
@@ -83,10 +84,12 @@ def render(inputs: Inputs, clips: int) -> str:
         clips=listen(inputs, clips),
         corpora=corpus_rows(inputs),
         certificates=inputs.certificates,
+        alignment=alignment,
+        score_chart=alignment_chart(alignment) if alignment else None,
         head_plan=head_groups(inputs.models["transfer"].get("head_plan") or []),
         ranking=inputs.ranking,
         models={
-            name: {key: value for key, value in model.items() if key != "head_plan"}
+            name: {key: value for key, value in model.items() if key not in ("head_plan", "alignment")}
             for name, model in inputs.models.items()
         },
         hashes=inputs.hashes,
@@ -103,6 +106,20 @@ def render(inputs: Inputs, clips: int) -> str:
 def chart(inputs: Inputs) -> str:
     """Return the picture of the systems' word error rates."""
     return system_chart([(row["name"], row["label"], row["wer"]) for row in system_rows(inputs)])
+
+
+def alignment_chart(alignment: Mapping[str, Any]) -> str:
+    """Return the picture of the training transcripts' scores.
+
+    Raises:
+        DataError: the model's record does not hold the distribution.
+    """
+    where = "train/transfer/vizinho.json: alignment"
+    found = need(alignment, "distribution", where)
+    edges, transcripts, planted = (need(found, key, where) for key in ("edges", "transcripts", "planted"))
+    if len(edges) != len(transcripts) + 1 or len(edges) != len(planted) + 1 or not edges[0] < edges[-1]:
+        raise DataError(where, f"{len(edges)} edges of {len(transcripts)} and {len(planted)} bars", "one edge more than bars", "run align again")
+    return score_chart(edges, transcripts, planted, need(alignment, "threshold", where))
 
 
 def verdict_sentence(verdict: Mapping[str, Any]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ from pipeline.acoustic.fit import empty_trained_on
 from pipeline.acoustic.model import hears_standardised, load_model, parameters, save_model
 from pipeline.core import params as core_params
 from pipeline.core.errors import MissingInputError, ParamsError, VocabularyError
-from pipeline.core.files import hash_file
+from pipeline.core.files import hash_file, read_json
 from tests import tiny
 from tests.checkpoints import LAYOUTS, lay, lay_adapter
+from tests.small_run import clone, dvc, environment
 
 DONOR, TARGET = tiny.vocabulary("rosaeñ"), tiny.vocabulary("aeosrã")
 STILL = 1e-12
@@ -230,3 +233,22 @@ def test_what_align_kept_is_learned_from_where_the_params_say_so_and_the_record_
     assert (record["split"], record["alignment"]) == ("data/align/portuguese", {"schema": "vizinho.align/1"})
     with pytest.raises(ParamsError, match=r"train\.split: found 'data/elsewhere'; expected 'data/split/portuguese' or 'data/align/portuguese'"):
         run(root, split="data/elsewhere")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_multilingual_start_is_trained_by_dvc_and_scored_on_the_same_test_set(tmp_path: Path) -> None:
+    folder = clone(tmp_path)
+    lay(folder / "data/raw/xlsr", "facebook/wav2vec2-large-xlsr-53", "safetensors", hidden_dropout=0.0, num_hidden_layers=1,
+        conv_kernel=[10, 8, 8], conv_stride=[5, 8, 8])
+    params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
+    params["train"]["systems"]["multilingual"] = {"starts_from": "data/raw/xlsr", "head": "fresh", "peak_rate": 1e-3, "warmup_steps": 10}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    done = dvc(folder, "repro", "train@multilingual")
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "train@transfer" not in done.stdout
+    for words in (("transcribe", "multilingual", "data/train/multilingual"), ("score", "multilingual")):
+        subprocess.run([sys.executable, "-m", f"pipeline.{words[0]}", *words[1:]], cwd=folder, env=environment(folder), check=True)
+    figures = read_json(folder / "data/score/multilingual.json")
+    assert figures["system"] == "multilingual" and figures["test_set"]["utterances"] > 10
+    assert "up to date" in dvc(folder, "status", "train@multilingual").stdout

@@ -29,7 +29,8 @@ def examine_needs(params: dict[str, Any], root: Path = ROOT) -> tuple[list[str],
     sizes = {name: 0 if path.is_relative_to(root / "pipeline") else _size(path) for name, path in sources.items() if path.exists()}
     checkpoint, config = _checkpoint(params, root)
     model = None if config is None else without_weights(config)
-    lines = [*_data(params, root, sizes), checkpoint, *_device(params, model), _disk(model, root, list(sizes.values()), len(sizes) == len(sources))]
+    lines = [*_data(params, root, sizes), checkpoint, *_starts(params, root), *_device(params, model),
+             _disk(model, root, list(sizes.values()), len(sizes) == len(sources))]
     return [line for line, _ in lines], all(good for _, good in lines)
 
 
@@ -68,6 +69,17 @@ def _checkpoint(params: dict[str, Any], root: Path) -> tuple[Line, dict[str, Any
         return (f"donor            {hub['repository']} at {hub['revision'][:12]}, fetched by the run into {donor['source']}", True), None
     return (f"donor            {donor['source']} is missing: put a checkpoint there (config.json, vocab.json, weights), or set donor.hub "
             "(profiles/README.md)", False), None
+
+
+def _starts(params: dict[str, Any], root: Path) -> list[Line]:
+    """Return a line for each system that starts from a checkpoint of its own."""
+    found = []
+    for system, section in params["train"]["systems"].items():
+        if section["starts_from"].startswith("data/raw/"):
+            where = f"start            {system}: {section['starts_from']}"
+            good = (root / section["starts_from"] / "config.json").exists()
+            found.append((where if good else f"{where} is missing: put a checkpoint there (config.json and weights)", good))
+    return found
 
 
 def _device(params: dict[str, Any], model: Any) -> list[Line]:

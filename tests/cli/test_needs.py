@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.cli.doctor import disagreements
 from pipeline.cli.needs import examine_needs
 from pipeline.core.files import ROOT
+from tests.checkpoints import lay
 
 DEFAULT: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 XLSR: dict[str, Any] = yaml.safe_load((ROOT / "profiles/common-voice-xlsr.yaml").read_text(encoding="utf-8"))
@@ -90,3 +92,14 @@ def test_a_hub_may_bring_the_checkpoint_where_the_params_say_so(release: Path) -
     assert "a/b at 000000000000, fetched by the run" in line(examine_needs(params, release)[0], "donor")
     params["donor"]["hub"]["download"] = False
     assert "is missing" in line(examine_needs(params, release)[0], "donor")
+
+
+def test_a_system_that_starts_from_a_checkpoint_of_its_own_needs_it(release: Path) -> None:
+    params = copy.deepcopy(XLSR)
+    assert not any(line.startswith("start ") for line in examine_needs(params, release)[0])
+    params["train"]["systems"]["multilingual"] = {"starts_from": "data/raw/xlsr", "head": "fresh", "peak_rate": 1e-4, "warmup_steps": 800}
+    assert not list(disagreements(params)), "a system more than dvc.yaml scores is none of doctor's problems"
+    assert line(examine_needs(params, release)[0], "start").endswith("multilingual: data/raw/xlsr is missing: put a checkpoint there "
+                                                                     "(config.json and weights)")
+    lay(release / "data/raw/xlsr", "facebook/wav2vec2-large-xlsr-53")
+    assert line(examine_needs(params, release)[0], "start") == "start            multilingual: data/raw/xlsr"

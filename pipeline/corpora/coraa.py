@@ -3,19 +3,20 @@
     metadata_{train,dev,test}_final.csv     comma-separated, quoted; any of the three
     {train,dev,test}/...                    the recordings, at `file_path`
 
-No speaker is named, so that `split` can only keep the official sets apart.
+No speaker is named, so that `split` can only keep the official sets apart. Listeners voted for and against an utterance and its
+transcript; rows that were only transcribed may have no votes, and stay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import Field
 
 from pipeline.corpora import Reject, Utterance
-from pipeline.corpora.release import Listed, Published, comma_cells, inside, malformed, read_text, root_of, whole
+from pipeline.corpora.release import Listed, Published, comma_cells, inside, malformed, number, read_text, root_of, whole
 
 SETS: Final = ("train", "dev", "test")
 NEEDED: Final = ("file_path", "text", "variety")
@@ -27,6 +28,8 @@ class Params(Published):
 
     reader: Literal["coraa"]
     licence: str = Field("CC-BY-NC-ND-4.0", min_length=1, description="of all of it")
+    min_up_votes: int = Field(0, ge=0, description="listeners for it; fewer is a reject, and counts towards max_reject_share")
+    max_down_votes: int | None = Field(None, ge=0, description="listeners against it; more is a reject as well; by default any number")
 
 
 def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
@@ -60,12 +63,22 @@ def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterato
         path = inside(root, row["file_path"])
         if not path:
             problems.append(f"{table}, line {line}: path {row['file_path']!r}; expected one inside the release")
+        if against := outvoted(params, row):
+            yield Reject(path.rpartition(".")[0] or path, path, "outvoted", against)
+            continue
         yield Utterance(
             id=path.rpartition(".")[0] or path, source=path, audio=root / path, transcript=row["text"],
             locale=VARIETIES.get(row["variety"].lower(), params.default_locale), licence=params.licence,
             accent=row.get("accent", ""), release_split=name,
         )
     problems += [f"{table}, {problem}" for problem in broken]
+
+
+def outvoted(params: Params, row: Mapping[str, str]) -> str:
+    """Return the votes that keep a row out, "" for one that comes in. Votes that are not there keep nothing out."""
+    up, down = (number(row.get(column, "")) for column in ("up_votes", "down_votes"))
+    few, many = up is not None and up < params.min_up_votes, down is not None and params.max_down_votes is not None and down > params.max_down_votes
+    return f"{up or 0:g} for it, {down or 0:g} against" if few or many else ""
 
 
 READER: Final = Listed(Params, utterances)

@@ -4,6 +4,7 @@
     {train,dev,test}/transcripts.txt                  id, tab, text; no header
     {train,dev,test}/segments.txt                     id, tab, recording, tab, start, tab, end; no header
     {train,dev,test}/audio/SPEAKER/BOOK/ID.flac       or .opus
+    train/limited_supervision/{1hr,9hr}/.../handles.txt     ids, one a line: hours to train on where few are wanted
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import Final, Literal
 
 from pydantic import Field
 
+from pipeline.core.errors import MissingInputError
 from pipeline.corpora import Reject, Utterance
 from pipeline.corpora.release import GENDERS, Listed, Published, malformed, number, read_text, root_of, tab_cells, whole
 
 SETS: Final = ("train", "dev", "test")
 ENDINGS: Final = (".flac", ".opus")
+LISTS: Final = {"1h": ("1hr",), "9h": ("9hr",), "10h": ("1hr", "9hr")}
 
 
 class Params(Published):
@@ -26,20 +29,27 @@ class Params(Published):
 
     reader: Literal["mls"]
     licence: str = Field("CC-BY-4.0", min_length=1, description="of all of it")
+    limited: Literal["1h", "9h", "10h"] | None = Field(None, description="the release's own lists of so many hours in place of all of train")
 
 
 def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     """Return the segments of the three sets.
 
     Raises:
-        MissingInputError: no release, or none of a set's tables.
-        DataError: an id occurs twice.
+        MissingInputError: no release, or none of a set's tables, or of the lists that are asked for.
+        DataError: an id occurs twice, or is on a list and not in the transcripts.
     """
     root = root_of(source, "*/transcripts.txt", "MLS release")
     genders = genders_of(root)
     sets = [name for name in SETS if (root / name).is_dir()]
     found = [row for name in sets for row in _rows(params, root, name, genders)]
-    return whole(root, found, [], "segment", "id ")
+    if params.limited is None:
+        return whole(root, found, [], "segment", "id ")
+    wanted = handles(root, LISTS[params.limited])
+    lacking = sorted(wanted - {row.id for row in found if isinstance(row, Utterance) and row.release_split == "train"})
+    kept = [row for row in found if isinstance(row, Reject) or row.release_split != "train" or row.id in wanted]
+    problems = [f"id {name} is on a list of limited_supervision, and not in train/transcripts.txt" for name in lacking]
+    return whole(root, kept, problems, "segment", "id ")
 
 
 def _rows(params: Params, root: Path, name: str, genders: dict[str, str]) -> Iterator[Utterance | Reject]:
@@ -60,6 +70,22 @@ def _rows(params: Params, root: Path, name: str, genders: dict[str, str]) -> Ite
             id=cells[0], source=path, audio=root / path, transcript=cells[1], locale=params.default_locale, licence=params.licence,
             speaker=parts[0], gender=genders.get(parts[0], ""), release_split=name, duration_s=lengths_s.get(cells[0]),
         )
+
+
+def handles(root: Path, folders: Sequence[str]) -> set[str]:
+    """Return the ids on the lists of these folders of limited_supervision.
+
+    Raises:
+        MissingInputError: a folder holds no list.
+    """
+    found: set[str] = set()
+    for folder in folders:
+        lists = sorted((root / "train/limited_supervision" / folder).rglob("handles.txt"))
+        if not lists:
+            raise MissingInputError(str(root / "train/limited_supervision" / folder), "no handles.txt", "the release's lists of limited hours",
+                                    "unpack the release whole, or leave ingest.CORPUS.limited out")
+        found |= {line.strip() for file in lists for line in read_text(file, "list of MLS").splitlines() if line.strip()}
+    return found
 
 
 def genders_of(root: Path) -> dict[str, str]:

@@ -64,3 +64,18 @@ def test_a_damaged_row_is_a_reject_and_no_release_is_told(tmp_path: Path) -> Non
     assert found[0] == Reject("metadata_train_final.csv-line-2", "metadata_train_final.csv", "malformed row", "line 2: 2 cells; expected 15")
     with pytest.raises(MissingInputError, match="expected CORAA release"):
         coraa.utterances(params(), tmp_path / "b")
+
+
+@pytest.mark.parametrize(("given", "details"), [
+    ({}, []),
+    ({"min_up_votes": 1}, ["0 for it, 0 against"]),
+    ({"min_up_votes": 3}, ["2 for it, 0 against", "0 for it, 0 against", "1 for it, 0 against"]),
+    ({"max_down_votes": 0}, ["3 for it, 1 against"]),
+    ({"min_up_votes": 2, "max_down_votes": 1}, ["0 for it, 0 against", "1 for it, 0 against"]),
+])
+def test_listeners_keep_out_what_the_params_say_and_rows_without_votes_stay(tmp_path: Path, given: dict[str, int], details: list[str]) -> None:
+    nobody = TRANSCRIBED.replace("a_1", "a_2").replace(",2,0,", ",0,0,")
+    unknown = TRANSCRIBED.replace("a_1", "a_3").replace(",2,0,", ",,,")
+    found = coraa.utterances(params(**given), build(tmp_path, TRANSCRIBED + ANNOTATED + nobody + unknown))
+    assert [(row.reason, row.detail) for row in found if isinstance(row, Reject)] == [("outvoted", detail) for detail in details]
+    assert len(found) == 5 and "train/CORAL/a_3" in [row.id for row in found if not isinstance(row, Reject)]

@@ -73,3 +73,29 @@ def test_no_release_and_an_id_in_two_sets_are_told(tmp_path: Path) -> None:
     write(root / "dev" / "transcripts.txt", f"12249_10229_000000\t{TEXT}\n")
     with pytest.raises(DataError, match="id 12249_10229_000000 occurs more than once"):
         mls.utterances(params(), tmp_path)
+
+
+def limited(root: Path) -> Path:
+    """Give train ten segments, and the lists: two of an hour, in folders as released, and one of nine."""
+    ids = [f"12249_10229_{number:06d}" for number in range(10)]
+    write(root / "train/transcripts.txt", "".join(f"{name}\t{TEXT}\n" for name in ids))
+    write(root / "train/limited_supervision/1hr/0/handles.txt", f"{ids[0]}\n{ids[1]}\n")
+    write(root / "train/limited_supervision/1hr/5/handles.txt", f"{ids[2]}\n")
+    write(root / "train/limited_supervision/9hr/handles.txt", "".join(f"{name}\n" for name in ids[3:8]))
+    return root
+
+
+@pytest.mark.parametrize(("hours", "numbers"), [(None, range(10)), ("1h", range(3)), ("9h", range(3, 8)), ("10h", range(8))])
+def test_the_lists_of_limited_hours_cut_train_and_nothing_else(tmp_path: Path, hours: str | None, numbers: range) -> None:
+    root = limited(build(tmp_path / "corpus"))
+    found = mls.utterances(params(limited=hours), root)
+    assert [row.id for row in found] == [*(f"12249_10229_{number:06d}" for number in numbers), "2961_6101_000007", "5739_4739_000001"]
+
+
+def test_lists_that_are_absent_or_do_not_fit_are_named(tmp_path: Path) -> None:
+    root = build(tmp_path / "corpus")
+    with pytest.raises(MissingInputError, match="9hr: no handles.txt; expected the release's lists of limited hours; unpack the release whole"):
+        mls.utterances(params(limited="9h"), root)
+    write(root / "train/limited_supervision/9hr/handles.txt", "12249_10229_000000\n1_2_000003\n")
+    with pytest.raises(DataError, match="id 1_2_000003 is on a list of limited_supervision, and not in train/transcripts.txt"):
+        mls.utterances(params(limited="9h"), root)

@@ -221,16 +221,20 @@ def compared(by_hours: dict[float, list[Trial]]) -> None:
     """Print transfer and what was trained from nothing, by hours of Portuguese, and how many of these the one needs for the other's rate."""
     if not by_hours:
         return
-    learned: dict[str, list[tuple[float, float]]] = {}
+    learned: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    measures = (("words", "WER"), ("characters", "CER"))
     print(HEAD.format("hours of Portuguese, system", "scratch"))
     for hours, chosen in by_hours.items():
         for system in chosen[0].systems:
-            learned.setdefault(system, []).append((hours, rate([(heard(trial.name, system), None) for trial in chosen]).value))
+            for measure, _ in measures:
+                found = rate([(heard(trial.name, system), None) for trial in chosen], measure).value
+                learned.setdefault((measure, system), []).append((hours, found))
             print(row(f"{hours:.2f} h, `{system}`", chosen, system, () if system == "scratch" else chosen, "scratch"))
-    rivals = [system for system in learned if system != "transfer"]
-    print(f"\n| `transfer` with | WER % | {' | '.join(f'`{system}` needs, hours' for system in rivals)} |\n|---|---|{'---|' * len(rivals)}")
-    for hours, value in learned["transfer"]:
-        print(f"| {hours:.2f} h | {100 * value:.1f} | {' | '.join(hours_needed(value, learned[system]) for system in rivals)} |")
+    rivals = [system for measure, system in learned if measure == "words" and system != "transfer"]
+    for measure, name in measures:
+        print(f"\n| `transfer` with | {name} % | {' | '.join(f'`{system}` needs, hours' for system in rivals)} |\n|---|---|{'---|' * len(rivals)}")
+        for hours, value in learned[measure, "transfer"]:
+            print(f"| {hours:.2f} h | {100 * value:.1f} | {' | '.join(hours_needed(value, learned[measure, system]) for system in rivals)} |")
 
 
 @cache

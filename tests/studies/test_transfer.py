@@ -72,20 +72,64 @@ def test_a_profiles_study_is_asked_for_without_the_profile() -> None:
         assert without(["--about", "pair", *words, "--seeds", "1"], "--profile") == ["--about", "pair", "--seeds", "1"]
 
 
+IDENTITY = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "x"), ("EMAIL", "x@localhost"))}
+
+
+def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Return a finished command in a clone, its output as text."""
+    return subprocess.run(words, cwd=folder, env=environment(folder) | IDENTITY, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def profiled(folder: Path, **source: str) -> None:
+    """Commit a small profile to a clone, its Portuguese from the eSpeak speaker unless a source is given."""
+    params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
+    if source:
+        params["ingest"]["speak-pt"] = {"reader": "manifest", "language": "portuguese", "licence": "CC0-1.0", **source}
+    (folder / "profiles/small.yaml").write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    assert command(folder, "git", "add", "--all").returncode == 0
+    assert command(folder, "git", "commit", "--quiet", "--message", "small").returncode == 0
+
+
+def test_a_profile_that_is_not_there_or_whose_data_no_clone_would_have_is_refused(tmp_path: Path) -> None:
+    folder = clone(tmp_path)
+    profiled(folder, source="data/raw/voice")
+    study = (sys.executable, "-m", "studies.transfer", "--profile")
+    none = command(folder, *study, "nothing")
+    assert none.returncode == 2
+    assert "--profile: 1 problem\n  found 'nothing'; expected one of common-voice-xlsr, real-voice, small" in none.stdout
+    untracked = command(folder, *study, "small")
+    assert untracked.returncode == 1
+    assert "error: data/raw/voice: no data/raw/voice.dvc in the current commit; expected data under version control" in untracked.stdout
+    assert "Traceback" not in none.stdout + untracked.stdout
+    assert not list((folder.with_name("clone.state") / "vizinho/studies").iterdir()), "no half a workspace is left"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_profile_is_studied_in_a_workspace_of_its_own_and_once(tmp_path: Path) -> None:
+    folder = clone(tmp_path)
+    profiled(folder)
+    words = (sys.executable, "-m", "studies.transfer", "--profile", "small", "--about", "pair", "--seeds", "1", "--hours", "0.08")
+    first = command(folder, *words)
+    assert first.returncode == 0, first.stdout[-4000:]
+    tables = first.stdout[first.stdout.index("| hours of Portuguese") :]
+    assert "0.08 h, `transfer`" in tables and "`scratch` needs, hours" in tables and "nan" not in tables
+    (made,) = (folder.with_name("clone.state") / "vizinho/studies").iterdir()
+    assert yaml.safe_load((made / "params.yaml").read_text()) == yaml.safe_load((folder / "profiles/small.yaml").read_text())
+    again = command(folder, *words)
+    assert "Running stage" not in again.stdout and tables in again.stdout
+    assert command(folder, "git", "status", "--porcelain").stdout == "" and not (folder / "dvc.lock").exists(), "the checkout is not touched"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_a_study_is_run_once_and_tells_the_same_when_asked_again(tmp_path: Path) -> None:
     folder = clone(tmp_path)
-    identity = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "x"), ("EMAIL", "x@localhost"))}
-
-    def command(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(words, cwd=folder, env=environment(folder) | identity, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
     assert dvc(folder, "repro").returncode == 0
-    assert command("git", "add", "--all").returncode == 0
-    assert command("git", "commit", "--quiet", "--message", "small").returncode == 0
+    assert command(folder, "git", "add", "--all").returncode == 0
+    assert command(folder, "git", "commit", "--quiet", "--message", "small").returncode == 0
     words = (sys.executable, "-m", "studies.transfer", "--seeds", "1", "--hours", "0.08", "all", "--about", *ABOUT)
-    first = command(*words)
+    first = command(folder, *words)
     assert first.returncode == 0, first.stdout[-4000:]
     tables = first.stdout[first.stdout.index("| hours of Portuguese") :]
     assert tables.count("`transfer`") >= 2
@@ -93,7 +137,7 @@ def test_a_study_is_run_once_and_tells_the_same_when_asked_again(tmp_path: Path)
                     "transfer, strategy"):
         assert heading in tables
     assert "nan" not in tables
-    again = command(*words)
+    again = command(folder, *words)
     assert "Running stage" not in again.stdout
     assert tables in again.stdout
-    assert command("git", "status", "--porcelain").stdout == "", "the workspace is not touched"
+    assert command(folder, "git", "status", "--porcelain").stdout == "", "the workspace is not touched"

@@ -1,6 +1,6 @@
 """Wrong transcripts planted in a training set: how many of them `align` drops, and how many right ones go with them.
 
-    python -m benchmarks.align [--data data] [--aligner data/donor] [--speech FOLDER] [--seed 1] [--train]
+    python -m benchmarks.align [--data data] [--aligner data/donor] [--speech FOLDER] [--seed 1] [--only CORPUS] [--train]
 
 Needs a workspace that `dvc repro` has run in (`--data`); `--speech` is a folder of recorded speech with a manifest.tsv, of
 which the Portuguese read sentences of Common Voice and of one voice are taken. Each corpus is planted anew with seeded errors
@@ -77,15 +77,25 @@ def f1(bad: Flags, dropped: Flags) -> float:
     return float(2 * (bad & dropped).sum() / max(1, bad.sum() + dropped.sum()))
 
 
+def lay(place: Path, data: Path, subset: str | None) -> Path:
+    """Lay out a workspace, on the embedded corpus's audio where no other is to be taken in; return it."""
+    (place / "data/split/portuguese").mkdir(parents=True)
+    (place / "data/split/portuguese/dev.parquet").write_bytes((data / "split/portuguese/dev.parquet").read_bytes())
+    if subset is None:
+        (place / "data/ingest").symlink_to((data / "ingest").resolve())
+    return place
+
+
 def greedy(table: pd.DataFrame, place: Path, aligner: str) -> list[str]:
     """Return the aligner's own transcripts."""
     from pipeline.acoustic.clips import Clips
     from pipeline.acoustic.decoding import decode_all
     from pipeline.acoustic.device import choose_device
-    from pipeline.acoustic.model import load_model
+    from pipeline.acoustic.model import hears_standardised, load_model
 
     model, vocabulary, _ = load_model(aligner)
-    found = decode_all(model.to(choose_device()), vocabulary, Clips(table, place / "data/ingest", 0).waveform, table["duration_s"].to_numpy(), 60)
+    clips = Clips(table, place / "data/ingest", 0, hears_standardised(model))
+    found = decode_all(model.to(choose_device()), vocabulary, clips.waveform, table["duration_s"].to_numpy(), 60)
     return [one.text for one in found]
 
 
@@ -143,6 +153,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT / "data")
     parser.add_argument("--aligner", type=Path, help="default: the workspace's donor")
     parser.add_argument("--speech", type=Path)
+    parser.add_argument("--only", choices=["embedded", *RECORDED], help="one of the corpora")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--train", action="store_true")
     given = parser.parse_args()
@@ -151,11 +162,10 @@ def main() -> None:
         os.environ["VIZINHO_STATE"] = f"{name}/state"
         corpora = {"embedded": None, **(RECORDED if given.speech else {})}
         for number, (corpus, subset) in enumerate(corpora.items()):
-            place = Path(name, str(number))
-            (place / "data/split/portuguese").mkdir(parents=True)
-            (place / "data/split/portuguese/dev.parquet").write_bytes((given.data / "split/portuguese/dev.parquet").read_bytes())
+            if given.only not in (None, corpus):
+                continue
+            place = lay(Path(name, str(number)), given.data, subset)
             if subset is None:
-                (place / "data/ingest").symlink_to((given.data / "ingest").resolve())
                 table = pd.read_parquet(given.data / "split/portuguese/train.parquet")
                 spanish = pd.read_parquet(given.data / "split/spanish/train.parquet")["text"].tolist()
             else:
@@ -165,6 +175,7 @@ def main() -> None:
             for share, kinds in [*((share, KINDS) for share in SHARES), (0.2, WORDS)]:
                 made, kind_of = planted(table, spanish, share, kinds, given.seed)
                 rows.append({"what": " / ".join(kinds) if share else "as it is", **trial(place, made, kind_of, heard, aligner)})
+                print(rows[-1], flush=True)  # a long run that is cut off has told what it knows
             whole = pd.DataFrame(rows).fillna("–").set_index("what").T.reset_index(names="")
             print(f"\n{corpus}: {len(table)} utterances, {table['duration_s'].sum() / 3600:.2f} hours\n\n"
                   + markdown_table(whole.to_dict("records")) + "\n", flush=True)
@@ -188,10 +199,10 @@ def train(data: Path, place: Path, aligner: str, seed: int) -> None:
         (root / folder / "dev.parquet").write_bytes((data / "split/portuguese/dev.parquet").read_bytes())
     table = pd.read_parquet(data / "split/portuguese/train.parquet")
     made, kind_of = planted(table, pd.read_parquet(data / "split/spanish/train.parquet")["text"].tolist(), 0.2, KINDS, seed)
-    trial(place / "0", made, kind_of, [""] * len(table), aligner)
+    trial(lay(place / "planted", data, None), made, kind_of, [""] * len(table), aligner)
     table.to_parquet(root / "as they are/train.parquet", index=False)
     made.to_parquet(root / "planted/train.parquet", index=False)
-    (root / "kept/train.parquet").write_bytes((place / "0/data/align/portuguese/train.parquet").read_bytes())
+    (root / "kept/train.parquet").write_bytes((place / "planted/data/align/portuguese/train.parquet").read_bytes())
     params = read_params(ROOT / "params.yaml")["train"]
     own = params["systems"]["transfer"]
     rows = []

@@ -208,6 +208,9 @@ def test_a_foreign_checkpoint_is_an_aligner_and_one_without_a_head_is_not(root: 
     foreign = run(aligner="data/raw/foreign")
     assert foreign["distribution"] == own["distribution"]
     assert foreign["aligner"]["learned_from"] is None
+    settings = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
+    (folder / "preprocessor_config.json").write_text(json.dumps(settings | {"do_normalize": False}))
+    assert run(aligner="data/raw/foreign", seed=2)["distribution"] != run(seed=2)["distribution"], "it hears the samples as they are"
     model, words, _ = load_model("data/donor")
     save_model(model, words, root / "data/raw/base", {"figures": None, "origin": {"head": "fresh"}}, empty_trained_on)
     with pytest.raises(VocabularyError, match="data/raw/base: a model that came without a head"):

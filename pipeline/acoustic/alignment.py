@@ -24,6 +24,7 @@ from pipeline.acoustic.clips import Clips
 from pipeline.acoustic.decoding import logits_of, seconds_a_frame
 from pipeline.acoustic.device import choose_device, exclusive, set_threads
 from pipeline.acoustic.head import plan_head
+from pipeline.acoustic.model import hears_standardised
 from pipeline.acoustic.suspicion import MEASURES, Measured, plants
 from pipeline.acoustic.vocabulary import BLANK, BOUNDARY, UNKNOWN, Vocabulary
 from pipeline.core.files import hash_bytes, hash_json, read_table, state_dir, write_table
@@ -203,7 +204,7 @@ def measure_all(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, table: pd.DataFra
     set_threads(1)
     device = choose_device()
     with exclusive(device, workers), bar(float(duration_s.sum()), "s", label) as progress, ThreadPoolExecutor(workers) as pool:
-        hearing = _Hearing(model.to(device), Clips(table, ingest, keep_bytes=0), duration_s, batch_s, pool)
+        hearing = _Hearing(model.to(device), Clips(table, ingest, keep_bytes=0, normalise=hears_standardised(model)), duration_s, batch_s, pool)
         parts = [np.arange(start, min(start + CHUNK, len(table))) for start in range(0, len(table), CHUNK)]
         files = [state / f"part-{number:06d}.parquet" for number in range(len(parts))]
         work = None

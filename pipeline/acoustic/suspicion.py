@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 MEASURES = ("label", "frame", "plain", "contrast", "window", "rate")
 """What `alignment.measures` says of a transcript; the rate is the last one."""
 UNLIKE, PART, SHORT, LONG = "unlike its audio", "a part unlike its audio", "too short for its audio", "too long for its audio"
-"""Why a transcript is dropped, by what tells most against it."""
+"""Why a transcript is dropped, by what is furthest off."""
 FOLDS = 5
 FAR = 8.0
 """Robust standard deviations beyond which a measure counts no more: one wild value must not rule."""
@@ -55,13 +55,9 @@ class Judge:
     weights_M: Floats  # of the standardised measures, then of the last one's distance from its middle
     offset: float
 
-    def parts(self, measures_UM: Floats) -> Floats:
-        """Return what each measure adds to the score, (U, M + 1)."""
-        return standardised(measures_UM, self.middle_M, self.spread_M) * self.weights_M
-
     def score(self, measures_UM: Floats) -> Floats:
         """Return the log-odds of a right transcript against a planted one, (U,)."""
-        return np.asarray(self.parts(measures_UM).sum(1) + self.offset)
+        return np.asarray(standardised(measures_UM, self.middle_M, self.spread_M) @ self.weights_M + self.offset)
 
 
 def standardised(measures_UM: Floats, middle_M: Floats, spread_M: Floats) -> Floats:
@@ -74,7 +70,7 @@ def learn(own_UM: Floats, planted: Mapping[str, Floats]) -> Judge:
     """Return a judge that tells transcripts as they are from planted ones; each kind of plant weighs as much as another, and
     all of them together as much as the transcripts."""
     middle_M = np.median(own_UM, axis=0)
-    spread_M = 1.4826 * np.median(np.abs(own_UM - middle_M), axis=0) + 1e-9
+    spread_M = spread_of(own_UM)
     groups = [own_UM, *planted.values()]
     x = np.concatenate([standardised(group, middle_M, spread_M) for group in groups])
     x = np.column_stack([x, np.ones(len(x))])
@@ -140,16 +136,13 @@ def judge(measured: Measured, share: float | None = None, threshold: float | Non
     fold_U = measured.rank_U % np.uint64(FOLDS)
     score_U, reasons = np.full(len(own_UM), np.nan), [""] * len(own_UM)
     planted: dict[str, Floats] = {kind: np.full(len(numbers), np.nan) for kind, (numbers, _) in measured.planted.items()}
-    parts_U = np.zeros((len(own_UM), len(MEASURES)))
+    off_UM = (own_UM - np.nanmedian(own_UM, axis=0)) / spread_of(own_UM[usable_U])
     judges = []
     for fold in range(FOLDS):
         asked_U = fold_U == np.uint64(fold)
         others = {kind: found[~asked_U[numbers]] for kind, (numbers, found) in measured.planted.items()}
         judges.append(one := learn(own_UM[usable_U & ~asked_U], {kind: found for kind, found in others.items() if len(found)}))
         score_U[usable_U & asked_U] = one.score(own_UM[usable_U & asked_U])
-        parts = one.parts(own_UM[usable_U & asked_U])
-        parts[:, -2] += parts[:, -1]
-        parts_U[usable_U & asked_U] = parts[:, :-1]
         for kind, (numbers, found) in measured.planted.items():
             planted[kind][asked_U[numbers]] = one.score(found[asked_U[numbers]])
     own, wrong = score_U[usable_U], np.concatenate(list(planted.values()))
@@ -162,24 +155,28 @@ def judge(measured: Measured, share: float | None = None, threshold: float | Non
     else:
         threshold = best_threshold(own, wrong, seem_wrong)
     for number in np.flatnonzero(usable_U & (score_U < threshold)):
-        reasons[number] = reason(parts_U[number], own_UM[number, -1] < np.nanmedian(own_UM[:, -1]))
+        reasons[number] = reason(off_UM[number])
     power = {kind: tell_apart(own, found) for kind, found in planted.items()} | {"all": tell_apart(own, wrong)}
     weights = np.mean([one.weights_M for one in judges], axis=0)
     return Judged(score_U, reasons, planted, power, seem_wrong, threshold if np.isfinite(threshold) else None, chosen_by,
                   {name: float(weight) for name, weight in zip((*MEASURES, "off_rate"), weights, strict=True)})
 
 
-def reason(parts_M: Floats, short: bool) -> str:
-    """Return what tells most against a transcript.
+def reason(off_M: Floats) -> str:
+    """Return which is furthest off: the whole of a transcript (another's), a part of it (words that nobody said), or its length
+    (words that nobody wrote). On planted ones that names the kind of error (docs/log.md).
 
     Args:
-        parts_M: what each measure adds to its score.
-        short: whether it has fewer letters a second than most.
+        off_M: measures in robust standard deviations from what is usual.
     """
-    parts = dict(zip(MEASURES, parts_M.tolist(), strict=True))
-    groups = {SHORT if short else LONG: parts.pop("rate"), PART: parts.pop("window")}
-    groups[UNLIKE] = sum(parts.values())
-    return min(groups, key=groups.__getitem__)
+    off = dict(zip(MEASURES, off_M.tolist(), strict=True))
+    found = {UNLIKE: off["frame"], PART: off["window"], SHORT if off["rate"] < 0 else LONG: -abs(off["rate"])}
+    return min(found, key=found.__getitem__)
+
+
+def spread_of(values_UM: Floats) -> Floats:
+    """Return the robust standard deviation of each measure, (M,)."""
+    return np.asarray(1.4826 * np.median(np.abs(values_UM - np.median(values_UM, axis=0)), axis=0) + 1e-9)
 
 
 def wrong_share(own_U: Floats, planted_U: Floats) -> float:

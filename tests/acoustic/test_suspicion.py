@@ -91,8 +91,7 @@ def test_a_planted_transcript_is_never_the_own_one(texts: list[str], seed: int) 
     assert ("swapped" in found) == any(text != texts[0] for text in texts)
 
 
-def test_the_reason_is_what_tells_most_against_a_transcript() -> None:
-    parts = dict.fromkeys(MEASURES, 0.0)
-    for name, told in (("label", UNLIKE), ("contrast", UNLIKE), ("window", PART), ("rate", SHORT)):
-        assert reason(np.array(list((parts | {name: -1.0}).values())), short=True) == told
-    assert reason(np.array(list((parts | {"rate": -1.0}).values())), short=False) == LONG
+def test_the_reason_is_what_is_furthest_off() -> None:
+    off = {**dict.fromkeys(MEASURES, -1.0), "label": -9.0}
+    for change, told in (({"frame": -6.0}, UNLIKE), ({"frame": -6.0, "window": -8.0}, PART), ({"rate": -4.0}, SHORT), ({"rate": 4.0}, LONG)):
+        assert reason(np.array(list((off | change).values()))) == told

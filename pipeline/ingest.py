@@ -1,6 +1,7 @@
 """Ingest a corpus: one form of audio and description, whatever the release looks like.
 
-Reads:  `ingest.CORPUS.source`: a corpus release, as a folder or an archive (`core.archives`), or the lexicon that the speaker makes sentences from.
+Reads:  `ingest.CORPUS.source`: a corpus release, as a folder or an archive (`core.archives`), in the checkout or behind an address
+        (`core.remote`), or the lexicon that the speaker makes sentences from.
 Writes: `data/ingest/LANGUAGE/CORPUS/`: `shard-NNNNN.parquet` (`core.manifest.SHARD`), `rejects.parquet`
         (`core.manifest.REJECT`) and `report.json` (counts by reason, hours, versions).
 Params: `ingest.CORPUS`, whose `reader` names the module in `pipeline/corpora/` that knows the release's form and its
@@ -23,6 +24,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import islice
 from multiprocessing.connection import Connection, wait
@@ -58,6 +60,7 @@ from pipeline.core.files import (
 from pipeline.core.manifest import DESCRIPTION, REJECT, SHARD, conform, counts
 from pipeline.core.params import Section, load_section
 from pipeline.core.progress import bar, say, stage_line
+from pipeline.core.remote import fetched, is_address
 from pipeline.core.stage import stage_main
 from pipeline.corpora.release import repeated
 
@@ -432,7 +435,9 @@ def run(corpus: str, *, root: Path = ROOT, workers: int = 0) -> None:
     file = root / "params.yaml"
     reader = corpora.reader(load_section(Named, "ingest", corpus, path=file).reader)
     params = load_section(reader.Params, "ingest", corpus, path=file)
-    with unpacked(root / params.source, state_dir() / "archives") as source:
+    with ExitStack() as stack:
+        at = stack.enter_context(fetched(params.source, state_dir() / "fetched")) if is_address(params.source) else root / params.source
+        source = stack.enter_context(unpacked(at, state_dir() / "archives"))
         take_in(corpus, reader, params, source, root / "data" / "ingest" / params.language / corpus, workers or len(os.sched_getaffinity(0)))
 
 

@@ -153,3 +153,26 @@ def test_a_release_behind_an_address_comes_whole_or_not_at_all_and_is_brought_up
     assert done.returncode == 0, done.stderr
     assert dvc(checkout, "repro").returncode == 0
     assert taken(checkout) == 4
+
+
+@pytest.mark.slow
+def test_an_address_as_source_is_a_dep_that_dvc_watches_and_gives_the_bytes_of_the_archive(bucket: tuple[type[Bucket], str], checkout: Path) -> None:
+    server, url = bucket
+
+    def made() -> dict[str, str]:
+        return {path.name: hash_file(path) for path in (checkout / "data/ingest/portuguese/toy").iterdir()}
+
+    (checkout / "data/raw/toy.tar").write_bytes(server.content)
+    assert dvc(checkout, "repro").returncode == 0
+    local = made()
+    (checkout / "params.yaml").write_text(yaml.safe_dump({"ingest": {"toy": TOY | {"source": url}}}))
+    done = dvc(checkout, "repro")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert made() == local
+    assert not [path for path in (checkout / "state").rglob("*") if path.is_file() and path.suffix != ".lock"], "nothing is left of what was fetched"
+    assert "up to date" in dvc(checkout, "repro").stdout
+    server.content = release(300, 400, 500, 600)
+    assert "changed deps" in dvc(checkout, "status").stdout, "the store's version is asked for"
+    done = dvc(checkout, "repro")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert taken(checkout) == 4

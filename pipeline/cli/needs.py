@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.acoustic.shards import WEIGHTS
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import ROOT, read_json
+from pipeline.core.remote import is_address, shown
 
 LARGE: int = 30_000_000  # parameters; more than this learn nothing in a night on a CPU
 LETTERS = 40  # of a vocabulary that is not made yet
@@ -38,7 +39,9 @@ def _data(params: dict[str, Any], root: Path, sizes: dict[str, int]) -> list[Lin
     found = []
     for corpus, section in params["ingest"].items():
         source, where = root / section["source"], f"{corpus}: {section['source']}"
-        if source.is_relative_to(root / "pipeline") and source.exists():
+        if is_address(section["source"]):
+            found.append((f"data             {corpus}: {shown(section['source'])}, fetched by the run", True))
+        elif source.is_relative_to(root / "pipeline") and source.exists():
             found.append((f"data             {corpus}: spoken here, nothing to fetch", True))
         elif section["source"] in sizes:
             found.append((f"data             {where}, {sizes[section['source']] / 2**30:.1f} GiB", True))

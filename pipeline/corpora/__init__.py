@@ -100,7 +100,7 @@ class Release(Section):
 
     reader: str
     language: str = Field(description="spanish or portuguese: the key under `split`")
-    source: str = Field(description="folder, file or archive of the release, relative to the checkout; the stage's data dep")
+    source: str = Field(description="folder, file or archive of the release, relative to the checkout, or its address; the stage's data dep")
     utterances_per_shard: int = Field(250, ge=1, description="a shard is read whole by one process; a kill costs as much")
     engine: Literal["processes", "ray"] = Field("processes", description="what makes the shards; the same bytes by either")
     channel: Literal["mix"] | Annotated[int, Field(ge=1)] = Field("mix", description="the mean of all, or the number of one, from 1")

@@ -100,7 +100,7 @@ run "wait_for $first Completed; outcome $first"
 
 tell "## The promotion, on the remote"
 run "git ls-remote --tags origin"
-run "git pull --quiet --tags && git log --oneline -3 && cat champion.yaml CHANGELOG.md | head -12"
+run "git pull --quiet --tags && git log --oneline -3 && cat champion.yaml && tail -3 CHANGELOG.md"
 run "vizinho registry verify"
 
 tell "## A fresh clone"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from pipeline import align
-from pipeline.acoustic import alignment
+from pipeline.acoustic import alignment, clips
 from pipeline.acoustic.fit import empty_trained_on, trained_on
 from pipeline.acoustic.model import RECORD, load_model, save_model
 from pipeline.acoustic.recipe import Run
@@ -215,6 +216,15 @@ def test_a_foreign_checkpoint_is_an_aligner_and_one_without_a_head_is_not(root: 
     save_model(model, words, root / "data/raw/base", {"figures": None, "origin": {"head": "fresh"}}, empty_trained_on)
     with pytest.raises(VocabularyError, match="data/raw/base: a model that came without a head"):
         run(aligner="data/raw/base")
+
+
+def test_an_aligner_that_hears_samples_as_they_are_is_given_such(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, words, _ = load_model("data/donor")
+    model.config.do_normalize = False
+    save_model(model, words, root / "data/raw/plain", {"figures": None}, empty_trained_on)
+    monkeypatch.setattr(clips, "standardise", lambda _: pytest.fail("standardised"))
+    with suppress(PipelineError):  # it has learned from standardised recordings and may understand no other
+        run(aligner="data/raw/plain")
 
 
 def test_an_aligner_that_has_learned_from_what_it_judges_is_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

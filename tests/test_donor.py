@@ -14,8 +14,11 @@ from pipeline import donor
 from pipeline.acoustic.model import load_model, save_model
 from pipeline.core import params as core_params
 from pipeline.core.errors import DataError, ParamsError, VocabularyError
+from pipeline.core.files import ROOT
 from tests import tiny
 from tests.checkpoints import lay, lay_adapter
+from tests.hub_server import REVISION, serving
+from tests.small_run import clone, dvc
 
 SECTION: dict[str, Any] = {
     "source": "data/split/spanish", "vocabulary": "data/tokenise/spanish/vocabulary.json", "seed": 1, "steps": 4, "peak_rate": 1e-3,
@@ -127,6 +130,31 @@ def test_a_checkpoint_from_a_hub_is_recorded_with_revision_and_hash(root: Path) 
         run(root, source="raw", hub=hub | {"weights_sha256": "a" * 64})
     with pytest.raises(ParamsError, match=r"donor\.hub\.revision: found 'main'"):
         run(root, source="raw", hub=hub | {"revision": "main"})
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_fetched_checkpoint_is_the_same_dep_to_dvc_in_every_clone_and_is_fetched_once(tmp_path: Path) -> None:
+    lay(tmp_path / "published", "jonatasgrosman/wav2vec2-large-xlsr-53-spanish", "safetensors")
+    profile = yaml.safe_load((ROOT / "profiles/common-voice-xlsr.yaml").read_text(encoding="utf-8"))
+    source, words = profile["donor"]["source"], profile["donor"]["vocabulary"]
+    profile["donor"]["hub"] = {"repository": "somebody/spanish", "revision": REVISION, "download": True}
+    hashes = []
+    with serving("models", "somebody/spanish", tmp_path / "published") as hub:
+        for name in ("one", "two"):
+            folder = clone(tmp_path, name)
+            (folder / "params.yaml").write_text(yaml.safe_dump(profile, sort_keys=False), encoding="utf-8")
+            (folder / source).mkdir(parents=True)
+            (folder / words).parent.mkdir(parents=True)
+            (folder / words).write_text("{}", encoding="utf-8")  # of a fresh head, which this checkpoint does not need
+            done = dvc(folder, "repro", "--single-item", "donor")
+            assert done.returncode == 0, done.stdout[-3000:]
+            deps = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]["donor"]["deps"]
+            hashes += [dep["md5"] for dep in deps if dep["path"] == source]
+        hub.asked.clear()
+        assert "didn't change" in dvc(folder, "repro", "--single-item", "donor").stdout
+        assert hub.asked == []
+    assert hashes[0] == hashes[1]
 
 
 def test_a_source_that_is_neither_is_named_with_its_key(root: Path) -> None:

@@ -174,7 +174,7 @@ def main() -> None:
             rows = []
             for share, kinds in [*((share, KINDS) for share in SHARES), (0.2, WORDS)]:
                 made, kind_of = planted(table, spanish, share, kinds, given.seed)
-                rows.append({"what": " / ".join(kinds) if share else "as it is", **trial(place, made, kind_of, heard, aligner)})
+                rows.append({"what": f"{share:.0%} {' / '.join(kinds)}" if share else "as it is", **trial(place, made, kind_of, heard, aligner)})
                 print(rows[-1], flush=True)  # a long run that is cut off has told what it knows
             whole = pd.DataFrame(rows).fillna("–").set_index("what").T.reset_index(names="")
             print(f"\n{corpus}: {len(table)} utterances, {table['duration_s'].sum() / 3600:.2f} hours\n\n"

@@ -188,7 +188,7 @@ def measure_all(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, table: pd.DataFra
     chunk, and another filter measures nothing.
 
     Args:
-        inputs: what the result depends on beside the code, the seed and the vocabulary.
+        inputs: what the result depends on beside code, seed, vocabulary and configuration: hashes of weights and of the table.
     """
     texts, duration_s = table["text"].tolist(), table["duration_s"].to_numpy(dtype=np.float64)
     letters = sorted(set("".join(texts)) - {" "})
@@ -197,7 +197,7 @@ def measure_all(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, table: pd.DataFra
     unaligned = {number: "no letter that the aligner has" for number, text in enumerate(texts) if not known & set(text)}
 
     code = hash_bytes(*(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))))
-    state = state_dir() / "align" / label / hash_json([*inputs, vocabulary.hash, seed, code])[:24]
+    state = state_dir() / "align" / label / hash_json([*inputs, vocabulary.hash, model.config.to_dict(), seed, code])[:24]
     rank = [int(hash_json([seed, name])[:16], 16) for name in table["utterance_id"]]
     by_rank = np.argsort(rank, kind="stable")
     heard, rows = [""] * len(table), []

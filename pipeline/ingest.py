@@ -148,7 +148,7 @@ def describe(corpus: str, params: corpora.Release, found: corpora.Utterance, sam
         **{name: getattr(found, name) for name in ("locale", "accent", "gender", "age", "licence", "source", "release_split")},
         "transcript": found.transcript,
         **asdict(audio.measure(samples_S)),
-        "audio_hash": hash_bytes(samples_S.astype("<i2").tobytes()),
+        "audio_hash": hash_bytes(samples_S.astype("<i2", copy=False).data),
         "fingerprint": audio.fingerprint(samples_S),
         "audio": {"bytes": audio.encode_flac(samples_S), "path": f"{found.id}.flac"},
     }

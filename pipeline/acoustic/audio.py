@@ -252,6 +252,8 @@ def encode_flac(samples_S: Samples) -> bytes:
 
 def clipped(samples_S: Samples) -> float:
     """Return the share of samples at full scale."""
+    if samples_S.min() > -FULL_SCALE and samples_S.max() < FULL_SCALE - 1:
+        return 0.0
     return (np.count_nonzero(samples_S == -FULL_SCALE) + np.count_nonzero(samples_S == FULL_SCALE - 1)) / len(samples_S)
 
 

@@ -123,7 +123,7 @@ def read_table(path: Path | str, columns: list[str] | None = None) -> pd.DataFra
                         "run the stage that writes it again") from None
 
 
-def hash_bytes(*chunks: bytes) -> str:
+def hash_bytes(*chunks: bytes | memoryview) -> str:
     """Return the SHA-256 of the chunks, in hexadecimal."""
     digest = hashlib.sha256()
     for chunk in chunks:

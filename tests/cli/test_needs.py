@@ -46,6 +46,13 @@ def test_the_default_needs_nothing_that_is_not_here() -> None:
     assert "1.4 M parameters" in line(lines, "memory")
 
 
+def test_a_release_behind_an_address_is_the_runs_to_fetch(tmp_path: Path) -> None:
+    params = copy.deepcopy(XLSR)
+    (section,) = (one for one in params["ingest"].values() if one["reader"] == "common_voice")
+    section["source"] = "s3://bucket/cv-17.tar.gz"
+    assert "common-voice-pt: s3://bucket/cv-17.tar.gz, fetched by the run" in line(examine_needs(params, tmp_path)[0], "data")
+
+
 def test_all_that_a_profile_lacks_is_told_at_once(tmp_path: Path) -> None:
     lines, ready = examine_needs(XLSR, tmp_path)
     assert not ready

@@ -58,6 +58,14 @@ class Stage(StrEnum):
     REPORT = "report"
 
 
+class Trained(StrEnum):
+    """What is trained by a recipe: the donor by its own, the rest by train's."""
+
+    DONOR = "donor"
+    TRANSFER = "transfer"
+    SCRATCH = "scratch"
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Transcripts = "lines of id<TAB>text[<TAB>speaker]"
 
@@ -156,6 +164,29 @@ def doctor(profile: Annotated[str | None, typer.Option(help="A file of profiles/
     typer.echo("\n".join(needs))
     if not (healthy and ready):
         raise typer.Exit(1)
+
+
+@app.command()
+def budget(system: Annotated[Trained, typer.Argument(help="Whose step: scratch moves most weights, so what fits it fits all of train.")]
+           = Trained.SCRATCH,
+           profile: Annotated[str | None, typer.Option(help="A file of profiles/, without its ending; params.yaml by default.")] = None,
+           memory: Annotated[float | None, typer.Option(help="GiB to stay within; by default nine tenths of the device's.", min=0.1)] = None,
+           as_json: AsJson = False) -> None:
+    """How large batch_s may be on this device.
+
+    By real steps on noise, at the longest and the shortest utterances, doubled and then halved in between; two minutes at
+    most. Data need not be there. Nothing is written: put the figure into the params, where a run takes it from.
+
+    vizinho budget --profile common-voice-xlsr
+    """
+    from pipeline.cli.budget import budget_of, render_budget
+    from pipeline.cli.doctor import params_file, problems
+    from pipeline.core.params import read_params
+
+    path = params_file(profile)
+    if wrong := problems(path):
+        raise ParamsError(path.name, wrong)
+    _show(budget_of(read_params(path), system.value, memory), render_budget, as_json)
 
 
 @app.command()

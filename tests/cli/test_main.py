@@ -50,7 +50,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def test_the_bare_command_and_help_name_every_word() -> None:
     done = vizinho("--help")
     assert done.returncode == 0
-    for word in ("normalise", "score", "compare", "transcribe", "rank", "doctor", "stage"):
+    for word in ("normalise", "score", "compare", "transcribe", "rank", "doctor", "budget", "stage"):
         assert f"\n  {word} " in done.stdout
     assert "..." not in done.stdout.split("Commands:")[1], "a line of help is too long to be shown whole"
     assert vizinho().returncode == 2

@@ -1,0 +1,117 @@
+"""`vizinho budget`: how large `batch_s` may be on this device, before there are data to train on."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import ParamsError
+from pipeline.core.files import ROOT, read_json, read_table
+
+LIMIT_S = 110.0
+"""Of the two minutes; what is left is for the start and the end of the process."""
+SHARE = 0.9
+"""Of the device's memory: the rest is for what the allocator leaves unused between blocks, and for other processes."""
+SHORTEST_S, LONGEST_S = 1.0, 20.0
+"""Where neither a split nor a corpus says how long utterances are."""
+LETTERS = 40
+"""Rows of a head whose vocabulary is not made yet."""
+CEILING_S = 3600.0
+"""No device holds more, and no batch is better for it."""
+
+
+def budget_of(params: dict[str, Any], system: str, memory_gib: float | None, root: Path = ROOT, limit_s: float = LIMIT_S) -> dict[str, Any]:
+    """Return the largest budget of a system's recipe on this machine's device, with each attempt.
+
+    Raises:
+        ParamsError: nothing is trained by that recipe, or the shape of the network is not known yet.
+        TrainingError: not even one utterance fits.
+    """
+    began = time.perf_counter()
+    section, key = (params["donor"], "donor.recipe") if system == "donor" else (params["train"], "train.recipe")
+    config, lengths_s, hours_s = shape(params, system, root), *lengths(params, system, root)
+
+    from pipeline.acoustic.budget import Attempt, find_budget
+    from pipeline.acoustic.device import choose_device, exclusive
+    from pipeline.acoustic.preflight import device_bytes
+    from pipeline.acoustic.recipe import Recipe, Run, from_nothing
+
+    recipe = Recipe.model_validate(section["recipe"])
+    if system == "scratch":
+        recipe = from_nothing(recipe)
+    run = Run(**recipe.model_dump(), steps=section["steps"], peak_rate=1e-6, warmup_steps=0, seed=1)
+    device = choose_device()
+    limit = int(memory_gib * 2**30 if memory_gib else SHARE * device_bytes(device))
+
+    def told(attempt: Attempt) -> None:
+        said = "fits" if attempt.fits else "does not fit" if attempt.seconds else "would not fit"
+        print(f"{attempt.budget_s:8.1f} s  {said:13}  {attempt.peak_bytes / 2**30:6.2f} GiB  in {attempt.seconds:4.1f} s", file=sys.stderr,
+              flush=True)
+
+    with exclusive(device, run.threads * run.replicas):
+        found = find_budget(config, run, lengths_s, device, limit, max(hours_s / run.processes, max(lengths_s)),
+                            limit_s - (time.perf_counter() - began), told)
+    best = next(attempt for attempt in reversed(found.attempts) if attempt.budget_s == found.budget_s)
+    return {"key": f"{key}.batch_s", "batch_s": rounded(found.budget_s), "now": recipe.batch_s, "closed": found.closed, "device": str(device),
+            "memory_bytes": limit, "peak_bytes": best.peak_bytes, "lengths_s": list(lengths_s), "seconds": round(time.perf_counter() - began, 1),
+            "attempts": [{"budget_s": one.budget_s, "fits": one.fits, "seconds": round(one.seconds, 2), "peak_bytes": one.peak_bytes}
+                         for one in found.attempts]}
+
+
+def render_budget(found: dict[str, Any]) -> str:
+    """Return what was found, and what to do with it."""
+    longest, shortest = max(found["lengths_s"]), min(found["lengths_s"])
+    bound = "" if found["closed"] else "; more may fit: the time was up, or there is no more audio"
+    return (f"{found['key']}: {found['batch_s']:g}\n"
+            f"the largest that fits {found['memory_bytes'] / 2**30:.1f} GiB on {found['device']}, with utterances of {shortest:.1f} to "
+            f"{longest:.1f} s ({found['peak_bytes'] / 2**30:.1f} GiB at most, {len(found['attempts'])} attempts in {found['seconds']:.0f} s{bound}). "
+            f"Now it is {found['now']:g}.\n"
+            "Write it into the params yourself: the batches, and so the weights, depend on it. A larger batch is fewer and better steps, not "
+            "always a better model: keep batch_s * accumulate * processes as it was to change the speed alone.")
+
+
+def shape(params: dict[str, Any], system: str, root: Path) -> dict[str, Any]:
+    """Return the content of config.json of the network that is trained.
+
+    Raises:
+        ParamsError: the donor is a checkpoint, so it is not trained; or its shape is not known, as it is not here.
+    """
+    source = root / params["donor"]["source"]
+    checkpoint = (source / "config.json").exists() or bool(params["donor"].get("hub"))
+    here = Path(params["donor"]["source"]).parts[:2] == ("data", "split")
+    if system == "donor" and (checkpoint or not here):
+        raise ParamsError("params.yaml", [f"donor.source: found {params['donor']['source']}, a checkpoint; nothing is trained by donor.recipe"])
+    language = "spanish" if system == "donor" else "portuguese"
+    words = root / f"data/tokenise/{language}/vocabulary.json"
+    rows = len(read_json(words)) if words.exists() else LETTERS
+    if here:
+        from pipeline.acoustic.model import CTC
+
+        return {**CTC, **params["donor"]["model"], "vocab_size": rows}
+    for config in (root / "data/donor/config.json", source / "config.json"):
+        if config.exists():
+            return {**read_json(config), "vocab_size": rows}
+    raise ParamsError("params.yaml", [f"donor.source: {params['donor']['source']} has no config.json; put the checkpoint there first "
+                                      "(profiles/README.md), or run `dvc repro donor`"])
+
+
+def lengths(params: dict[str, Any], system: str, root: Path) -> tuple[tuple[float, float], float]:
+    """Return the longest and a short utterance's length, and the seconds of audio there are: from the split if it is made, else from what the
+    corpora may have."""
+    language = "spanish" if system == "donor" else "portuguese"
+    split = root / f"data/split/{language}/train.parquet"
+    if split.exists():
+        duration_s = read_table(split, ["duration_s"])["duration_s"]
+        if len(duration_s):
+            return (float(duration_s.max()), float(duration_s.quantile(0.01))), float(duration_s.sum())
+    corpora = [section for section in params["ingest"].values() if section["language"] == language]
+    return (max((section.get("max_duration_s", LONGEST_S) for section in corpora), default=LONGEST_S), SHORTEST_S), CEILING_S
+
+
+def rounded(budget_s: float) -> float:
+    """Return a budget to three figures, downwards: what was seen to fit holds what is less."""
+    digits = 2 - math.floor(math.log10(budget_s))
+    return math.floor(budget_s * 10**digits) / 10**digits

@@ -62,6 +62,7 @@ def root(material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     """Return a workspace on that material, in which transcripts can be changed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VIZINHO_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(align, "LEAST", 50)
     for name in ("data/donor", "data/ingest"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).symlink_to(material / name)

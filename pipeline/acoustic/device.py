@@ -8,7 +8,7 @@ import resource
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -108,3 +108,13 @@ def _open_lock(path: Path) -> int:
     except OSError as error:
         raise PipelineError(str(path), f"cannot be opened ({error.strerror})", "a lock file that every user may read",
                             "remove it, or correct its permissions") from None
+
+
+def figures_of(device: torch.device) -> dict[str, float]:
+    """Return how busy a GPU is (0..1, where the driver tells) and the most memory that this process has had on it; nothing of a CPU."""
+    if device.type != "cuda":
+        return {}
+    figures = {"gpu_memory_gb": torch.cuda.max_memory_allocated(device) / 1e9}
+    with suppress(ModuleNotFoundError, RuntimeError):  # nvidia-ml-py is not installed, or the driver tells nothing
+        figures["gpu_utilisation"] = torch.cuda.utilization(device) / 100
+    return figures

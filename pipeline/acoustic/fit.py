@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pandas as pd
 from transformers import Wav2Vec2ForCTC
 
 from pipeline.acoustic.device import choose_device, peak_bytes
+from pipeline.acoustic.live import LIVE, follow, silent
 from pipeline.acoustic.model import hears_standardised, save_model
 from pipeline.acoustic.parallel import Team
 from pipeline.acoustic.preflight import device_bytes, preflight
@@ -27,8 +29,9 @@ def fit(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, split: Path, run: Run, ou
         record: Mapping[str, Any], before: pd.DataFrame | None = None) -> None:
     """Train `model` on a split and write the model folder `output`.
 
-    The folder holds the model in Hugging Face layout, `vizinho.json` (the record), `history.csv` (a row an evaluation)
-    and `trained_on.parquet` (speaker, sentence hash and audio hash of everything it ever learned from).
+    The folder holds the model in Hugging Face layout, `vizinho.json` (the record), `history.csv` (a row an evaluation),
+    `trained_on.parquet` (speaker, sentence hash and audio hash of everything it ever learned from) and `live/`, which is there while
+    the training runs (`dvc plots show`, `dvc exp show`).
 
     Args:
         split: folder with train.parquet and dev.parquet.
@@ -49,8 +52,9 @@ def fit(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, split: Path, run: Run, ou
     code = hash_bytes(*(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))))
     resume = state_dir() / "train" / hash_json([label, run.model_dump(), model.config.to_dict(), inputs, code])[:24]
     sets = [Utterances.of(table, normalise=hears_standardised(model)) for table in possible.values()]
-    history = train(model, vocabulary, *sets, run, resume, error_rates, label)
-    if not Team.joined().leads:
+    leads = Team.joined().leads
+    history = train(model, vocabulary, *sets, run, resume, error_rates, label, follow(output / LIVE) if leads else silent)
+    if not leads:
         return
 
     learned = trained_on(possible["train"])
@@ -58,6 +62,8 @@ def fit(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, split: Path, run: Run, ou
         history.to_csv(folder / "history.csv", index=False)
         both = learned if before is None else pd.concat([before, learned], ignore_index=True).drop_duplicates(ignore_index=True)
         both.to_parquet(folder / TRAINED_ON, index=False, compression="zstd")
+        if (output / LIVE).is_dir():
+            shutil.copytree(output / LIVE, folder / LIVE)
 
     last, kept = history.iloc[-1], history[history["kept"] == 1].iloc[0]
     figures = {"train": {**counts(possible["train"]), "impossible": dropped}, "dev": counts(possible["dev"]),

@@ -22,9 +22,10 @@ from pipeline.acoustic.averaging import Averaging
 from pipeline.acoustic.batching import Schedule, epoch_batches, padding_share
 from pipeline.acoustic.clips import Clips, Waveform
 from pipeline.acoustic.decoding import decode_all, num_frames
-from pipeline.acoustic.device import autocast, choose_device, compile_blocks, exclusive, set_threads, threads
+from pipeline.acoustic.device import autocast, choose_device, compile_blocks, exclusive, figures_of, set_threads, threads
 from pipeline.acoustic.freezing import Freezing
 from pipeline.acoustic.guards import note_blanks, pass_over, wishes
+from pipeline.acoustic.live import Note, Watch, silent
 from pipeline.acoustic.loading import Loader
 from pipeline.acoustic.lora import adapt, merge
 from pipeline.acoustic.masking import Masking
@@ -74,7 +75,7 @@ def rate_at(step: int, recipe: Run) -> float:
 
 
 def train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, dev_set: Utterances, recipe: Run,
-          resume: Path, error_rates: ErrorRates, label: str) -> pd.DataFrame:
+          resume: Path, error_rates: ErrorRates, label: str, note: Note = silent) -> pd.DataFrame:
     """Train `model` in place and return its history, a row an evaluation.
 
     The run is a function of the model's weights, the data and the recipe: the batch of a step does not depend on how
@@ -85,6 +86,7 @@ def train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, 
         resume: folder of the resume state, named by a hash of everything that the result depends on.
         error_rates: corpus-level WER and CER.
         label: name in the progress bar.
+        note: is told figures by name while the run lasts, four times between looks; a resumed run tells all of them again.
 
     Returns:
         Columns step, seconds, audio_s, learning_rate, loss (mean since the last row), dev_wer, dev_cer, waiting
@@ -107,7 +109,7 @@ def train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, 
         return exclusive(device, recipe.threads * recipe.replicas * team.size)
 
     with team.in_turn(held):
-        return _train(model.to(device), vocabulary, train_set, dev_set, recipe, resume, error_rates, label, device, team)
+        return _train(model.to(device), vocabulary, train_set, dev_set, recipe, resume, error_rates, label, note, device, team)
 
 
 def draws_at_random(model: Wav2Vec2ForCTC) -> bool:
@@ -125,7 +127,7 @@ def forget(resume: Path) -> None:
 
 
 def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, dev_set: Utterances, recipe: Run,
-           resume: Path, error_rates: ErrorRates, label: str, device: torch.device, team: Team) -> pd.DataFrame:
+           resume: Path, error_rates: ErrorRates, label: str, note: Note, device: torch.device, team: Team) -> pd.DataFrame:
     if recipe.freeze_feature_encoder:
         model.freeze_feature_encoder()
     if recipe.gradient_checkpointing:
@@ -135,7 +137,8 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
         adapt(model, recipe.lora, recipe.seed)
     replicas = Replicas(model, recipe.replicas if device.type == "cpu" and not draws_at_random(model) else 1)
     optimiser, averaging, selection = Optimiser(model, recipe), Averaging(model, recipe.ema), Selection(model, recipe.keep)
-    parts_of_state = {"model": model, "optimiser": optimiser, "average": averaging, "best": selection}
+    watch = Watch(recipe.evaluate_every, note)
+    parts_of_state = {"model": model, "optimiser": optimiser, "average": averaging, "best": selection, "watch": watch}
     if recipe.compile:
         compile_blocks(model, len(replicas), label)
     freezing, blocks = Freezing(replicas.models, recipe), model.config.num_hidden_layers
@@ -191,6 +194,7 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
                     first, recipe.steps * recipe.accumulate)
     with wishes(team.size == 1) as wish, loader, bar(recipe.steps, "step", label) as progress:
         progress.update(state["step"])
+        watch.begin()
         for step in range(state["step"], recipe.steps):
             optimiser.set_rate(rate_at(step, recipe))
             if step in freezing.changes:
@@ -199,7 +203,7 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
                     + (", and what is below them" if deep > blocks else ""))
             if step in masking.changes:
                 say(f"{label}: from step {step + 1} on {'parts of the input are masked' if masking.apply(step) else 'nothing is masked'}")
-            loss_sum = 0.0
+            loss_sum, audio_before = 0.0, state["audio_s"]
             for _ in range(recipe.accumulate):
                 parts, utterances, audio_s = loader.take()
                 loss_sum += replicas.backward(parts, partial(loss_of, utterances=utterances))
@@ -211,12 +215,14 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
                 optimiser.step()
                 averaging.update()
                 losses.append(loss_sum)
+                watch.add(loss_sum, state["audio_s"] - audio_before)
             else:
                 optimiser.forget()
                 pass_over(state["skipped"], step, loss_sum, norm, culprits(step), recipe.max_skipped, label)
+                watch.add(None, state["audio_s"] - audio_before)
             progress.update(1)
             done = step + 1
-            if done % recipe.evaluate_every == 0 or done == recipe.steps:
+            if look := done % recipe.evaluate_every == 0 or done == recipe.steps:
                 model.eval()
                 with threads(recipe.threads * len(replicas)), averaging.applied():
                     decoded = decode_all(model, vocabulary, lambda index: dev_set.clips.waveform(int(my_dev_indices[index])),
@@ -231,11 +237,12 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
                     "step": done, "seconds": round(seconds_before + elapsed, 2), "audio_s": round(state["audio_s"], 1),
                     "learning_rate": recipe.peak_rate * rate_at(step, recipe), "loss": sum(losses) / len(losses) if losses else math.nan,
                     "dev_wer": wer, "dev_cer": cer, "waiting": round(loader.waited / elapsed, 4), "skipped": len(state["skipped"])})
-                progress.set_postfix_str(f"loss {state['history'][-1]['loss']:.3f}, dev CER {cer:.3f}")
                 say(f"{label}: step {done}, loss {state['history'][-1]['loss']:.3f}, dev CER {cer:.4f}, WER {wer:.4f}, "
                     f"{seconds_before + elapsed:.0f} s")
                 state["blanks"] = note_blanks(hypotheses, state["blanks"], state["history"][-1]["loss"], label)
                 losses.clear()
+                progress.set_postfix_str(watch.tell(done, recipe.peak_rate * rate_at(step, recipe), loader.waited,
+                                                    {"dev_wer": wer, "dev_cer": cer, **figures_of(device)}))
                 with averaging.applied():
                     selection.note(state["history"])
                 if done < recipe.steps and gives_up(state["history"], recipe.patience):
@@ -243,6 +250,8 @@ def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
                     say(f"{label}: ended early at step {done} of {recipe.steps}: {recipe.patience} evaluation{'s' * (recipe.patience != 1)} no "
                         f"better than that of step {top['step']} (dev WER {top['dev_wer']:.4f}, CER {top['dev_cer']:.4f})")
                     break
+            if not look and watch.due(done):
+                progress.set_postfix_str(watch.tell(done, recipe.peak_rate * rate_at(step, recipe), loader.waited, figures_of(device)))
             asks = team.gather((wish.number or 0, team.leads and time.perf_counter() - saved_at > recipe.checkpoint_s))
             if done < recipe.steps and any(number or due for number, due in asks):
                 state.update(step=done, seconds=seconds_before + time.perf_counter() - began, losses=losses, random=team.gather(_random_state()))

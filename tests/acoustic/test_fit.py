@@ -38,6 +38,8 @@ def test_the_folder_holds_model_record_history_and_what_was_learned_from(root: P
     folder = fitted(root)
     _, words, record = load_model(folder)
     history = pd.read_csv(folder / "history.csv")
+    live = pd.read_csv(folder / "live/plots/metrics/dev_cer.tsv", sep="\t")
+    assert live["step"].tolist() == history["step"].tolist() and live["dev_cer"].to_numpy() == pytest.approx(history["dev_cer"].to_numpy())
     assert words == WORDS
     assert history["step"].tolist() == [2, 3]
     assert record["inputs"]["split"]["train"] == hash_file(root / "data/split/portuguese/train.parquet")

@@ -14,6 +14,7 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -179,6 +180,8 @@ class Team:
         try:
             exchange()
         except RuntimeError as error:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)  # there is no step left to finish
             time.sleep(GRACE_S)  # whoever has failed speaks first, and then all are ended
             raise TrainingError(f"process {self.rank} of {self.size}", f"another process is gone ({str(error).splitlines()[0]})", "",
                                 "its own message says why; run it again to go on from the last checkpoint") from None

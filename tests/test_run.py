@@ -85,6 +85,6 @@ def test_the_page_of_plots_needs_no_internet(run: Path) -> None:
     shown = dvc(run, "plots", "show")
     assert shown.returncode == 0, shown.stdout
     page = (run / "dvc_plots/index.html").read_text(encoding="utf-8")
-    assert page.count("vegaEmbed('#") == 1, "the learning curves"
+    assert page.count("vegaEmbed('#") == 4, "the learning curves; loss, WER and speed of the trainings as they ran"
     assert page.count("<img") == 2, "learning curve and systems, drawn by the report"
     assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=[\"']?(https?:)?//", page)

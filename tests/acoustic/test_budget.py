@@ -121,4 +121,4 @@ def test_on_a_cpu_the_largest_step_within_a_memory_limit_is_found_and_the_limit_
     assert found["budget_s"] == max(fitting) >= 2.0
     assert all(peak <= found["limit"] for peak in fitting.values()) and all(peak > found["limit"] for peak in refused.values())
     assert found["closed"] and refused, "the search has seen both sides of the limit"
-    assert found["most"] < 1.15 * found["limit"], "no attempt was made that takes the machine's memory"
+    assert found["most"] < found["limit"] + (300 << 20), "no attempt was made that takes several times what there is"

@@ -142,4 +142,5 @@ def test_a_model_without_a_donor_learns_with_all_its_weights() -> None:
     chosen = Recipe(batch_s=5, freeze_feature_encoder=True, freeze_encoder_steps=5, unfreeze_every=2, layer_decay=0.5, drop_layers=1,
                     head_rate_factor=2.0)
     assert from_nothing(chosen) == Recipe(batch_s=5, head_rate_factor=2.0)
-    assert {name for name in OF_A_TRANSFER if getattr(chosen, name) != Recipe.model_fields[name].default} == set(OF_A_TRANSFER)
+    assert {name for name in OF_A_TRANSFER if getattr(chosen, name) != Recipe.model_fields[name].default} == {*OF_A_TRANSFER} - {"lora"}
+    assert from_nothing(Recipe.model_validate({"batch_s": 5, "lora": {}})) == Recipe(batch_s=5), "adapters stand in for drop_layers, never beside it"

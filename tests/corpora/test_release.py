@@ -132,7 +132,8 @@ def test_a_number_is_finite_or_none(text: str, expected: float | None) -> None:
 def test_the_sections_in_the_guide_are_right_and_every_reader_is_in_it() -> None:
     guide = (ROOT / "docs" / "guides" / "corpora.md").read_text(encoding="utf-8")
     blocks = [yaml.safe_load(textwrap.dedent(block)) for block in re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)]
-    sections = {name: section for block in blocks for name, section in block.get("ingest", block).items()}
+    sections = {name: section for block in blocks if "align" not in block
+                for name, section in block.get("ingest", block).items()}
     assert {section["reader"] for section in sections.values()} == corpora.READERS.keys() - {"speak"}
     for name, section in sections.items():
         assert not problems_of(corpora.reader(section["reader"]).Params, section, name)

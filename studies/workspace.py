@@ -74,7 +74,8 @@ def _tracked(folder: Path) -> None:
 
 def _commit(folder: Path, message: str) -> None:
     if _out("git", "status", "--porcelain", at=folder):
-        _run("git", "commit", "--quiet", "--all", "--message", message, at=folder)
+        _run("git", "add", "--all", at=folder)  # dvc.lock and metrics may be new there
+        _run("git", "commit", "--quiet", "--message", message, at=folder)
 
 
 def _run(*words: str, at: Path) -> None:

@@ -3,8 +3,7 @@
     python benchmarks/train.py [--steps 440] [--rows NAME ...]
 
 Same fresh model, same Portuguese utterances, same audio a step, fp32, same rate and warm-up; each row is a process of its
-own. Needs a checkout in which `dvc repro` has run; the rows of the Trainer also `pip install --no-deps accelerate`. Rates are of
-audio without padding.
+own. Needs a checkout in which `dvc repro` has run. Rates are of audio without padding.
 
     one shape     forward, backward and step over ready batches of one length: the limit
     ours          the loop of `donor` and `train`
@@ -15,7 +14,6 @@ audio without padding.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import resource
@@ -195,9 +193,6 @@ def main() -> None:
         print(json.dumps(work(asked.row, asked.steps)))
         return
     found: dict[str, dict[str, Any]] = {}
-    if importlib.util.find_spec("accelerate") is None and any(row.startswith("trainer") for row in asked.rows):
-        print("accelerate is missing (`pip install --no-deps accelerate`): the rows of the Trainer are left out")
-        asked.rows = [row for row in asked.rows if not row.startswith("trainer")]
     for row in asked.rows:
         done = subprocess.run([sys.executable, __file__, "--row", row, "--steps", str(asked.steps)], cwd=ROOT, text=True, stdout=subprocess.PIPE,
                               env=os.environ | {"OMP_WAIT_POLICY": "passive"})

@@ -110,6 +110,7 @@ print(json.dumps({"budget_s": found.budget_s, "closed": found.closed, "limit": l
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of an attempt is the kernel's to tell")
 def test_on_a_cpu_the_largest_step_within_a_memory_limit_is_found_and_the_limit_is_hardly_passed(tmp_path: Path) -> None:
     """Real steps in a process of its own, 200 MiB beyond what it holds at the start."""

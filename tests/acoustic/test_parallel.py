@@ -123,6 +123,7 @@ def gone(root: Path, within_s: float) -> bool:
     return not members(root)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_ends_all_and_the_run_is_resumed_to_the_same_bits(root: Path, together: Any) -> None:
     history, weights, _ = together
     child, pids = started_to_keep(root)

@@ -2,8 +2,9 @@
 
     python -m benchmarks.ingest [--hours 0.3] [FOLDER]
 
-FOLDER holds sound files, taken again and again until there are so many hours; without it, the embedded speaker's sentences as
-MP3 at 48 kHz, which is how Common Voice is released. In turn, each in a process of its own on one core:
+FOLDER holds sound files, taken again and again until there are so many hours, each round a little softer and coded as MP3 at 48 kHz
+(which is how Common Voice is released): copies would be rejects. Without it, the embedded
+speaker's sentences in that form. In turn, each in a process of its own on one core:
 
     decode    what any reader must do: decode
     limit     decode, resample, encode to FLAC, and nothing else: the most that the stage could reach
@@ -27,6 +28,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,9 +61,8 @@ def ingest(paths: list[Path]) -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         os.environ["VIZINHO_STATE"] = str(root / "state")
-        for path in paths:
-            (root / path.name).symlink_to(path)
-        (root / "manifest.tsv").write_text("path\ttext\n" + "".join(f"{path.name}\tuma frase\n" for path in paths))
+        (root / "clips").symlink_to(paths[0].parent)
+        (root / "manifest.tsv").write_text("path\ttext\n" + "".join(f"clips/{path.name}\tuma frase\n" for path in paths))
         (root / "params.yaml").write_text(json.dumps({"ingest": {"toy": {
             "reader": "manifest", "language": "portuguese", "source": ".", "locale": "pt-BR", "licence": "CC0-1.0",
             "max_duration_s": LONGEST_S, "max_reject_share": 1.0}}}))
@@ -129,28 +130,22 @@ def compete(name: str, folder: Path) -> None:
 def material(folder: Path, hours: float, source: Path | None) -> float:
     """Fill a folder with sound files; return the hours that are in it."""
     made_s = 0.0
-    for number, (path, waveform_S, rate_hz) in enumerate(itertools.cycle(given(source)) if source else spoken(hours)):
+    for number, (waveform_S, rate_hz) in enumerate(given(source) if source else spoken(hours)):
         if made_s >= 3600 * hours:
             break
-        if path:
-            (folder / f"{number:06d}{path.suffix}").symlink_to(path)
-        else:
-            soundfile.write(folder / f"{number:06d}.mp3", audio.resample(waveform_S, rate_hz, 48_000), 48_000)
+        soundfile.write(folder / f"{number:06d}.mp3", audio.resample(waveform_S, rate_hz, 48_000), 48_000)
         made_s += len(waveform_S) / rate_hz
     return made_s / 3600
 
 
-def given(source: Path) -> list[tuple[Path, audio.Waveform, int]]:
-    """Return the sound files of a folder with their samples."""
-    found = []
-    for path in sorted(source.rglob("*")):
-        if audio.duration(path) > 0:
-            waveform_S, rate_hz = audio.read(path, LONGEST_S)
-            found.append((path.resolve(), waveform_S, rate_hz))
-    return found
+def given(source: Path) -> Iterator[tuple[audio.Waveform, int]]:
+    """Yield the sound files of a folder, without end, each round 2 % softer than the one before."""
+    found = [audio.read(path, LONGEST_S) for path in sorted(source.rglob("*")) if audio.duration(path) > 0]
+    for turn in itertools.count():
+        yield from ((waveform_S * 0.98**turn, rate_hz) for waveform_S, rate_hz in found)
 
 
-def spoken(hours: float) -> Any:
+def spoken(hours: float) -> Iterator[tuple[audio.Waveform, int]]:
     """Yield so many hours and more of the embedded speaker's sentences."""
     from pipeline.corpora import Utterance, speak
 
@@ -158,7 +153,7 @@ def spoken(hours: float) -> Any:
     params = speak.Params(reader="speak", language="portuguese", source="", locales={"pt-BR": 1.0}, speakers=100, utterances=count, seed=1)
     for found in speak.read(params, ROOT, range(count)):
         if isinstance(found, Utterance) and isinstance(found.audio, tuple):
-            yield None, *found.audio
+            yield found.audio
 
 
 def main() -> None:

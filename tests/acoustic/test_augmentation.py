@@ -17,7 +17,7 @@ from pipeline.acoustic.training import train
 from pipeline.core.manifest import SAMPLE_RATE_HZ
 from pipeline.scoring.counts import error_rates
 from tests import tiny
-from tests.acoustic.test_training import WORDS, equal, recipe, trained, undisturbed, utterances
+from tests.acoustic.test_training import WORDS, cut_at, equal, recipe, trained, undisturbed, utterances
 
 SPEECH = standardise(tiny.spoken("rosa era"))
 ALL = {"rate": 0.7, "speed": (0.9, 1.1), "echo_s": (0.1, 0.3), "noise_db": (10.0, 30.0)}
@@ -91,16 +91,9 @@ def test_a_run_hears_other_audio_and_ends_the_same_whatever_interrupts_it(root: 
     plain, _ = trained(root, tmp_path / "plain", steps=10, evaluate_every=2)
     whole, history = trained(root, tmp_path / "whole", **values)
     assert not equal(plain, whole)
-    looks = iter(range(100))
-
-    def interrupted(references: Any, hypotheses: Any) -> tuple[float, float]:
-        if next(looks) == 2:
-            raise KeyboardInterrupt
-        return error_rates(references, hypotheses)
-
     sets, run = (utterances(root, "train"), utterances(root, "dev")), recipe(**values, checkpoint_s=0)
     with pytest.raises(KeyboardInterrupt):
-        train(tiny.model(WORDS), WORDS, *sets, run, tmp_path / "cut", interrupted, "test")
+        train(tiny.model(WORDS), WORDS, *sets, run, tmp_path / "cut", cut_at(2), "test")
     resumed = tiny.model(WORDS, seed=50)
     rest = train(resumed, WORDS, *sets, run, tmp_path / "cut", error_rates, "test")
     assert equal(whole, resumed)

@@ -15,7 +15,7 @@ from pipeline.acoustic.training import train
 from pipeline.core.errors import ParamsError
 from pipeline.scoring.counts import error_rates
 from tests import tiny
-from tests.acoustic.test_training import WORDS, equal, recipe, trained, undisturbed, utterances
+from tests.acoustic.test_training import WORDS, cut_at, equal, recipe, trained, undisturbed, utterances
 
 BLOCKS = 3
 
@@ -91,16 +91,9 @@ def test_a_run_cut_off_between_two_changes_ends_where_it_would_have(root: Path, 
     values = {"steps": 14, "evaluate_every": 2, "freeze_encoder_steps": 3, "unfreeze_every": 3, "layer_decay": 0.7, "head_rate_factor": 3.0,
               "weight_decay": 0.1}
     whole, history = trained(root, tmp_path / "whole", three(), **values)
-    looks = iter(range(100))
-
-    def interrupted(references: Any, hypotheses: Any) -> tuple[float, float]:
-        if next(looks) == cut:
-            raise KeyboardInterrupt
-        return error_rates(references, hypotheses)
-
     sets, run = (utterances(root, "train"), utterances(root, "dev")), recipe(**values, checkpoint_s=0)
     with pytest.raises(KeyboardInterrupt):
-        train(three(), WORDS, *sets, run, tmp_path / "cut", interrupted, "test")
+        train(three(), WORDS, *sets, run, tmp_path / "cut", cut_at(cut), "test")
     resumed = tiny.model(WORDS, seed=50, num_hidden_layers=BLOCKS)
     rest = train(resumed, WORDS, *sets, run, tmp_path / "cut", error_rates, "test")
     assert equal(whole, resumed)

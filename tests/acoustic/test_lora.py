@@ -21,7 +21,7 @@ from pipeline.core.errors import ParamsError, PipelineError
 from pipeline.scoring.counts import error_rates
 from tests import tiny
 from tests.acoustic.test_freezing import three
-from tests.acoustic.test_training import WORDS, equal, recipe, trained, utterances
+from tests.acoustic.test_training import WORDS, cut_at, equal, recipe, trained, utterances
 
 HEARD = [standardise(tiny.spoken(text)) for text in ("rosa era", "asa")]
 ALL = Lora().target_modules
@@ -81,16 +81,9 @@ def test_the_merged_model_hears_what_the_adapted_one_did_and_is_plain_on_disk(tm
 def test_a_run_cut_off_ends_where_it_would_have(root: Path, tmp_path: Path, extra: dict[str, Any]) -> None:
     values = {"steps": 12, "evaluate_every": 2, "lora": {"rank": 2}, "layer_decay": 0.7, **extra}
     whole, _ = trained(root, tmp_path / "whole", three(), **values)
-    looks = iter(range(100))
-
-    def interrupted(references: Any, hypotheses: Any) -> tuple[float, float]:
-        if next(looks) == 3:
-            raise KeyboardInterrupt
-        return error_rates(references, hypotheses)
-
     sets, run = (utterances(root, "train"), utterances(root, "dev")), recipe(**values, checkpoint_s=0)
     with pytest.raises(KeyboardInterrupt):
-        train(three(), WORDS, *sets, run, tmp_path / "cut", interrupted, "test")
+        train(three(), WORDS, *sets, run, tmp_path / "cut", cut_at(3), "test")
     kept = torch.load(tmp_path / "cut/state.pt", weights_only=True)
     assert kept["state"]["step"] == 7
     resumed = three()

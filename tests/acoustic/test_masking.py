@@ -14,7 +14,7 @@ from pipeline.acoustic.model import load_model, save_model
 from pipeline.acoustic.training import draws_at_random, train
 from pipeline.scoring.counts import error_rates
 from tests import tiny
-from tests.acoustic.test_training import WORDS, equal, recipe, trained, undisturbed, utterances
+from tests.acoustic.test_training import WORDS, cut_at, equal, recipe, trained, undisturbed, utterances
 
 MASKS = {"time_prob": 0.3, "time_length": 4}
 VECTOR = "wav2vec2.masked_spec_embed"
@@ -44,16 +44,9 @@ def test_a_run_cut_off_before_or_within_its_masks_ends_where_it_would_have(root:
     values = {"steps": 12, "evaluate_every": 2, "spec_augment": MASKS | {"from_step": 5, "until_step": 10}}
     whole, history = trained(root, tmp_path / "whole", **values)
     for cut in (1, 3):
-        looks = iter(range(100))
-
-        def interrupted(references: Any, hypotheses: Any, looks: Any = looks, cut: int = cut) -> tuple[float, float]:
-            if next(looks) == cut:
-                raise KeyboardInterrupt
-            return error_rates(references, hypotheses)
-
         sets, run = (utterances(root, "train"), utterances(root, "dev")), recipe(**values, checkpoint_s=0)
         with pytest.raises(KeyboardInterrupt):
-            train(tiny.model(WORDS), WORDS, *sets, run, tmp_path / str(cut), interrupted, "test")
+            train(tiny.model(WORDS), WORDS, *sets, run, tmp_path / str(cut), cut_at(cut), "test")
         resumed = tiny.model(WORDS, seed=50)
         rest = train(resumed, WORDS, *sets, run, tmp_path / str(cut), error_rates, "test")
         assert equal(whole, resumed)

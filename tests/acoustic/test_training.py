@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from pipeline.acoustic.averaging import Averaging
 from pipeline.acoustic.batching import Schedule
 from pipeline.acoustic.preflight import frames_and_labels
 from pipeline.acoustic.recipe import Run
-from pipeline.acoustic.training import Utterances, draws_at_random, forget, train
+from pipeline.acoustic.training import ErrorRates, Utterances, draws_at_random, forget, train
 from pipeline.core.errors import TrainingError
 from pipeline.core.files import ROOT
 from pipeline.scoring.counts import error_rates
@@ -62,6 +63,18 @@ def trained(root: Path, resume: Path, model: Any = None, **values: Any) -> tuple
     model = model or tiny.model(WORDS)
     history = train(model, WORDS, utterances(root, "train"), utterances(root, "dev"), recipe(**values), resume, error_rates, "test")
     return model, history
+
+
+def cut_at(look: int) -> ErrorRates:
+    """Return error rates that are interrupted at a look at the development set, counted from 0."""
+    looks = count()
+
+    def rates(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[float, float]:
+        if next(looks) == look:
+            raise KeyboardInterrupt
+        return error_rates(references, hypotheses)
+
+    return rates
 
 
 def equal(one: Any, other: Any) -> bool:
@@ -110,17 +123,10 @@ def test_accumulated_batches_take_more_audio_a_step(root: Path, tmp_path: Path) 
                          ids=["plain", "with dropout and masks"])
 def test_a_run_that_stops_and_is_resumed_ends_where_it_would_have(root: Path, tmp_path: Path, shape: dict[str, Any]) -> None:
     whole, history = trained(root, tmp_path / "whole", tiny.model(WORDS, **shape), evaluate_every=3)
-    stops = iter(range(100))
-
-    def interrupted(references: Any, hypotheses: Any) -> tuple[float, float]:
-        if next(stops) == 2:
-            raise KeyboardInterrupt
-        return error_rates(references, hypotheses)
-
     sets = utterances(root, "train"), utterances(root, "dev")
     values = recipe(evaluate_every=3, checkpoint_s=0)
     with pytest.raises(KeyboardInterrupt):
-        train(tiny.model(WORDS, **shape), WORDS, *sets, values, tmp_path / "cut", interrupted, "test")
+        train(tiny.model(WORDS, **shape), WORDS, *sets, values, tmp_path / "cut", cut_at(2), "test")
     np.random.seed(99), torch.manual_seed(99)
     resumed = tiny.model(WORDS, seed=50, **shape)
     rest = train(resumed, WORDS, *sets, values, tmp_path / "cut", error_rates, "test")
@@ -333,15 +339,8 @@ def test_a_run_that_passes_steps_over_is_resumed_to_the_same_bits_and_count(root
     sets, values = (damaged(root, 7), utterances(root, "dev")), recipe(evaluate_every=3, checkpoint_s=0)
     whole = tiny.model(WORDS, **shape)
     history = train(whole, WORDS, *sets, values, tmp_path / "whole", error_rates, "test")
-    looks = iter(range(100))
-
-    def interrupted(references: Any, hypotheses: Any) -> tuple[float, float]:
-        if next(looks) == 2:
-            raise KeyboardInterrupt
-        return error_rates(references, hypotheses)
-
     with pytest.raises(KeyboardInterrupt):
-        train(tiny.model(WORDS, **shape), WORDS, *sets, values, tmp_path / "cut", interrupted, "test")
+        train(tiny.model(WORDS, **shape), WORDS, *sets, values, tmp_path / "cut", cut_at(2), "test")
     resumed = tiny.model(WORDS, seed=50, **shape)
     rest = train(resumed, WORDS, *sets, values, tmp_path / "cut", error_rates, "test")
     assert equal(whole, resumed)
@@ -470,12 +469,9 @@ def test_compiled_blocks_learn_what_plain_ones_do_and_are_resumed_to_the_same_bi
     assert compiled["loss"].tolist() == pytest.approx(plain["loss"].tolist(), rel=1e-3)
     assert all(block._compiled_call_impl is not None for block in model.wav2vec2.encoder.layers)
 
-    def interrupted(references: Any, hypotheses: Any) -> tuple[float, float]:
-        raise KeyboardInterrupt
-
     sets, values = (utterances(root, "train"), utterances(root, "dev")), recipe(compile=True, checkpoint_s=0)
     with pytest.raises(KeyboardInterrupt):
-        train(tiny.model(WORDS), WORDS, *sets, values, tmp_path / "resumed", interrupted, "test")
+        train(tiny.model(WORDS), WORDS, *sets, values, tmp_path / "resumed", cut_at(0), "test")
     again, history = trained(root, tmp_path / "resumed", compile=True)
     assert equal(model, again) and undisturbed(history).equals(undisturbed(compiled))
 

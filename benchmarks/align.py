@@ -27,7 +27,7 @@ import yaml
 
 from pipeline import align, ingest, normalise
 from pipeline.core.files import ROOT, read_json
-from pipeline.core.markdown import markdown_table
+from pipeline.registry.markdown import markdown_table
 from pipeline.scoring.counts import align as compare
 from pipeline.scoring.counts import count
 
@@ -88,20 +88,20 @@ def lay(place: Path, data: Path, subset: str | None) -> Path:
 
 def greedy(table: pd.DataFrame, place: Path, aligner: str) -> list[str]:
     """Return the aligner's own transcripts."""
-    from pipeline.acoustic.clips import Clips
-    from pipeline.acoustic.decoding import decode_all
-    from pipeline.acoustic.device import choose_device
-    from pipeline.acoustic.model import hears_standardised, load_model
+    from pipeline.batching.waveforms import Clips
+    from pipeline.decoding.greedy import decode_all
+    from pipeline.model.artifact import expects_normalised_input, load_model
+    from pipeline.model.device import choose_device
 
     model, vocabulary, _ = load_model(aligner)
-    clips = Clips(table, place / "data/ingest", 0, hears_standardised(model))
+    clips = Clips(table, place / "data/ingest", 0, expects_normalised_input(model))
     found = decode_all(model.to(choose_device()), vocabulary, clips.waveform, table["duration_s"].to_numpy(), 60)
     return [one.text for one in found]
 
 
 def trial(place: Path, table: pd.DataFrame, kind_of: list[str], heard: list[str], aligner: str) -> dict[str, Any]:
     """Run the stage on a planted corpus; return what it did and what the others would have done."""
-    from pipeline.acoustic.vocabulary import base_letter
+    from pipeline.model.vocabulary import base_letter
 
     table.to_parquet(place / "data/split/portuguese/train.parquet", index=False)
     (place / "params.yaml").write_text(yaml.safe_dump({"align": {"portuguese": {"aligner": aligner, "max_dropped": 1.0, "min_power": 0.5}}}))
@@ -186,13 +186,13 @@ def main() -> None:
 
 def train(data: Path, place: Path, aligner: str, seed: int) -> None:
     """Train transfer on the transcripts as they are, with a fifth planted, and on what is kept of those; print dev CER and WER."""
-    from pipeline.acoustic.fit import fit
-    from pipeline.acoustic.head import move_head, plan_head
-    from pipeline.acoustic.model import load_model
-    from pipeline.acoustic.recipe import Run
-    from pipeline.acoustic.vocabulary import Vocabulary
     from pipeline.core.params import read_params
+    from pipeline.model.artifact import load_model
+    from pipeline.model.head import move_head, plan_head
+    from pipeline.model.vocabulary import Vocabulary
     from pipeline.scoring.counts import error_rates
+    from pipeline.training.config import Run
+    from pipeline.training.fit import fit
 
     root = place / "train"
     for folder in ("as they are", "planted", "kept"):
@@ -214,7 +214,7 @@ def train(data: Path, place: Path, aligner: str, seed: int) -> None:
         plan = plan_head(words, vocabulary, params["head"])
         model.lm_head = move_head(model.lm_head, plan, model.config.output_hidden_size, model.config.initializer_range, seed)
         model.config.update({"vocab_size": len(plan), "pad_token_id": vocabulary.blank_row})
-        run = Run(**{**params["recipe"], "evaluate_hours": 1.0, "evaluate_every": params["steps"]}, steps=params["steps"],
+        run = Run(**{**params["config"], "evaluate_hours": 1.0, "evaluate_every": params["steps"]}, steps=params["steps"],
                   peak_rate=own["peak_rate"], warmup_steps=own["warmup_steps"], seed=seed)
         fit(model, vocabulary, root / folder, run, root / "model", folder, error_rates, {})
         figures = read_json(root / "model/vizinho.json")["figures"]

@@ -33,14 +33,15 @@ from transformers import Wav2Vec2ForCTC
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipeline.acoustic.batching import epoch_batches, padding_share
-from pipeline.acoustic.clips import collate, standardise
-from pipeline.acoustic.device import autocast, choose_device
-from pipeline.acoustic.model import fresh_model, parameters
-from pipeline.acoustic.optimiser import Optimiser
-from pipeline.acoustic.recipe import Run
-from pipeline.acoustic.training import Utterances, train
-from pipeline.acoustic.vocabulary import Vocabulary
+from pipeline.batching.batches import epoch_batches, padding_share
+from pipeline.batching.waveforms import collate, standardise
+from pipeline.model.artifact import fresh_model, parameters
+from pipeline.model.device import choose_device
+from pipeline.model.vocabulary import Vocabulary
+from pipeline.training.acceleration import autocast
+from pipeline.training.config import Run
+from pipeline.training.optimiser import Optimiser
+from pipeline.training.trainer import Utterances, train
 
 HZ = 16_000
 WORDS = Vocabulary(("<pad>", "<unk>", "|", *"abcdefghijklmnopqrstuvwxyzãõáéíóúâêôç"))
@@ -125,44 +126,44 @@ def fresh(size: str, checkpointing: bool) -> Wav2Vec2ForCTC:
     return model
 
 
-def one_shape(model: Wav2Vec2ForCTC, recipe: Run, length_s: float, device: torch.device) -> dict[str, float]:
+def one_shape(model: Wav2Vec2ForCTC, config: Run, length_s: float, device: torch.device) -> dict[str, float]:
     """Step over one ready batch."""
     model.to(device).train()
-    count = max(1, int(recipe.batch_s / length_s))
+    count = max(1, int(config.batch_s / length_s))
     waveform_BS, mask_BS = (torch.from_numpy(value).to(device)
                             for value in collate([np.random.default_rng(1).standard_normal(int(length_s * HZ)).astype(np.float32)] * count))
     labels_BU = torch.randint(3, len(WORDS.symbols), (count, int(12 * length_s)), device=device)
-    optimiser, began = Optimiser(model, recipe), 0.0
-    for step in range(recipe.steps):
-        if step == recipe.steps // 2:
+    optimiser, began = Optimiser(model, config), 0.0
+    for step in range(config.steps):
+        if step == config.steps // 2:
             settle(device)
             began = time.perf_counter()
-        with autocast(device, recipe.precision):
+        with autocast(device, config.precision):
             loss = model(waveform_BS, attention_mask=mask_BS, labels=labels_BU).loss
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
         optimiser.step()
     settle(device)
-    return {"rate": (recipe.steps - recipe.steps // 2) * count * length_s / (time.perf_counter() - began), "padding": 0.0}
+    return {"rate": (config.steps - config.steps // 2) * count * length_s / (time.perf_counter() - began), "padding": 0.0}
 
 
-def ours(model: Wav2Vec2ForCTC, recipe: Run, train_set: Utterances) -> dict[str, float]:
+def ours(model: Wav2Vec2ForCTC, config: Run, train_set: Utterances) -> dict[str, float]:
     """Train with our loop; the rate is that of the second half."""
     with tempfile.TemporaryDirectory() as resume:
-        history = train(model, WORDS, train_set, spoken(4, 2), recipe, Path(resume), lambda *_: (1.0, 1.0), "ours")
+        history = train(model, WORDS, train_set, spoken(4, 2), config, Path(resume), lambda *_: (1.0, 1.0), "ours")
     first, last = history.iloc[0], history.iloc[-1]
-    batches = epoch_batches(train_set.duration_s, recipe.batch_s, recipe.seed, 0)
+    batches = epoch_batches(train_set.duration_s, config.batch_s, config.seed, 0)
     return {"rate": float((last["audio_s"] - first["audio_s"]) / (last["seconds"] - first["seconds"])), "waiting": float(last["waiting"]),
             "padding": padding_share(train_set.duration_s, batches)}
 
 
-def trainer(model: Wav2Vec2ForCTC, recipe: Run, train_set: Utterances, by_length: bool, checkpointing: bool,
+def trainer(model: Wav2Vec2ForCTC, config: Run, train_set: Utterances, by_length: bool, checkpointing: bool,
             device: torch.device) -> dict[str, float]:
     """Train with the Trainer, as many utterances a step as ours has on average; the rate is that of the second half."""
     from transformers import Trainer, TrainerCallback, TrainingArguments
     from transformers.trainer_pt_utils import LengthGroupedSampler
 
-    a_step = round(np.mean([len(batch) for batch in epoch_batches(train_set.duration_s, recipe.batch_s, recipe.seed, 0)]))
+    a_step = round(np.mean([len(batch) for batch in epoch_batches(train_set.duration_s, config.batch_s, config.seed, 0)]))
     audio_s: list[float] = []
     padded_s: list[float] = []
     marks: list[tuple[int, float]] = []
@@ -192,15 +193,15 @@ def trainer(model: Wav2Vec2ForCTC, recipe: Run, train_set: Utterances, by_length
 
     class Marking(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-            if state.global_step in (recipe.steps // 2, recipe.steps):
+            if state.global_step in (config.steps // 2, config.steps):
                 settle(device)
                 marks.append((state.global_step, time.perf_counter()))
 
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
-            folder, per_device_train_batch_size=a_step, max_steps=recipe.steps, learning_rate=recipe.peak_rate, bf16=device.type == "cuda",
+            folder, per_device_train_batch_size=a_step, max_steps=config.steps, learning_rate=config.peak_rate, bf16=device.type == "cuda",
             use_cpu=device.type == "cpu", save_strategy="no", report_to=[], logging_strategy="no",
-            seed=1, disable_tqdm=True, max_grad_norm=recipe.clip_norm, weight_decay=recipe.weight_decay,
+            seed=1, disable_tqdm=True, max_grad_norm=config.clip_norm, weight_decay=config.weight_decay,
             activation_checkpointing=checkpointing, dataloader_num_workers=4 if device.type == "cuda" else 0,
             dataloader_pin_memory=device.type == "cuda", remove_unused_columns=False)
         Counting(model=model, args=arguments, data_collator=collator, train_dataset=Rows(), callbacks=[Marking()]).train()  # type: ignore[arg-type]
@@ -208,19 +209,19 @@ def trainer(model: Wav2Vec2ForCTC, recipe: Run, train_set: Utterances, by_length
     return {"rate": sum(audio_s[half:end]) / (ended - began), "padding": 1 - sum(audio_s) / sum(padded_s)}
 
 
-def profile(model: Wav2Vec2ForCTC, recipe: Run, train_set: Utterances, device: torch.device) -> None:
+def profile(model: Wav2Vec2ForCTC, config: Run, train_set: Utterances, device: torch.device) -> None:
     """Print where the time of our loop goes, by kernel, and how long the device had nothing to do."""
     kinds = [torch.profiler.ProfilerActivity.CUDA if device.type == "cuda" else torch.profiler.ProfilerActivity.CPU]
-    ours(model, recipe, train_set)  # what is made once is made
+    ours(model, config, train_set)  # what is made once is made
     with torch.profiler.profile(activities=kinds) as seen:
         began = time.perf_counter()
-        ours(model, recipe, train_set)
+        ours(model, config, train_set)
         settle(device)
         wall = time.perf_counter() - began
     rows = [(event.key, (event.self_device_time_total if device.type == "cuda" else event.self_cpu_time_total) / 1e6, event.count)
             for event in seen.key_averages()]
     busy = sum(seconds for _, seconds, _ in rows)
-    print(f"  profile of {recipe.steps} steps in {wall:.2f} s: {busy:.2f} s in kernels, {max(0.0, 1 - busy / wall):.0%} without work")
+    print(f"  profile of {config.steps} steps in {wall:.2f} s: {busy:.2f} s in kernels, {max(0.0, 1 - busy / wall):.0%} without work")
     for name, seconds, count in sorted(rows, key=lambda row: -row[1])[:15]:
         print(f"    {seconds / wall:6.1%} {count:7d} times  {name[:110]}")
 
@@ -251,7 +252,7 @@ def main() -> None:
     if not with_trainer:
         print("accelerate is missing (`pip install --no-deps accelerate`): the rows of the Trainer are left out")
     for size in asked.sizes:
-        recipe = Run(batch_s=asked.batch_s, steps=asked.steps, peak_rate=1e-4, warmup_steps=2, seed=1, evaluate_every=max(1, asked.steps // 2),
+        config = Run(batch_s=asked.batch_s, steps=asked.steps, peak_rate=1e-4, warmup_steps=2, seed=1, evaluate_every=max(1, asked.steps // 2),
                      evaluate_hours=1.0, checkpoint_s=1e9, freeze_feature_encoder=True, gradient_checkpointing=asked.checkpointing,
                      compile=asked.compile)
         a_second = flops_a_second(fresh(size, False), length_s)
@@ -264,7 +265,7 @@ def main() -> None:
             if device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(device)
             try:
-                found = work(fresh(size, asked.checkpointing and row == "one shape"), recipe)
+                found = work(fresh(size, asked.checkpointing and row == "one shape"), config)
             except torch.cuda.OutOfMemoryError as error:  # a random batch's padding may not fit where ours does: that is a result
                 print(f"  {row:<18} out of memory: {str(error).splitlines()[0][:100]}", flush=True)
             else:
@@ -276,7 +277,7 @@ def main() -> None:
             if device.type == "cuda":
                 torch.cuda.empty_cache()
         if asked.profile:
-            short = recipe.model_copy(update={"steps": min(recipe.steps, 20), "evaluate_every": min(recipe.steps, 20) // 2})
+            short = config.model_copy(update={"steps": min(config.steps, 20), "evaluate_every": min(config.steps, 20) // 2})
             profile(fresh(size, False), short, train_set, device)
 
 

@@ -34,7 +34,9 @@ from typing import Any, Final
 
 import soundfile
 
-from pipeline.acoustic import audio
+from pipeline.audio.codecs import duration_from_header, encode_flac, read_audio
+from pipeline.audio.resample import resample
+from pipeline.audio.samples import Waveform, to_int16
 from pipeline.core.files import ROOT
 from pipeline.core.manifest import SAMPLE_RATE_HZ
 
@@ -45,13 +47,13 @@ ROUNDS: Final = 3
 def decode(paths: list[Path]) -> None:
     """Decode all files."""
     for path in paths:
-        audio.read(path, LONGEST_S)
+        read_audio(path, LONGEST_S)
 
 
 def limit(paths: list[Path]) -> None:
     """Decode, resample, encode."""
     for path in paths:
-        audio.encode_flac(audio.to_int16(audio.resample(*audio.read(path, LONGEST_S))))
+        encode_flac(to_int16(resample(*read_audio(path, LONGEST_S))))
 
 
 def ingest(paths: list[Path]) -> None:
@@ -133,19 +135,19 @@ def material(folder: Path, hours: float, source: Path | None) -> float:
     for number, (waveform_S, rate_hz) in enumerate(given(source) if source else spoken(hours)):
         if made_s >= 3600 * hours:
             break
-        soundfile.write(folder / f"{number:06d}.mp3", audio.resample(waveform_S, rate_hz, 48_000), 48_000)
+        soundfile.write(folder / f"{number:06d}.mp3", resample(waveform_S, rate_hz, 48_000), 48_000)
         made_s += len(waveform_S) / rate_hz
     return made_s / 3600
 
 
-def given(source: Path) -> Iterator[tuple[audio.Waveform, int]]:
+def given(source: Path) -> Iterator[tuple[Waveform, int]]:
     """Yield the sound files of a folder, without end, each round 2 % softer than the one before."""
-    found = [audio.read(path, LONGEST_S) for path in sorted(source.rglob("*")) if audio.duration(path) > 0]
+    found = [read_audio(path, LONGEST_S) for path in sorted(source.rglob("*")) if duration_from_header(path) > 0]
     for turn in itertools.count():
         yield from ((waveform_S * 0.98**turn, rate_hz) for waveform_S, rate_hz in found)
 
 
-def spoken(hours: float) -> Iterator[tuple[audio.Waveform, int]]:
+def spoken(hours: float) -> Iterator[tuple[Waveform, int]]:
     """Yield so many hours and more of the embedded speaker's sentences."""
     from pipeline.corpora import Utterance, speak
 

@@ -18,10 +18,11 @@ from typing import Any, Final
 import numpy as np
 import scipy.signal
 
-from pipeline.acoustic import audio
+from pipeline.audio.resample import resample
+from pipeline.audio.samples import Waveform
 from pipeline.core.manifest import SAMPLE_RATE_HZ
 
-Resampler = Callable[[audio.Waveform, int], Any]
+Resampler = Callable[[Waveform, int], Any]
 CLIP_S: Final = 4.2
 KAISER_BEST: Final = {"lowpass_filter_width": 64, "rolloff": 0.9475937167399596, "resampling_method": "sinc_interp_kaiser",
                       "beta": 14.769656459379492}
@@ -37,13 +38,13 @@ def of_torchaudio(**how: Any) -> Resampler:
     return lambda waveform_S, rate_hz: torchaudio.functional.resample(torch.from_numpy(waveform_S), rate_hz, SAMPLE_RATE_HZ, **how).numpy()
 
 
-def polyphase(waveform_S: audio.Waveform, rate_hz: int) -> Any:
+def polyphase(waveform_S: Waveform, rate_hz: int) -> Any:
     """Resample as `scipy.signal.resample_poly` does by default."""
     step = int(np.gcd(rate_hz, SAMPLE_RATE_HZ))
     return scipy.signal.resample_poly(waveform_S, SAMPLE_RATE_HZ // step, rate_hz // step)
 
 
-def whole_spectrum(waveform_S: audio.Waveform, rate_hz: int) -> Any:
+def whole_spectrum(waveform_S: Waveform, rate_hz: int) -> Any:
     """Resample as `scipy.signal.resample` does: the spectrum of all of it, cut off."""
     return scipy.signal.resample(waveform_S, -(-len(waveform_S) * SAMPLE_RATE_HZ // rate_hz))
 
@@ -51,7 +52,7 @@ def whole_spectrum(waveform_S: audio.Waveform, rate_hz: int) -> Any:
 def installed() -> dict[str, Resampler]:
     """Return the resamplers that are there."""
     found: dict[str, Resampler] = {
-        "ours": audio.resample, "torchaudio, default": of_torchaudio(), "torchaudio, kaiser_best": of_torchaudio(**KAISER_BEST),
+        "ours": resample, "torchaudio, default": of_torchaudio(), "torchaudio, kaiser_best": of_torchaudio(**KAISER_BEST),
         "scipy resample_poly": polyphase, "scipy resample (whole)": whole_spectrum,
     }
     try:
@@ -71,7 +72,7 @@ def installed() -> dict[str, Resampler]:
     return found
 
 
-def tone(hz: float, rate_hz: int) -> audio.Waveform:
+def tone(hz: float, rate_hz: int) -> Waveform:
     """Return a second of a tone at full scale."""
     return np.sin(2 * np.pi * hz * np.arange(rate_hz) / rate_hz).astype(np.float32)
 
@@ -106,12 +107,12 @@ def clip_ms(resample: Resampler, rate_hz: int) -> float:
 def main() -> None:
     for rate_hz in [int(word) for word in sys.argv[1:]] or [48_000, 44_100, 22_050]:
         print(f"{rate_hz} Hz to {SAMPLE_RATE_HZ} Hz   ripple dB   at 7.8 kHz   stop band dB   noise dB   ms a clip of {CLIP_S} s")
-        for name, resample in installed().items():
-            passed = [level_db(resample(tone(hz, rate_hz), rate_hz)) for hz in (50, 200, *range(500, 7_501, 500))]
-            stopped = [level_db(resample(tone(hz, rate_hz), rate_hz)) for hz in np.arange(8_000, rate_hz / 2, 50) + 0.5]
-            edge = level_db(resample(tone(7_800, rate_hz), rate_hz))
-            print(f"{name:<26}{max(map(abs, passed)):>10.4f}{edge:>13.1f}{max(stopped):>15.1f}{noise_db(resample, rate_hz):>11.1f}"
-                  f"{clip_ms(resample, rate_hz):>10.2f}", flush=True)
+        for name, resampler in installed().items():
+            passed = [level_db(resampler(tone(hz, rate_hz), rate_hz)) for hz in (50, 200, *range(500, 7_501, 500))]
+            stopped = [level_db(resampler(tone(hz, rate_hz), rate_hz)) for hz in np.arange(8_000, rate_hz / 2, 50) + 0.5]
+            edge = level_db(resampler(tone(7_800, rate_hz), rate_hz))
+            print(f"{name:<26}{max(map(abs, passed)):>10.4f}{edge:>13.1f}{max(stopped):>15.1f}{noise_db(resampler, rate_hz):>11.1f}"
+                  f"{clip_ms(resampler, rate_hz):>10.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -32,20 +32,20 @@ from transformers import Wav2Vec2ForCTC
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipeline.acoustic.batching import epoch_batches, padding_share
-from pipeline.acoustic.clips import collate
-from pipeline.acoustic.decoding import decode_all
-from pipeline.acoustic.device import set_threads
-from pipeline.acoustic.model import fresh_model
-from pipeline.acoustic.optimiser import Optimiser
-from pipeline.acoustic.preflight import frames_and_labels
-from pipeline.acoustic.recipe import Run
-from pipeline.acoustic.replicas import Replicas
-from pipeline.acoustic.training import Utterances, first_hours, train
-from pipeline.acoustic.vocabulary import Vocabulary
+from pipeline.batching.batches import epoch_batches, padding_share
+from pipeline.batching.waveforms import collate
 from pipeline.core.files import ROOT, read_json, read_table
 from pipeline.core.params import read_params
+from pipeline.decoding.greedy import decode_all
+from pipeline.model.artifact import fresh_model
+from pipeline.model.device import set_threads
+from pipeline.model.vocabulary import Vocabulary
 from pipeline.scoring.counts import error_rates
+from pipeline.training.config import Run
+from pipeline.training.optimiser import Optimiser
+from pipeline.training.preflight import frames_and_labels
+from pipeline.training.replicas import Replicas
+from pipeline.training.trainer import Utterances, first_hours, train
 
 RATES = {"adamw": 2.0e-3, "muon": 6.0e-3}  # the best of each (docs/log.md)
 WARMUP = 80
@@ -61,15 +61,15 @@ def utterances(name: str, model: Wav2Vec2ForCTC, vocabulary: Vocabulary) -> Utte
 
 def recipe_of(optimiser: str, steps: int) -> Run:
     """Return the default's recipe with an optimiser at its best rate."""
-    recipe = read_params(ROOT / "params.yaml")["train"]["recipe"] | {"optimiser": optimiser, "checkpoint_s": 1e9}
-    return Run(**recipe, steps=steps, peak_rate=RATES[optimiser], warmup_steps=WARMUP, seed=1)
+    config = read_params(ROOT / "params.yaml")["train"]["config"] | {"optimiser": optimiser, "checkpoint_s": 1e9}
+    return Run(**config, steps=steps, peak_rate=RATES[optimiser], warmup_steps=WARMUP, seed=1)
 
 
-def one_shape(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, recipe: Run) -> dict[str, Any]:
-    """Step over ready batches, all of as many seconds as `recipe.batch_s` holds and none of them padding."""
-    set_threads(recipe.threads)
-    replicas, optimiser, random = Replicas(model, recipe.replicas), Optimiser(model, recipe), np.random.default_rng(1)
-    each, length = 2, int(recipe.batch_s * 16_000 / (2 * len(replicas)) / 4_000) * 4_000
+def one_shape(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: Run) -> dict[str, Any]:
+    """Step over ready batches, all of as many seconds as `config.batch_s` holds and none of them padding."""
+    set_threads(config.threads)
+    replicas, optimiser, random = Replicas(model, config.replicas), Optimiser(model, config), np.random.default_rng(1)
+    each, length = 2, int(config.batch_s * 16_000 / (2 * len(replicas)) / 4_000) * 4_000
     letters = len(vocabulary.symbols)
     parts = []
     for _ in range(len(replicas)):
@@ -83,33 +83,33 @@ def one_shape(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, recipe: Run) -> dic
 
     replicas.train()
     audio_s, began = 0.0, 0.0
-    for step in range(recipe.steps // 2):
+    for step in range(config.steps // 2):
         if step == 10:
             audio_s, began = 0.0, time.perf_counter()
         replicas.backward(parts, partial(loss_of, utterances=each * len(replicas)))
-        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
         optimiser.step()
         audio_s += each * len(replicas) * length / 16_000
     return {"rate": audio_s / (time.perf_counter() - began), "padding": 0.0}
 
 
-def ours(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, recipe: Run) -> dict[str, Any]:
+def ours(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: Run) -> dict[str, Any]:
     """Train with our loop."""
     train_set, dev_set = (utterances(name, model, vocabulary) for name in ("train", "dev"))
     with tempfile.TemporaryDirectory() as resume:
-        history = train(model, vocabulary, train_set, dev_set, recipe, Path(resume), error_rates, "ours")
-    batches = epoch_batches(train_set.duration_s, recipe.batch_s, recipe.seed, 0, recipe.replicas)
+        history = train(model, vocabulary, train_set, dev_set, config, Path(resume), error_rates, "ours")
+    batches = epoch_batches(train_set.duration_s, config.batch_s, config.seed, 0, config.replicas)
     return told(history) | {"padding": padding_share(train_set.duration_s, batches)}
 
 
-def trainer(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, recipe: Run, sampling: str) -> dict[str, Any]:
+def trainer(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: Run, sampling: str) -> dict[str, Any]:
     """Train with the Hugging Face Trainer, as many utterances a step as ours has on average."""
     from datasets import Dataset
     from transformers import Trainer, TrainerCallback, TrainingArguments, Wav2Vec2Processor
 
     processor = Wav2Vec2Processor.from_pretrained(ROOT / "data/train/scratch")
     train_set, dev_set = (utterances(name, model, vocabulary) for name in ("train", "dev"))
-    batches = epoch_batches(train_set.duration_s, recipe.batch_s, recipe.seed, 0, recipe.replicas)
+    batches = epoch_batches(train_set.duration_s, config.batch_s, config.seed, 0, config.replicas)
     a_step = max(1, round(np.mean([len(batch) for batch in batches])))
     texts = [vocabulary.encode(text) for text in train_set.texts]
 
@@ -127,7 +127,7 @@ def trainer(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, recipe: Run, sampling
         seconds_of.append((float(batch["attention_mask"].sum()) / 16_000, batch["attention_mask"].numel() / 16_000))
         return dict(batch) | {"labels": labels["input_ids"].masked_fill(labels["attention_mask"].ne(1), -100)}
 
-    dev = first_hours(dev_set.duration_s, recipe.evaluate_hours)
+    dev = first_hours(dev_set.duration_s, config.evaluate_hours)
     rows: list[dict[str, float]] = []
     began = 0.0
 
@@ -137,10 +137,10 @@ def trainer(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, recipe: Run, sampling
             began = began or time.perf_counter()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-            if state.global_step % recipe.evaluate_every == 0 or state.global_step == recipe.steps:
+            if state.global_step % config.evaluate_every == 0 or state.global_step == config.steps:
                 model.eval()
                 heard = decode_all(model, vocabulary, lambda index: dev_set.clips.waveform(int(dev[index])), dev_set.duration_s[dev],
-                                   4 * recipe.batch_s)
+                                   4 * config.batch_s)
                 model.train()
                 wer, cer = error_rates([dev_set.texts[index] for index in dev], [item.text for item in heard])
                 spoken_s = sum(spoken for spoken, _ in seconds_of[: state.global_step])
@@ -148,12 +148,12 @@ def trainer(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, recipe: Run, sampling
 
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
-            folder, per_device_train_batch_size=a_step, max_steps=recipe.steps, learning_rate=recipe.peak_rate, warmup_steps=recipe.warmup_steps,
-            lr_scheduler_type="cosine", weight_decay=recipe.weight_decay, max_grad_norm=recipe.clip_norm, train_sampling_strategy=sampling,
-            length_column_name="length", save_strategy="no", report_to=[], logging_strategy="no", use_cpu=True, seed=recipe.seed, disable_tqdm=True,
+            folder, per_device_train_batch_size=a_step, max_steps=config.steps, learning_rate=config.peak_rate, warmup_steps=config.warmup_steps,
+            lr_scheduler_type="cosine", weight_decay=config.weight_decay, max_grad_norm=config.clip_norm, train_sampling_strategy=sampling,
+            length_column_name="length", save_strategy="no", report_to=[], logging_strategy="no", use_cpu=True, seed=config.seed, disable_tqdm=True,
             dataloader_pin_memory=False)
         Trainer(model=model, args=arguments, data_collator=collator, train_dataset=data, processing_class=processor, callbacks=[Looking()]).train()
-    spoken, padded = (sum(values) for values in zip(*seconds_of[: recipe.steps], strict=True))
+    spoken, padded = (sum(values) for values in zip(*seconds_of[: config.steps], strict=True))
     return told(pd.DataFrame(rows)) | {"padding": 1 - spoken / padded}
 
 
@@ -166,15 +166,15 @@ def told(history: pd.DataFrame) -> dict[str, Any]:
 
 def work(row: str, steps: int) -> dict[str, Any]:
     """Return one row's figures."""
-    recipe = recipe_of("muon" if row.endswith("muon") else "adamw", steps)
+    config = recipe_of("muon" if row.endswith("muon") else "adamw", steps)
     vocabulary = Vocabulary.read(ROOT / "data/tokenise/portuguese/vocabulary.json")
     model = fresh_model(read_json(ROOT / "data/donor/config.json"), vocabulary, 1)
     if row.startswith("trainer"):
-        torch.set_num_threads(recipe.replicas * recipe.threads)
+        torch.set_num_threads(config.replicas * config.threads)
         torch.set_flush_denormal(True)
-        found = trainer(model, vocabulary, recipe, "group_by_length" if row.endswith("length") else "random")
+        found = trainer(model, vocabulary, config, "group_by_length" if row.endswith("length") else "random")
     else:
-        found = (ours if row.startswith("ours") else one_shape)(model, vocabulary, recipe)
+        found = (ours if row.startswith("ours") else one_shape)(model, vocabulary, config)
     return found | {"memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
 
 

@@ -20,8 +20,8 @@ from flows.redaction import redact
 from flows.workspace import state
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import atomic_folder, read_json
-from pipeline.core.markdown import markdown_table
 from pipeline.registry.gates import VERDICT
+from pipeline.registry.markdown import markdown_table
 
 REPORT: Final = "data/report/index.html"
 CURVE: Final = "data/report/learning_curve.svg"

@@ -46,8 +46,8 @@ class Graph:
 
 
 def base(stage: str) -> str:
-    """Return the word that a stage is known by: "train@transfer" → "train"."""
-    return stage.partition("@")[0]
+    """Return the module that a stage runs: "train@transfer" → "train", "score_existing@donor" → "score"."""
+    return stage.partition("@")[0].removesuffix("_existing")
 
 
 def parse(dot: str) -> dict[str, frozenset[str]]:

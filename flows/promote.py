@@ -26,9 +26,9 @@ from flows.runs import honest, run_name
 from flows.workspace import registry_checkout
 from pipeline.core.errors import MissingInputError, ParamsError, PromotionError
 from pipeline.core.files import hash_json
-from pipeline.core.markdown import markdown_table
 from pipeline.registry import promotion
 from pipeline.registry.git import resolves
+from pipeline.registry.markdown import markdown_table
 from pipeline.registry.promotion import Approval, Candidate
 from pipeline.registry.record import Record, champion
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import ROOT
-from pipeline.core.progress import say
-from pipeline.core.stage import honest_exit
+from pipeline.core.progress import log
+from pipeline.core.stage import exit_with_code
 
 POOL: Final = "vizinho"
 TEMPLATES: Final = {"process": None, "kubernetes": ROOT / "flows/kubernetes.json"}
@@ -44,7 +44,7 @@ def register(pool_type: str) -> None:
         if deployed.returncode:
             raise PipelineError("prefect deploy --all", "\n".join(deployed.stdout.splitlines()[-15:]), "every deployment of prefect.yaml taken")
         names = notify.register(client)
-    say(f"registered: pool {POOL} ({pool_type}), deployments of prefect.yaml, automations {', '.join(names)}")
+    log(f"registered: pool {POOL} ({pool_type}), deployments of prefect.yaml, automations {', '.join(names)}")
 
 
 def make_pool(client: Any, pool_type: str) -> None:
@@ -73,7 +73,7 @@ def main() -> None:
     """Register from the command line."""
     parser = argparse.ArgumentParser(prog="python -m flows.register", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--pool-type", choices=sorted(TEMPLATES), default="process")
-    with honest_exit():
+    with exit_with_code():
         register(parser.parse_args().pool_type)
 
 

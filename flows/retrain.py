@@ -44,7 +44,7 @@ REFUSED: Final = re.compile(r"\[remote rejected\]|\[rejected\]|denied|declined|p
 @flow(name="retrain", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=THREADS)
 @honest
 def retrain(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | None = None, promote: Policy = "never", push: bool = True,
-            side_by_side: int | None = None, approval_hours: float = 72.0) -> State[Any]:
+            max_parallel: int | None = None, approval_hours: float = 72.0) -> State[Any]:
     """Retrain from one commit of the repository, judge the challenger, and promote it, ask, or stop.
 
     Args:
@@ -53,7 +53,7 @@ def retrain(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] |
         corpora: Imported corpora to bring up to date first, by the name under data/raw; all of them where nothing is given, none for an empty list.
         promote: auto promotes where the verdict is promote; approve asks with a form; never stops after the verdict.
         push: Push data to the DVC remote and the run's branch to the Git remote. Otherwise the results stay in a clone on this machine, for a week.
-        side_by_side: Stages at a time; one a core where nothing is given. Trainings and transcriptions always run alone.
+        max_parallel: Stages at a time; one a core where nothing is given. Trainings and transcriptions always run alone.
         approval_hours: Hours for the answer, where promote is approve; after them the run fails and the champion stays.
     """
     if promote != "never" and not push:
@@ -62,7 +62,7 @@ def retrain(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] |
     commit = pushed() if flow_run.id else None  # taken up again after a question: the run is made
     if commit is None:
         with held("retrain", get_run_logger().warning):
-            commit = make(branch, profile, git_ref, corpora, push, side_by_side)
+            commit = make(branch, profile, git_ref, corpora, push, max_parallel)
     return settle(commit, promote, approval_hours) if push else settled_here(commit, branch.rpartition("/")[2])
 
 
@@ -71,7 +71,7 @@ def pushed() -> str | None:
     return next(iter(git(Path.cwd(), "ls-remote", repository().url, f"refs/heads/retrain/*-{runs.short_id()}").split()), None)
 
 
-def make(branch: str, profile: str, git_ref: str, corpora: list[str] | None, push: bool, side_by_side: int | None) -> str:
+def make(branch: str, profile: str, git_ref: str, corpora: list[str] | None, push: bool, max_parallel: int | None) -> str:
     """Run what is stale and return the run's commit."""
     logger = get_run_logger()
     with workspace(branch.rpartition("/")[2], git_ref, logger.info, keep=not push) as space:
@@ -85,10 +85,10 @@ def make(branch: str, profile: str, git_ref: str, corpora: list[str] | None, pus
         graph = read_graph(space)
         logger.info("%d of %d stages are stale", len(graph.stale), len(graph.needs))
         judging = graph.after([stage for stage in graph.needs if base(stage) == "gate"])
-        done = run_stages(space, graph, graph.needs.keys() - judging, side_by_side)
+        done = run_stages(space, graph, graph.needs.keys() - judging, max_parallel)
         if take_place(space) or any(result.ran for result in done.values()):
             graph = read_graph(space)
-        done |= run_stages(space, graph, judging, side_by_side)
+        done |= run_stages(space, graph, judging, max_parallel)
         artifacts.publish_run(space.path, artefact, branch.rpartition("/")[2])
         commit = record_run(space, profile, counted(done))
         candidate = ask(space.path, commit)

@@ -24,8 +24,8 @@ from typing import Final
 from flows.register import POOL
 from pipeline.core.errors import ParamsError, PipelineError
 from pipeline.core.files import ROOT, lock_free, state_dir
-from pipeline.core.progress import say
-from pipeline.core.stage import honest_exit
+from pipeline.core.progress import log
+from pipeline.core.stage import exit_with_code
 
 HOST: Final = "127.0.0.1"
 START_S: Final = 120.0
@@ -112,13 +112,13 @@ def serve(port: int) -> None:
             wait_for(server, url)
             _register(environment)
             worker.start()
-            say(f"ready after {time.monotonic() - began:.0f} s: {url} (Ctrl-C stops it)\n"
+            log(f"ready after {time.monotonic() - began:.0f} s: {url} (Ctrl-C stops it)\n"
                 f"a run:  PREFECT_API_URL={url}/api prefect deployment run retrain/nightly")
             keep_up([server, worker])
         finally:
             for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(sign, signal.SIG_IGN)  # once is enough
-            say("stopping: runs, worker, server")
+            log("stopping: runs, worker, server")
             worker.stop()
             server.stop()
 
@@ -181,7 +181,7 @@ def keep_up(parts: list[Part]) -> None:
                 if lasted_s < BRIEF_S:
                     raise PipelineError(f"prefect {part.name}", f"ended {lasted_s:.0f} s after its start (exit code {code})\n{part.last_lines()}",
                                         "it to stay up")
-                say(f"the {part.name} has ended (exit code {code}): started again")
+                log(f"the {part.name} has ended (exit code {code}): started again")
                 part.start()
         time.sleep(0.5)
 
@@ -221,7 +221,7 @@ def _register(environment: Mapping[str, str]) -> None:
     done = subprocess.run([sys.executable, "-m", "flows.register"], cwd=ROOT, env=dict(environment), text=True, capture_output=True, check=False)
     if done.returncode:
         raise PipelineError("python -m flows.register", (done.stderr or done.stdout).strip().removeprefix("error: "))
-    say(done.stdout.strip())
+    log(done.stdout.strip())
 
 
 @contextmanager
@@ -230,7 +230,7 @@ def _one_at_a_time(lock: Path, url: str) -> Iterator[None]:
     with open(lock, "a+", encoding="utf-8") as handle:
         if not lock_free(handle):
             handle.seek(0)
-            say(f"it runs already: {handle.read()}")
+            log(f"it runs already: {handle.read()}")
             sys.exit(0)
         handle.truncate(0)
         handle.write(f"{url}, process {os.getpid()}")
@@ -243,13 +243,13 @@ def main() -> None:
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, signal.default_int_handler)  # SIGINT too: a shell lets what it starts with & ignore it
     asked = os.environ.get("PREFECT_SERVER_API_PORT", "4200")
-    with honest_exit():
+    with exit_with_code():
         if not asked.isdecimal() or not 0 < int(asked) < 65536:
             raise ParamsError("PREFECT_SERVER_API_PORT", [f"{asked}: expected a number from 1 to 65535"])
         try:
             serve(int(asked))
         except KeyboardInterrupt:
-            say("stopped")
+            log("stopped")
 
 
 if __name__ == "__main__":

@@ -132,18 +132,18 @@ def reasons(changes: Any) -> str:
     return "; ".join(told) or "changed"
 
 
-def run_stages(space: Workspace, graph: Graph, wanted: Collection[str], side_by_side: int | None = None) -> dict[str, Result]:
+def run_stages(space: Workspace, graph: Graph, wanted: Collection[str], max_parallel: int | None = None) -> dict[str, Result]:
     """Bring the wanted stages up to date and return how each ended; independent ones run side by side.
 
     Those that depend on a stale one are left to DVC, which knows whether anything changed for them.
 
     Args:
-        side_by_side: stages at a time, by default one a core; those that take the whole machine one at a time.
+        max_parallel: stages at a time, by default one a core; those that take the whole machine one at a time.
 
     Raises:
         PipelineError: stages failed; each is named with its last lines. What does not depend on them has still run to its end.
     """
-    limit = side_by_side or len(os.sched_getaffinity(0))
+    limit = max_parallel or len(os.sched_getaffinity(0))
     doubtful = graph.after([stage for stage in graph.stale if stage in wanted])
     waiting = [stage for stage in graph.needs if stage in wanted]
     running: dict[PrefectFuture[Any], str] = {}

@@ -40,9 +40,9 @@ from flows.stages import THREADS, run_stages
 from flows.workspace import Workspace, held, workspace
 from pipeline.core.errors import MissingInputError, PipelineError
 from pipeline.core.files import hash_file, hash_json, read_table
-from pipeline.core.markdown import markdown_table
 from pipeline.core.params import load_section
 from pipeline.registry.git import git_bytes
+from pipeline.registry.markdown import markdown_table
 from pipeline.registry.record import Registry
 
 LANGUAGE: Final = "portuguese"

@@ -7,7 +7,7 @@ Params  align.LANGUAGE
 
 The folder stands in for the split where `train.split` names it. No threshold is given by default: each utterance is also
 measured with wrong transcripts (another's, its own cut short, its own with more), a judge learns to tell those from the
-transcripts as they are (pipeline/acoustic/suspicion.py), and what scores as the planted ones do is dropped, as far as more
+transcripts as they are (pipeline/alignment/transcript_filter.py), and what scores as the planted ones do is dropped, as far as more
 wrong transcripts go by it than right ones.
 """
 
@@ -24,14 +24,14 @@ from pipeline.core.errors import DataError, PipelineError, VocabularyError
 from pipeline.core.files import atomic_folder, hash_file, read_table, write_json, write_table
 from pipeline.core.manifest import counts
 from pipeline.core.params import PARAMS_FILE, Section, load_section
-from pipeline.core.progress import say, stage_line
+from pipeline.core.progress import log, stage_line
 from pipeline.core.stage import stage_main
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.acoustic.alignment import Measured
-    from pipeline.acoustic.suspicion import Judged
+    from pipeline.alignment.aligner import Measured
+    from pipeline.alignment.transcript_filter import Judged
 
 LEAST: Final = 200
 """Utterances that can be judged by one another: of 63 right ones, by a weak aligner, 8 were lost (docs/results.md)."""
@@ -77,8 +77,8 @@ def run(language: str, data: Path = Path("data"), params_file: Path = PARAMS_FIL
         VocabularyError: the aligner has no head of its own.
         PipelineError: the aligner cannot tell right from planted transcripts, or more than `max_dropped` would go.
     """
-    from pipeline.acoustic.alignment import measure_all
-    from pipeline.acoustic.suspicion import judge
+    from pipeline.alignment.aligner import measure_all
+    from pipeline.alignment.transcript_filter import judge
 
     params = load_section(Align, "align", language, path=params_file)
     split = data / "split" / language
@@ -108,7 +108,7 @@ def run(language: str, data: Path = Path("data"), params_file: Path = PARAMS_FIL
         write_table(folder / "scores.parquet", scores)
         write_table(folder / "dropped.parquet", dropped)
         write_json(folder / "alignment.json", report(language, aligner, table, kept, scores, measured, judged))
-    say(stage_line(f"align@{language}", counts(kept), Counter(dropped["reason"]))
+    log(stage_line(f"align@{language}", counts(kept), Counter(dropped["reason"]))
         + f"; {judged.power['all']:.1%} of right transcripts score over a planted one, about {judged.wrong_share:.1%} of all seem wrong")
 
 
@@ -119,9 +119,9 @@ def load_aligner(params: Align, table: pd.DataFrame) -> tuple[Any, Any, dict[str
         VocabularyError: it came without a head.
         DataError: it is not the pinned one.
     """
-    from pipeline.acoustic.checkpoint import read_checkpoint
-    from pipeline.acoustic.fit import TRAINED_ON, overlap
-    from pipeline.acoustic.model import RECORD, load_model
+    from pipeline.model.artifact import RECORD, load_model
+    from pipeline.model.checkpoint import read_checkpoint
+    from pipeline.model.provenance import TRAINED_ON, overlap
 
     folder = Path(params.aligner)
     if (folder / RECORD).exists() or not (folder / "config.json").exists():
@@ -138,14 +138,14 @@ def load_aligner(params: Align, table: pd.DataFrame) -> tuple[Any, Any, dict[str
     known = read_table(folder / TRAINED_ON) if (folder / TRAINED_ON).exists() else None
     learned_from = overlap(known, table)["recordings"] if known is not None and len(known) else None
     if learned_from:
-        say(f"align: {folder} has learned from {learned_from} of these recordings with the transcripts that it is to judge")
+        log(f"align: {folder} has learned from {learned_from} of these recordings with the transcripts that it is to judge")
     return model, vocabulary, {"folder": params.aligner, "weights_hash": weights_hash, "vocabulary_hash": vocabulary.hash,
                                "learned_from": learned_from}
 
 
 def score_table(table: pd.DataFrame, measured: Measured, judged: Judged) -> pd.DataFrame:
     """Return a row for each utterance: its score, why it is dropped (empty where kept), what the aligner heard, its measures."""
-    from pipeline.acoustic.suspicion import MEASURES
+    from pipeline.alignment.transcript_filter import MEASURES
 
     scores = table[["utterance_id", "corpus", "speaker", "duration_s", "text"]].copy()
     scores["heard"], scores["score"] = measured.heard, judged.score_U

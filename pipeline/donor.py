@@ -14,12 +14,12 @@ from typing import Any
 
 from pydantic import Field
 
-from pipeline.acoustic.parallel import shared_out
-from pipeline.acoustic.recipe import Recipe, Run
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import Section, load_section
-from pipeline.core.progress import say
+from pipeline.core.progress import log
 from pipeline.core.stage import stage_main
+from pipeline.training.config import Run, TrainingConfig
+from pipeline.training.distributed import launch_distributed
 
 OUTPUT = Path("data/donor")
 
@@ -44,7 +44,7 @@ class Donor(Section):
     peak_rate: float = Field(gt=0, lt=1, description="learning rate after the warm-up")
     warmup_steps: int = Field(ge=0)
     seed: int = Field(ge=0)
-    recipe: Recipe
+    config: TrainingConfig
     model: dict[str, Any] = Field(description="shape of the network: keys of transformers' Wav2Vec2Config")
 
 
@@ -62,32 +62,32 @@ def run() -> None:
 
 def train_donor(params: Donor) -> None:
     """Train a model of the given shape from nothing."""
-    if shared_out("pipeline.donor", [], params.recipe.processes):
+    if launch_distributed("pipeline.donor", [], params.config.processes):
         return
-    from pipeline.acoustic.fit import fit
-    from pipeline.acoustic.model import fresh_model, parameters
-    from pipeline.acoustic.vocabulary import Vocabulary
+    from pipeline.model.artifact import fresh_model, parameters
+    from pipeline.model.vocabulary import Vocabulary
     from pipeline.scoring.counts import error_rates
+    from pipeline.training.fit import fit
 
-    if params.recipe.lora is not None:
-        raise ParamsError("params.yaml", ["donor.recipe.lora: found adapters; expected none: there is nothing yet that they could adapt"])
+    if params.config.lora is not None:
+        raise ParamsError("params.yaml", ["donor.config.lora: found adapters; expected none: there is nothing yet that they could adapt"])
     vocabulary = Vocabulary.read(params.vocabulary)
     model = fresh_model(params.model, vocabulary, params.seed)
-    say(f"donor: {parameters(model) / 1e6:.2f} M parameters, {len(vocabulary.symbols)} symbols")
-    run_params = Run(**params.recipe.model_dump(), steps=params.steps, peak_rate=params.peak_rate, warmup_steps=params.warmup_steps,
+    log(f"donor: {parameters(model) / 1e6:.2f} M parameters, {len(vocabulary.symbols)} symbols")
+    run_params = Run(**params.config.model_dump(), steps=params.steps, peak_rate=params.peak_rate, warmup_steps=params.warmup_steps,
                      seed=params.seed)
     fit(model, vocabulary, Path(params.source), run_params, OUTPUT, "donor", error_rates, {"system": "donor", "origin": params.source})
 
 
 def bring_in(params: Donor) -> None:
     """Take over a checkpoint: converted once to safetensors, its vocabulary's hash tied to its weights."""
-    from pipeline.acoustic.checkpoint import read_checkpoint
-    from pipeline.acoustic.fit import TRAINED_ON, empty_trained_on
-    from pipeline.acoustic.model import parameters, save_model
+    from pipeline.model.artifact import parameters, save_model
+    from pipeline.model.checkpoint import read_checkpoint
+    from pipeline.model.provenance import TRAINED_ON, empty_trained_on
 
     folder = Path(params.source)
     if params.hub is not None:
-        from pipeline.acoustic.hub import fetch
+        from pipeline.model.hub import fetch
 
         fetch(params.hub.repository, params.hub.revision, folder, params.language, params.hub.download)
     model, vocabulary, origin = read_checkpoint(folder, params.language, params.vocabulary, params.seed)
@@ -100,7 +100,7 @@ def bring_in(params: Donor) -> None:
     save_model(model, vocabulary, OUTPUT, {"system": "donor", "label": "donor", "origin": origin, "normaliser": None, "params": None,
                                            "figures": None},
                lambda made: shutil.copyfile(known, made / TRAINED_ON) if known.exists() else empty_trained_on(made))
-    say(f"donor: {parameters(model) / 1e6:.1f} M parameters and {len(vocabulary.symbols)} symbols from {folder}"
+    log(f"donor: {parameters(model) / 1e6:.1f} M parameters and {len(vocabulary.symbols)} symbols from {folder}"
         + (" (a fresh head: there was none)" if origin["head"] == "fresh" else ""))
 
 

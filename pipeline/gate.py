@@ -22,7 +22,7 @@ from pipeline.core.errors import DataError, PipelineError
 from pipeline.core.files import ROOT, write_json
 from pipeline.core.manifest import SLICES
 from pipeline.core.params import Section, load_section
-from pipeline.core.progress import say
+from pipeline.core.progress import log
 from pipeline.core.stage import stage_main
 from pipeline.scoring.bootstrap import units_of
 from pipeline.scoring.comparison import check_same_utterances, compare, difference
@@ -441,7 +441,7 @@ def run(root: Path | str = ROOT) -> None:
                              policy.data_reports.languages if policy.data_reports.enabled else ())
     verdict = decide(policy, evidence)
     write_json(root / "data/gate/verdict.json", verdict)
-    say(table_of(verdict))
+    log(table_of(verdict))
 
 
 if __name__ == "__main__":

@@ -40,16 +40,18 @@ import soundfile
 from pydantic import ConfigDict
 
 from pipeline import corpora
-from pipeline.acoustic import audio
-from pipeline.core.archives import unpacked
-from pipeline.core.cluster import on_ray
+from pipeline.audio.codecs import Headerless, duration_from_header, encode_flac, read_audio
+from pipeline.audio.fingerprint import fingerprint
+from pipeline.audio.measures import clipped_share, measure, trim_silence
+from pipeline.audio.resample import resample
+from pipeline.audio.samples import FULL_SCALE, Samples, to_int16
+from pipeline.core.closure import code_hash
 from pipeline.core.errors import DataError, PipelineError
 from pipeline.core.files import (
     ROOT,
     atomic,
     atomic_folder,
     hash_bytes,
-    hash_file,
     hash_json,
     read_json,
     state_dir,
@@ -57,22 +59,22 @@ from pipeline.core.files import (
     write_table,
     write_text,
 )
-from pipeline.core.manifest import DESCRIPTION, REJECT, SHARD, conform, counts
+from pipeline.core.manifest import DESCRIPTION, REJECT, SAMPLE_RATE_HZ, SHARD, conform, counts
 from pipeline.core.params import Section, load_section
-from pipeline.core.progress import bar, say, stage_line
-from pipeline.core.remote import fetched, is_address
+from pipeline.core.progress import bar, log, stage_line
 from pipeline.core.stage import stage_main
 from pipeline.corpora.release import repeated
+from pipeline.sources.archives import unpacked
+from pipeline.sources.cluster import on_ray
+from pipeline.sources.remote import fetched, is_address
 
 T = TypeVar("T")
 
 ROW_GROUP: Final = 16  # utterances decoded and written together: bounds memory, and what a reader of one row must load
 SILENT: Final = 64  # peak to peak, in steps of 16 bits (-60 dB): a closed microphone; whispering lies over -50 dB
-PRELOADED: Final = ("pandas", "pyarrow.parquet", "pyarrow.pandas_compat", "pipeline.acoustic.audio", "pipeline.core.params", "pipeline.core.progress")
+PRELOADED: Final = ("pandas", "pyarrow.parquet", "pyarrow.pandas_compat", "pipeline.audio.codecs", "pipeline.core.params", "pipeline.core.progress")
 TOLD: Final = ("utterance_id", "audio_hash", "source", "speaker", "locale", "gender", "duration_s")
 """What the stage's own process must know of each utterance: from a record it reads them ten times faster than from a shard."""
-CODE: Final = ("pipeline/ingest.py", "pipeline/acoustic/__init__.py", "pipeline/acoustic/audio.py", "pipeline/core", "pipeline/corpora",
-               "pipeline/text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +93,12 @@ class Job:
         return self.shard.with_suffix(".json")
 
 
-def examine(found: corpora.Utterance, params: corpora.Release) -> audio.Samples | tuple[str, str]:
+def examine(found: corpora.Utterance, params: corpora.Release) -> Samples | tuple[str, str]:
     """Return the utterance's 16 kHz samples, or the reason and detail of its rejection."""
     if not found.transcript.strip():
         return "empty transcript", ""
     try:
-        waveform_S, rate_hz = found.audio if isinstance(found.audio, tuple) else audio.read(
+        waveform_S, rate_hz = found.audio if isinstance(found.audio, tuple) else read_audio(
             sound_file(found), params.max_duration_s, found.start_s, found.end_s, 0 if params.channel == "mix" else params.channel,
             headerless(found, params))
     except soundfile.LibsndfileError as error:
@@ -113,14 +115,14 @@ def examine(found: corpora.Utterance, params: corpora.Release) -> audio.Samples 
         return "wrong duration", f"{len(waveform_S) / rate_hz:.2f} s; the release says {found.duration_s:.2f} s"
     if len(waveform_S) < params.min_duration_s * rate_hz:
         return "too short", f"{len(waveform_S) / rate_hz:.2f} s"
-    samples_S = audio.to_int16(audio.resample(waveform_S, rate_hz))
+    samples_S = to_int16(resample(waveform_S, rate_hz))
     if (span := int(samples_S.max()) - int(samples_S.min())) < SILENT:
-        return "silent", f"all samples within {span} steps of {audio.FULL_SCALE}"
+        return "silent", f"all samples within {span} steps of {FULL_SCALE}"
     if params.trim_silence_s is not None:
-        samples_S = audio.trimmed(samples_S, params.trim_silence_s)
-        if len(samples_S) < params.min_duration_s * audio.SAMPLE_RATE_HZ:
-            return "too short", f"{len(samples_S) / audio.SAMPLE_RATE_HZ:.2f} s without the silence at its ends"
-    if (clipped := audio.clipped(samples_S)) > params.max_clipped:
+        samples_S = trim_silence(samples_S, params.trim_silence_s)
+        if len(samples_S) < params.min_duration_s * SAMPLE_RATE_HZ:
+            return "too short", f"{len(samples_S) / SAMPLE_RATE_HZ:.2f} s without the silence at its ends"
+    if (clipped := clipped_share(samples_S)) > params.max_clipped:
         return "clipped", f"{clipped:.1%} of samples at full scale"
     return samples_S
 
@@ -131,26 +133,26 @@ def sound_file(found: corpora.Utterance) -> Path | bytes:
     return found.audio
 
 
-def headerless(found: corpora.Utterance, params: corpora.Release) -> audio.Headerless | None:
+def headerless(found: corpora.Utterance, params: corpora.Release) -> Headerless | None:
     """Return how a file is coded if it has no header, None where the params do not say."""
     said = params.headerless
     name = found.audio if isinstance(found.audio, Path) else Path(found.source)
     if said is None or name.suffix.lower() not in said.endings:
         return None
-    return audio.Headerless(said.rate_hz, said.coding, said.channels)
+    return Headerless(said.rate_hz, said.coding, said.channels)
 
 
-def describe(corpus: str, params: corpora.Release, found: corpora.Utterance, samples_S: audio.Samples) -> dict[str, Any]:
+def describe(corpus: str, params: corpora.Release, found: corpora.Utterance, samples_S: Samples) -> dict[str, Any]:
     """Return the utterance's row of `core.manifest.SHARD`."""
     return {
         "utterance_id": f"{corpus}/{found.id}", "corpus": corpus, "language": params.language,
         "speaker": f"{corpus}/{found.speaker}" if found.speaker else "",
         **{name: getattr(found, name) for name in ("locale", "accent", "gender", "age", "licence", "source", "release_split")},
         "transcript": found.transcript,
-        **asdict(audio.measure(samples_S)),
+        **asdict(measure(samples_S)),
         "audio_hash": hash_bytes(samples_S.astype("<i2", copy=False).data),
-        "fingerprint": audio.fingerprint(samples_S),
-        "audio": {"bytes": audio.encode_flac(samples_S), "path": f"{found.id}.flac"},
+        "fingerprint": fingerprint(samples_S),
+        "audio": {"bytes": encode_flac(samples_S), "path": f"{found.id}.flac"},
     }
 
 
@@ -384,11 +386,10 @@ def refuse_if_broken(report: Mapping[str, Any], rejects: Sequence[Mapping[str, s
 
 def state_key(params: corpora.Release, source: Path, versions: Mapping[str, str]) -> str:
     """Return the hash of all that a shard's bytes depend on: params, source, code and libraries."""
-    code = [path for name in CODE for path in (ROOT / name, *sorted((ROOT / name).rglob("*"))) if path.is_file()]
     found = [(path, path.lstat()) for path in sorted(source.rglob("*"))] if source.is_dir() else []
     return hash_json([
         params.model_dump(exclude={"max_reject_share", "engine"}), dict(versions),
-        [hash_file(path) for path in code if path.suffix != ".pyc"],
+        code_hash("pipeline.ingest"),
         [[str(path.relative_to(source)), stat.st_size, stat.st_mtime_ns] for path, stat in found],
     ])
 
@@ -414,7 +415,7 @@ def limited(reader: corpora.Reader, params: corpora.Release, source: Path,
 def length_s(reader: corpora.Reader, params: corpora.Release, source: Path, row: corpora.Utterance) -> float:
     """Return the seconds that the header of an utterance's sound file says, 0 where there is none to be read."""
     found = next(reader.read(params, source, [row]))
-    return audio.duration(sound_file(found), headerless(found, params)) if isinstance(found, corpora.Utterance) else 0.0
+    return duration_from_header(sound_file(found), headerless(found, params)) if isinstance(found, corpora.Utterance) else 0.0
 
 
 class Named(Section):
@@ -455,7 +456,7 @@ def take_in(corpus: str, reader: corpora.Reader, params: corpora.Release, source
 
     finished = [job for job in jobs if job.record.exists()]
     if finished:
-        say(f"ingest@{corpus}: {len(finished)} of {len(jobs)} shards kept from an interrupted run")
+        log(f"ingest@{corpus}: {len(finished)} of {len(jobs)} shards kept from an interrupted run")
     with bar(sum(len(job.task) for job in jobs), "utterance", f"ingest@{corpus}") as progress:
         progress.update(sum(len(job.task) for job in finished))
         make = run_on_ray if params.engine == "ray" else run_jobs
@@ -475,7 +476,7 @@ def take_in(corpus: str, reader: corpora.Reader, params: corpora.Release, source
     if hasattr(reader, "clean"):
         reader.clean(params, source)
     counted = {name: report[name] for name in ("utterances", "speakers", "hours")}
-    say(f"{stage_line(f'ingest@{corpus}', counted, report['rejects'])}; {time.monotonic() - started:.0f} s")
+    log(f"{stage_line(f'ingest@{corpus}', counted, report['rejects'])}; {time.monotonic() - started:.0f} s")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from pipeline.core.errors import DataError, MissingInputError
 from pipeline.core.files import atomic_folder, read_table, write_json, write_table
 from pipeline.core.manifest import DESCRIPTION, NORMALISED, conform, counts
 from pipeline.core.params import PARAMS_FILE, Section, load_section
-from pipeline.core.progress import bar, say, stage_line
+from pipeline.core.progress import bar, log, stage_line
 from pipeline.core.stage import stage_main
 
 LANGUAGES: Final = {"pt-BR": "portuguese", "pt-PT": "portuguese", "es": "spanish", "es-419": "spanish"}
@@ -151,7 +151,7 @@ def run(corpus: str, data: Path = Path("data"), params_file: Path = PARAMS_FILE)
     with atomic_folder(data / "normalise" / params.language / corpus) as folder:
         write_table(folder / "manifest.parquet", table)
         write_json(folder / "report.json", report)
-    say(stage_line(f"normalise@{corpus}", {name: report["kept"][name] for name in ("utterances", "speakers", "hours")}, report["dropped"]))
+    log(stage_line(f"normalise@{corpus}", {name: report["kept"][name] for name in ("utterances", "speakers", "hours")}, report["dropped"]))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ from pydantic import Field, field_validator
 from pipeline.core.errors import DataError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.params import PARAMS_FILE, Section, load_section
-from pipeline.core.progress import say, stage_line
+from pipeline.core.progress import log, stage_line
 from pipeline.core.stage import stage_main
 from pipeline.similarity import measures
 from pipeline.similarity.letters import Chunk, letter_sounds, row_for
@@ -341,8 +341,8 @@ def run(data: Path = Path("data"), params_file: Path = PARAMS_FILE) -> None:
     words = read_words()[read_languages()[params.target].words]
     found = ranking(params, *letters_of_target(data / "tokenise/portuguese", list(words.values())))
     write_json(data / "rank/ranking.json", found)
-    say(ranking_table(found))
-    say(stage_line("rank", {"candidates": len(params.candidates), "measures": len(MEASURES), "concepts": len(words)}))
+    log(ranking_table(found))
+    log(stage_line("rank", {"candidates": len(params.candidates), "measures": len(MEASURES), "concepts": len(words)}))
 
 
 def _weighted(weights_RC: Array, sides: Sequence[Sequence[Mapping[Any, float]]]) -> list[Array]:

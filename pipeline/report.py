@@ -16,7 +16,7 @@ from pydantic import Field
 
 from pipeline.core.files import write_text
 from pipeline.core.params import Section, load_section
-from pipeline.core.progress import say
+from pipeline.core.progress import log
 from pipeline.core.stage import stage_main
 
 
@@ -48,7 +48,7 @@ def run(root: Path | str = ".") -> None:
     write_text(folder / "systems.svg", chart(inputs))
     write_text(folder / "index.html", page)
     size = f"{len(page.encode()) / 1e6:.1f} MB"
-    say(f"report: {len(inputs.scores)} systems, {inputs.verdict['verdict']}, {size} in {folder / 'index.html'}")
+    log(f"report: {len(inputs.scores)} systems, {inputs.verdict['verdict']}, {size} in {folder / 'index.html'}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.files import ROOT, read_json, read_table, write_json
 from pipeline.core.manifest import HYPOTHESIS, conform
 from pipeline.core.params import Section, load_section
-from pipeline.core.progress import say
+from pipeline.core.progress import log
 from pipeline.core.stage import stage_main
 from pipeline.scoring.robustness import robustness
 from pipeline.scoring.scorecard import Resampling, percent, scorecard
@@ -92,7 +92,7 @@ def run(system: str, root: Path | str = ROOT) -> None:
     rows = scored(table[speaker_independent(table)[0] & (table["robustness"].str.len() > 0)])
     card["robustness"] = robustness(rows, (speed.get("robustness") or {}).get("conditions"), how)
     write_json(root / f"data/score/{system}.json", card)
-    say(f"score@{system}: " + line(card))
+    log(f"score@{system}: " + line(card))
 
 
 def line(card: dict[str, Any]) -> str:

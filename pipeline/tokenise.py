@@ -19,7 +19,7 @@ from pydantic import Field
 from pipeline.core.errors import DataError
 from pipeline.core.files import read_table, write_json
 from pipeline.core.params import PARAMS_FILE, Section, load_section
-from pipeline.core.progress import say, stage_line
+from pipeline.core.progress import log, stage_line
 from pipeline.core.stage import stage_main
 
 SPECIAL: Final = ("<pad>", "<unk>", "|")
@@ -87,7 +87,7 @@ def run(language: str, data: Path = Path("data"), params_file: Path = PARAMS_FIL
     write_json(data / "tokenise" / language / "vocabulary.json", vocabulary)
     write_json(data / "tokenise" / language / "report.json", described)
     counted = {"symbols": len(vocabulary), "utterances": len(train), "letters left out": len(described["left_out"])}
-    say(stage_line(f"tokenise@{language}", counted))
+    log(stage_line(f"tokenise@{language}", counted))
 
 
 if __name__ == "__main__":

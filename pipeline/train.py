@@ -3,7 +3,7 @@
 Reads:  data/split/portuguese (or what `align` kept of it), data/tokenise/portuguese/vocabulary.json, data/donor (scratch: its
         config.json alone) or another start
 Writes: data/train/SYSTEM/ (model, vizinho.json, history.csv, trained_on.parquet)
-Params: train.seed, train.split, train.steps, train.head, train.recipe, train.systems.SYSTEM
+Params: train.seed, train.split, train.steps, train.head, train.config, train.systems.SYSTEM
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.acoustic.parallel import shared_out
-from pipeline.acoustic.recipe import Recipe, Run, from_nothing
 from pipeline.core.errors import ParamsError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.params import Section, load_section
-from pipeline.core.progress import say
+from pipeline.core.progress import log
 from pipeline.core.stage import stage_main
+from pipeline.training.config import Run, TrainingConfig, without_donor_settings
+from pipeline.training.distributed import launch_distributed
 
 VOCABULARY = Path("data/tokenise/portuguese/vocabulary.json")
 
@@ -43,7 +43,7 @@ class Train(Section):
     steps: int = Field(ge=1, description="of transfer and scratch alike")
     head: Literal["base_letter", "random", "fresh"] = Field(
         description="the donor's head: shared symbols copied and new letters from their base letter, or drawn; or every row drawn")
-    recipe: Recipe
+    config: TrainingConfig
     systems: dict[str, System]
 
 
@@ -52,15 +52,16 @@ def run(system: str) -> None:
     params = load_section(Train, "train")
     if system not in params.systems:
         raise ParamsError("params.yaml", [f"train.systems: no {system!r}; found {', '.join(params.systems)}"])
-    if shared_out("pipeline.train", [system], params.recipe.processes):
+    if launch_distributed("pipeline.train", [system], params.config.processes):
         return
-    from pipeline.acoustic.checkpoint import read_checkpoint
-    from pipeline.acoustic.fit import TRAINED_ON, fit
-    from pipeline.acoustic.freezing import start_top_anew
-    from pipeline.acoustic.head import head_record, head_table, move_head, plan_head
-    from pipeline.acoustic.model import RECORD, fresh_model, load_model
-    from pipeline.acoustic.vocabulary import Vocabulary
+    from pipeline.model.artifact import RECORD, fresh_model, load_model
+    from pipeline.model.checkpoint import read_checkpoint
+    from pipeline.model.head import head_record, head_table, move_head, plan_head
+    from pipeline.model.provenance import TRAINED_ON
+    from pipeline.model.vocabulary import Vocabulary
     from pipeline.scoring.counts import error_rates
+    from pipeline.training.fit import fit
+    from pipeline.training.freezing import reinitialise_top_layers
 
     own = params.systems[system]
     vocabulary = Vocabulary.read(VOCABULARY)
@@ -78,18 +79,18 @@ def run(system: str) -> None:
             raise ParamsError("params.yaml", [f"{where}: found {head!r}; {start} came without a head, so no row can be carried over; "
                                               "expected 'fresh'"])
         plan = plan_head(donor_vocabulary, vocabulary, head)
-        say(f"{system}: head carried over from {start} ({head}):\n{head_table(plan, donor_vocabulary)}")
+        log(f"{system}: head carried over from {start} ({head}):\n{head_table(plan, donor_vocabulary)}")
         model.lm_head = move_head(model.lm_head, plan, model.config.output_hidden_size, model.config.initializer_range, params.seed)
         model.config.update({"vocab_size": len(plan), "pad_token_id": vocabulary.blank_row})
-        start_top_anew(model, params.recipe.drop_layers, params.seed)
+        reinitialise_top_layers(model, params.config.reinit_top_layers, params.seed)
         origin = {"starts_from": own.starts_from, **head_record(plan, donor_vocabulary, head), "donor": {
             "weights_hash": donor_record["weights_hash"], "vocabulary_hash": donor_record["vocabulary_hash"]}}
-        recipe = params.recipe
+        config = params.config
     else:
         model = fresh_model(read_json(start), vocabulary, params.seed)
         origin = {"starts_from": own.starts_from, "head": None, "head_plan": None, "donor": None}
-        recipe, before = from_nothing(params.recipe), None
-    run_params = Run(**recipe.model_dump(), steps=round(params.steps * own.steps_factor), peak_rate=own.peak_rate,
+        config, before = without_donor_settings(params.config), None
+    run_params = Run(**config.model_dump(), steps=round(params.steps * own.steps_factor), peak_rate=own.peak_rate,
                      warmup_steps=own.warmup_steps, seed=params.seed)
     aligned = Path(params.split) / "alignment.json"
     fit(model, vocabulary, Path(params.split), run_params, Path("data/train") / system, f"train@{system}", error_rates,

@@ -20,15 +20,15 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files import hash_json, read_table, write_json, write_table
 from pipeline.core.manifest import HYPOTHESIS, conform, duration_band, has_names, has_numbers, snr_band
 from pipeline.core.params import Section, load_section
-from pipeline.core.progress import bar, say
+from pipeline.core.progress import bar, log
 from pipeline.core.stage import stage_main
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from pipeline.acoustic.clips import Clips
-    from pipeline.acoustic.decoding import Decoded
+    from pipeline.batching.waveforms import Clips
+    from pipeline.decoding.greedy import Decoded
 
 TEST = Path("data/split/portuguese/test.parquet")
 
@@ -37,14 +37,14 @@ class Condition(Section):
     """What is done to an utterance before it is heard; of several changes each one, in this order."""
 
     speed: float = Field(1.0, ge=0.5, le=2.0, description="tempo and pitch; 1.1 is a tenth faster")
-    noise_db: float | None = Field(None, ge=-10, le=60, description="signal-to-noise ratio of pink noise added, dB")
+    snr_db: float | None = Field(None, ge=-10, le=60, description="signal-to-noise ratio of pink noise added, dB")
     telephone: bool = Field(False, description="300 to 3,400 Hz, G.711 μ-law at 8 kHz")
     codec: Literal["mp3", "opus"] | None = Field(None, description="coded at a low rate; opus takes eight times as long as mp3")
 
     @model_validator(mode="after")
     def _change_something(self) -> Condition:
         if self == Condition.model_construct():
-            raise ValueError("nothing is changed; expected speed, noise_db, telephone or codec")
+            raise ValueError("nothing is changed; expected speed, snr_db, telephone or codec")
         return self
 
 
@@ -69,17 +69,17 @@ class Transcribe(Section):
 
 def run(system: str, model_folder: str) -> None:
     """Transcribe the test split with one system."""
-    from pipeline.acoustic.clips import Clips
-    from pipeline.acoustic.decoding import decode_all
-    from pipeline.acoustic.device import choose_device, exclusive, set_threads
-    from pipeline.acoustic.fit import TRAINED_ON, overlap
-    from pipeline.acoustic.model import hears_standardised, load_model, parameters
+    from pipeline.batching.waveforms import Clips
+    from pipeline.decoding.greedy import decode_all
+    from pipeline.model.artifact import expects_normalised_input, load_model, parameters
+    from pipeline.model.device import choose_device, exclusive, set_threads
+    from pipeline.model.provenance import TRAINED_ON, overlap
 
     params = load_section(Transcribe, "transcribe")
     set_threads(params.threads)
     test = read_table(TEST)
     model, vocabulary, record = load_model(model_folder)
-    clips = Clips(test, normalise=hears_standardised(model))
+    clips = Clips(test, normalise=expects_normalised_input(model))
     duration_s = test["duration_s"].to_numpy(dtype=float)
     device = choose_device()
     with exclusive(device, params.threads):
@@ -113,7 +113,7 @@ def run(system: str, model_folder: str) -> None:
         "robustness": measured.model_dump(mode="json") if measured else None,
     }
     write_json(f"data/transcribe/{system}.json", figures)
-    say(f"transcribe@{system}: {len(test)} utterances, {duration_s.sum() / 3600:.2f} hours in {seconds:.1f} s "
+    log(f"transcribe@{system}: {len(test)} utterances, {duration_s.sum() / 3600:.2f} hours in {seconds:.1f} s "
         f"({figures['rtfx']:.0f} times real time); batch changes a logit by at most {invariance['max_logit_difference']:.1e}")
 
 
@@ -126,8 +126,8 @@ def hear_conditions(robustness: Robustness, utterance_ids: Sequence[str], clips:
     Args:
         decode: hypotheses of so many utterances: their waveforms by number, their lengths in seconds.
     """
-    from pipeline.acoustic.clips import prepare
-    from pipeline.acoustic.conditions import degrade
+    from pipeline.audio.degrade import degrade
+    from pipeline.batching.waveforms import prepare
 
     def prepared(number: int) -> Any:
         return prepare(degrade(clips.samples(number), seed=[robustness.seed, int(rank[number][:16], 16)], **changes), clips.normalise)
@@ -152,7 +152,7 @@ def check_invariance(model: Any, clips: Clips, duration_s: Any, params: Transcri
     """
     import numpy as np
 
-    from pipeline.acoustic.decoding import logits_of
+    from pipeline.decoding.greedy import logits_of
 
     sample = np.argsort(duration_s, kind="stable")[:: max(1, len(duration_s) // max(1, params.invariance_utterances))][: params.invariance_utterances]
     waveforms = [clips.waveform(int(index)) for index in sample]

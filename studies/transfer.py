@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from pipeline.core.files import ROOT
 from pipeline.core.params import read_params
-from pipeline.core.stage import honest_exit
+from pipeline.core.stage import exit_with_code
 from pipeline.scoring.bootstrap import Interval, Units, interval, units_of
 from pipeline.scoring.utterances import Scored, scored, speaker_independent
 from studies.workspace import inside, workspace
@@ -42,7 +42,7 @@ THREE = ("transfer", "scratch", "scratch_long")
 
 
 def strategies(steps: int) -> dict[str, dict[str, Any]]:
-    """Return the ways to let the donor's weights move in a training of so many steps, as keys of train.recipe."""
+    """Return the ways to let the donor's weights move in a training of so many steps, as keys of train.config."""
     eighth = max(1, steps // 8)
     return {
         "all": {},
@@ -50,7 +50,7 @@ def strategies(steps: int) -> dict[str, dict[str, Any]]:
         "head-first": {"freeze_encoder_steps": 2 * eighth},
         "gradual": {"freeze_encoder_steps": eighth, "unfreeze_every": eighth},
         "layer-decay": {"layer_decay": 0.5},
-        "new-top": {"drop_layers": 1},
+        "new-top": {"reinit_top_layers": 1},
         "lora": {"lora": {"rank": 16, "alpha": 32}},
     }
 
@@ -87,7 +87,7 @@ class Trial:
         if self.long:
             yield f"+train.systems.transfer.steps_factor={params['train']['systems']['scratch_long']['steps_factor']}"
         for key, value in strategies(params["train"]["steps"])[self.strategy].items():
-            yield f"++train.recipe.{key}={written(value)}"
+            yield f"++train.config.{key}={written(value)}"
 
 
 def written(value: Any) -> str:
@@ -281,5 +281,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with honest_exit():
+    with exit_with_code():
         main()

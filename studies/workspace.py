@@ -16,7 +16,7 @@ from pathlib import Path
 from pipeline.core.errors import MissingInputError, ParamsError
 from pipeline.core.files import ROOT, atomic_folder, state_dir
 from pipeline.core.params import read_params
-from pipeline.core.progress import say
+from pipeline.core.progress import log
 
 MADE_ONCE = ("donor", "tokenise@portuguese")
 """What no trial changes, with all that it needs."""
@@ -45,7 +45,7 @@ def workspace(profile: str) -> Path:
             _run("dvc", "cache", "dir", "--quiet", "--local", _out("dvc", "cache", "dir", at=ROOT), at=made)
             _tracked(made)
             _commit(made, f"Take the params of {profile}")
-    say(f"study: in {folder}")
+    log(f"study: in {folder}")
     if brought := [f"{source}.dvc" for source in _raw(folder)]:
         _run("dvc", "checkout", "--quiet", *brought, at=folder)
     _run("dvc", "repro", *MADE_ONCE, at=folder)

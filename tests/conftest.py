@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the machine's lock files (pipeline/acoustic/device.py) out of the tests: a training elsewhere would hold them up."""
+    """Keep the machine's lock files (pipeline/model/device.py) out of the tests: a training elsewhere would hold them up."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("t")))
         patch.setattr(tempfile, "tempdir", None)

@@ -15,7 +15,7 @@ import yaml
 
 from pipeline.core.files import ROOT
 
-VOICES = {"variants": 1, "pitch": [48, 52], "rate_wpm": [150, 160], "snr_db": [35, 40], "direct_db": [18, 20]}
+VOICES = {"variants": 1, "pitch": [48, 52], "rate_wpm": [150, 160], "snr_db": [35, 40], "drr_db": [18, 20]}
 
 
 def small_params(full: dict[str, Any]) -> dict[str, Any]:
@@ -30,10 +30,10 @@ def small_params(full: dict[str, Any]) -> dict[str, Any]:
         language["min_count"] = 5
     params["rank"] |= {"resamples": 100}
     params["donor"] |= {"steps": 280, "warmup_steps": 40}
-    params["donor"]["recipe"] |= {"evaluate_every": 140, "evaluate_hours": 0.01}
+    params["donor"]["config"] |= {"evaluate_every": 140, "evaluate_hours": 0.01}
     params["donor"]["model"] |= {"conv_dim": [64, 96], "hidden_size": 128, "intermediate_size": 384}
     params["train"]["steps"] = 80
-    params["train"]["recipe"] |= {"evaluate_every": 40, "evaluate_hours": 0.02}
+    params["train"]["config"] |= {"evaluate_every": 40, "evaluate_hours": 0.02}
     params["train"]["systems"]["transfer"]["warmup_steps"] = 10
     params["train"]["systems"]["scratch"]["warmup_steps"] = 30
     params["train"]["systems"]["scratch_long"] |= {"warmup_steps": 30, "steps_factor": 1.2}

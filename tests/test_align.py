@@ -14,14 +14,15 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from pipeline import align
-from pipeline.acoustic import alignment, clips
-from pipeline.acoustic.fit import empty_trained_on, trained_on
-from pipeline.acoustic.model import RECORD, load_model, save_model
-from pipeline.acoustic.recipe import Run
-from pipeline.acoustic.training import Utterances, train
+from pipeline.alignment import aligner
+from pipeline.batching import waveforms
 from pipeline.core.errors import DataError, ParamsError, PipelineError, VocabularyError
 from pipeline.core.files import ROOT, hash_file, read_json
+from pipeline.model.artifact import RECORD, load_model, save_model
+from pipeline.model.provenance import empty_trained_on, trained_on
 from pipeline.scoring.counts import error_rates
+from pipeline.training.config import Run
+from pipeline.training.trainer import Utterances, train
 from tests import tiny
 
 WORDS = tiny.vocabulary()
@@ -127,7 +128,7 @@ def test_planted_transcripts_are_dropped_and_listed_with_their_reason(root: Path
 def test_a_share_or_a_threshold_may_be_asked_for_and_measures_nothing_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rewrite(spoil)
     run()
-    monkeypatch.setattr(alignment, "logits_of", None)  # it is not listened again
+    monkeypatch.setattr(aligner, "logits_of", None)  # it is not listened again
     assert run(share=0.2)["kept"]["utterances"] == 72
     scores = pd.read_parquet(ALIGNED / "scores.parquet")
     assert scores.loc[scores["reason"] != "", "score"].max() <= scores.loc[scores["reason"] == "", "score"].min()
@@ -138,7 +139,7 @@ def test_a_share_or_a_threshold_may_be_asked_for_and_measures_nothing_again(root
 
 
 def test_a_killed_run_goes_on_from_its_last_chunk_to_the_same_scores(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alignment, "CHUNK", 40)
+    monkeypatch.setattr(aligner, "CHUNK", 40)
     run()
     whole = pd.read_parquet(ALIGNED / "scores.parquet")
     parts = sorted((root / "state/align").rglob("part-*.parquet"))
@@ -148,7 +149,7 @@ def test_a_killed_run_goes_on_from_its_last_chunk_to_the_same_scores(root: Path,
     run()
     pd.testing.assert_frame_equal(pd.read_parquet(ALIGNED / "scores.parquet"), whole)
     assert [part.stat().st_mtime_ns for part in parts[:2]] == before
-    monkeypatch.setattr(alignment, "CHUNK", 500)
+    monkeypatch.setattr(aligner, "CHUNK", 500)
     run(seed=2)
     assert len(list((root / "state/align").rglob("part-*.parquet"))) == 1, "what is of no use any more is removed"
 
@@ -223,7 +224,7 @@ def test_an_aligner_that_hears_samples_as_they_are_is_given_such(root: Path, mon
     model, words, _ = load_model("data/donor")
     model.config.do_normalize = False
     save_model(model, words, root / "data/raw/plain", {"figures": None}, empty_trained_on)
-    monkeypatch.setattr(clips, "standardise", lambda _: pytest.fail("standardised"))
+    monkeypatch.setattr(waveforms, "standardise", lambda _: pytest.fail("standardised"))
     with suppress(PipelineError):  # it has learned from standardised recordings and may understand no other
         run(aligner="data/raw/plain")
 

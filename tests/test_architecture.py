@@ -47,10 +47,10 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
 }
 EXCEPTIONS = {
     *(("pipeline/cli/doctor.py", name) for name in ("torch", "torchaudio", "espeakng_loader")),  # it looks whether they work
-    ("pipeline/core/cluster.py", "ray"),  # the one engine of its kind; late
-    ("pipeline/core/remote.py", "fsspec"),  # the one that fetches; late
+    ("pipeline/sources/cluster.py", "ray"),  # the one engine of its kind; late
+    ("pipeline/sources/remote.py", "fsspec"),  # the one that fetches; late
     *(("pipeline/corpora/hugging_face.py", name) for name in ("datasets", "huggingface_hub", "pyarrow")),  # the one reader of their form; late
-    ("pipeline/acoustic/lora.py", "peft"),  # where a recipe asks for adapters; late
+    ("pipeline/training/lora.py", "peft"),  # where a recipe asks for adapters; late
 }
 
 
@@ -165,7 +165,7 @@ def test_a_stage_has_no_code_dep_that_is_absent_or_unused(stage: str) -> None:
 
 def test_the_closure_of_imports_is_transitive_and_follows_readers() -> None:
     assert {"pipeline/corpora/speak.py", "pipeline/corpora/grammar/romance.py", "pipeline/text/numbers.py"} <= needed_by("ingest")
-    assert {"pipeline/acoustic/optimiser.py", "pipeline/scoring/counts.py"} <= needed_by("train")
+    assert {"pipeline/training/optimiser.py", "pipeline/scoring/counts.py"} <= needed_by("train")
     assert "pipeline/scoring/bootstrap.py" not in needed_by("train")
 
 

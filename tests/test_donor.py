@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from pipeline import donor
-from pipeline.acoustic.model import load_model, save_model
 from pipeline.core import params as core_params
 from pipeline.core.errors import DataError, ParamsError, VocabularyError
 from pipeline.core.files import ROOT
+from pipeline.model.artifact import load_model, save_model
 from tests import tiny
 from tests.checkpoints import lay, lay_adapter
 from tests.hub_server import REVISION, serving
@@ -22,7 +22,7 @@ from tests.small_run import clone, dvc
 
 SECTION: dict[str, Any] = {
     "source": "data/split/spanish", "vocabulary": "data/tokenise/spanish/vocabulary.json", "seed": 1, "steps": 4, "peak_rate": 1e-3,
-    "warmup_steps": 1, "recipe": {"batch_s": 5, "evaluate_every": 2}, "model": tiny.SHAPE,
+    "warmup_steps": 1, "config": {"batch_s": 5, "evaluate_every": 2}, "model": tiny.SHAPE,
 }
 
 
@@ -164,6 +164,6 @@ def test_a_source_that_is_neither_is_named_with_its_key(root: Path) -> None:
 
 def test_all_wrong_params_are_told_at_once(root: Path) -> None:
     with pytest.raises(ParamsError) as caught:
-        run(root, steps=0, peak_rate=2, recipe={"batch_s": -1, "colour": "red"})
+        run(root, steps=0, peak_rate=2, config={"batch_s": -1, "colour": "red"})
     assert len(caught.value.problems) == 4
-    assert any(problem.startswith("donor.recipe.colour: unknown key") for problem in caught.value.problems)
+    assert any(problem.startswith("donor.config.colour: unknown key") for problem in caught.value.problems)

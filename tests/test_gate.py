@@ -44,7 +44,7 @@ POLICY: dict[str, Any] = {
     "export_parity": {"enabled": False, "max_wer_difference": 0.005},
     "robustness": {"enabled": False, "max_wer": {}, "margin": 0.05},
 }
-CONDITIONS = {"telephone": {"telephone": True}, "noise_10_db": {"noise_db": 10.0}}
+CONDITIONS = {"telephone": {"telephone": True}, "noise_10_db": {"snr_db": 10.0}}
 
 
 def garbled(references: list[str], share: float | np.ndarray[Any, Any], seed: int) -> list[str]:

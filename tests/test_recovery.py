@@ -24,7 +24,7 @@ def smaller(folder: Path) -> Path:
     params = yaml.safe_load(file.read_text(encoding="utf-8"))
     params["donor"]["steps"], params["train"]["steps"] = 60, 40
     for section in ("donor", "train"):
-        params[section]["recipe"] |= {"evaluate_every": 20, "checkpoint_s": 0.3}
+        params[section]["config"] |= {"evaluate_every": 20, "checkpoint_s": 0.3}
     file.write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return folder
 

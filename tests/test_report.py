@@ -219,7 +219,7 @@ def make_run(root: Path, speakers: int = 12, clips: int = 8) -> Path:
                     "conditions": [
                         {
                             "condition": "noise_10_db",
-                            "changes": {"speed": 1.0, "noise_db": 10.0, "telephone": False, "codec": None},
+                            "changes": {"speed": 1.0, "snr_db": 10.0, "telephone": False, "codec": None},
                             "wer": interval(rate + 0.1, 0.05),
                             "cer": interval(rate / 3 + 0.04, 0.02),
                             "wer_change": {"value": 0.1, "low": 0.07, "high": 0.13},

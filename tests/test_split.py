@@ -17,13 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import split
-from pipeline.core import leakage
 from pipeline.core.errors import DataError, LeakageError, MissingInputError, ParamsError
 from pipeline.core.files import ROOT
 from pipeline.core.manifest import NORMALISED, conform
+from pipeline.leakage import search
 
 PARAMS = split.Params(salt="v1", dev_share=0.2, test_share=0.2)
-BOUNDS = leakage.Bounds("portuguese", PARAMS.near_duplicate, PARAMS.fingerprint_bits, PARAMS.fingerprint_s)
+BOUNDS = search.Bounds("portuguese", PARAMS.near_duplicate, PARAMS.fingerprint_bits, PARAMS.fingerprint_s)
 EMPTY = {name: "" for name, kind in NORMALISED.items() if str(kind) == "string"}
 ZERO = {name: 0 for name, kind in NORMALISED.items() if str(kind) in ("double", "int64")}
 
@@ -269,8 +269,8 @@ NO_LEAKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("case", NO_LEAKS)
 def test_what_is_no_leak_stays(case: str) -> None:
     one, other = (pd.DataFrame([utterance(i, **columns)]) for i, columns in enumerate(NO_LEAKS[case]))
-    assert leakage.find(one, other, BOUNDS).empty
-    assert not any(leakage.recount(one, other, BOUNDS).values())
+    assert search.find(one, other, BOUNDS).empty
+    assert not any(search.recount(one, other, BOUNDS).values())
 
 
 def test_what_left_dev_no_longer_takes_anything_from_train(place: Workplace) -> None:
@@ -315,7 +315,7 @@ small_sets = st.lists(st.frozensets(st.sampled_from("abcdefghijkl"), min_size=1,
 def test_the_search_for_similar_sentences_misses_nothing_that_comparing_all_finds(
     low: list[frozenset[str]], high: list[frozenset[str]], similarity: float
 ) -> None:
-    found = leakage.similar_sets(low, high, similarity)
+    found = search.similar_sets(low, high, similarity)
     for words_, partner in zip(low, found, strict=True):
         measured = [len(words_ & other) / len(words_ | other) for other in high]
         best = max(measured, default=0.0)
@@ -335,10 +335,10 @@ def test_the_search_for_copies_misses_nothing_that_comparing_all_finds(
                      zip(table["fingerprint"], table["duration_s"], strict=True)] for table in (low, high))
     near = np.array([[(a ^ b).bit_count() <= 64 and abs(s - t) <= 250 for b, t in others] for a, s in ones])
     near = near.reshape(len(low), len(high)).astype(bool)
-    found = leakage.similar_recordings(low, high, BOUNDS)
+    found = search.similar_recordings(low, high, BOUNDS)
     assert (near.any(axis=1) == (found >= 0)).all()
     assert all(near[row, partner] for row, partner in enumerate(found) if partner >= 0)
-    assert leakage.recount(low, high, BOUNDS)["fingerprint"] == near.sum()
+    assert search.recount(low, high, BOUNDS)["fingerprint"] == near.sum()
 
 
 @pytest.mark.parametrize(("language", "sentence", "words_"), [
@@ -353,12 +353,12 @@ def test_the_search_for_copies_misses_nothing_that_comparing_all_finds(
 def test_words_are_compared_with_numbers_masked_and_accents_folded(
     language: str, sentence: str, words_: set[str]
 ) -> None:
-    assert leakage.words_of(sentence, language) == words_
+    assert search.words_of(sentence, language) == words_
 
 
 def test_a_language_without_number_words_is_refused_by_name() -> None:
     with pytest.raises(DataError, match="'finnish': its number words are unknown; expected portuguese or spanish"):
-        leakage.words_of("yksi", "finnish")
+        search.words_of("yksi", "finnish")
 
 
 # ---- Certificate ----------------------------------------------------------------------------------------------------
@@ -382,19 +382,19 @@ def test_a_removal_that_does_nothing_is_caught_by_the_recount_and_nothing_is_wri
 def test_each_leak_is_counted_by_its_rule(leak: str) -> None:
     rule, one, other = LEAKS[leak]
     low, high = (pd.DataFrame([utterance(i, **columns)]) for i, columns in enumerate((one, other)))
-    assert leakage.recount(low, high, BOUNDS)[rule] == 1
+    assert search.recount(low, high, BOUNDS)[rule] == 1
 
 
-@pytest.mark.parametrize("search", ["similar_sets", "similar_recordings", "_keys"])
+@pytest.mark.parametrize("name", ["similar_sets", "similar_recordings", "_keys"])
 def test_a_search_that_finds_nothing_is_caught_by_the_recount(
-    place: Workplace, monkeypatch: pytest.MonkeyPatch, search: str
+    place: Workplace, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     blind = {
         "similar_sets": lambda low, high, similarity: np.full(len(low), -1),
         "similar_recordings": lambda low, high, bounds: np.full(len(low), -1),
         "_keys": lambda rule, rows: [""] * len(rows),
-    }[search]
-    monkeypatch.setattr(leakage, search, blind)
+    }[name]
+    monkeypatch.setattr(search, name, blind)
     with pytest.raises(LeakageError, match="train, dev and test still share something"):
         place.run([*corpus_of(30), *plant("train", "test")])
 

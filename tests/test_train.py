@@ -14,12 +14,13 @@ import torch
 import yaml
 
 from pipeline import donor, train
-from pipeline.acoustic import augmentation, clips
-from pipeline.acoustic.fit import empty_trained_on
-from pipeline.acoustic.model import hears_standardised, load_model, parameters, save_model
+from pipeline.batching import waveforms
 from pipeline.core import params as core_params
 from pipeline.core.errors import MissingInputError, ParamsError, VocabularyError
 from pipeline.core.files import hash_file, read_json
+from pipeline.model.artifact import expects_normalised_input, load_model, parameters, save_model
+from pipeline.model.provenance import empty_trained_on
+from pipeline.training import augmentation
 from tests import tiny
 from tests.checkpoints import LAYOUTS, lay, lay_adapter
 from tests.small_run import clone, dvc, environment
@@ -47,7 +48,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(root: Path, system: str = "transfer", rate: float = STILL, **changes: Any) -> tuple[Any, dict[str, Any]]:
     """Run the stage; return the model and its record."""
-    section = {"seed": 1, "steps": 3, "head": "base_letter", "recipe": {"batch_s": 5, "evaluate_every": 10}, "systems": {
+    section = {"seed": 1, "steps": 3, "head": "base_letter", "config": {"batch_s": 5, "evaluate_every": 10}, "systems": {
         "transfer": {"starts_from": "data/donor", "peak_rate": rate, "warmup_steps": 1},
         "scratch": {"starts_from": "data/donor/config.json", "peak_rate": rate, "warmup_steps": 1},
         "scratch_long": {"starts_from": "data/donor/config.json", "peak_rate": rate, "warmup_steps": 1, "steps_factor": 3},
@@ -82,20 +83,20 @@ def test_the_head_strategy_is_a_param(root: Path) -> None:
 
 
 def test_the_donors_top_blocks_are_left_behind_where_the_recipe_says_so(root: Path) -> None:
-    recipe = {"batch_s": 5, "evaluate_every": 10, "drop_layers": 1}
-    model, record = run(root, recipe=recipe)
+    config = {"batch_s": 5, "evaluate_every": 10, "reinit_top_layers": 1}
+    model, record = run(root, config=config)
     block, source = model.wav2vec2.encoder.layers[0].state_dict(), tiny.model(DONOR, seed=9).wav2vec2
     assert not torch.allclose(block["attention.q_proj.weight"], source.encoder.layers[0].attention.q_proj.weight, atol=1e-3)
     assert torch.allclose(model.wav2vec2.feature_projection.projection.weight, source.feature_projection.projection.weight, atol=1e-8)
-    assert record["params"]["drop_layers"] == 1
-    assert run(root, "scratch", recipe=recipe)[1]["params"]["drop_layers"] == 0
-    with pytest.raises(ParamsError, match="drop_layers: found 2; expected at most 1"):
-        run(root, recipe=recipe | {"drop_layers": 2})
+    assert record["params"]["reinit_top_layers"] == 1
+    assert run(root, "scratch", config=config)[1]["params"]["reinit_top_layers"] == 0
+    with pytest.raises(ParamsError, match="reinit_top_layers: found 2; expected at most 1"):
+        run(root, config=config | {"reinit_top_layers": 2})
 
 
 def test_adapters_are_merged_before_the_model_is_saved_and_scratch_has_none(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    recipe = {"batch_s": 5, "evaluate_every": 10, "lora": {"rank": 2, "target_modules": ["q_proj", "v_proj"]}}
-    model, record = run(root, rate=1e-2, recipe=recipe)
+    config = {"batch_s": 5, "evaluate_every": 10, "lora": {"rank": 2, "target_modules": ["q_proj", "v_proj"]}}
+    model, record = run(root, rate=1e-2, config=config)
     source = tiny.model(DONOR, seed=9).state_dict()
     moved = {name for name, tensor in model.state_dict().items() if not name.startswith("lm_head") and not torch.equal(tensor, source[name])}
     assert moved == {f"wav2vec2.encoder.layers.0.attention.{name}.weight" for name in ("q_proj", "v_proj")}
@@ -105,11 +106,11 @@ def test_adapters_are_merged_before_the_model_is_saved_and_scratch_has_none(root
     assert record["figures"]["peak_memory_bytes"] > 50_000_000
     told = capsys.readouterr().out
     assert f"{trained / 1e6:.3g} of {parameters(model) / 1e6:.3g} M parameters trained, " in told and " GiB at most" in told
-    assert run(root, "scratch", recipe=recipe)[1]["params"]["lora"] is None
+    assert run(root, "scratch", config=config)[1]["params"]["lora"] is None
     with pytest.raises(ParamsError, match=r"target_modules: found key_proj; expected some of .*k_proj, out_proj, output_dense, q_proj, v_proj"):
-        run(root, recipe=recipe | {"lora": {"target_modules": ["key_proj"]}})
-    with pytest.raises(ParamsError, match="lora beside drop_layers: 1; expected one of them"):
-        run(root, recipe=recipe | {"drop_layers": 1})
+        run(root, config=config | {"lora": {"target_modules": ["key_proj"]}})
+    with pytest.raises(ParamsError, match="lora beside reinit_top_layers: 1; expected one of them"):
+        run(root, config=config | {"reinit_top_layers": 1})
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -120,11 +121,11 @@ def test_every_checkpoint_that_donor_takes_is_carried_over_to_portuguese(root: P
         lay_adapter(folder, language)
     base = LAYOUTS[name].vocab is None
     section = {"source": "raw", "vocabulary": "data/tokenise/portuguese/vocabulary.json" if base else "raw/vocab.json", "language": language,
-               "seed": 1, "steps": 1, "peak_rate": 1e-3, "warmup_steps": 0, "recipe": {"batch_s": 5}, "model": {}}
+               "seed": 1, "steps": 1, "peak_rate": 1e-3, "warmup_steps": 0, "config": {"batch_s": 5}, "model": {}}
     (root / "params.yaml").write_text(yaml.safe_dump({"donor": section}))
     donor.run()
     before, words, _ = load_model(root / "data/donor")
-    model, record = run(root, rate=1e-3, head="fresh" if base else "base_letter", recipe={
+    model, record = run(root, rate=1e-3, head="fresh" if base else "base_letter", config={
         "batch_s": 5, "evaluate_every": 10, "freeze_feature_encoder": True, "freeze_encoder_steps": 1, "unfreeze_every": 1, "layer_decay": 0.9,
         "spec_augment": {"from_step": 1}})
     assert record["donor"]["vocabulary_hash"] == words.hash
@@ -137,7 +138,7 @@ def test_every_checkpoint_that_donor_takes_is_carried_over_to_portuguese(root: P
 
 
 def test_scratch_has_the_donors_shape_and_none_of_its_weights_or_data(root: Path) -> None:
-    model, record = run(root, "scratch", recipe={"batch_s": 5, "evaluate_every": 10, "freeze_feature_encoder": True})
+    model, record = run(root, "scratch", config={"batch_s": 5, "evaluate_every": 10, "freeze_feature_encoder": True})
     fresh, source = tiny.model(TARGET, seed=1), tiny.model(DONOR, seed=9)
     weight = model.wav2vec2.encoder.layers[0].attention.q_proj.weight
     assert torch.allclose(weight, fresh.wav2vec2.encoder.layers[0].attention.q_proj.weight, atol=1e-8)
@@ -161,11 +162,11 @@ def test_training_moves_the_weights(root: Path) -> None:
 def test_a_network_that_heard_samples_as_they_are_is_trained_on_such(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = tiny.model(DONOR, seed=9, do_normalize=False)
     save_model(plain, DONOR, root / "data/donor", {"figures": None}, empty_trained_on)
-    monkeypatch.setattr(clips, "standardise", lambda _: pytest.fail("standardised"))
+    monkeypatch.setattr(waveforms, "standardise", lambda _: pytest.fail("standardised"))
     monkeypatch.setattr(augmentation, "standardise", lambda _: pytest.fail("standardised"))
     for system in ("transfer", "scratch"):
-        model, _ = run(root, system, recipe={"batch_s": 5, "evaluate_every": 10, "augment": {"rate": 1.0, "noise_db": [10, 20]}})
-        assert not hears_standardised(model)
+        model, _ = run(root, system, config={"batch_s": 5, "evaluate_every": 10, "augment": {"rate": 1.0, "snr_db": [10, 20]}})
+        assert not expects_normalised_input(model)
 
 
 def test_an_unknown_system_or_a_missing_donor_is_named(root: Path) -> None:
@@ -199,7 +200,7 @@ def test_a_system_may_start_from_a_multilingual_base_beside_transfer_and_scratch
     transfer = run(root, "transfer", systems={"multilingual": start | {"head": "fresh"}, "transfer": start | {"starts_from": "data/donor"}})[1]
     assert transfer["head"] == "base_letter", "the others keep train.head"
     moved = run(root, "multilingual", systems={"multilingual": start | {"head": "fresh", "peak_rate": 1e-2}},
-                recipe={"batch_s": 5, "evaluate_every": 10, "lora": {"rank": 2}, "freeze_encoder_steps": 1})[0]
+                config={"batch_s": 5, "evaluate_every": 10, "lora": {"rank": 2}, "freeze_encoder_steps": 1})[0]
     assert not torch.allclose(moved.lm_head.weight, model.lm_head.weight, atol=1e-3), "what a recipe has for transfer holds for it as well"
     with pytest.raises(MissingInputError, match="data/raw/nothing"):
         run(root, "multilingual", systems={"multilingual": start | {"starts_from": "data/raw/nothing"}})

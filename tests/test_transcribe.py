@@ -12,13 +12,13 @@ import torch
 import yaml
 
 from pipeline import transcribe
-from pipeline.acoustic.clips import Clips
-from pipeline.acoustic.fit import trained_on
-from pipeline.acoustic.model import save_model
+from pipeline.batching.waveforms import Clips
 from pipeline.core import params as core_params
 from pipeline.core.errors import MissingInputError, ParamsError, PipelineError
 from pipeline.core.files import read_json
 from pipeline.core.manifest import HYPOTHESIS
+from pipeline.model.artifact import save_model
+from pipeline.model.provenance import trained_on
 from tests import tiny
 
 WORDS = tiny.vocabulary()
@@ -77,7 +77,7 @@ def test_the_same_model_gives_the_same_bytes_whatever_the_batch(root: Path) -> N
 
 
 def test_a_model_that_hears_its_batch_fails_the_stage(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.acoustic import decoding
+    from pipeline.decoding import greedy as decoding
 
     honest = decoding.logits_of
     monkeypatch.setattr(decoding, "logits_of", lambda model, waveforms: [
@@ -104,7 +104,7 @@ def test_the_check_mixes_long_and_short_and_can_be_left_out(root: Path) -> None:
     assert none == {"max_logit_difference": 0.0, "utterances_changed": 0, "utterances": 0}
 
 
-CONDITIONS = {"deafening": {"noise_db": -10.0}, "slow": {"speed": 0.5}, "telephone": {"telephone": True},
+CONDITIONS = {"deafening": {"snr_db": -10.0}, "slow": {"speed": 0.5}, "telephone": {"telephone": True},
               "mp3": {"codec": "mp3"}}
 
 
@@ -138,7 +138,7 @@ def test_a_system_that_is_not_asked_is_heard_in_no_condition(root: Path) -> None
 
 
 def test_a_condition_that_changes_nothing_is_refused(root: Path) -> None:
-    with pytest.raises(ParamsError, match=r"conditions\.same: nothing is changed; expected speed, noise_db, telephone or codec"):
+    with pytest.raises(ParamsError, match=r"conditions\.same: nothing is changed; expected speed, snr_db, telephone or codec"):
         measure(root, conditions={"same": {"speed": 1.0}})
 
 

@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from pipeline.acoustic.audio import encode_flac, to_int16
-from pipeline.acoustic.model import fresh_model
-from pipeline.acoustic.vocabulary import Vocabulary
+from pipeline.audio.codecs import encode_flac
+from pipeline.audio.samples import to_int16
 from pipeline.core.manifest import SAMPLE_RATE_HZ, SLICES
+from pipeline.model.artifact import fresh_model
+from pipeline.model.vocabulary import Vocabulary
 
 torch.set_num_threads(1)  # more only wait for each other on work this small
 

@@ -138,7 +138,7 @@ run "vizinho transcribe $place/clip.flac"
 
 use "$place/project"
 tell "## Back"
-run "prefect deployment run rollback/by-hand -p version=v0.1.0 -p by='Ana Reis' -p reason='to show it' 2>&1 | grep UUID"
+run "prefect deployment run rollback/manual -p version=v0.1.0 -p by='Ana Reis' -p reason='to show it' 2>&1 | grep UUID"
 third=$(grep -o '[0-9a-f-]\{36\}' "$place/said")
 run "wait_for $third Completed; outcome $third"
 run "git ls-remote --tags origin | grep -v '{}'"

@@ -24,25 +24,25 @@ CEILING_S = 3600.0
 
 
 def budget_of(params: dict[str, Any], system: str, memory_gib: float | None, root: Path = ROOT, limit_s: float = LIMIT_S) -> dict[str, Any]:
-    """Return the largest budget of a system's recipe on this machine's device, with each attempt.
+    """Return the largest budget of a system's config on this machine's device, with each attempt.
 
     Raises:
-        ParamsError: nothing is trained by that recipe, or the shape of the network is not known yet.
+        ParamsError: nothing is trained by that config, or the shape of the network is not known yet.
         TrainingError: not even one utterance fits.
     """
     began = time.perf_counter()
-    section, key = (params["donor"], "donor.recipe") if system == "donor" else (params["train"], "train.recipe")
-    config, lengths_s, hours_s = shape(params, system, root), *lengths(params, system, root)
+    section, key = (params["donor"], "donor.config") if system == "donor" else (params["train"], "train.config")
+    network, lengths_s, hours_s = shape(params, system, root), *lengths(params, system, root)
 
-    from pipeline.acoustic.budget import Attempt, find_budget
-    from pipeline.acoustic.device import choose_device, exclusive
-    from pipeline.acoustic.preflight import device_bytes
-    from pipeline.acoustic.recipe import Recipe, Run, from_nothing
+    from pipeline.model.device import choose_device, exclusive
+    from pipeline.training.config import Run, TrainingConfig, without_donor_settings
+    from pipeline.training.preflight import device_bytes
+    from pipeline.tuning.batch_size import Attempt, find_budget
 
-    recipe = Recipe.model_validate(section["recipe"])
+    config = TrainingConfig.model_validate(section["config"])
     if system == "scratch":
-        recipe = from_nothing(recipe)
-    run = Run(**recipe.model_dump(), steps=section["steps"], peak_rate=1e-6, warmup_steps=0, seed=1)
+        config = without_donor_settings(config)
+    run = Run(**config.model_dump(), steps=section["steps"], peak_rate=1e-6, warmup_steps=0, seed=1)
     device = choose_device()
     limit = int(memory_gib * 2**30 if memory_gib else SHARE * device_bytes(device))
 
@@ -52,10 +52,10 @@ def budget_of(params: dict[str, Any], system: str, memory_gib: float | None, roo
               flush=True)
 
     with exclusive(device, run.threads * run.replicas):
-        found = find_budget(config, run, lengths_s, device, limit, max(hours_s / run.processes, max(lengths_s)),
+        found = find_budget(network, run, lengths_s, device, limit, max(hours_s / run.processes, max(lengths_s)),
                             limit_s - (time.perf_counter() - began), told)
     best = next(attempt for attempt in reversed(found.attempts) if attempt.budget_s == found.budget_s)
-    return {"key": f"{key}.batch_s", "batch_s": rounded(found.budget_s), "now": recipe.batch_s, "closed": found.closed, "device": str(device),
+    return {"key": f"{key}.batch_s", "batch_s": rounded(found.budget_s), "now": config.batch_s, "closed": found.closed, "device": str(device),
             "memory_bytes": limit, "peak_bytes": best.peak_bytes, "lengths_s": list(lengths_s), "seconds": round(time.perf_counter() - began, 1),
             "attempts": [{"budget_s": one.budget_s, "fits": one.fits, "seconds": round(one.seconds, 2), "peak_bytes": one.peak_bytes}
                          for one in found.attempts]}
@@ -83,12 +83,12 @@ def shape(params: dict[str, Any], system: str, root: Path) -> dict[str, Any]:
     checkpoint = (source / "config.json").exists() or bool(params["donor"].get("hub"))
     here = Path(params["donor"]["source"]).parts[:2] == ("data", "split")
     if system == "donor" and (checkpoint or not here):
-        raise ParamsError("params.yaml", [f"donor.source: found {params['donor']['source']}, a checkpoint; nothing is trained by donor.recipe"])
+        raise ParamsError("params.yaml", [f"donor.source: found {params['donor']['source']}, a checkpoint; nothing is trained by donor.config"])
     language = "spanish" if system == "donor" else "portuguese"
     words = root / f"data/tokenise/{language}/vocabulary.json"
     rows = len(read_json(words)) if words.exists() else LETTERS
     if here:
-        from pipeline.acoustic.model import CTC
+        from pipeline.model.artifact import CTC
 
         return {**CTC, **params["donor"]["model"], "vocab_size": rows}
     for config in (root / "data/donor/config.json", source / "config.json"):

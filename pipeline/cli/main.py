@@ -17,7 +17,7 @@ import typer
 
 from pipeline.cli.registry import app as registry
 from pipeline.core.errors import ParamsError
-from pipeline.core.stage import honest_exit, words_of
+from pipeline.core.stage import arguments_of, exit_with_code
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Portuguese speech recognition, retrained from a Spanish model and promoted on evidence.")
@@ -59,7 +59,7 @@ class Stage(StrEnum):
 
 
 class Trained(StrEnum):
-    """What is trained by a recipe: the donor by its own, the rest by train's."""
+    """What is trained by a config: the donor by its own, the rest by train's."""
 
     DONOR = "donor"
     TRANSFER = "transfer"
@@ -199,7 +199,7 @@ def stage(name: Stage, words: Annotated[list[str] | None, typer.Argument(
     vizinho stage split portuguese
     """
     run = importlib.import_module(f"pipeline.{name.value}").run
-    given, wanted = words or [], words_of(run)
+    given, wanted = words or [], arguments_of(run)
     if len(given) != len(wanted):
         raise typer.BadParameter(f"{name.value} takes {' '.join(map(str.upper, wanted)) or 'no words'}; found {' '.join(given) or 'none'}")
     run(*given)
@@ -211,7 +211,7 @@ def _show(value: Any, render: Any, as_json: bool) -> None:
 
 def main() -> None:
     """Run the command line."""
-    with honest_exit():
+    with exit_with_code():
         app()
 
 

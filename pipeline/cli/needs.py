@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pipeline.acoustic.shards import WEIGHTS
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import ROOT, read_json
-from pipeline.core.remote import is_address, shown
+from pipeline.model.shards import WEIGHTS
+from pipeline.sources.remote import is_address, shown
 
 LARGE: int = 30_000_000  # parameters; more than this learn nothing in a night on a CPU
 LETTERS = 40  # of a vocabulary that is not made yet
@@ -24,7 +24,7 @@ Line = tuple[str, bool]
 
 def examine_needs(params: dict[str, Any], root: Path = ROOT) -> tuple[list[str], bool]:
     """Return what a run of well-formed params needs and whether it is there, a line each, and whether all of it is."""
-    from pipeline.acoustic.preflight import without_weights
+    from pipeline.training.preflight import without_weights
 
     sources = {section["source"]: root / section["source"] for section in params["ingest"].values()}
     sizes = {name: 0 if path.is_relative_to(root / "pipeline") else _size(path) for name, path in sources.items() if path.exists()}
@@ -86,24 +86,24 @@ def _starts(params: dict[str, Any], root: Path) -> list[Line]:
 
 
 def _device(params: dict[str, Any], model: Any) -> list[Line]:
-    from pipeline.acoustic.device import choose_device
-    from pipeline.acoustic.preflight import device_bytes, memory_needed
-    from pipeline.acoustic.recipe import Run
+    from pipeline.model.device import choose_device
+    from pipeline.training.config import Run
+    from pipeline.training.preflight import device_bytes, memory_needed
 
-    device, recipe = choose_device(), params["train"]["recipe"]
+    device, config = choose_device(), params["train"]["config"]
     gpu = device.type == "cuda"
     if model is None:
-        wanted = recipe.get("precision") == "bf16" and not gpu
-        return [("GPU              none seen, and train.recipe.precision: bf16 asks for one", False)] if wanted else []
-    if recipe.get("freeze_feature_encoder"):
+        wanted = config.get("precision") == "bf16" and not gpu
+        return [("GPU              none seen, and train.config.precision: bf16 asks for one", False)] if wanted else []
+    if config.get("freeze_feature_encoder"):
         model.freeze_feature_encoder()
     number = sum(weight.numel() for weight in model.parameters())
     longest_s = max(section.get("max_duration_s", 20.0) for section in params["ingest"].values())
-    run = Run(**recipe, steps=params["train"]["steps"], peak_rate=1e-4, warmup_steps=0, seed=0)
+    run = Run(**config, steps=params["train"]["steps"], peak_rate=1e-4, warmup_steps=0, seed=0)
     needed = sum(memory_needed(model, run, longest_s))
     room = device_bytes(device)
     what = f"about {needed / 2**30:.1f} GiB for a step of {number / 1e6:.1f} M parameters, {room / 2**30:.0f} GiB on the {'GPU' if gpu else 'CPU'}"
-    lines = [(f"memory           {what}" + ("" if needed <= room else ": lower train.recipe.batch_s and raise accumulate, or gradient_checkpointing"),
+    lines = [(f"memory           {what}" + ("" if needed <= room else ": lower train.config.batch_s and raise accumulate, or gradient_checkpointing"),
               needed <= room)]
     if number > LARGE and not gpu:
         lines.append((f"GPU              none seen, and {number / 1e6:.0f} M parameters need one", False))

@@ -30,10 +30,10 @@ def transcribe_files(files: Sequence[Path], model_folder: Path | None = None) ->
     """Return `{file, text, duration_s, words: [{word, start_s, end_s, confidence}]}` or `{file, error}` for each file."""
     import numpy as np
 
-    from pipeline.acoustic.clips import prepare
-    from pipeline.acoustic.decoding import decode_all
-    from pipeline.acoustic.device import choose_device
-    from pipeline.acoustic.model import hears_standardised, load_model
+    from pipeline.batching.waveforms import prepare
+    from pipeline.decoding.greedy import decode_all
+    from pipeline.model.artifact import expects_normalised_input, load_model
+    from pipeline.model.device import choose_device
 
     model, vocabulary, _ = load_model(model_folder or champion_folder())
     model.to(choose_device())
@@ -45,7 +45,7 @@ def transcribe_files(files: Sequence[Path], model_folder: Path | None = None) ->
         except PipelineError as error:
             results[file] = {"file": str(file), "error": str(error).removeprefix(f"{file}: ")}
             continue
-        waveforms.append(prepare(samples, hears_standardised(model)))
+        waveforms.append(prepare(samples, expects_normalised_input(model)))
         durations_s.append(len(samples) / 16_000)
         readable.append(file)
     if readable:
@@ -66,10 +66,12 @@ def read_samples(file: Path) -> npt.NDArray[np.int16]:
     import numpy as np
     import soundfile
 
-    from pipeline.acoustic import audio
+    from pipeline.audio.codecs import read_audio
+    from pipeline.audio.resample import resample
+    from pipeline.audio.samples import to_int16
 
     try:
-        waveform_S, rate_hz = audio.read(file, LONGEST_S)
+        waveform_S, rate_hz = read_audio(file, LONGEST_S)
     except soundfile.LibsndfileError as error:
         raise DataError(str(file), error.error_string.rstrip("."), "wav, flac, mp3, ogg or opus", "convert it") from None
     except OSError as error:
@@ -78,7 +80,7 @@ def read_samples(file: Path) -> npt.NDArray[np.int16]:
         raise DataError(str(file), "samples that are not numbers" if len(waveform_S) else "no samples", "sound", "check the recording")
     if len(waveform_S) > LONGEST_S * rate_hz:
         raise DataError(str(file), f"longer than {LONGEST_S:g} s", "at most that", "cut it")
-    return audio.to_int16(audio.resample(waveform_S, rate_hz))
+    return to_int16(resample(waveform_S, rate_hz))
 
 
 def render(results: Sequence[dict[str, Any]], form: str) -> str:

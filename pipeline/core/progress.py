@@ -14,7 +14,7 @@ GRACE_S = 3.0
 _hushed = False
 
 
-def hush() -> None:
+def silence() -> None:
     """Leave bars and the log to another process of the same work from now on, and errors for as long as it may take to tell them itself."""
     global _hushed
     _hushed = True
@@ -25,13 +25,13 @@ def bar(total: float | None, unit: str, label: str) -> tqdm[Any]:
     return tqdm(total=total, unit=unit, desc=label, disable=_hushed or not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     """Print one line of a stage's own log, at once."""
     if not _hushed:
         print(line, flush=True)
 
 
-def complain(line: str) -> None:
+def log_error(line: str) -> None:
     """Print an error on standard error."""
     if _hushed:
         time.sleep(GRACE_S)

@@ -27,11 +27,11 @@ from pydantic import Field
 
 from pipeline.core.errors import DataError, MissingInputError
 from pipeline.core.files import hash_json, state_dir
-from pipeline.core.hub import fetch_once, first_line
 from pipeline.core.params import Section
-from pipeline.core.progress import say
+from pipeline.core.progress import log
 from pipeline.corpora import Cell, Reject, Release, Utterance
 from pipeline.corpora.release import GENDERS, SPLITS, Listed, Listing, inside, number, read_text, refuse, repeated_ids
+from pipeline.sources.hub import fetch_once, first_line
 
 Column = Literal["audio", "text", "id", "speaker", "locale", "accent", "gender", "age", "licence", "split", "duration"]
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
@@ -84,7 +84,7 @@ def fetch(hub: Hub, folder: Path) -> None:
     def bring() -> None:
         import huggingface_hub
 
-        say(f"ingest: fetching {hub.repository} at {hub.revision[:12]}")
+        log(f"ingest: fetching {hub.repository} at {hub.revision[:12]}")
         huggingface_hub.snapshot_download(hub.repository, repo_type="dataset", revision=hub.revision, local_dir=folder,
                                           allow_patterns=list(hub.files) or None, ignore_patterns=["*.py"],
                                           endpoint=os.environ.get("HF_ENDPOINT"))

@@ -65,7 +65,7 @@ class Params(Release):
     pitch: tuple[int, int] = Field((32, 68), description="range of the speakers' pitch; eSpeak's 0..100, 50 is the variant's own")
     snr_db: tuple[float, float] = Field((15.0, 40.0), description="range of the speakers' signal-to-noise ratio, dB")
     word_gap_ms: tuple[int, int] = Field((0, 0), description="range of the speakers' pause between words: 0 fluent, 50 dictation")
-    direct_db: tuple[float, float] = Field((4.0, 16.0), description="range of direct sound over the room's, dB: far to near")
+    drr_db: tuple[float, float] = Field((4.0, 16.0), description="range of direct sound over the room's, dB: far to near")
 
     @model_validator(mode="after")
     def _check_speakers(self) -> Params:
@@ -75,7 +75,7 @@ class Params(Release):
             raise ValueError(f"locales must be shares over 0 that sum to 1; they sum to {sum(self.locales.values()):g}")
         if self.limit_hours is not None:
             raise ValueError("limit_hours cuts a release; here, set utterances")
-        for name in ("rate_wpm", "pitch", "snr_db", "direct_db", "word_gap_ms"):
+        for name in ("rate_wpm", "pitch", "snr_db", "drr_db", "word_gap_ms"):
             low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"{name} must be [lowest, highest]")
@@ -97,8 +97,8 @@ class Speaker:
     peak_db: float        # loudest sample, relative to full scale
     snr_db: float
     noise_slope: float    # noise power falls as f ** -slope: 0 hiss, 1.5 rumble
-    reverberation_s: float  # until the room's decay has fallen by 60 dB
-    direct_db: float      # direct sound over the room's
+    rt60_s: float  # until the room's decay has fallen by 60 dB
+    drr_db: float      # direct sound over the room's
     room_seed: int        # of the room's echoes
     low_hz: float         # the microphone's pass band
     high_hz: float
@@ -131,7 +131,7 @@ def _speaker(params: Params, number: int, locale: str, rank: int) -> Speaker:
         pitch=int(draw.integers(params.pitch[0], params.pitch[1] + 1)), pitch_range=int(draw.integers(35, 76)),
         peak_db=float(draw.uniform(-18, -2)), snr_db=float(draw.uniform(*params.snr_db)),
         noise_slope=float(draw.uniform(0, 1.5)),
-        reverberation_s=float(draw.uniform(0.10, 0.35)), direct_db=float(draw.uniform(*params.direct_db)),
+        rt60_s=float(draw.uniform(0.10, 0.35)), drr_db=float(draw.uniform(*params.drr_db)),
         low_hz=float(draw.uniform(40, 220)), high_hz=float(np.exp(draw.uniform(np.log(4_500), np.log(11_000)))),
         tilt_db=float(draw.uniform(-2.5, 2.5)), room_seed=int(draw.integers(2**31)),
         word_gap_ms=10 * int(draw.integers(params.word_gap_ms[0] // 10, params.word_gap_ms[1] // 10 + 1)),
@@ -203,10 +203,10 @@ def energy(spectrum_K: npt.NDArray[np.complex64]) -> float:
 def room(speaker: Speaker) -> Waveform:
     """Return the impulse response of the speaker's room: the direct sound, then noise that decays exponentially."""
     draw = np.random.default_rng(speaker.room_seed)
-    time_s = np.arange(int(RATE_HZ * speaker.reverberation_s * 2 / 3)) / RATE_HZ  # down to -40 dB
-    tail_S = draw.standard_normal(len(time_s)) * 10 ** (-3 * time_s / speaker.reverberation_s)
+    time_s = np.arange(int(RATE_HZ * speaker.rt60_s * 2 / 3)) / RATE_HZ  # down to -40 dB
+    tail_S = draw.standard_normal(len(time_s)) * 10 ** (-3 * time_s / speaker.rt60_s)
     tail_S[: int(RATE_HZ * 0.004)] = 0  # the nearest wall is 70 cm away
-    tail_S *= np.sqrt(10 ** (-speaker.direct_db / 10) / np.square(tail_S).sum())
+    tail_S *= np.sqrt(10 ** (-speaker.drr_db / 10) / np.square(tail_S).sum())
     tail_S[0] = 1
     return tail_S.astype(np.float32)
 

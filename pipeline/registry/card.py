@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from pipeline.core.files import read_json, read_table
-from pipeline.core.markdown import markdown_table
+from pipeline.registry.markdown import markdown_table
 
 SYSTEMS = {"champion": "the model in use before", "scratch": "same data and steps, no donor", "scratch_long": "no donor, more steps",
            "donor": "the donor as it is"}

@@ -31,7 +31,7 @@ import yaml
 from pipeline.core.errors import DataError, MissingInputError, ParamsError, PipelineError, PromotionError
 from pipeline.core.files import hash_bytes, hash_file, lock_free, read_json, state_dir, write_text
 from pipeline.core.params import problems_of
-from pipeline.core.progress import say
+from pipeline.core.progress import log
 from pipeline.registry import gates, store, tags
 from pipeline.registry.card import model_card, read_run
 from pipeline.registry.gates import VERDICT
@@ -138,7 +138,7 @@ def promote(root: Path, approval: Approval, by: str, override: str | None = None
     with _workshop(root, candidate.artefact) as shop:
         in_use, replaced = champion(shop.clone)
         if replaced and (replaced.commit, replaced.verdict.hash, replaced.leave.champion) == (approval.commit, approval.verdict, approval.champion):
-            say(f"registry: {approval.commit[:9]} is already {replaced.version}")
+            log(f"registry: {approval.commit[:9]} is already {replaced.version}")
             follow(shop)
             return replaced
         check(shop, candidate, approval, in_use, replaced, override)
@@ -389,7 +389,7 @@ def seal(shop: Workshop, record: Record, subject: str) -> None:
     """Commit and tag the facts, publish them, and let the checkout follow."""
     made = commit(shop, record, subject)
     publish(shop, made)
-    say(f"registry: {record.artefact} {record.version} is the champion ({made[-1]})")
+    log(f"registry: {record.artefact} {record.version} is the champion ({made[-1]})")
     follow(shop)
 
 
@@ -409,7 +409,7 @@ def push_model(shop: Workshop, data: list[str]) -> None:
     if store.has_remote(shop.clone):
         store.dvc(shop.clone, "push", CHAMPION, *data)
     else:
-        say("registry: no DVC remote: the model lies in this machine's cache alone (`dvc remote add --default NAME URL`)")
+        log("registry: no DVC remote: the model lies in this machine's cache alone (`dvc remote add --default NAME URL`)")
 
 
 def publish(shop: Workshop, made: list[str]) -> None:
@@ -447,7 +447,7 @@ def follow(shop: Workshop) -> None:
         if on_main:
             store.take(shop.root, [CHAMPION])
     except PipelineError as error:
-        say(f"registry: done, but this checkout stays behind ({error}); `git pull --tags && dvc checkout {CHAMPION}`")
+        log(f"registry: done, but this checkout stays behind ({error}); `git pull --tags && dvc checkout {CHAMPION}`")
 
 
 # ---- Helpers --------------------------------------------------------------------------------------------------------

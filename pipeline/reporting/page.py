@@ -238,10 +238,10 @@ def robustness_rows(inputs: Inputs) -> list[Row]:
 
 
 def changed(changes: Mapping[str, Any]) -> str:
-    """Return what a condition does, for print: {"speed": 0.9, "noise_db": 10.0} → "speed × 0.9, noise at 10 dB"."""
+    """Return what a condition does, for print: {"speed": 0.9, "snr_db": 10.0} → "speed × 0.9, noise at 10 dB"."""
     told = {
         "speed": lambda value: f"speed × {value:g}" if value != 1 else "",
-        "noise_db": lambda value: f"noise at {value:g} dB" if value is not None else "",
+        "snr_db": lambda value: f"noise at {value:g} dB" if value is not None else "",
         "telephone": lambda value: "300 to 3,400 Hz, G.711" if value else "",
         "codec": lambda value: f"low-rate {value.upper()}" if value else "",
     }

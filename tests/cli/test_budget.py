@@ -31,7 +31,7 @@ def test_the_shape_is_the_params_own_or_the_checkpoints(tmp_path: Path) -> None:
     words.mkdir(parents=True)
     (words / "vocabulary.json").write_text(json.dumps({str(row): row for row in range(51)}))
     assert shape(XLSR, "transfer", tmp_path) == {"hidden_size": 1024, "vocab_size": 51}
-    with pytest.raises(ParamsError, match="a checkpoint; nothing is trained by donor.recipe"):
+    with pytest.raises(ParamsError, match="a checkpoint; nothing is trained by donor.config"):
         shape(XLSR, "donor", tmp_path)
 
 
@@ -56,8 +56,8 @@ def test_the_recipe_of_a_system_is_tried_in_steps_and_what_to_do_is_told(tmp_pat
     found = budget_of(params, "scratch", None, tmp_path)
     assert not found["closed"], "there is less audio than memory"
     audio_s = pd.read_parquet(tmp_path / "data/split/portuguese/train.parquet")["duration_s"].sum()
-    assert found["batch_s"] == rounded(audio_s) and found["now"] == params["train"]["recipe"]["batch_s"]
+    assert found["batch_s"] == rounded(audio_s) and found["now"] == params["train"]["config"]["batch_s"]
     assert capsys.readouterr().err.count(" fits ") == len(found["attempts"]) >= 3
     told = render_budget(found)
-    assert told.startswith(f"train.recipe.batch_s: {found['batch_s']:g}\nthe largest that fits ")
+    assert told.startswith(f"train.config.batch_s: {found['batch_s']:g}\nthe largest that fits ")
     assert "more may fit: the time was up, or there is no more audio" in told and "Write it into the params yourself" in told

@@ -53,7 +53,7 @@ def test_the_real_voice_starts_from_the_embedded_donor() -> None:
     (lambda p: p.update(bake={}), "bake: unknown section; expected one of ingest, normalise, split"),
     (lambda p: p["train"].update(steps="many"), "train.steps: found 'many'; expected a valid integer"),
     (lambda p: p["train"].update(steps=0), "train.steps: found 0; expected greater than or equal to 1"),
-    (lambda p: p["train"]["recipe"].update(optimiser="sgd"), "train.recipe.optimiser: found 'sgd'; expected 'adamw' or 'muon'"),
+    (lambda p: p["train"]["config"].update(optimiser="sgd"), "train.config.optimiser: found 'sgd'; expected 'adamw' or 'muon'"),
     (lambda p: p["train"]["systems"]["transfer"].pop("peak_rate"), "train.systems.transfer.peak_rate: missing; expected a value"),
     (lambda p: p.pop("gate"), "gate: missing section"),
     (lambda p: p.update(rank=[]), "rank: found []; expected a mapping"),

@@ -62,7 +62,7 @@ def test_all_that_a_profile_lacks_is_told_at_once(tmp_path: Path) -> None:
     import torch
 
     if not torch.cuda.is_available():
-        assert "none seen, and train.recipe.precision: bf16 asks for one" in line(lines, "GPU")
+        assert "none seen, and train.config.precision: bf16 asks for one" in line(lines, "GPU")
 
 
 def test_a_large_checkpoint_is_measured_by_its_configuration_alone(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,11 @@ import soundfile
 import torch
 from typer.testing import CliRunner
 
-from pipeline.acoustic.clips import standardise
-from pipeline.acoustic.decoding import decode, logits_of
-from pipeline.acoustic.model import load_model, save_model
+from pipeline.batching.waveforms import standardise
 from pipeline.cli.main import app
 from pipeline.cli.transcribe import render, transcribe_files
+from pipeline.decoding.greedy import decode, logits_of
+from pipeline.model.artifact import load_model, save_model
 from tests import tiny
 
 WORDS = [{"word": f"palavra{number}", "start_s": number * 1.0, "end_s": number + 0.5, "confidence": 0.9} for number in range(12)]

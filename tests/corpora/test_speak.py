@@ -75,7 +75,7 @@ def test_pace_pitch_and_voice_change_what_is_heard(engine: speak.Engine) -> None
 
 @pytest.mark.parametrize("snr_db", [15.0, 25.0, 35.0])
 def test_the_noise_is_as_strong_as_the_speaker_says(snr_db: float) -> None:
-    one = dataclasses.replace(speak.speakers(params())[0], snr_db=snr_db, direct_db=60.0, peak_db=-6.0)
+    one = dataclasses.replace(speak.speakers(params())[0], snr_db=snr_db, drr_db=60.0, peak_db=-6.0)
     clean = dataclasses.replace(one, snr_db=120.0)
     speech_S = np.sin(np.arange(44_100) / 10).astype(np.float32)
     noisy_S, clean_S = (speak.record(speech_S, who, np.random.default_rng(3)) for who in (one, clean))
@@ -100,7 +100,7 @@ def test_a_room_starts_with_the_direct_sound_and_decays() -> None:
     assert room_S[0] == 1
     assert not room_S[1:80].any()
     tail_S = room_S[88:]
-    assert 10 * np.log10(1 / np.square(tail_S).sum()) == pytest.approx(one.direct_db, abs=0.01)
+    assert 10 * np.log10(1 / np.square(tail_S).sum()) == pytest.approx(one.drr_db, abs=0.01)
     third = len(tail_S) // 3
     assert np.square(tail_S[:third]).sum() > 10 * np.square(tail_S[-third:]).sum()
 

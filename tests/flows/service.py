@@ -251,7 +251,7 @@ def check(service: Service, toy: Toy, run: str) -> None:
     """Check that a run's commit is what `dvc repro` by hand makes of the same params, in a clone with a cache of its own, and that there
     is nothing to do on it."""
     branch = service.branch(run)
-    by_hand = toy.clone(f"by-hand-{run[:8]}")
+    by_hand = toy.clone(f"manual-{run[:8]}")
     imported = [name for name in by_hand.git("ls-tree", "-r", "--name-only", f"origin/{branch}").splitlines() if name.endswith(".dvc")]
     by_hand.git("checkout", "--quiet", f"origin/{branch}", "--", "params.yaml", *imported)  # with the place in the period that the flow has taken
     if imported:

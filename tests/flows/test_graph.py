@@ -19,7 +19,7 @@ from flows.watch import Seen, against
 from flows.watch import reasons as wanted
 from pipeline.core.errors import DataError
 from pipeline.core.files import ROOT, read_json
-from pipeline.core.stage import honest_exit
+from pipeline.core.stage import exit_with_code
 
 DOT = """
 strict digraph {
@@ -62,7 +62,7 @@ def test_a_reject_table_is_found_in_an_error_message(capsys: pytest.CaptureFixtu
 
     counts = {"too short": 6, "clipped": 3}
     found = [{"reason": reason, "source": "a.wav", "detail": "0.1 s" if reason == "too short" else ""} for reason in counts]
-    with pytest.raises(SystemExit), honest_exit():
+    with pytest.raises(SystemExit), exit_with_code():
         refuse_if_broken({"corpus": "toy", "utterances": 1, "rejected": 9, "rejects": counts}, found, 0.05)
     assert rejects(["read", *capsys.readouterr().err.splitlines()]) == [
         {"reason": "too short", "utterances": 6, "example": "a.wav: 0.1 s"}, {"reason": "clipped", "utterances": 3, "example": "a.wav"}]

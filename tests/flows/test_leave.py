@@ -83,7 +83,7 @@ def test_without_an_answer_in_time_the_run_fails_and_whoever_comes_late_may_ask_
     assert late.is_error or late.json()["status"] != "ACCEPT", late.text
     assert (service.state(run)["type"], toy.in_use(), at_work(service)) == ("FAILED", before, {})
 
-    again = service.run("promote/by-hand", run=service.branch(run))
+    again = service.run("promote/manual", run=service.branch(run))
     service.wait(again, "Suspended")
     service.answer(again, YES)
     service.wait(again)

@@ -71,9 +71,9 @@ def test_lines_come_as_they_are_written_and_the_last_ones_are_kept() -> None:
 
 
 def test_progress_bars_become_progress_and_not_lines() -> None:
-    code = ("import time\nfrom pipeline.core.progress import bar, say\nsay('before')\n"
+    code = ("import time\nfrom pipeline.core.progress import bar, log\nsay('before')\n"
             "with bar(8, 'step', 'train@transfer') as shown:\n    for _ in range(8):\n        time.sleep(0.12); shown.update()\n"
-            "    say('in between')\nsay('after')")
+            "    log('in between')\nsay('after')")
     done, lines, bars = python(code)
     assert done.code == 0
     assert lines == ["before", "in between", "after"]
@@ -84,10 +84,10 @@ def test_progress_bars_become_progress_and_not_lines() -> None:
 
 def test_a_secret_in_a_line_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_TOKEN", "correct-horse-battery")
-    done, lines, _ = python("import os; print('token', os.environ['TEST_TOKEN']); print('https://ana:hush@example.org/x')")
+    done, lines, _ = python("import os; print('token', os.environ['TEST_TOKEN']); print('https://ana:silence@example.org/x')")
     assert lines == ["token ***", "https://***@example.org/x"]
     assert done.lines == tuple(lines)
-    _, _, bars = python("import os; print('\\r' + os.environ['TEST_TOKEN'] + ':  40%|##  | 2/5 [00:01<00:01, of https://ana:hush@example.org]\\r')")
+    _, _, bars = python("import os; print('\\r' + os.environ['TEST_TOKEN'] + ':  40%|##  | 2/5 [00:01<00:01, of https://ana:silence@example.org]\\r')")
     assert [(bar.label, bar.rest) for bar in bars][-1] == ("***", "2/5 [00:01<00:01, of https://***@example.org]")
 
 

@@ -61,7 +61,7 @@ def test_what_is_stale_runs_and_its_commit_is_what_dvc_repro_would_have_made(toy
 
     commit = run.outcome["commit"]
     assert git(toy.origin, "rev-parse", f"{commit}^") == before
-    bare = toy.clone("by-hand")
+    bare = toy.clone("manual")
     bare.git("checkout", "--quiet", before)
     bare.git("checkout", "--quiet", commit, "--", "params.yaml")  # the flow takes the next place in the champion's period
     subprocess.run([sys.executable, "-m", "dvc", "repro", "--force", "--quiet"], cwd=bare.path, check=True)

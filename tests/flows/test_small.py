@@ -145,7 +145,7 @@ def test_kills_and_cancels_change_nothing_and_the_figures_are_those_of_dvc_repro
     assert name == "Completed", message
     assert not everywhere("pipeline.", project.place)
 
-    by_hand = Path(project.place / "by-hand")
+    by_hand = Path(project.place / "manual")
     git(project.place, "clone", "--quiet", "origin.git", str(by_hand))
     done = small_run.dvc(by_hand, "repro")  # a cache of its own: nothing of the flow's
     assert done.returncode == 0, done.stdout

@@ -43,7 +43,7 @@ def use(toy: Toy, store: Store) -> None:
 def check(toy: Toy, store: Store, run: Run) -> None:
     """Check that a run's commit is what `dvc repro` makes, and that all of it can be had from the store."""
     commit = run.outcome["commit"]
-    by_hand = toy.clone("by-hand")
+    by_hand = toy.clone("manual")
     by_hand.git("checkout", "--quiet", f"{commit}^")
     by_hand.git("checkout", "--quiet", commit, "--", "params.yaml")  # with the place in the period that the flow has taken
     dvc(by_hand.path, "repro", "--quiet", "--force")

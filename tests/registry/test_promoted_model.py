@@ -14,7 +14,7 @@ from tests.toy_registry import Toy
 def test_a_promoted_model_loads_with_plain_transformers_in_a_fresh_clone(toy: Toy) -> None:
     from transformers import pipeline
 
-    from pipeline.acoustic.model import save_model
+    from pipeline.model.artifact import save_model
     from tests import tiny
 
     save_model(tiny.model(), tiny.vocabulary(), toy.path / "source_model", {"system": "transfer", "seed": 1})

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.acoustic.vocabulary import base_letter
 from pipeline.core.errors import DataError
+from pipeline.model.vocabulary import base_letter
 from pipeline.similarity.letters import Chunk, letter_sounds, row_for
 from pipeline.similarity.phonemes import asjp, phonemise, segments
 from pipeline.similarity.tables import read_languages, read_words

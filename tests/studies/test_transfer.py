@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline.acoustic.recipe import Recipe
 from pipeline.core.files import ROOT
 from pipeline.scoring.utterances import scored
+from pipeline.training.config import TrainingConfig
 from studies.transfer import ABOUT, STRATEGIES, hours_needed, rate, strategies, trials, without
 from tests.small_run import clone, dvc, environment
 
@@ -34,8 +34,8 @@ def test_a_trial_changes_what_it_is_about_and_nothing_else() -> None:
     assert by_name["head-fresh-hours-all-seed-2"] == {"train.seed=2", "train.head=fresh"}
     assert by_name["long-hours-all-seed-2"] == plain | {"+train.systems.transfer.steps_factor=3"}
     gradual = by_name["freezing-gradual-hours-all-seed-2"] - plain
-    assert gradual == {"++train.recipe.freeze_encoder_steps=55", "++train.recipe.unfreeze_every=55"}
-    assert by_name["freezing-lora-hours-all-seed-2"] - plain == {"++train.recipe.lora={rank:16,alpha:32}"}
+    assert gradual == {"++train.config.freeze_encoder_steps=55", "++train.config.unfreeze_every=55"}
+    assert by_name["freezing-lora-hours-all-seed-2"] - plain == {"++train.config.lora={rank:16,alpha:32}"}
     assert by_name["freezing-all-hours-0.17-seed-2"] == by_name["hours-0.17-seed-2"]
     (factor,) = by_name["equal-steps-seed-2"] - plain
     steps = round(PARAMS["train"]["steps"] * float(factor.rsplit("=", 1)[1]))
@@ -48,9 +48,9 @@ def test_hours_lie_between_the_measured_ones_or_beyond_them_and_say_so(wanted: f
 
 
 def test_the_strategies_are_recipes_of_their_own() -> None:
-    found = [Recipe(batch_s=5, **strategies(440)[name]) for name in STRATEGIES]
+    found = [TrainingConfig(batch_s=5, **strategies(440)[name]) for name in STRATEGIES]
     assert all(one != other for number, one in enumerate(found) for other in found[:number])
-    assert found[0] == Recipe(batch_s=5), "all of the donor moves, as in params.yaml"
+    assert found[0] == TrainingConfig(batch_s=5), "all of the donor moves, as in params.yaml"
 
 
 def hypotheses(speakers: int, right: int) -> pd.DataFrame:

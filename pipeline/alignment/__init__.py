@@ -1,0 +1,3 @@
+"""Forced alignment, and the transcript filter that rests on it."""
+
+import pipeline.model  # noqa: F401 (sets the environment before torch is loaded)

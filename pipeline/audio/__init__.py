@@ -1,0 +1,1 @@
+"""Audio: decoding and encoding, resampling, quality measures, fingerprint, degradation. No torch here."""

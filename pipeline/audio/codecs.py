@@ -1,0 +1,158 @@
+"""Audio as the pipeline keeps it: decoding, resampling, FLAC, quality measures, fingerprint. No torch here.
+
+Shapes: S samples, F frames, B bands or blocks, K lines of a spectrum.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+import numpy as np
+import soundfile
+
+from pipeline.audio.samples import Samples, Waveform
+from pipeline.core.manifest import SAMPLE_RATE_HZ
+
+
+class Unreadable(OSError):
+    """A sound file that cannot be read here, and what would help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headerless:
+    """How a file without a header is coded; `coding` is a key of `CODINGS`."""
+
+    rate_hz: int
+    coding: str
+    channels: int
+
+
+CODINGS: Final = {
+    "s8": ("PCM_S8", None), "u8": ("PCM_U8", None), "s16le": ("PCM_16", "LITTLE"), "s16be": ("PCM_16", "BIG"), "s24le": ("PCM_24", "LITTLE"),
+    "s32le": ("PCM_32", "LITTLE"), "f32le": ("FLOAT", "LITTLE"), "mulaw": ("ULAW", None), "alaw": ("ALAW", None),
+}
+"""libsndfile's subtype and order of bytes."""
+HEADERS: Final = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd", b"caff", b"ID3")
+FOREIGN: Final = {
+    # how a file starts: FFmpeg's name of its form, what people call it
+    rb"....ftyp": ("mov", "MPEG-4 (m4a, mp4, 3gp)"), rb"\x1a\x45\xdf\xa3": ("matroska", "WebM or Matroska"),
+    rb"\x30\x26\xb2\x75": ("asf", "Windows Media"), rb"#!AMR": ("amr", "AMR"), rb"\xff[\xf1\xf9]": ("aac", "AAC"),
+}
+"""What libsndfile does not read."""
+PATIENCE_S: Final = 300  # FFmpeg decodes hours in that; longer is a file that keeps it busy for ever
+
+
+def read_audio(path: Path | bytes, max_duration_s: float, start_s: float = 0.0, end_s: float = math.inf, channel: int = 0,
+         headerless: Headerless | None = None) -> tuple[Waveform, int]:
+    """Return the samples of a sound file, or of what is in one, from `start_s` to `end_s`, and their rate in Hz.
+
+    Reading stops one sample after `max_duration_s`, whatever the header claims, and at the end of the file.
+
+    Args:
+        channel: 1 for the first; 0 for the mean of all.
+        headerless: how the file is coded if it has no header.
+
+    Raises:
+        soundfile.LibsndfileError: it is no audio.
+        OSError: there is no such file, or it may not be read, or (Unreadable) it lacks that channel, or a decoder is not installed.
+    """
+    with opened(path, min(end_s, start_s + max_duration_s) + 1, headerless) as sound:
+        rate_hz = int(sound.samplerate)
+        if channel > sound.channels:
+            raise Unreadable(f"channel {channel} is asked for, it has {sound.channels}")
+        first = min(round(start_s * rate_hz), sound.frames)
+        if first:
+            sound.seek(first)
+        frames = min(int(max_duration_s * rate_hz) + 1, max(0, round(min(end_s, 1e9) * rate_hz) - first))
+        waveform_SC = sound.read(frames, dtype="float32", always_2d=True)
+    if channel or waveform_SC.shape[1] == 1:
+        return np.ascontiguousarray(waveform_SC[:, max(0, channel - 1)]), rate_hz
+    return waveform_SC.mean(axis=1, dtype=np.float32), rate_hz
+
+
+def duration_from_header(path: Path | bytes, headerless: Headerless | None = None) -> float:
+    """Return a sound file's length in seconds by its header, 0 where there is none to be read."""
+    try:
+        with opened(path, math.inf, headerless) as sound:
+            return float(sound.frames / sound.samplerate)
+    except (soundfile.LibsndfileError, OSError):
+        return 0.0
+
+
+@contextmanager
+def opened(path: Path | bytes, until_s: float, headerless: Headerless | None) -> Iterator[soundfile.SoundFile]:
+    """Yield a sound file opened by libsndfile, or what FFmpeg decodes of it up to `until_s`.
+
+    Raises:
+        soundfile.LibsndfileError, OSError: as `read`.
+    """
+    with ExitStack() as stack:
+        handle: IO[bytes] = io.BytesIO(path) if isinstance(path, bytes) else stack.enter_context(open(path, "rb", buffering=0))
+        start = handle.read(12)
+        handle.seek(0)
+        content = handle if isinstance(path, bytes) else handle.fileno()  # a file is read by libsndfile itself: a seventh faster
+        foreign = next((form for pattern, form in FOREIGN.items() if re.match(pattern, start, re.DOTALL)), None)
+        if headerless and not start.startswith(HEADERS):
+            subtype, endian = CODINGS[headerless.coding]
+            sound = soundfile.SoundFile(content, format="RAW", samplerate=headerless.rate_hz, channels=headerless.channels,
+                                        subtype=subtype, endian=endian, closefd=False)
+        elif foreign:
+            file = stack.enter_context(on_disk(path)) if isinstance(path, bytes) else path
+            sound = soundfile.SoundFile(io.BytesIO(decoded(file, *foreign, until_s)))
+        elif isinstance(path, Path) and path.suffix.lower() == ".raw":
+            raise Unreadable("it has no header: declare how it is coded (ingest.CORPUS.headerless)")
+        else:
+            sound = soundfile.SoundFile(content, closefd=False)
+        with sound:
+            yield sound
+
+
+@contextmanager
+def on_disk(content: bytes) -> Iterator[Path]:
+    """Yield a file of this content, for a program that must be able to seek in it."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        yield Path(file.name)
+
+
+def decoded(path: Path, form: str, called: str, until_s: float) -> bytes:
+    """Return the first sound track of a file, up to `until_s`, as FFmpeg decodes it: an AU file of 32-bit floats.
+
+    The file is opened as the form that its start says, and nothing that it refers to is.
+
+    Raises:
+        Unreadable: FFmpeg is not installed, or cannot decode it.
+    """
+    program = shutil.which("ffmpeg")
+    if program is None:
+        raise Unreadable(f"{called} is decoded by FFmpeg, which is not on the path: install it (Debian: apt install ffmpeg)")
+    length = ["-t", f"{until_s:.3f}"] if math.isfinite(until_s) else []
+    try:
+        done = subprocess.run([program, "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe", "-f", form, "-i", f"file:{path}",
+                               "-map", "0:a:0", *length, "-c:a", "pcm_f32be", "-f", "au", "pipe:1"], capture_output=True, timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        raise Unreadable(f"FFmpeg was not done with it in {PATIENCE_S} s") from None
+    if done.returncode or len(done.stdout) < 24:
+        message = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise Unreadable(f"FFmpeg cannot decode it: {message.replace(str(path), path.name)}")
+    return done.stdout
+
+
+def encode_flac(samples_S: Samples) -> bytes:
+    """Return the samples as a FLAC file: 16 kHz, mono, 16 bit."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples_S, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16", compression_level=0.625)
+    return buffer.getvalue()
+
+

@@ -1,0 +1,3 @@
+"""From logits to text."""
+
+import pipeline.model  # noqa: F401 (sets the environment before torch is loaded)

@@ -1,0 +1,144 @@
+"""Wav2vec2 CTC models on disk: Hugging Face layout, safetensors only, and a record of what they are."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+import transformers
+from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
+
+from pipeline.core.errors import DataError, MissingInputError, VocabularyError
+from pipeline.core.files import atomic_folder, hash_file, read_json
+from pipeline.model.filterbank import start_as_filterbank
+from pipeline.model.vocabulary import Vocabulary, find_vocabulary
+
+RECORD = "vizinho.json"
+SCHEMA = "vizinho.model/1"
+
+CTC: dict[str, Any] = {
+    "ctc_loss_reduction": "mean",    # the default, "sum", lets long batches rule
+    "ctc_zero_infinity": True,       # labels longer than their frames are dropped and counted before training
+    "feat_extract_norm": "layer",    # "group" lets padding change the logits
+    "do_stable_layer_norm": True,
+    "layerdrop": 0.0,
+}
+"""What every model made here has, against the library's defaults."""
+
+
+def fresh_model(shape: Mapping[str, Any], vocabulary: Vocabulary, seed: int) -> Wav2Vec2ForCTC:
+    """Return a model of this shape (`Wav2Vec2Config` keys) with random weights for this vocabulary.
+
+    One key is ours: `front_end: filterbank` starts the first convolutions as in `front_end.py`; it stays in
+    config.json, so that scratch starts as its donor did.
+    """
+    torch.manual_seed(seed)
+    known = {**CTC, **dict(shape), "vocab_size": len(vocabulary.symbols), "pad_token_id": vocabulary.blank_row}
+    for own in ("architectures", "model_type", "transformers_version", "torch_dtype", "dtype"):
+        known.pop(own, None)
+    model = Wav2Vec2ForCTC(Wav2Vec2Config(**{**known, "bos_token_id": None, "eos_token_id": None}))
+    if known.get("front_end") == "filterbank":
+        start_as_filterbank(model)
+    return model
+
+
+def save_model(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, folder: Path, record: Mapping[str, Any],
+               extra: Callable[[Path], object] = lambda _: None) -> None:
+    """Write a model folder whole or not at all: config, weights, processor, `vizinho.json` and what `extra` adds.
+
+    The vocabulary's hash is written both into the record and into the metadata of the weights' file, so that neither
+    can be swapped alone.
+    """
+    model.config.architectures = ["Wav2Vec2ForCTC"]
+    with atomic_folder(folder) as temporary:
+        model.config.save_pretrained(temporary)
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+        write_weights(weights, temporary / "model.safetensors", {"format": "pt", "vocabulary_hash": vocabulary.hash})
+        vocabulary.write(temporary, expects_normalised_input(model))
+        extra(temporary)
+        full = {"schema": SCHEMA, "vocabulary_hash": vocabulary.hash, "weights_hash": hash_file(temporary / "model.safetensors"),
+                **record, "versions": versions()}
+        (temporary / RECORD).write_text(json.dumps(full, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def load_model(folder: Path | str) -> tuple[Wav2Vec2ForCTC, Vocabulary, dict[str, Any]]:
+    """Return a model made here, its vocabulary and its record, after checking that they belong together.
+
+    Raises:
+        MissingInputError: the folder, its weights or its record are not there.
+        VocabularyError: weights, record and `vocab.json` disagree on the vocabulary.
+        DataError: a weight is missing or has another shape, or the file is damaged.
+    """
+    folder = Path(folder)
+    if not (folder / RECORD).exists() or not (folder / "model.safetensors").exists():
+        raise MissingInputError(str(folder), "no model (model.safetensors with vizinho.json)", "a model folder of this project",
+                                "make one with `dvc repro`, or bring a foreign checkpoint in through the `donor` stage")
+    record = read_json(folder / RECORD)
+    vocabulary = Vocabulary.read(find_vocabulary(folder))
+    weights, metadata = read_weights(folder / "model.safetensors")
+    travelling = metadata.get("vocabulary_hash")
+    for where, found in (("the weights", travelling), (RECORD, record.get("vocabulary_hash"))):
+        if found != vocabulary.hash:
+            raise VocabularyError(str(folder / "vocab.json"), f"vocabulary {vocabulary.hash[:12]}",
+                                  f"{str(found)[:12]}, which {where} were made for", "restore the folder from one place (`dvc checkout`)")
+    model = Wav2Vec2ForCTC(Wav2Vec2Config.from_pretrained(folder))
+    fill(model, weights, str(folder))
+    return model.eval(), vocabulary, record
+
+
+def expects_normalised_input(model: Wav2Vec2ForCTC) -> bool:
+    """Return whether a model wants waveforms of zero mean and unit variance (`do_normalize`), as all do but where config.json says that
+    its checkpoint's feature extractor left samples as they are."""
+    return bool(getattr(model.config, "do_normalize", True))
+
+
+def write_weights(weights: Mapping[str, torch.Tensor], file: Path, metadata: dict[str, str]) -> None:
+    """Write weights as safetensors, with a header in sorted order: the library's differs from process to process."""
+    safetensors.torch.save_file(dict(weights), file, metadata)
+    with open(file, "r+b") as handle:
+        size = int.from_bytes(handle.read(8), "little")
+        header = json.loads(handle.read(size))
+        handle.seek(8)
+        handle.write(json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode().ljust(size))
+
+
+def read_weights(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Return the weights in a safetensors file, and its metadata.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        with safetensors.safe_open(file, framework="pt") as opened:
+            return {name: opened.get_tensor(name) for name in opened.keys()}, opened.metadata() or {}  # noqa: SIM118 (no mapping)
+    except safetensors.SafetensorError as error:
+        raise DataError(str(file), f"damaged ({error})", "safetensors", "restore it (`dvc checkout`), or download it again") from None
+
+
+def fill(model: Wav2Vec2ForCTC, weights: Mapping[str, torch.Tensor], where: str) -> None:
+    """Load weights into a model, by name and shape, all of them.
+
+    Raises:
+        DataError: a weight is missing, left over, or has another shape.
+    """
+    try:
+        model.load_state_dict(dict(weights), strict=True)
+    except RuntimeError as error:
+        raise DataError(where, "weights do not fit the configuration: " + " ".join(str(error).split())[:600],
+                        "the weights that config.json describes", "take both from the same checkpoint") from None
+
+
+def parameters(model: torch.nn.Module) -> int:
+    """Return the number of parameters."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a model's figures may depend on."""
+    return {"python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__}

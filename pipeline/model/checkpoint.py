@@ -1,0 +1,148 @@
+"""Foreign wav2vec2 checkpoints: old weight names, pickled weights, adapters and missing heads, set right once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
+
+from pipeline.core.errors import DataError, MissingInputError, VocabularyError
+from pipeline.core.files import hash_file, read_json
+from pipeline.core.manifest import SAMPLE_RATE_HZ
+from pipeline.model.artifact import fill, read_weights
+from pipeline.model.head import move_head, plan_head
+from pipeline.model.shards import find_weights, hash_weights
+from pipeline.model.vocabulary import Vocabulary, find_vocabulary
+
+OLD_NAMES = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+MASK = "wav2vec2.masked_spec_embed"
+PRETRAINING = ("quantizer.", "project_hid.", "project_q.")
+"""What learns without transcripts needs, and nobody after it."""
+
+
+def read_checkpoint(folder: Path, language: str | None = None, headless: Path | str | None = None,
+                    seed: int = 0) -> tuple[Wav2Vec2ForCTC, Vocabulary, dict[str, Any]]:
+    """Return a checkpoint's model, its vocabulary and where it comes from.
+
+    `pytorch_model.bin` is read with `weights_only`; nothing later loads anything but safetensors.
+
+    Args:
+        language: of a checkpoint that has a vocabulary and an adapter for each of many (MMS), such as `spa`.
+        headless: the vocabulary of the fresh head that a self-supervised base without one is given.
+        seed: of that fresh head.
+
+    Raises:
+        MissingInputError: no weights, no adapter or no vocabulary in the folder.
+        VocabularyError: the head has another number of rows than the vocabulary has symbols, or a language is missing.
+        DataError: the weights are damaged, more than weights, or do not fit the configuration; another kind of network.
+    """
+    config = _read_config(folder)
+    file, parts, weights, made_for = _read_weights(folder)
+    files = {"weights": (file.name, hash_weights(parts))}
+    if config.adapter_attn_dim is not None and language is not None:
+        file_of_adapter, adapter = _read_adapter(folder, language)
+        files["adapter"] = file_of_adapter.name, hash_file(file_of_adapter)
+        made_for = None
+        weights |= adapter
+    head = weights.get("lm_head.weight")
+    if head is not None:
+        vocabulary = Vocabulary.read(find_vocabulary(folder), language, len(head))
+    elif headless is not None:
+        vocabulary = Vocabulary.read(headless)
+        weights |= _fresh_head(vocabulary, config, seed)
+    else:
+        raise VocabularyError(str(folder), "weights without a head (a self-supervised base)", "a head and its vocabulary",
+                              "set donor.vocabulary to the vocabulary that a fresh head is to have")
+    rows = len(weights["lm_head.weight"])
+    if rows != len(vocabulary.symbols):
+        raise VocabularyError(str(folder), f"a head of {rows} rows and a vocabulary of {len(vocabulary.symbols)} symbols",
+                              "as many rows as symbols", "take weights and vocab.json from the same revision")
+    if head is not None and made_for not in (None, vocabulary.hash):
+        raise VocabularyError(str(folder / "vocab.json"), f"vocabulary {vocabulary.hash[:12]}", f"{str(made_for)[:12]}, which the weights were "
+                              "made for", "restore the folder from one place")
+    config.update({"vocab_size": rows, "pad_token_id": vocabulary.blank_row, "ctc_loss_reduction": "mean", "ctc_zero_infinity": True,
+                   "layerdrop": 0.0})
+    torch.manual_seed(seed)  # of the one vector that some checkpoints lack: what masked frames are replaced by
+    model = Wav2Vec2ForCTC(config)
+    fill(model, _with_mask(weights, model), str(file))
+    origin = {"folder": folder.name, **{what: name for what, (name, _) in files.items()},
+              **{f"{what}_sha256": digest for what, (_, digest) in files.items()}}
+    return model.eval(), vocabulary, origin | {"language": language, "head": "its own" if head is not None else "fresh"}
+
+
+def _read_config(folder: Path) -> Wav2Vec2Config:
+    path = folder / "config.json"
+    kind, adapter = (read_json(path).get(key) for key in ("model_type", "add_adapter"))
+    if kind != "wav2vec2":
+        raise DataError(str(path), f"a network of type {kind!r}", "'wav2vec2', as XLSR-53, XLS-R and MMS are", "take such a checkpoint")
+    if adapter:
+        raise DataError(str(path), "add_adapter: true, convolutions that shorten what the encoder returns", "an encoder without them",
+                        "take a checkpoint whose head reads the encoder's own frames")
+    sound = folder / "preprocessor_config.json"
+    settings = read_json(sound) if sound.exists() else {}
+    if sound.exists() and (rate_hz := settings.get("sampling_rate")) != SAMPLE_RATE_HZ:
+        raise DataError(str(sound), f"a network for audio at {rate_hz} Hz", f"{SAMPLE_RATE_HZ} Hz", "take one for that rate")
+    config = Wav2Vec2Config.from_pretrained(folder)
+    if not settings.get("do_normalize", True):  # said only where it is not as always
+        config.do_normalize = False
+    return config  # type: ignore[no-any-return]
+
+
+def _read_weights(folder: Path) -> tuple[Path, list[Path], dict[str, torch.Tensor], str | None]:
+    """Return the weights' file or index, the files that hold them, the weights, and the hash of their vocabulary where the file says it
+    (one made here does)."""
+    found, files = find_weights(folder)
+    weights, metadata = {}, {}
+    for file in files:
+        tensors, metadata = _tensors(file)
+        weights |= {_new_name(name): tensor for name, tensor in tensors.items() if not name.startswith(PRETRAINING)}
+    if not any(name.startswith("wav2vec2.") for name in weights):  # saved as the network alone, without what stands on it
+        weights = {name if name.startswith("lm_head.") else f"wav2vec2.{name}": tensor for name, tensor in weights.items()}
+    return found, files, weights, metadata.get("vocabulary_hash")
+
+
+def _read_adapter(folder: Path, language: str) -> tuple[Path, dict[str, torch.Tensor]]:
+    """Return a language's part of an MMS checkpoint: a small layer in each block of the encoder, and the head."""
+    found = _first(folder, f"adapter.{language}.safetensors", f"adapter.{language}.bin")
+    if found is None:
+        there = sorted(path.name for path in folder.glob("adapter.*"))
+        raise MissingInputError(str(folder), f"no adapter for {language!r} (adapters: {', '.join(there[:12]) or 'none'})",
+                                f"adapter.{language}.safetensors or adapter.{language}.bin", "download it beside the weights")
+    return found, _tensors(found)[0]
+
+
+def _first(folder: Path, *names: str) -> Path | None:
+    return next((folder / name for name in names if (folder / name).exists()), None)
+
+
+def _tensors(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    if file.suffix == ".safetensors":
+        return read_weights(file)
+    try:
+        weights: dict[str, torch.Tensor] = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged or unsafe pickle
+        raise DataError(str(file), f"not plain weights ({str(error).splitlines()[0]})", "tensors only",
+                        "convert it to safetensors where you trust it") from None
+    return weights, {}
+
+
+def _new_name(name: str) -> str:
+    for new, old in OLD_NAMES.items():
+        if name.endswith(f"pos_conv_embed.conv.{old}"):
+            return name[: -len(old)] + new
+    return name
+
+
+def _fresh_head(vocabulary: Vocabulary, config: Wav2Vec2Config, seed: int) -> dict[str, torch.Tensor]:
+    head = move_head(None, plan_head(vocabulary, vocabulary, "fresh"), config.hidden_size, config.initializer_range, seed)
+    return {f"lm_head.{name}": tensor for name, tensor in head.state_dict().items()}
+
+
+def _with_mask(weights: Mapping[str, torch.Tensor], model: Wav2Vec2ForCTC) -> dict[str, torch.Tensor]:
+    """Return the weights with the vector for masked frames where the model has one, and without it where not: whether a
+    network has it follows from its configuration, not from what it was pretrained as."""
+    mask = {MASK: weights.get(MASK, made)} if (made := model.state_dict().get(MASK)) is not None else {}
+    return {name: tensor for name, tensor in weights.items() if name != MASK} | mask

@@ -1,0 +1,85 @@
+"""Where the work runs: the device, its precision, its threads, and the lock that keeps two of them off one GPU."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.files import lock_free
+from pipeline.core.progress import log
+
+
+def choose_device() -> torch.device:
+    """Return the first GPU where there is one, the CPU otherwise."""
+    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def peak_bytes(device: torch.device) -> int:
+    """Return the most memory that this process has held: the GPU's that its tensors took, on the CPU all of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def set_threads(threads: int) -> None:
+    """Fix the CPU threads (results of float sums depend on them) and flush denormal numbers, which are slow."""
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let operations within use so many CPU threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def exclusive(device: torch.device, cpu_threads: int) -> Iterator[None]:
+    """Hold a lock file in the system's temporary folder: the GPU's, by its UUID; on the CPU one of as many as have room
+    with `cpu_threads` each. Whoever trains or transcribes takes it, so that no two share a GPU or slow one another
+    down; the kernel drops it with the process, however that ends.
+
+    Raises:
+        PipelineError: the lock file cannot be opened.
+    """
+    if device.type == "cuda":
+        what, names = "the GPU", [f"vizinho-gpu-{torch.cuda.get_device_properties(device).uuid}.lock"]
+    else:
+        what, names = "the CPU", [f"vizinho-cpu-{slot}.lock" for slot in range(max(1, len(os.sched_getaffinity(0)) // cpu_threads))]
+    handles = [_open_lock(Path(tempfile.gettempdir()) / name) for name in names]
+    try:
+        if not any(lock_free(handle) for handle in handles):
+            log(f"waiting for {what}: another training or transcription holds {Path(tempfile.gettempdir()) / names[0]}")
+            fcntl.flock(handles[os.getpid() % len(handles)], fcntl.LOCK_EX)
+        yield
+    finally:
+        for handle in handles:
+            os.close(handle)
+
+
+def _open_lock(path: Path) -> int:
+    """Return an open lock file that every user may open: for reading, as the kernel protects others' files in /tmp from
+    being opened for writing or with O_CREAT."""
+    try:
+        try:
+            return os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise PipelineError(str(path), f"cannot be opened ({error.strerror})", "a lock file that every user may read",
+                            "remove it, or correct its permissions") from None
+
+

@@ -1,0 +1,50 @@
+"""Checkpoints from a model hub: one pinned revision, fetched once, only where the params allow it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import huggingface_hub
+
+from pipeline.core.errors import DataError
+from pipeline.core.progress import log
+from pipeline.model.shards import WEIGHTS, shards
+from pipeline.sources.hub import fetch_once
+
+SETTINGS = ("preprocessor_config.json", "vocab.json", "added_tokens.json", "special_tokens_map.json", "tokenizer_config.json", "config.json")
+"""config.json last: a folder that has it is whole."""
+
+
+def fetch(repository: str, revision: str, folder: Path, language: str | None, download: bool) -> None:
+    """Bring a revision's files into `folder`, unless it holds them already; what was cut off goes on where it was.
+
+    Args:
+        repository: OWNER/NAME.
+        revision: 40 hexadecimal digits; a branch would be another model tomorrow.
+        language: whose adapter is wanted too, where there are any.
+        download: whether the network may be used.
+
+    Raises:
+        DataError: the folder holds another revision or nobody knows what, the hub does not answer, or there are no weights.
+        MissingInputError: it does not hold all, and nothing may be downloaded.
+    """
+    def bring() -> None:
+        log(f"donor: fetching {repository} at {revision[:12]}")
+        endpoint = os.environ.get("HF_ENDPOINT")
+        there = set(huggingface_hub.HfApi(endpoint).list_repo_files(repository, revision=revision))
+
+        def get(name: str) -> Path:
+            return Path(huggingface_hub.hf_hub_download(repository, name, revision=revision, local_dir=folder, endpoint=endpoint))
+
+        weights = next((name for name in WEIGHTS if name in there), None)
+        if weights is None:
+            raise DataError(repository, f"no {' or '.join(WEIGHTS)} at {revision[:12]}", "weights of PyTorch", "take another checkpoint")
+        adapter = next((name for ending in ("safetensors", "bin") if (name := f"adapter.{language}.{ending}") in there), None)
+        for name in shards(get(weights)):
+            get(name)
+        for name in (adapter, *SETTINGS):
+            if name in there:
+                get(name)
+
+    fetch_once(folder, {"repository": repository, "revision": revision}, "checkpoint", "donor.hub", download, bring)

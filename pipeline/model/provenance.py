@@ -1,0 +1,30 @@
+"""What a model was trained on: speakers, sentences and recordings, and which of a test split are among them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.core.files import hash_bytes
+
+TRAINED_ON = "trained_on.parquet"
+
+
+def trained_on(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what a model learns from a split table: speaker, sentence hash, audio hash; an utterance a row."""
+    return pd.DataFrame({"speaker": table["speaker"], "sentence": [hash_bytes(text.encode())[:24] for text in table["text"]],
+                         "audio": table["audio_hash"]})
+
+
+def overlap(before: pd.DataFrame, test: pd.DataFrame) -> dict[str, int]:
+    """Return how many speakers, sentences and recordings of a test split a model has learned from."""
+    asked = trained_on(test)
+    asked.loc[test["speaker_dependent"], "speaker"] = ""  # one speaker by declaration: shared on purpose, and marked
+    return {f"{name}s" if name != "audio" else "recordings": int(asked[name][asked[name] != ""].drop_duplicates().isin(set(before[name])).sum())
+            for name in ("speaker", "sentence", "audio")}
+
+
+def empty_trained_on(folder: Path) -> None:
+    """Write the `trained_on` of a checkpoint whose training data are not known."""
+    pd.DataFrame({"speaker": [], "sentence": [], "audio": []}, dtype=str).to_parquet(folder / TRAINED_ON, index=False)

@@ -1,0 +1,83 @@
+"""Forced alignment: paths that spell what they must, ears by symbol, and measures that know right from wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.alignment.aligner import Ear, Heard, first_ear, force, learned_ear, lowest_mean, measures, softmax
+from pipeline.model.vocabulary import Vocabulary
+
+SPANISH = Vocabulary(("<pad>", "<unk>", "|", "a", "c", "o", "s", "ñ"))
+
+
+def said(text: str, vocabulary: Vocabulary = SPANISH, sure: float = 6.0) -> np.ndarray:
+    """Return probabilities of a model that is nearly sure to hear a text: two frames a letter, a blank between two."""
+    rows = [row for letter in vocabulary.encode(text) for row in (vocabulary.blank_row, letter, letter)] + [vocabulary.blank_row]
+    logits_TV = np.zeros((len(rows), len(vocabulary.symbols)), dtype=np.float32)
+    logits_TV[np.arange(len(rows)), rows] = sure
+    return softmax(logits_TV)
+
+
+def test_letters_are_heard_by_symbol_or_by_their_base_letter() -> None:
+    ear = first_ear(SPANISH, ["a", "w", "ã", "ç"])
+    heard = {letter: [SPANISH.symbols[row] for row in np.flatnonzero(ear.table_LV[number])]
+             for number, letter in enumerate(("blank", " ", *ear.letters))}
+    assert heard == {"blank": ["<pad>"], " ": ["|"], "a": ["a"], "w": [], "ã": ["a"], "ç": ["c"]}
+
+
+def test_an_ear_learns_that_a_letter_sounds_as_another_symbol() -> None:
+    """Spanish hears « aço » as « aso »; the plan has ç as a c."""
+    texts = ["aço", "ço aço", "oça", "saca oço", "casa aça"] * 3
+    probabilities = [said(text.replace("ç", "s")) for text in texts]
+    plain = first_ear(SPANISH, sorted(set("".join(texts)) - {" "}))
+    learned = learned_ear(plain, probabilities, texts)
+    c, s = (learned.table_LV[2 + learned.letters.index("ç")][SPANISH.symbols.index(symbol)] for symbol in "cs")
+    assert s > 0.3 > 0.1 > c
+    assert np.allclose(learned.table_LV.sum(0), 1, atol=1e-5)
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=6), st.integers(1, 12), st.integers(0, 1000))
+def test_a_forced_path_spells_its_labels_and_never_beats_the_free_path(labels: list[int], frames: int, seed: int) -> None:
+    scores_TL = np.log(softmax(np.random.default_rng(seed).normal(size=(frames, 5)).astype(np.float32)))
+    needed = len(labels) + sum(map(int.__eq__, labels, labels[1:]))
+    found = force(scores_TL, labels)
+    assert (found is None) == (needed > frames)
+    if found is not None:
+        path, score_T = found
+        assert path[(np.diff(path, prepend=0) != 0) & (path != 0)].tolist() == labels
+        assert score_T == pytest.approx(scores_TL[np.arange(frames), path], abs=1e-6)
+        assert score_T.sum() <= scores_TL.max(1).sum() + 1e-5
+
+
+def test_no_label_is_no_path() -> None:
+    assert force(np.zeros((4, 3), dtype=np.float32), []) is None
+
+
+def measured(text: str, audio: str) -> dict[str, float]:
+    plain = first_ear(SPANISH, ["a", "c", "o", "s"])
+    ears = {"plain": plain, "learned": Ear(plain.letters, plain.table_LV)}
+    heard = {name: Heard.by(ear, said(audio)) for name, ear in ears.items()}
+    assert heard["plain"].text == audio
+    found = measures(heard, ears, text, ["soca caca saca", "aso osa oca"], 0.02)
+    assert found is not None
+    return found
+
+
+def test_the_right_transcript_loses_nothing_to_the_free_path_and_a_wrong_one_does() -> None:
+    right, wrong, short, long = (measured(text, "saco acaso osso") for text in (
+        "saco acaso osso", "osso sacas caco", "saco acaso", "saco acaso osso caca"))
+    assert right["label"] == pytest.approx(0, abs=1e-5) and right["window"] == pytest.approx(0, abs=1e-5)
+    for found in (wrong, short, long):
+        assert found["label"] < -0.3 and found["frame"] < -0.1 and found["window"] < -0.1 and found["plain"] < -0.3
+        assert found["contrast"] < right["contrast"]
+    assert short["rate"] < right["rate"] < long["rate"]
+
+
+@given(st.lists(st.floats(-9, 0), min_size=1, max_size=30), st.integers(1, 12))
+def test_the_lowest_mean_is_that_of_the_worst_window(values: list[float], width: int) -> None:
+    array = np.array(values, dtype=np.float32)
+    windows = [array[start:start + width].mean() for start in range(max(1, len(array) - width + 1))]
+    assert lowest_mean(array, width) == pytest.approx(float(min(windows)), abs=1e-4)

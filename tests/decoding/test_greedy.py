@@ -1,0 +1,184 @@
+"""Decoding: as the library decodes, whatever the batch, with words where they were said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pipeline.batching.waveforms import standardise
+from pipeline.core.errors import DataError
+from pipeline.decoding.greedy import decode, decode_all, logits_of
+from pipeline.model.geometry import frame_duration_s, num_frames, receptive_field
+from pipeline.model.vocabulary import Vocabulary
+from tests import tiny
+
+WORDS = tiny.vocabulary("aeosrã")
+ROWS = {symbol: row for row, symbol in enumerate(WORDS.symbols)}
+
+
+def path(symbols: list[str], certainty: float = 8.0) -> np.ndarray:
+    """Return logits whose best path is these symbols, `_` the blank."""
+    logits_TV = np.zeros((len(symbols), len(WORDS.symbols)), np.float32)
+    for frame, symbol in enumerate(symbols):
+        logits_TV[frame, 0 if symbol == "_" else ROWS[symbol]] = certainty
+    return logits_TV
+
+
+@pytest.fixture(scope="module")
+def processor(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    from transformers import Wav2Vec2Processor
+
+    folder: Path = tmp_path_factory.mktemp("processor")
+    WORDS.write(folder)
+    return Wav2Vec2Processor.from_pretrained(folder)
+
+
+@settings(max_examples=60)
+@given(logits_BTV=arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(1, 30), st.just(len(WORDS.symbols))),
+                         elements=st.floats(-5, 5, width=32)))
+def test_greedy_text_is_that_of_the_librarys_processor(processor, logits_BTV) -> None:  # type: ignore[no-untyped-def]
+    logits_BTV[:, :, ROWS["<unk>"]] = -9  # the library prints it, we do not
+    expected = processor.batch_decode(logits_BTV.argmax(-1))
+    assert [decode(logits_TV, WORDS, 0.02).text for logits_TV in logits_BTV] == [" ".join(text.split()) for text in expected]
+
+
+def test_doubled_letters_stay_where_a_blank_parts_them_and_repeats_collapse() -> None:
+    assert decode(path(list("_oo_ss_s_o_")), WORDS, 0.02).text == "osso"
+    assert decode(path(list("ossso")), WORDS, 0.02).text == "oso"
+
+
+def test_unknown_symbols_are_not_printed() -> None:
+    assert decode(path(["a", "<unk>", "s", "a"]), WORDS, 0.02).text == "asa"
+
+
+def test_word_boundaries_at_the_ends_and_doubled_ones_leave_no_blanks() -> None:
+    assert decode(path(list("||a_||_|s|")), WORDS, 0.02).text == "a s"
+
+
+def test_silence_gives_no_text_no_words_and_a_confidence() -> None:
+    silent = decode(path(list("____")), WORDS, 0.02, words=True)
+    assert (silent.text, silent.words) == ("", ())
+    assert 0.99 < silent.confidence <= 1
+    nothing = decode(np.zeros((0, len(WORDS.symbols)), np.float32), WORDS, 0.02, words=True)
+    assert (nothing.text, nothing.words, nothing.confidence) == ("", (), 0.0)
+
+
+def test_words_have_the_times_of_their_first_and_last_frames() -> None:
+    found = decode(path(list("__aa_s|_oo__")), WORDS, 0.02, words=True).words
+    assert [(word.word, word.start_s, word.end_s) for word in found] == [("as", 0.04, 0.12), ("o", 0.16, 0.2)]
+
+
+def test_confidence_falls_with_the_models_doubt() -> None:
+    sure, unsure = decode(path(list("asa"), 8.0), WORDS, 0.02, words=True), decode(path(list("asa"), 1.0), WORDS, 0.02, words=True)
+    assert sure.confidence > 0.99
+    assert unsure.confidence == pytest.approx(np.e / (np.e + len(WORDS.symbols) - 1), abs=1e-3)
+    assert unsure.words[0].confidence == pytest.approx(unsure.confidence**3, abs=1e-3)  # right where all three letters are
+
+
+@settings(max_examples=60)
+@given(arrays(np.float32, st.tuples(st.integers(1, 60), st.just(len(WORDS.symbols))), elements=st.floats(-4, 4, width=32)))
+def test_words_are_in_order_within_the_clip_and_make_up_the_text(logits_TV: np.ndarray) -> None:
+    found = decode(logits_TV, WORDS, 0.02, words=True)
+    assert " ".join(word.word for word in found.words) == found.text
+    edges = [edge for word in found.words for edge in (word.start_s, word.end_s)]
+    assert edges == sorted(edges)
+    assert all(word.start_s < word.end_s for word in found.words)
+    assert all(0 <= edge <= len(logits_TV) * 0.02 + 1e-9 for edge in edges)
+    assert all(0 <= word.confidence <= 1 for word in found.words)
+
+
+def waveforms() -> list[np.ndarray]:
+    return [standardise(tiny.spoken(text, number)) for number, text in enumerate(("a", "raros ares", "osso", "era", "o rosa"))]
+
+
+def test_logits_do_not_depend_on_batch_or_padding() -> None:
+    model = tiny.model()
+    alone = [logits_of(model, [waveform])[0] for waveform in waveforms()]
+    for order in ([0, 1, 2, 3, 4], [4, 0, 3, 1, 2], [1, 0]):
+        for index, batched in zip(order, logits_of(model, [waveforms()[index] for index in order]), strict=True):
+            assert batched.shape == alone[index].shape
+            assert np.abs(batched - alone[index]).max() < 1e-4
+
+
+def test_a_model_with_group_normalisation_is_decoded_one_by_one() -> None:
+    import torch
+
+    model = tiny.model(feat_extract_norm="group", do_stable_layer_norm=False, front_end="random")
+    together = logits_of(model, waveforms())
+    for waveform, logits_TV in zip(waveforms(), together, strict=True):
+        assert np.array_equal(logits_of(model, [waveform])[0], logits_TV)
+    short, long = waveforms()[:2]
+    with torch.inference_mode():  # what is avoided: padding that changes the logits
+        padded = model(torch.from_numpy(np.stack([np.pad(short, (0, len(long) - len(short))), long]))).logits[0, : len(together[0])].numpy()
+    assert np.abs(padded - together[0]).max() > 1e-3
+
+
+def test_clips_shorter_than_the_receptive_field_are_heard_all_the_same() -> None:
+    model = tiny.model()
+    assert receptive_field(model) == 400 + 3 * 160
+    for samples in (1, 100, receptive_field(model) - 1, receptive_field(model)):
+        assert logits_of(model, [np.ones(samples, np.float32)])[0].shape == (1, len(tiny.vocabulary().symbols))
+    assert [len(logits_TV) for logits_TV in logits_of(model, [np.ones(10, np.float32), waveforms()[1]])][0] == 1
+
+
+def test_the_number_of_frames_is_the_models_own() -> None:
+    model = tiny.model(conv_kernel=[10, 3], conv_stride=[5, 2], front_end="random")
+    samples = np.array([0, 5, 19, 20, 21, 100, 1601, 16_000])
+    expected = [len(logits_of(model, [np.ones(count, np.float32)])[0]) for count in samples[3:]]
+    assert num_frames(model, samples).tolist() == [0, 0, 0, *expected]
+    assert frame_duration_s(model) == 10 / 16_000
+
+
+def test_every_utterance_is_decoded_in_its_place_and_progress_adds_up() -> None:
+    model, words = tiny.model(seed=3), tiny.vocabulary()
+    model.lm_head.weight.data *= 50
+    clips = waveforms()
+    duration_s = np.array([len(clip) / 16_000 for clip in clips])
+    told: list[float] = []
+    decoded = decode_all(model, words, clips.__getitem__, duration_s, 1.0, told.append, words=True)
+    expected = [decode(logits_of(model, [clip])[0], words, 0.02, words=True) for clip in clips]
+    assert [item.text for item in decoded] == [item.text for item in expected]
+    assert len({item.text for item in decoded}) > 1
+    assert sum(told) == pytest.approx(duration_s.sum())
+    assert all(word.end_s <= seconds for item, seconds in zip(decoded, duration_s, strict=True) for word in item.words)
+    assert decode_all(model, words, clips.__getitem__, np.zeros(0), 1.0) == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_hypotheses_do_not_depend_on_the_number_of_threads_and_it_is_left_as_found(count: int) -> None:
+    import torch
+
+    from pipeline.model.device import threads
+
+    model, words = tiny.model(seed=3), tiny.vocabulary()
+    model.lm_head.weight.data *= 50
+    clips = waveforms() * 4
+    duration_s = np.array([len(clip) / 16_000 for clip in clips])
+    expected = [decode(logits_of(model, [clip])[0], words, 0.02) for clip in clips]
+    with threads(count):
+        decoded = decode_all(model, words, clips.__getitem__, duration_s, 1.0)
+        assert torch.get_num_threads() == count
+    assert [item.text for item in decoded] == [item.text for item in expected]
+    assert [item.confidence for item in decoded] == pytest.approx([item.confidence for item in expected], abs=1e-4)
+
+
+def test_an_utterance_that_cannot_be_read_fails_the_decoding_with_its_own_error() -> None:
+    def waveform(index: int) -> np.ndarray:
+        if index == 3:
+            raise DataError("tones/3", "broken")
+        return waveforms()[index]
+
+    with pytest.raises(DataError, match="tones/3: broken"):
+        decode_all(tiny.model(), tiny.vocabulary(), waveform, np.ones(5), 1.0)
+
+
+def test_a_capital_vocabulary_gives_lower_case_words() -> None:
+    capitals = Vocabulary(("<pad>", "<unk>", "|", "A", "S"))
+    logits_TV = np.eye(5, dtype=np.float32)[[3, 4, 0, 4, 3]] * 9
+    found = decode(logits_TV, capitals, 0.02, words=True)
+    assert (found.text, found.words[0].word) == ("assa", "assa")

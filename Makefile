@@ -1,6 +1,7 @@
 # make repro   install and run the whole pipeline       make test       install and run the tests
 PYTHON ?= python3
 VENV := .venv
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK := 1
@@ -13,7 +14,7 @@ help:
 	@echo "make ui         install and run a Prefect server, the flows' deployments and a worker here, until Ctrl-C"
 	@echo "make test       install and run the tests"
 	@echo "make test-slow  kills and long runs as well"
-	@echo "make check      ruff and mypy"
+	@echo "make check      ruff, mypy, codespell, and known vulnerabilities of the locked packages"
 	@echo "make bench      speed of the hot paths, each beside its peer"
 	@echo "make lock       lock requirements/*.in again (needs uv)"
 
@@ -25,14 +26,16 @@ ui: $(VENV)/main.done
 	python -m flows.serve
 
 test: $(VENV)/dev.done
-	python -m pytest
+	python -m pytest -n $(WORKERS) --dist loadgroup
 
 test-slow: $(VENV)/dev.done
 	python -m pytest -m slow
 
 check: $(VENV)/dev.done
 	ruff check .
+	codespell
 	mypy
+	python .ci/audit.py
 
 bench: $(VENV)/dev.done
 	for bench in benchmarks/*.py; do python $$bench || exit 1; done
@@ -43,9 +46,9 @@ needs:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "python's ensurepip is missing (Debian: apt install python3-venv)"; exit 2; }
 	@command -v git >/dev/null || { echo "git is missing (Debian: apt install git)"; exit 2; }
 
-$(VENV)/main.done: requirements/main.txt pyproject.toml | needs
+$(VENV)/main.done: requirements/main.txt requirements/speak.txt pyproject.toml | needs
 	$(PYTHON) -m venv $(VENV)
-	pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/main.txt
+	pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/main.txt -r requirements/speak.txt
 	pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -54,7 +57,7 @@ $(VENV)/dev.done: requirements/dev.txt $(VENV)/main.done
 	@touch $@
 
 lock:
-	for set in main dev; do uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	for set in main speak dev; do uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	    --python-version 3.11 requirements/$$set.in -o requirements/$$set.txt || exit 1; done
 
 clean:

@@ -15,6 +15,24 @@ from hypothesis import settings
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
+TRAININGS = ("tests/training/", "tests/tuning/", "tests/alignment/", "tests/decoding/", "tests/test_train.py", "tests/test_donor.py",
+             "tests/test_align.py", "tests/test_transcribe.py", "tests/test_recovery.py", "tests/test_run.py")
+"""Tests that train or transcribe with all cores: of several workers one runs them."""
+SERVERS = ("tests/flows/",)
+"""Tests that share the one Prefect server of their worker."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test the group that one worker runs: trainings, flows, otherwise its file. The largest groups come first."""
+    groups = {}
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        groups[item] = "trainings" if file.startswith(TRAININGS) else "flows" if file.startswith(SERVERS) else file
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    order = {"trainings": 0, "flows": 1}
+    items.sort(key=lambda item: order.get(groups[item], 2))  # stable: within a group the order stays
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _own_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the machine's lock files (pipeline/model/device.py) out of the tests: a training elsewhere would hold them up."""

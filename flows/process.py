@@ -41,8 +41,9 @@ COUNTER: Final = re.compile(r"\[\d+:\d\d(:\d\d)?[,<][^\]]*\]?\s*$")
 """A bar without a total: `Checkout |3.00 [00:01, 2.5file/s]`."""
 DVC_BAR: Final = re.compile(r"^\s*(\d{1,3}% .*\|.*|Fetching|Pushing|Collecting|Checkout|Building workspace index|!)$")
 DVC_HINT: Final = re.compile(r"^(To track the changes with git, run:|\s+git add .*|To enable auto staging, run:|\s+dvc config core.autostage true|"
-                             r"Use `dvc push` to send your updates to remote storage\.)$")
-"""What DVC prints for its user at a terminal; a run's log needs none of it."""
+                             r"Use `dvc push` to send your updates to remote storage\.|"
+                             r"WARNING: No file hash info found for '.*'\. It won't be created\.)$")
+"""What DVC prints for its user at a terminal; a run's log needs none of it. The warning names each out of a stage that has not run yet."""
 
 stopping = threading.Event()
 """Set when the flow ends before its commands: each of them is then stopped."""
@@ -124,11 +125,15 @@ class Screen:
                 return
 
     def split_bar(self, text: str) -> str:
-        """Return a text without the progress bar at its start; pass the bar's state on."""
+        """Return a text without the progress bar at its start; pass the bar's state on.
+
+        A bar without a label is DVC's, for one of the files that it copies or hashes: it is dropped.
+        """
         found = BAR.match(text)
         if not found:
             return text
-        self.on_progress(Progress(redact(found["label"].strip()), min(100, int(found["percent"])), redact(found["figures"].strip())))
+        if label := found["label"].strip():
+            self.on_progress(Progress(redact(label), min(100, int(found["percent"])), redact(found["figures"].strip())))
         return found["line"]
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from flows import process
-from flows.process import Finished, Progress, run
+from flows.process import Finished, Progress, Screen, run
 from pipeline.core.files import ROOT
 
 FAMILY = """
@@ -80,6 +80,48 @@ def test_progress_bars_become_progress_and_not_lines() -> None:
     assert {progress.label for progress in bars} == {"train@transfer"}
     assert bars[-1].percent == 100 and bars[-1].figures.startswith("8/8")
     assert [progress.percent for progress in bars] == sorted(progress.percent for progress in bars)
+
+
+REPRO = (
+    b"Running stage 'split@portuguese':\n> python -m pipeline.split portuguese\n"
+    b"\rsplit@portuguese:  50%|#####     | 100/200 [00:01<00:01, 99.1utterance/s]\r\x1b[K"
+    b"split@portuguese: 200 utterances, 0.25 hours\n"
+    b"\r\rCollecting files and computing hashes in data/split/portuguese                               |0.00 [00:00,     ?file/s]"
+    b"\r  0% Checking cache in '/srv/cache/files/md5'|                               |0/? [00:00<?,    ?files/s]"
+    b"\r 11% Committing data/split/portuguese to cache|###                                 |97/900 [00:00<00:00, 965.48file/s]"
+    b"\n\r!\x1b[A\n\r  0%|          |memory://.YeQ6kx1x-kc8OAAOlYM2ug.tmp                      0.00/56.1k [00:00<?,        ?B/s]\x1b[A"
+    b"\n\r100%|##########|memory://.YeQ6kx1x-kc8OAAOlYM2ug.tmp                      279/280 [00:00<00:00,   1.2kfile/s]\x1b[A"
+    b"\n\r                                                                                                        \r\x1b[A"
+    b"\rChecking out data/split/portuguese                                                           |0.00 [00:00,    ?files/s]\r"
+    b"Generating lock file 'dvc.lock'\nUpdating lock file 'dvc.lock'\n\nTo track the changes with git, run:\n\n"
+    b"\tgit add dvc.lock data/split/.gitignore\n\nTo enable auto staging, run:\n\n\tdvc config core.autostage true\n"
+    b"Use `dvc push` to send your updates to remote storage.\n\x1b[0m")
+"""What DVC 3.67 draws on a terminal for a stage with a bar of its own, shortened."""
+
+CHECKOUT = (
+    b"\rBuilding workspace index                                                                     |904 [00:00, 16.7kentry/s]"
+    b"\rComparing indexes                                                                            |906 [00:00, 35.0kentry/s]"
+    b"\rApplying changes                                                                             |0.00 [00:00,     ?file/s]\r"
+    b"\x1b[33mWARNING\x1b[39m: No file hash info found for '/srv/clone/out'. It won't be created.\n"
+    b"\x1b[33mWARNING\x1b[39m: No file hash info found for '/srv/clone/data/absent'. It won't be created.\n"
+    b"\x1b[33mWARNING\x1b[39m: the remote is slow\n\x1b[0m")
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+@pytest.mark.parametrize(("drawn", "lines", "labels"), [
+    (REPRO, ["Running stage 'split@portuguese':", "> python -m pipeline.split portuguese", "split@portuguese: 200 utterances, 0.25 hours",
+             "Generating lock file 'dvc.lock'", "Updating lock file 'dvc.lock'"], {"split@portuguese"}),
+    (CHECKOUT, ["WARNING: the remote is slow"], set()),
+])
+def test_dvcs_own_bars_and_hints_are_neither_progress_nor_lines(drawn: bytes, lines: list[str], labels: set[str], size: int) -> None:
+    got: list[str] = []
+    bars: list[Progress] = []
+    screen = Screen(got.append, bars.append)
+    for start in range(0, len(drawn), size):
+        screen.feed(drawn[start:start + size])
+    screen.close()
+    assert got == lines
+    assert {bar.label for bar in bars} == labels
 
 
 def test_a_secret_in_a_line_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:

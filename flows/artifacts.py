@@ -20,6 +20,7 @@ from flows.redaction import redact
 from flows.workspace import state_folder
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import atomic_folder, read_json
+from pipeline.core.timing import all_timings
 from pipeline.registry.gates import VERDICT
 from pipeline.registry.markdown import markdown_table
 
@@ -46,13 +47,18 @@ def score_rows(folder: Path) -> list[dict[str, Any]]:
     Args:
         folder: the clone.
     """
-    rows = []
+    rows, timings = [], all_timings(folder)
     for file in sorted((folder / "data/score").glob("*.json")):
         score = read_json(file)
         rows.append({"system": file.stem, "WER % [95 %]": percent(score["wer"]), "CER % [95 %]": percent(score["cer"]),
                      "utterances": score["test_set"]["utterances"], "speakers": score["test_set"]["speakers"],
-                     "audio s per s": round(score["rtfx"], 1) if score.get("rtfx") else "–"})
+                     "audio s per s": _speed(timings.get(f"transcribe@{file.stem}"))})
     return rows
+
+
+def _speed(timing: dict[str, Any] | None) -> str:
+    speed = (timing or {}).get("audio_seconds_per_second")
+    return f"{speed:.1f}" if speed else "–"
 
 
 def verdict_rows(verdict: dict[str, Any]) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ from flows.stages import THREADS, run_stages, summarise
 from flows.workspace import Workspace, machine_lock, repository, state_folder, workspace
 from pipeline.core.errors import ParamsError
 from pipeline.core.params import load_section
+from pipeline.core.timing import TIMING
 from pipeline.registry import gates
 from pipeline.registry.git import git
 from pipeline.registry.promotion import VERDICT, ask
@@ -199,17 +200,17 @@ def push_branch(space: Workspace, commit: str, branch: str) -> None:
 
 
 def commit_run(space: Workspace, profile: str, done: str) -> str:
-    """Commit the run's changes and return the run commit.
+    """Commit the run's changes, data/timing included, and return the run commit.
 
-    Without a change it is the commit that the run began with, or one that an interrupted attempt has made.
+    Without a change outside data/timing it is the commit that the run began with, or one that an interrupted attempt has made.
 
     Args:
         space: the run's clone.
         profile: of the run.
         done: which stages ran.
     """
-    space.git("add", "--all")
-    if space.git("status", "--porcelain"):
+    if space.git("status", "--porcelain", "--", ".", f":(exclude){TIMING}"):
+        space.git("add", "--all")
         verdict = yaml.safe_load((space.path / VERDICT).read_text(encoding="utf-8"))
         challenger = verdict["challenger"]
         space.git("commit", "--quiet", "--no-verify", "-m", f"Retrain {profile}: {verdict['verdict']}, WER {100 * challenger['wer']:.1f} %",

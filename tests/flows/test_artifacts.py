@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flows import artifacts
-from pipeline.core.files import ROOT, read_json
+from pipeline.core.files import ROOT, read_json, write_json
+from pipeline.core.timing import record_timing
 
 
 def test_the_committed_runs_figures_make_tables() -> None:
@@ -24,6 +26,17 @@ def test_the_committed_runs_figures_make_tables() -> None:
     (True, True, "pass"), (True, False, "fail"), (True, None, "undecided"), (False, None, "disabled"), (False, True, "disabled")])
 def test_a_rule_has_one_of_four_outcomes(enabled: bool, passed: bool | None, outcome: str) -> None:
     assert artifacts.outcome_of({"enabled": enabled, "passed": passed}) == outcome
+
+
+def test_a_score_has_the_speed_of_its_transcription_and_a_dash_without_a_timing(tmp_path: Path) -> None:
+    rate = {"value": 0.373, "low": 0.343, "high": 0.403}
+    score = {"wer": rate, "cer": {"value": 0.1}, "test_set": {"utterances": 40, "speakers": 12}}
+    for system in ("champion", "mine"):
+        write_json(tmp_path / f"data/score/{system}.json", score)
+    record_timing("transcribe@mine", tmp_path, audio_seconds_per_second=48.26)
+    assert artifacts.score_rows(tmp_path) == [
+        {"system": system, "WER % [95 %]": "37.3 [34.3, 40.3]", "CER % [95 %]": "10.0", "utterances": 40, "speakers": 12, "audio s per s": speed}
+        for system, speed in (("champion", "–"), ("mine", "48.3"))]
 
 
 @pytest.mark.parametrize(("url", "page"), [

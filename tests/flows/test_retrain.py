@@ -18,7 +18,8 @@ from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
 
 from flows import workspace
-from flows.retrain import push_data, retrain
+from flows.retrain import commit_run, push_data, retrain
+from pipeline.core.timing import record_timing
 from pipeline.registry.git import git
 from pipeline.registry.store import dvc
 from tests.flows.conftest import Run, change, children, edit
@@ -169,6 +170,18 @@ def test_impossible_parameters_are_rejected_before_any_stage_runs(toy: Toy, give
     with disable_run_logger():
         state = retrain.fn(**given)
     assert state.name == "Failed" and message in state.message
+
+
+def test_only_a_change_outside_of_timing_makes_a_commit_and_that_contains_the_timing(toy: Toy) -> None:
+    space = workspace.Workspace(toy.path, workspace.repository(), toy.git("rev-parse", "HEAD"))
+    record_timing("gate", toy.path, seconds=1.5)
+    assert commit_run(space, "embedded", "0 of 7 stages ran") == space.commit
+    edited = toy.path / "data/score/transfer.json"
+    edited.write_text(edited.read_text() + "\n")
+    commit = commit_run(space, "embedded", "1 of 7 stages ran in 2 s")
+    assert toy.git("rev-parse", f"{commit}^") == space.commit
+    assert set(toy.git("diff", "--name-only", space.commit, commit).splitlines()) >= {"data/score/transfer.json", "data/timing/gate/timing.json"}
+    assert toy.git("log", "-1", "--format=%s") == "Retrain embedded: promote, WER 50.0 %"
 
 
 @pytest.mark.slow

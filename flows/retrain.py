@@ -32,7 +32,7 @@ from pipeline.core.params import load_section
 from pipeline.core.timing import TIMING
 from pipeline.registry import gates
 from pipeline.registry.git import git
-from pipeline.registry.promotion import VERDICT, ask
+from pipeline.registry.promotion import ask
 from pipeline.registry.record import Registry
 
 EMBEDDED: Final = "embedded"
@@ -211,7 +211,7 @@ def commit_run(space: Workspace, profile: str, done: str) -> str:
     """
     if space.git("status", "--porcelain", "--", ".", f":(exclude){TIMING}"):
         space.git("add", "--all")
-        verdict = yaml.safe_load((space.path / VERDICT).read_text(encoding="utf-8"))
+        verdict = yaml.safe_load((space.path / gates.VERDICT).read_text(encoding="utf-8"))
         challenger = verdict["challenger"]
         space.git("commit", "--quiet", "--no-verify", "-m", f"Retrain {profile}: {verdict['verdict']}, WER {100 * challenger['wer']:.1f} %",
                   "-m", f"{challenger['system']} on {space.commit}; {done}. Flow run {flow_run.name} ({flow_run.id}).")

@@ -113,6 +113,7 @@ def watch(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | N
     parameters = {"profile": profile, "git_ref": git_ref, "corpora": corpora, "promote": promote}
     # One start per state of the data: a retraining that fails is not repeated every hour.
     key = hash_json([state, parameters, f"{datetime.now(UTC):%Y-%m-%d}" if any("days" in reason for reason in reasons) else ""])
+    idle: str | None
     if not reasons:
         idle = reasons_against(found, min_utterances, min_hours, max_age_days)
     else:

@@ -46,7 +46,7 @@ text "A bare Git repository replaces the Git host, and a folder replaces the buc
 run "git init --quiet --bare -b main $place/remote.git"
 run "git clone --quiet $here $place/project"
 others=${PYTHONPATH:-}
-use() { cd "$1" && export PYTHONPATH="$1${others:+:$others}"; }  # as if each clone had an environment of its own
+use() { cd "$1" && export PYTHONPATH="$1${others:+:$others}"; }  # imports the code of that clone
 use "$place/project"
 export VIZINHO_STATE="$place/state" PREFECT_SERVER_API_PORT=$port
 run "git checkout --quiet -B main && git remote set-url origin $place/remote.git"

@@ -119,8 +119,8 @@ class Service:
         """Return the run's whole log, as the UI shows it."""
         found, page = [], 200
         while True:
-            wanted = {"logs": {"flow_run_id": {"any_": [run]}}, "limit": page, "offset": len(found), "sort": "TIMESTAMP_ASC"}
-            lines = self.post("/logs/filter", wanted)
+            query = {"logs": {"flow_run_id": {"any_": [run]}}, "limit": page, "offset": len(found), "sort": "TIMESTAMP_ASC"}
+            lines = self.post("/logs/filter", query)
             found += [line["message"] for line in lines]
             if len(lines) < page:
                 return "\n".join(found)

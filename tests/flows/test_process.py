@@ -96,7 +96,7 @@ REPRO = (
     b"Generating lock file 'dvc.lock'\nUpdating lock file 'dvc.lock'\n\nTo track the changes with git, run:\n\n"
     b"\tgit add dvc.lock data/split/.gitignore\n\nTo enable auto staging, run:\n\n\tdvc config core.autostage true\n"
     b"Use `dvc push` to send your updates to remote storage.\n\x1b[0m")
-"""What DVC 3.67 draws on a terminal for a stage with a bar of its own, shortened."""
+"""What DVC 3.67 draws on a terminal for a stage with its own bar, shortened."""
 
 CHECKOUT = (
     b"\rBuilding workspace index                                                                     |904 [00:00, 16.7kentry/s]"

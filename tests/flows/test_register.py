@@ -51,8 +51,8 @@ def test_every_variable_of_a_template_is_declared_and_used() -> None:
         assert used == set(template["variables"]["properties"]), name
         pod = template["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
         assert pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "{{ gpus }}"
-        wanted = {key for found in PREFECT["deployments"] for key in found["work_pool"].get("job_variables", {})}
-        assert wanted <= used
+        expected = {key for found in PREFECT["deployments"] for key in found["work_pool"].get("job_variables", {})}
+        assert expected <= used
 
 
 def test_registering_without_a_server_is_an_error_with_an_action() -> None:

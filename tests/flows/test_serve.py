@@ -83,11 +83,11 @@ def test_it_starts_from_an_empty_folder_runs_a_flow_and_stops_completely(tmp_pat
         with ui(tmp_path / "ui", VIZINHO_REPOSITORY=str(toy.path)) as started:
             started.wait("ready after")
             api = httpx.Client(base_url=f"http://{HOST}:{started.port}/api", timeout=30)
-            wanted = sorted(f"{Path(found['entrypoint']).stem.partition('.')[0]}/{found['name']}"
+            expected = sorted(f"{Path(found['entrypoint']).stem.partition('.')[0]}/{found['name']}"
                             for found in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"])
             flows = {flow["id"]: flow["name"] for flow in api.post("/flows/filter", json={}).json()}
             there = api.post("/deployments/filter", json={}).json()
-            assert sorted(f"{flows[found['flow_id']]}/{found['name']}" for found in there) == wanted
+            assert sorted(f"{flows[found['flow_id']]}/{found['name']}" for found in there) == expected
             nightly = next(found for found in there if found["name"] == "nightly")
             assert [(schedule["active"], schedule["schedule"]["timezone"]) for schedule in nightly["schedules"]] == [(False, "Europe/Lisbon")]
 

@@ -1,4 +1,4 @@
-"""The DVC remote is lost in the middle of a push, over HTTP: the run says so and ends; the next one loses nothing."""
+"""The DVC remote fails over HTTP during a push: the run ends with a message, and the next run pushes everything."""
 
 from __future__ import annotations
 

@@ -10,29 +10,23 @@ order after a fresh start. So a shard is a fixed range of utterances, spoken by 
 
 from __future__ import annotations
 
-import ctypes
-import hashlib
-import importlib.metadata
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
-import espeakng_loader
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
 from pydantic import Field, model_validator
 
-from pipeline.core.errors import DataError
+from pipeline.audio.samples import FULL_SCALE, Waveform
 from pipeline.corpora import Reject, Release, Utterance
 from pipeline.corpora.sentences import sentence
+from pipeline.espeak import launcher
+from pipeline.espeak.launcher import RATE_HZ, Espeak
 from pipeline.text import normalise
-
-Waveform = npt.NDArray[np.float32]
 
 VOICES: Final = {
     # locale: eSpeak's voice, region
@@ -50,6 +44,7 @@ VARIANTS: Final = {
 }
 AGES: Final = {"grandma": "seventies", "grandpa": "seventies"}
 LICENCE: Final = "CC0-1.0"
+VOLUME: Final = 60  # eSpeak's 0..200; louder, and some voices are limited
 
 
 class Params(Release):
@@ -146,27 +141,50 @@ def shards(params: Params, source: Path) -> Sequence[range]:
 
 def read(params: Params, source: Path, task: range) -> Iterator[Utterance | Reject]:
     """Yield the utterances of one shard. To be called once in a process."""
-    engine = Engine(seed=params.seed * 1_000_003 + task.start)
     cast = speakers(params)
-    for index in task:
-        speaker = cast[index % len(cast)]
-        draw = np.random.default_rng([params.seed, index, 1])
-        written = sentence(speaker.locale, params.seed, index)
-        spoken = engine.say(normalise(written, speaker.locale), speaker, pace=float(draw.uniform(0.94, 1.06)))
-        name, voice = f"{index:06d}", f"eSpeak NG {speaker.voice}"
-        if not len(spoken):
-            yield Reject(name, voice, "empty", f"nothing to say in {written!r}")
-            continue
-        yield Utterance(
-            id=name, source=voice, audio=(record(spoken, speaker, draw), engine.rate_hz),
-            transcript=written, locale=speaker.locale, licence=LICENCE, speaker=speaker.id, accent=VOICES[speaker.locale][1],
-            gender=speaker.gender, age=AGES.get(speaker.variant, ""),
-        )
+    with Espeak(seed=params.seed * 1_000_003 + task.start) as espeak:
+        for index in task:
+            speaker = cast[index % len(cast)]
+            draw = np.random.default_rng([params.seed, index, 1])
+            written = sentence(speaker.locale, params.seed, index)
+            spoken_S = synthesise(espeak, normalise(written, speaker.locale), speaker, pace=float(draw.uniform(0.94, 1.06)))
+            name, voice = f"{index:06d}", f"eSpeak NG {speaker.voice}"
+            if not len(spoken_S):
+                yield Reject(name, voice, "empty", f"no sound for {written!r}")
+                continue
+            yield Utterance(
+                id=name, source=voice, audio=(record(spoken_S, speaker, draw), RATE_HZ),
+                transcript=written, locale=speaker.locale, licence=LICENCE, speaker=speaker.id, accent=VOICES[speaker.locale][1],
+                gender=speaker.gender, age=AGES.get(speaker.variant, ""),
+            )
 
 
 def versions() -> dict[str, str]:
-    """Return the version of the package that carries eSpeak NG."""
-    return {"espeakng-loader": importlib.metadata.version("espeakng-loader")}
+    """Return the version of the package that contains eSpeak NG.
+
+    Raises:
+        MissingInputError: it is not installed.
+    """
+    return {launcher.PACKAGE: launcher.version()}
+
+
+def synthesise(espeak: Espeak, text: str, speaker: Speaker, pace: float = 1.0) -> Waveform:
+    """Return the text as spoken by the speaker, without room and noise, at 22,050 Hz, silent ends cut off.
+
+    Args:
+        espeak: a running child.
+        text: in spoken form.
+        speaker: who speaks.
+        pace: factor on the speaker's rate.
+
+    Raises:
+        DataError: the voice does not exist, eSpeak returns an error, or its process died.
+    """
+    samples = espeak.synthesise(text, VOICES[speaker.locale][0], speaker.variant, rate_wpm=round(speaker.rate_wpm * pace), volume=VOLUME,
+                                pitch=speaker.pitch, pitch_range=speaker.pitch_range, word_gap_ms=speaker.word_gap_ms)
+    waveform_S = np.frombuffer(samples, np.int16).astype(np.float32) / np.float32(FULL_SCALE)
+    sounding = np.flatnonzero(np.abs(waveform_S) > 1e-3)
+    return waveform_S[sounding[0] : sounding[-1] + 1] if len(sounding) else waveform_S[:0]
 
 
 def record(spoken_S: Waveform, speaker: Speaker, draw: np.random.Generator) -> Waveform:
@@ -217,83 +235,3 @@ def spectra(speaker: Speaker, size: int) -> tuple[Waveform, Waveform]:
     microphone = (hz / 1_000) ** np.float32(speaker.tilt_db / 6.02)
     microphone /= np.sqrt((1 + (speaker.low_hz / hz) ** 4) * (1 + (hz / speaker.high_hz) ** 8))
     return microphone, microphone * hz ** np.float32(-speaker.noise_slope / 2)
-
-
-RATE_HZ: Final = 22_050  # eSpeak's own
-LONGEST_PATH: Final = 155  # bytes: eSpeak cannot open its data at a longer one
-
-
-class Engine:
-    """eSpeak NG in this process (it is not thread-safe, and deterministic only while the process is fresh).
-
-    Source: espeak-ng/speak_lib.h of eSpeak NG 1.52.
-    """
-
-    rate_hz = RATE_HZ
-
-    def __init__(self, seed: int) -> None:
-        self._data = Path(str(espeakng_loader.get_data_path()))
-        self._library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
-        self._library.espeak_Initialize.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_int]
-        self._library.espeak_Synth.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint,
-                                               ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p]
-        self._library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
-        path = os.fsencode(short_path(self._data))
-        rate_hz = self._library.espeak_Initialize(SYNCHRONOUS, 2_000, path, DONT_EXIT)
-        if rate_hz != RATE_HZ:
-            raise DataError("eSpeak NG", f"could not open its data in {self._data} (result {rate_hz})", f"{RATE_HZ} Hz",
-                            "install espeakng-loader again")
-        self._pieces: list[bytes] = []
-        self._callback = CALLBACK(self._take)  # kept here: eSpeak holds no reference to it
-        self._library.espeak_SetSynthCallback(self._callback)
-        self._library.espeak_ng_SetRandSeed(seed)
-        self._speaker: Speaker | None = None
-
-    def say(self, text: str, speaker: Speaker, pace: float = 1.0) -> Waveform:
-        """Return the text as spoken by the speaker, without room and noise, at 22,050 Hz, silent ends cut off.
-
-        Raises:
-            DataError: the voice does not exist, or eSpeak gives an error.
-        """
-        self._check_voice(speaker)
-        self._check(self._library.espeak_SetVoiceByName(speaker.voice.encode()), f"voice {speaker.voice}")
-        for parameter, value in ((RATE, round(speaker.rate_wpm * pace)), (VOLUME, 60),  # louder, and some voices are limited
-                                 (PITCH, speaker.pitch), (RANGE, speaker.pitch_range), (WORD_GAP, speaker.word_gap_ms // 10)):
-            self._check(self._library.espeak_SetParameter(parameter, value, 0), f"parameter {parameter} = {value}")
-        self._pieces.clear()
-        encoded = text.encode()
-        self._check(self._library.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, UTF8, None, None), repr(text))
-        waveform_S = np.frombuffer(b"".join(self._pieces), np.int16).astype(np.float32) / np.float32(32_768)
-        sounding = np.flatnonzero(np.abs(waveform_S) > 1e-3)
-        return waveform_S[sounding[0] : sounding[-1] + 1] if len(sounding) else waveform_S[:0]
-
-    def _check_voice(self, speaker: Speaker) -> None:
-        """eSpeak silently takes its default for a variant that it does not know."""
-        if not (self._data / "voices" / "!v" / speaker.variant).is_file():
-            raise DataError("eSpeak NG", f"no variant {speaker.variant!r}", f"a file in {self._data / 'voices' / '!v'}")
-
-    def _check(self, result: int, what: str) -> None:
-        if result != 0:
-            raise DataError("eSpeak NG", f"{what} gave error {result}", "0", "install espeakng-loader again")
-
-    def _take(self, samples: int | None, count: int, _events: int) -> int:
-        if samples and count > 0:
-            self._pieces.append(ctypes.string_at(samples, 2 * count))
-        return 0
-
-
-CALLBACK: Final = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
-SYNCHRONOUS, DONT_EXIT, UTF8 = 2, 0x8000, 1  # without DONT_EXIT, bad data end the process
-RATE, VOLUME, PITCH, RANGE, WORD_GAP = 1, 2, 3, 4, 7
-
-
-def short_path(data: Path) -> Path:
-    """Return a path to eSpeak's data that is short enough for it: a link in the temporary folder where need be."""
-    if len(os.fsencode(data)) <= LONGEST_PATH:
-        return data
-    link = Path(tempfile.gettempdir()) / f"espeak-{os.getuid()}-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}"
-    if not link.is_symlink() or Path(os.readlink(link)) != data:
-        fresh = link.with_name(f"{link.name}.{os.getpid()}")
-        fresh.symlink_to(data)
-        os.replace(fresh, link)
-    return link

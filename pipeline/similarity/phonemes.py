@@ -7,15 +7,12 @@ can be compared, evens out the rest.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import unicodedata
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from pipeline.core.errors import DataError
+from pipeline.espeak import launcher
 
 SPIRANTS: Final = (("β", "b"), ("ð", "d"), ("ɣ", "ɡ"))
 """Spanish and Catalan /b d ɡ/ are approximants between vowels. eSpeak NG writes them as fricatives, which they are not,
@@ -61,25 +58,13 @@ with "all varieties of r-sounds".
 
 
 def phonemise(voice: str, words: Sequence[str]) -> list[str]:
-    """Return the words in IPA, each as the eSpeak NG voice says it on its own, in small letters.
-
-    Every voice gets a process of its own, so that what a word becomes depends on no other language.
+    """Return the words in IPA, each as the eSpeak NG voice pronounces it on its own, in small letters.
 
     Raises:
+        MissingInputError: espeakng-loader is not installed.
         DataError: eSpeak NG cannot be loaded, has no such voice, or died.
     """
-    asked = json.dumps({"voice": voice, "words": [word.lower() for word in words]}).encode()
-    child = [sys.executable, str(Path(__file__).with_name("espeak.py"))]
-    try:
-        done = subprocess.run(child, input=asked, capture_output=True, timeout=60, check=False)
-    except subprocess.TimeoutExpired:
-        raise DataError(f"eSpeak NG voice {voice}", "no answer within 60 s", action="run the stage again") from None
-    if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip() or f"the process died (status {done.returncode})"
-        raise DataError(f"eSpeak NG voice {voice}", said, "a voice of espeakng-loader's data",
-                        "correct pipeline/similarity/languages.tsv, or install requirements/ again")
-    written: list[str] = json.loads(done.stdout)
-    return written
+    return launcher.phonemise(voice, [word.lower() for word in words])
 
 
 def segments(ipa: str, voice: str) -> tuple[str, ...]:

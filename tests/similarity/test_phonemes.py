@@ -53,5 +53,5 @@ def test_every_voice_says_every_word_and_the_same_each_time() -> None:
 
 
 def test_an_unknown_voice_is_named() -> None:
-    with pytest.raises(DataError, match="eSpeak NG has no voice 'xx-none'"):
+    with pytest.raises(DataError, match="eSpeak NG: no voice 'xx-none'"):
         phonemise("xx-none", ["sol"])

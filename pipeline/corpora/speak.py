@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 import scipy.fft
 from pydantic import Field, model_validator
 
+from pipeline.audio.degrade import Spectrum, noise_gain, noise_spectrum, room_response
 from pipeline.audio.samples import FULL_SCALE, Waveform
 from pipeline.corpora import Reject, Release, Utterance
 from pipeline.corpora.sentences import sentence
@@ -200,33 +200,25 @@ def record(spoken_S: Waveform, speaker: Speaker, draw: np.random.Generator) -> W
     padded = np.zeros(size, np.float32)
     padded[lead : lead + len(spoken_S)] = spoken_S
     colour_K, noise_K = spectra(speaker, size)
-    heard_K = scipy.fft.rfft(padded) * scipy.fft.rfft(room_S, size) * colour_K
-    random_K = draw.standard_normal((2, size // 2 + 1), np.float32)
-    hiss_K = (random_K[0] + 1j * random_K[1]) * noise_K
+    recorded_K = scipy.fft.rfft(padded) * scipy.fft.rfft(room_S, size) * colour_K
+    hiss_K = noise_spectrum(noise_K, draw)
     snr_db = speaker.snr_db + draw.uniform(-2, 2)
-    power_ratio = energy(heard_K) / len(spoken_S) / (energy(hiss_K) / size)
-    hiss_K *= np.float32(np.sqrt(power_ratio * 10 ** (-snr_db / 10)))
-    heard_S: Waveform = scipy.fft.irfft(heard_K + hiss_K, size)[:length]
+    hiss_K *= noise_gain(energy(recorded_K) / len(spoken_S), energy(hiss_K) / size, snr_db)
+    recorded_S: Waveform = scipy.fft.irfft(recorded_K + hiss_K, size)[:length]
     peak = 10 ** ((speaker.peak_db + draw.uniform(-1, 1)) / 20)
-    heard_S *= np.float32(peak / np.abs(heard_S).max())
-    return heard_S
+    recorded_S *= np.float32(peak / np.abs(recorded_S).max())
+    return recorded_S
 
 
-def energy(spectrum_K: npt.NDArray[np.complex64]) -> float:
+def energy(spectrum_K: Spectrum) -> float:
     """Return the energy of a spectrum (not by a dot product: BLAS sums in an order that depends on its threads)."""
     return float(np.square(spectrum_K.view(np.float32)).sum(dtype=np.float64))
 
 
 @lru_cache(maxsize=1_024)
 def room(speaker: Speaker) -> Waveform:
-    """Return the impulse response of the speaker's room: the direct sound, then noise that decays exponentially."""
-    draw = np.random.default_rng(speaker.room_seed)
-    time_s = np.arange(int(RATE_HZ * speaker.rt60_s * 2 / 3)) / RATE_HZ  # down to -40 dB
-    tail_S = draw.standard_normal(len(time_s)) * 10 ** (-3 * time_s / speaker.rt60_s)
-    tail_S[: int(RATE_HZ * 0.004)] = 0  # the nearest wall is 70 cm away
-    tail_S *= np.sqrt(10 ** (-speaker.drr_db / 10) / np.square(tail_S).sum())
-    tail_S[0] = 1
-    return tail_S.astype(np.float32)
+    """Return the impulse response of the speaker's room."""
+    return room_response(speaker.rt60_s, speaker.drr_db, RATE_HZ, np.random.default_rng(speaker.room_seed))
 
 
 def spectra(speaker: Speaker, size: int) -> tuple[Waveform, Waveform]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline.audio.degrade import CODECS, add_noise, degrade, through_file
+from pipeline.audio.degrade import CODECS, add_noise, add_reverberation, degrade, room_response, through_file
 from pipeline.audio.samples import Samples, to_int16
 
 RATE = 16_000
@@ -52,6 +52,34 @@ def test_silence_and_single_samples_pass() -> None:
     for samples_S in (np.zeros(400, np.int16), np.ones(1, np.int16)):
         for changes in ({"snr_db": 10.0}, {"telephone": True}, {"speed": 1.1}, {"codec": "mp3"}):
             assert np.isfinite(degrade(samples_S, seed=[1], **changes)).all()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 22_050])
+def test_a_room_starts_with_the_direct_sound_and_decays_by_60_db_in_its_reverberation_time(rate_hz: int) -> None:
+    response_S = room_response(0.6, 6.0, rate_hz, np.random.default_rng(1))
+    gap = int(0.004 * rate_hz)
+    assert response_S[0] == 1
+    assert not response_S[1:gap].any()
+    assert 10 * np.log10(1 / np.square(response_S[1:]).sum()) == pytest.approx(6.0, abs=0.01)
+    tenth = rate_hz // 10
+    early, late = (10 * np.log10(np.square(response_S[start : start + tenth]).mean()) for start in (gap, gap + 3 * tenth))
+    assert early - late == pytest.approx(30.0, abs=1.0)
+    assert len(response_S) / rate_hz == pytest.approx(0.4, abs=0.001), "down to -40 dB"
+
+
+def test_reverberation_keeps_the_length_and_depends_on_the_seed_alone() -> None:
+    click_S = np.zeros(8_000, np.float32)
+    click_S[1_000] = 1
+    first_S, again_S, other_S = (add_reverberation(click_S, 0.3, 6.0, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert first_S.shape == click_S.shape
+    assert first_S[1_000] == pytest.approx(1, abs=1e-5)
+    assert np.abs(first_S[:1_000]).max() < 1e-5
+    assert np.array_equal(first_S, again_S)
+    assert not np.array_equal(first_S, other_S)
+
+
+def test_a_room_of_a_few_milliseconds_is_the_direct_sound() -> None:
+    assert room_response(0.005, 6.0, RATE, np.random.default_rng(1)).tolist() == [1.0] + [0.0] * 52
 
 
 def test_a_telephone_passes_300_to_3400_hertz() -> None:

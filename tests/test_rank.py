@@ -73,7 +73,7 @@ def test_european_portuguese_is_ranked_by_its_own_sounds(found: dict[str, Any]) 
         assert row["measures"]["unigrams"]["value"] != brazilian[row["language"]]["unigrams"]["value"]
 
 
-def test_intervals_hold_their_value_and_ranks_lie_in_theirs(found: dict[str, Any]) -> None:
+def test_intervals_contain_their_value_and_rank_intervals_the_rank(found: dict[str, Any]) -> None:
     assert [row["rank"] for row in found["candidates"]] == list(range(1, 8))
     scores = [row["score"]["value"] for row in found["candidates"]]
     assert scores == sorted(scores, reverse=True)
@@ -83,7 +83,7 @@ def test_intervals_hold_their_value_and_ranks_lie_in_theirs(found: dict[str, Any
         assert 1 <= row["rank_low"] <= row["rank_high"] <= 7
 
 
-def test_a_candidate_that_the_first_does_not_lead_by_an_interval_is_named(found: dict[str, Any]) -> None:
+def test_a_candidate_within_the_interval_of_the_lead_is_listed(found: dict[str, Any]) -> None:
     nearest = found["nearest"]
     assert (nearest["runner_up"] in nearest["not_told_apart"]) == (nearest["lead"]["low"] <= 0)
     assert not {"de", "en"} & set(nearest["not_told_apart"])
@@ -182,7 +182,7 @@ def test_families_weigh_the_same_however_many_measures_they_have() -> None:
     assert score[:, 0] == pytest.approx([-1 / 3, 1 / 3])
 
 
-def test_without_a_measure_that_tells_there_is_no_ranking() -> None:
+def test_without_a_discriminating_measure_there_is_no_ranking() -> None:
     with pytest.raises(DataError, match="no measure tells the candidates apart"):
         combine(np.zeros((len(MEASURES), 2, 1)), np.zeros(len(MEASURES), dtype=bool))
 

@@ -1,4 +1,4 @@
-"""Speech as it sounds outside of a quiet room: noise, telephone, another speed, a lossy codec. No torch here.
+"""Degraded speech: rooms, noise, telephone, another speed, a lossy codec. No torch here.
 
 Shapes: S samples, K lines of a spectrum.
 """
@@ -30,12 +30,12 @@ CODECS: Final[dict[Codec, dict[str, Any]]] = {
 
 def degrade(samples_S: Samples, *, seed: list[int], speed: float = 1.0, snr_db: float | None = None, telephone: bool = False,
             codec: Codec | None = None) -> Waveform:
-    """Return an utterance as it would be heard under a condition, (S',), full scale 1.0: speed, noise, line, codec in turn.
+    """Return an utterance under a condition, (S',), full scale 1.0: speed, noise, line, codec in turn.
 
     Args:
         samples_S: 16 kHz, 16 bit.
         seed: of the noise; the same seed gives the same noise.
-        speed: tempo and pitch, 1.1 a tenth faster.
+        speed: factor on tempo and pitch, 1.1 is a tenth faster.
         snr_db: signal-to-noise ratio, the utterance's power over that of the noise.
         telephone: over a line of 300 to 3,400 Hz, G.711 μ-law at 8 kHz.
         codec: coded and decoded again at a low rate.
@@ -129,9 +129,14 @@ def through_telephone(waveform_S: Waveform) -> Waveform:
 
 
 def through_file(waveform_S: Waveform, rate_hz: int, **form: Any) -> Waveform:
-    """Return the waveform after it was written in some form (as `soundfile.write` takes it) and read again.
+    """Return the waveform after it was written in some format and read again.
 
-    What is over full scale is first made softer: a coder would clip it.
+    A waveform over full scale is attenuated first: a coder would clip it.
+
+    Args:
+        waveform_S: full scale 1.0.
+        rate_hz: sample rate.
+        form: format arguments of `soundfile.write`.
     """
     buffer = io.BytesIO()
     soundfile.write(buffer, waveform_S / max(1.0, float(np.abs(waveform_S).max(initial=0.0))), rate_hz, **form)

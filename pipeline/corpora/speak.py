@@ -1,11 +1,12 @@
-"""The speaker: sentences of our own grammar, spoken by eSpeak NG in many voices, rooms and noises.
+"""The synthetic speaker: generated sentences, synthesised by eSpeak NG in many voices, rooms and noises.
 
-A *speaker* here is a voice of the locale with a variant, pitch, liveliness and pace, a room, the colour of a microphone
-and a level of noise, all drawn from the seed and the speaker's number. What is read aloud is the sentence in its
-normalised, spoken form; the transcript is the written form.
+A *speaker* here is a voice of the locale with a variant, pitch, pitch range and rate, a room, a microphone's frequency
+response and a noise level, all drawn from the seed and the speaker's number. eSpeak NG synthesises the normalised sentence
+in its spoken form; the transcript is the written form.
 
-eSpeak carries state from one utterance to the next: its bytes are the same only for the same utterances in the same
-order after a fresh start. So a shard is a fixed range of utterances, spoken by a fresh process.
+eSpeak NG carries state from one utterance to the next: its samples are the same only for the same utterances in the same
+order after a fresh start. So a shard is a fixed range of utterances, and a fresh child process (`pipeline.espeak`)
+synthesises each shard.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ VOICES: Final = {
     "es-419": ("es-419", "Latin America"),
 }
 VARIANTS: Final = {
-    # eSpeak's own, but for robots, whisper, croak, the Klatt synthesisers, and those with next to nothing over 4 kHz
+    # all of eSpeak's except robots, whisper, croak, the Klatt synthesisers, and those with little energy above 4 kHz
     "female": ("f1", "f2", "f3", "f4", "f5", "Alicia", "Andrea", "Annie", "aunty", "belinda", "linda", "grandma"),
     "male": ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "Alex", "Andy", "Denis", "Diogo", "Henrique", "Hugo", "Lee",
              "Mario", "Michael", "Mike", "Nguyen", "boris", "ian", "john", "marcelo", "max", "michel", "norbert", "pablo",
@@ -51,25 +52,25 @@ class Params(Release):
     """`ingest.CORPUS` with `reader: speak`."""
 
     reader: Literal["speak"]
-    locales: dict[str, float] = Field(description="share of the speakers by locale; they sum to 1")
+    locales: dict[str, float] = Field(description="share of the speakers by locale; the shares sum to 1")
     speakers: int = Field(ge=1, description="utterance i is spoken by speaker i mod speakers")
     utterances: int = Field(ge=1, description="sentences spoken, before rejects")
     seed: int = Field(ge=0, description="of sentences, voices, rooms and noises")
-    rate_wpm: tuple[int, int] = Field((130, 210), description="range of the speakers' pace, words a minute: calm to brisk")
-    variants: int = Field(50, ge=1, description="of eSpeak's voice variants a gender, the first so many; they differ in vocal tract")
+    rate_wpm: tuple[int, int] = Field((130, 210), description="range of the speakers' rate, words per minute: slow to fast")
+    variants: int = Field(50, ge=1, description="how many of eSpeak's voice variants per gender, from the first on; they differ in vocal tract")
     pitch: tuple[int, int] = Field((32, 68), description="range of the speakers' pitch; eSpeak's 0..100, 50 is the variant's own")
     snr_db: tuple[float, float] = Field((15.0, 40.0), description="range of the speakers' signal-to-noise ratio, dB")
     word_gap_ms: tuple[int, int] = Field((0, 0), description="range of the speakers' pause between words: 0 fluent, 50 dictation")
-    drr_db: tuple[float, float] = Field((4.0, 16.0), description="range of direct sound over the room's, dB: far to near")
+    drr_db: tuple[float, float] = Field((4.0, 16.0), description="range of the direct-to-reverberant ratio, dB: far to near")
 
     @model_validator(mode="after")
     def _check_speakers(self) -> Params:
         if unknown := sorted(set(self.locales) - set(VOICES)):
-            raise ValueError(f"no voice for locale {', '.join(unknown)}; there are {', '.join(VOICES)}")
+            raise ValueError(f"no voice for locale {', '.join(unknown)}; expected any of {', '.join(VOICES)}")
         if abs(sum(self.locales.values()) - 1) > 1e-6 or min(self.locales.values()) <= 0:
             raise ValueError(f"locales must be shares over 0 that sum to 1; they sum to {sum(self.locales.values()):g}")
         if self.limit_hours is not None:
-            raise ValueError("limit_hours cuts a release; here, set utterances")
+            raise ValueError("limit_hours is for releases; set utterances instead")
         for name in ("rate_wpm", "pitch", "snr_db", "drr_db", "word_gap_ms"):
             low, high = getattr(self, name)
             if low > high:
@@ -79,7 +80,7 @@ class Params(Release):
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """All that stays the same from one utterance of a speaker to the next."""
+    """The properties that all utterances of a speaker share."""
 
     id: str
     locale: str
@@ -92,28 +93,28 @@ class Speaker:
     peak_db: float        # loudest sample, relative to full scale
     snr_db: float
     noise_slope: float    # noise power falls as f ** -slope: 0 hiss, 1.5 rumble
-    rt60_s: float  # until the room's decay has fallen by 60 dB
-    drr_db: float      # direct sound over the room's
-    room_seed: int        # of the room's echoes
+    rt60_s: float         # reverberation time of the room
+    drr_db: float         # direct-to-reverberant ratio
+    room_seed: int        # of the room's reverberation
     low_hz: float         # the microphone's pass band
     high_hz: float
-    tilt_db: float        # the microphone's slope, dB an octave
+    tilt_db: float        # the microphone's slope, dB per octave
 
     @property
     def voice(self) -> str:
-        """eSpeak's name of the voice."""
+        """Return eSpeak's name of the voice."""
         return f"{VOICES[self.locale][0]}+{self.variant}"
 
 
 def speakers(params: Params) -> list[Speaker]:
-    """Return the corpus's speakers. More speakers leave the first ones as they are."""
-    given = dict.fromkeys(params.locales, 0)
-    cast = []
+    """Return the corpus's speakers. A larger number of speakers begins with the same ones."""
+    number_of = dict.fromkeys(params.locales, 0)
+    drawn = []
     for number in range(params.speakers):
-        locale = max(given, key=lambda name: params.locales[name] * (number + 1) - given[name])
-        cast.append(_speaker(params, number, locale, given[locale]))
-        given[locale] += 1
-    return cast
+        locale = max(number_of, key=lambda name: params.locales[name] * (number + 1) - number_of[name])
+        drawn.append(_speaker(params, number, locale, number_of[locale]))
+        number_of[locale] += 1
+    return drawn
 
 
 def _speaker(params: Params, number: int, locale: str, rank: int) -> Speaker:
@@ -134,17 +135,22 @@ def _speaker(params: Params, number: int, locale: str, rank: int) -> Speaker:
 
 
 def shards(params: Params, source: Path) -> Sequence[range]:
-    """Return the ranges of utterances that each shard is to hold."""
+    """Return the range of utterances of each shard."""
     step = params.utterances_per_shard
     return [range(start, min(start + step, params.utterances)) for start in range(0, params.utterances, step)]
 
 
 def read(params: Params, source: Path, task: range) -> Iterator[Utterance | Reject]:
-    """Yield the utterances of one shard. To be called once in a process."""
-    cast = speakers(params)
+    """Yield the utterances of one shard, synthesised in a child process of its own.
+
+    Raises:
+        MissingInputError: espeakng-loader is not installed.
+        DataError: eSpeak NG cannot be loaded, returns an error, or its process died.
+    """
+    all_speakers = speakers(params)
     with Espeak(seed=params.seed * 1_000_003 + task.start) as espeak:
         for index in task:
-            speaker = cast[index % len(cast)]
+            speaker = all_speakers[index % len(all_speakers)]
             draw = np.random.default_rng([params.seed, index, 1])
             written = sentence(speaker.locale, params.seed, index)
             spoken_S = synthesise(espeak, normalise(written, speaker.locale), speaker, pace=float(draw.uniform(0.94, 1.06)))
@@ -188,10 +194,15 @@ def synthesise(espeak: Espeak, text: str, speaker: Speaker, pace: float = 1.0) -
 
 
 def record(spoken_S: Waveform, speaker: Speaker, draw: np.random.Generator) -> Waveform:
-    """Return dry speech as the speaker's microphone hears it: pauses around it, room, colour, noise, level.
+    """Return dry speech as recorded by the speaker's microphone: with pauses around it, room, frequency response, noise, level.
 
-    All of it is done on one spectrum: the room is a convolution, the colour a gain by frequency, and the noise a random
+    All steps work on one spectrum: the room is a convolution, the microphone a gain by frequency, and the noise a random
     spectrum scaled by the speech's energy (Parseval).
+
+    Args:
+        spoken_S: synthesised speech at 22,050 Hz.
+        speaker: whose room, microphone and noise.
+        draw: random numbers of the utterance.
     """
     lead, trail = (int(RATE_HZ * pause_s) for pause_s in draw.uniform(0.06, 0.30, 2))
     room_S = room(speaker)
@@ -199,8 +210,8 @@ def record(spoken_S: Waveform, speaker: Speaker, draw: np.random.Generator) -> W
     size = scipy.fft.next_fast_len(length + len(room_S), real=True)
     padded = np.zeros(size, np.float32)
     padded[lead : lead + len(spoken_S)] = spoken_S
-    colour_K, noise_K = spectra(speaker, size)
-    recorded_K = scipy.fft.rfft(padded) * scipy.fft.rfft(room_S, size) * colour_K
+    microphone_K, noise_K = frequency_responses(speaker, size)
+    recorded_K = scipy.fft.rfft(padded) * scipy.fft.rfft(room_S, size) * microphone_K
     hiss_K = noise_spectrum(noise_K, draw)
     snr_db = speaker.snr_db + draw.uniform(-2, 2)
     hiss_K *= noise_gain(energy(recorded_K) / len(spoken_S), energy(hiss_K) / size, snr_db)
@@ -211,7 +222,7 @@ def record(spoken_S: Waveform, speaker: Speaker, draw: np.random.Generator) -> W
 
 
 def energy(spectrum_K: Spectrum) -> float:
-    """Return the energy of a spectrum (not by a dot product: BLAS sums in an order that depends on its threads)."""
+    """Return the energy of a spectrum (without BLAS, whose order of summation depends on its threads)."""
     return float(np.square(spectrum_K.view(np.float32)).sum(dtype=np.float64))
 
 
@@ -221,8 +232,8 @@ def room(speaker: Speaker) -> Waveform:
     return room_response(speaker.rt60_s, speaker.drr_db, RATE_HZ, np.random.default_rng(speaker.room_seed))
 
 
-def spectra(speaker: Speaker, size: int) -> tuple[Waveform, Waveform]:
-    """Return gains by frequency, `size // 2 + 1` of them: the microphone's, and those that colour white noise."""
+def frequency_responses(speaker: Speaker, size: int) -> tuple[Waveform, Waveform]:
+    """Return two gains by frequency, `size // 2 + 1` each: the microphone's, and the one that colours white noise."""
     hz = np.maximum(scipy.fft.rfftfreq(size, 1 / RATE_HZ), 20).astype(np.float32)
     microphone = (hz / 1_000) ** np.float32(speaker.tilt_db / 6.02)
     microphone /= np.sqrt((1 + (speaker.low_hz / hz) ** 4) * (1 + (hz / speaker.high_hz) ** 8))

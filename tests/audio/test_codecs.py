@@ -1,4 +1,4 @@
-"""Codecs: every coding is the same sound, a part of a file is that part of its samples, and FLAC loses nothing."""
+"""Codecs: every coding decodes to the same audio, a part of a file is that part of its samples, and FLAC loses nothing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_flac_holds_exactly_the_samples() -> None:
     ("a.ogg", "VORBIS", 0.1), ("a.ogg", "OPUS", 0.1), ("a.aiff", "PCM_16", 1e-4), ("a.au", "ULAW", 0.02), ("a.w64", "PCM_16", 1e-4),
     ("a.rf64", "PCM_16", 1e-4), ("a.caf", "PCM_16", 1e-4),
 ])
-def test_whatever_the_coding_it_is_the_same_sound(tmp_path: Path, name: str, subtype: str, error: float) -> None:
+def test_every_coding_decodes_to_the_same_audio(tmp_path: Path, name: str, subtype: str, error: float) -> None:
     waveform_S, rate_hz = read_audio(written(tmp_path / name, subtype=subtype), 30)
     assert rate_hz == 16_000
     assert len(waveform_S) == pytest.approx(32_000, abs=1_100)
@@ -56,18 +56,18 @@ def test_a_part_of_a_file_is_that_part_of_its_samples(tmp_path: Path, start_s: f
     assert np.array_equal(read_audio(path, 30, start_s, end_s)[0], whole_S[first:last])
 
 
-def test_reading_stops_one_sample_after_the_longest_that_is_wanted(tmp_path: Path) -> None:
+def test_reading_stops_one_sample_after_the_maximum_duration(tmp_path: Path) -> None:
     path = written(tmp_path / "a.wav")
     assert len(read_audio(path, 1.0)[0]) == 16_001
     assert len(read_audio(path, 1.0, 0.5)[0]) == 16_001
 
 
-def test_a_channel_is_picked_or_all_are_mixed(tmp_path: Path) -> None:
+def test_one_channel_is_selected_or_all_are_mixed(tmp_path: Path) -> None:
     path = written(tmp_path / "a.wav", np.stack([TWO_S, np.zeros_like(TWO_S)], axis=1), subtype="FLOAT")
     assert np.array_equal(read_audio(path, 30, channel=1)[0], TWO_S)
     assert not read_audio(path, 30, channel=2)[0].any()
     assert np.allclose(read_audio(path, 30)[0], TWO_S / 2)
-    with pytest.raises(Unreadable, match="channel 3 is asked for, it has 2"):
+    with pytest.raises(Unreadable, match="channel 3 is missing, it has 2"):
         read_audio(path, 30, channel=3)
 
 
@@ -82,12 +82,12 @@ def test_samples_without_a_header_are_read_as_declared(tmp_path: Path, coding: s
     assert np.array_equal(read_audio(path.read_bytes(), 30, headerless=declared)[0], read_audio(path, 30, headerless=declared)[0])
 
 
-def test_a_header_counts_for_more_than_what_is_declared(tmp_path: Path) -> None:
+def test_a_header_takes_precedence_over_the_declared_coding(tmp_path: Path) -> None:
     path = written(tmp_path / "a.wav", subtype="FLOAT")
     assert np.array_equal(read_audio(path, 30, headerless=Headerless(8_000, "s16le", 1))[0], TWO_S)
 
 
-def test_a_headerless_file_that_nobody_declared_is_told(tmp_path: Path) -> None:
+def test_an_undeclared_file_without_a_header_is_reported(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="it has no header: declare how it is coded"):
         read_audio(written(tmp_path / "a.raw", format="RAW", subtype="PCM_16"), 30)
 
@@ -95,7 +95,7 @@ def test_a_headerless_file_that_nobody_declared_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("start", "called"), [
     (b"\0\0\0\x1cftypM4A ", r"MPEG-4 \(m4a, mp4, 3gp\)"), (b"\x1aE\xdf\xa3", "WebM or Matroska"), (b"\x30\x26\xb2\x75", "Windows Media"),
     (b"#!AMR\n", "AMR"), (b"\xff\xf1\x50\x80", "AAC")])
-def test_without_ffmpeg_it_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, called: str) -> None:
+def test_without_ffmpeg_the_error_names_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, called: str) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "a").write_bytes(start + bytes(100))
     with pytest.raises(Unreadable, match=f"{called} is decoded by FFmpeg, which is not on the path: install it"):
@@ -107,7 +107,7 @@ def test_without_ffmpeg_it_is_told_what_to_install(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(("name", "options"), [
     ("a.m4a", []), ("a.aac", []), ("a.webm", ["-c:a", "libopus"]), ("a.mka", ["-c:a", "aac"]), ("a.wma", []),
 ])
-def test_with_ffmpeg_what_libsndfile_does_not_read_is_the_same_sound(tmp_path: Path, name: str, options: list[str]) -> None:
+def test_ffmpeg_decodes_what_libsndfile_does_not_read_to_the_same_audio(tmp_path: Path, name: str, options: list[str]) -> None:
     subprocess.run(["ffmpeg", "-v", "error", "-i", written(tmp_path / "in.wav"), *options, tmp_path / name], check=True, stdin=subprocess.DEVNULL)
     waveform_S, rate_hz = read_audio(tmp_path / name, 30)
     assert len(waveform_S) / rate_hz == pytest.approx(2.0, abs=0.15)  # bare AAC does not say how much of its start is padding
@@ -119,7 +119,7 @@ def test_with_ffmpeg_what_libsndfile_does_not_read_is_the_same_sound(tmp_path: P
 
 
 @NO_FFMPEG
-def test_what_ffmpeg_cannot_decode_is_told(tmp_path: Path) -> None:
+def test_a_file_that_ffmpeg_cannot_decode_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x1cftypM4A " + bytes(100))
     with pytest.raises(Unreadable, match="FFmpeg cannot decode it: "):
         read_audio(tmp_path / "a.m4a", 30)

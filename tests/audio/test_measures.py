@@ -10,7 +10,7 @@ from pipeline.audio.samples import to_int16
 from tests.audio.signals import tone
 
 
-def test_the_measures_of_known_signals_are_the_known_ones() -> None:
+def test_known_signals_have_the_known_measures() -> None:
     half = measure(to_int16(tone(1_000, 16_000, amplitude=0.5)))
     assert (half.duration_s, half.clipped, half.silence) == (1.0, 0.0, 0.0)
     assert half.peak == pytest.approx(0.5, abs=1e-3)

@@ -1,4 +1,4 @@
-"""The resampler against the filter it is designed as, and against what it replaces."""
+"""The resampler against the filter it is designed as, and against the usual filters."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_resampling_by_blocks_is_the_filter_on_the_whole_to_a_twentieth_of_the_l
         assert resampled_S[index] == pytest.approx(expected, abs=0.05 / FULL_SCALE), index
 
 
-def test_resampling_reaches_no_further_than_its_filter() -> None:
+def test_a_click_spreads_no_further_than_the_filter() -> None:
     click_S = np.zeros(96_000, np.float32)
     click_S[48_000] = 1
     away_S = np.abs(resample(click_S, 48_000))
@@ -60,12 +60,12 @@ def test_resampling_reaches_no_further_than_its_filter() -> None:
 
 @pytest.mark.parametrize("rate_hz", [8_000, 22_050, 48_000])
 @pytest.mark.parametrize("samples", [1, 7, 1_000, 22_051])
-def test_resampling_gives_the_length_that_the_ratio_says(rate_hz: int, samples: int) -> None:
+def test_resampling_gives_the_length_of_the_ratio(rate_hz: int, samples: int) -> None:
     resampled_S = resample(np.ones(samples, np.float32), rate_hz)
     assert len(resampled_S) == -(-samples * SAMPLE_RATE_HZ // rate_hz)
 
 
-def test_resampling_keeps_the_place_of_a_click_and_wraps_nothing_round() -> None:
+def test_resampling_keeps_the_position_of_a_click_and_wraps_nothing_around() -> None:
     click_S = np.zeros(48_000, np.float32)
     click_S[36_000] = 1
     resampled_S = resample(click_S, 48_000)

@@ -1,4 +1,4 @@
-"""The speaker: the same params, the same voices and the same sound; speakers that differ as people and rooms do."""
+"""The synthetic speaker: the same params give the same voices and audio; speakers differ in voice, room and microphone."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ def espeak() -> Iterator[Espeak]:
 
 
 def test_speakers_keep_the_shares_of_locales_and_both_genders() -> None:
-    cast = speak.speakers(params())
-    assert [sum(one.locale == locale for one in cast) for locale in ("pt-BR", "pt-PT")] == [24, 16]
+    speakers = speak.speakers(params())
+    assert [sum(one.locale == locale for one in speakers) for locale in ("pt-BR", "pt-PT")] == [24, 16]
     for locale in ("pt-BR", "pt-PT"):
-        genders = [one.gender for one in cast if one.locale == locale]
+        genders = [one.gender for one in speakers if one.locale == locale]
         assert genders.count("female") == genders.count("male")
 
 
 def test_speakers_are_distinct_and_depend_on_the_seed_alone() -> None:
-    cast = speak.speakers(params())
-    assert cast == speak.speakers(params())
-    assert len({one.voice for one in cast}) >= 30
-    assert len({(one.rate_wpm, one.pitch, one.room_seed) for one in cast}) == 40
-    assert all(one != other for one, other in zip(cast, speak.speakers(params(seed=8)), strict=True))
+    speakers = speak.speakers(params())
+    assert speakers == speak.speakers(params())
+    assert len({one.voice for one in speakers}) >= 30
+    assert len({(one.rate_wpm, one.pitch, one.room_seed) for one in speakers}) == 40
+    assert all(one != other for one, other in zip(speakers, speak.speakers(params(seed=8)), strict=True))
 
 
-def test_more_speakers_leave_the_first_ones_as_they_are() -> None:
+def test_a_larger_number_of_speakers_begins_with_the_same_ones() -> None:
     assert speak.speakers(params(speakers=90))[:40] == speak.speakers(params())
 
 
@@ -61,7 +61,7 @@ def test_an_unknown_variant_is_an_error_not_the_default_voice(espeak: Espeak) ->
         speak.synthesise(espeak, "uma casa", dataclasses.replace(speak.speakers(params())[0], variant="nobody"))
 
 
-def test_pace_pitch_and_voice_change_what_is_heard(espeak: Espeak) -> None:
+def test_rate_pitch_and_voice_change_the_samples(espeak: Espeak) -> None:
     one = dataclasses.replace(speak.speakers(params())[0], variant="m3", rate_wpm=150.0, pitch=50)
     text = "o menino comprou pão e queijo para a avó"
     usual_S = speak.synthesise(espeak, text, one)
@@ -71,7 +71,7 @@ def test_pace_pitch_and_voice_change_what_is_heard(espeak: Espeak) -> None:
 
 
 @pytest.mark.parametrize("snr_db", [15.0, 25.0, 35.0])
-def test_the_noise_is_as_strong_as_the_speaker_says(snr_db: float) -> None:
+def test_the_noise_has_the_signal_to_noise_ratio_of_the_speaker(snr_db: float) -> None:
     one = dataclasses.replace(speak.speakers(params())[0], snr_db=snr_db, drr_db=60.0, peak_db=-6.0)
     clean = dataclasses.replace(one, snr_db=120.0)
     speech_S = np.sin(np.arange(44_100) / 10).astype(np.float32)
@@ -86,9 +86,9 @@ def test_the_noise_is_as_strong_as_the_speaker_says(snr_db: float) -> None:
 def test_a_recording_has_pauses_around_it_and_the_speakers_level() -> None:
     one = dataclasses.replace(speak.speakers(params())[0], peak_db=-10.0)
     speech_S = np.sin(np.arange(44_100) / 10).astype(np.float32)
-    heard_S = speak.record(speech_S, one, np.random.default_rng(3))
-    assert 0.1 < (len(heard_S) - len(speech_S)) / speak.RATE_HZ < 0.65
-    assert 20 * np.log10(np.abs(heard_S).max()) == pytest.approx(-10, abs=1)
+    output_S = speak.record(speech_S, one, np.random.default_rng(3))
+    assert 0.1 < (len(output_S) - len(speech_S)) / speak.RATE_HZ < 0.65
+    assert 20 * np.log10(np.abs(output_S).max()) == pytest.approx(-10, abs=1)
 
 
 def test_a_room_starts_with_the_direct_sound_and_decays() -> None:
@@ -103,11 +103,11 @@ def test_a_room_starts_with_the_direct_sound_and_decays() -> None:
 
 
 @pytest.mark.parametrize(("given", "expected"), [
-    ({"locales": {"pt-BR": 0.5, "pt-AO": 0.5}}, "no voice for locale pt-AO; there are pt-BR, pt-PT, es, es-419"),
+    ({"locales": {"pt-BR": 0.5, "pt-AO": 0.5}}, "no voice for locale pt-AO; expected any of pt-BR, pt-PT, es, es-419"),
     ({"locales": {"pt-BR": 0.5, "pt-PT": 0.4}}, "they sum to 0.9"),
     ({"locales": {}}, "sum to 1"),
     ({"speakers": 0}, "ingest.toy.speakers: found 0"),
     ({"rate_wpm": [210, 130]}, "rate_wpm"),
 ])
-def test_wrong_params_are_told_with_their_key(given: dict[str, Any], expected: str) -> None:
+def test_wrong_params_are_reported_with_their_key(given: dict[str, Any], expected: str) -> None:
     assert expected in "\n".join(problems_of(speak.Params, {**params().model_dump(), **given}, "ingest.toy"))

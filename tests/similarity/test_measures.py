@@ -31,7 +31,7 @@ def test_the_normalised_distance_is_symmetric_and_between_0_and_1(a: list[str], 
     assert distance == measures.normalised_levenshtein(b, a)
 
 
-def test_the_divided_distance_is_what_its_definition_says() -> None:
+def test_the_divided_distance_follows_its_definition() -> None:
     distances = measures.word_distances(["sol", "lua"], ["sol", "luna"])
     same = (0 + 1 / 4) / 2
     different = (measures.normalised_levenshtein("sol", "luna") + measures.normalised_levenshtein("lua", "sol")) / 2
@@ -89,7 +89,7 @@ def test_jaccard_is_a_similarity_between_0_and_1(p: np.ndarray, q: np.ndarray) -
 
 
 @given(COUNTS, COUNTS)
-def test_coverage_is_full_exactly_where_the_donor_lacks_nothing(p: np.ndarray, q: np.ndarray) -> None:
+def test_coverage_is_1_exactly_if_the_donor_has_every_symbol(p: np.ndarray, q: np.ndarray) -> None:
     value = measures.coverage(p, q)[0]
     assert 0.0 <= value <= 1.0
     assert measures.coverage(p, p)[0] == 1.0

@@ -102,7 +102,7 @@ class Speaker:
 
     @property
     def voice(self) -> str:
-        """Return eSpeak's name of the voice."""
+        """The voice's name in eSpeak NG."""
         return f"{VOICES[self.locale][0]}+{self.variant}"
 
 

@@ -56,9 +56,11 @@ class Espeak:
             raise
 
     def __enter__(self) -> Espeak:
+        """Return the running child."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        """End the child."""
         self.close()
 
     def synthesise(self, text: str, voice: str, variant: str, *, rate_wpm: int, volume: int, pitch: int, pitch_range: int,

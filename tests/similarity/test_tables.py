@@ -45,7 +45,7 @@ def test_no_row_was_shifted_against_another() -> None:
 @pytest.mark.parametrize(("row", "message"), [
     ("sun\tsol\t", "sun, es: ''"),
     ("sun\tsol\tel sol", "sun, es: 'el sol'"),
-    ("moon\tlua\tsol", "'moon' comes twice"),
+    ("moon\tlua\tsol", "'moon' occurs twice"),
     ("sun\tsol", r"lines \[3\] have too few or too many columns"),
     ("night\tnoite\tcorazo\u0301n", "night, es: "),
 ])

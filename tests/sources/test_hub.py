@@ -54,8 +54,7 @@ def test_a_folder_with_another_commit_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_error_is_one_line_with_its_cause() -> None:
-    try:
-        raise RuntimeError("outer") from ValueError("the reason\nand more")
-    except RuntimeError as error:
-        assert first_line(error) == "ValueError: the reason"
+    error = RuntimeError("outer")
+    error.__cause__ = ValueError("the reason\nand more")
+    assert first_line(error) == "ValueError: the reason"
     assert first_line(KeyError()) == "KeyError: no message"

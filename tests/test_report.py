@@ -389,7 +389,7 @@ def make_run(root: Path, speakers: int = 12, clips: int = 8) -> Path:
     write_json(
         data / "rank/ranking.json",
         {
-            "schema": "vizinho.rank/1",
+            "schema": "vizinho.rank/2",
             "target": "pt-BR",
             "concepts": 100,
             "candidates": [

@@ -28,8 +28,8 @@ from pipeline import report
 from pipeline.core.errors import DataError, MissingInputError
 from pipeline.core.manifest import HYPOTHESIS, SHARD, SPLIT, conform, counts
 from pipeline.reporting.charts import Interval, learning_curve, score_chart, system_chart, ticks
-from pipeline.reporting.curves import Curve, Point, answers, curve_from, saved
-from pipeline.reporting.diff import align, errors
+from pipeline.reporting.curves import Curve, Point, answers, curve_from, steps_saved
+from pipeline.reporting.diff import align, count_errors
 from pipeline.reporting.page import choose
 from pipeline.reporting.summary import summary
 
@@ -815,14 +815,14 @@ def curve(system: str, *points: tuple[int, float]) -> Curve:
 def test_steps_saved_are_read_off_at_the_first_evaluation_that_reaches_the_error() -> None:
     transfer = curve("transfer", (50, 0.5), (100, 0.3), (150, 0.32), (200, 0.1))
     scratch = curve("scratch", (50, 1.0), (100, 0.9), (150, 0.5), (200, 0.4))
-    assert saved(transfer, scratch) == (transfer.points[1], scratch.points[3])
+    assert steps_saved(transfer, scratch) == (transfer.points[1], scratch.points[3])
     found = answers({"transfer": transfer, "scratch": scratch}, None)
-    assert "at step 100 instead of 200 (10 instead of 20 minutes of speech heard" in found[2].answer
+    assert "at step 100 instead of 200 (10 instead of 20 minutes of audio processed" in found[2].answer
 
 
 def test_a_transfer_that_never_gets_there_saves_nothing() -> None:
     found = answers({"transfer": curve("transfer", (50, 0.9)), "scratch": curve("scratch", (50, 0.4))}, None)
-    assert "nothing is saved" in found[2].answer
+    assert "no steps are saved" in found[2].answer
     assert "125 % more errors" in found[0].answer.replace("\N{NO-BREAK SPACE}", " ")
 
 
@@ -838,7 +838,7 @@ def test_equal_total_steps_count_the_donors() -> None:
         "Within 1 200 steps, dev CER is 20.0 % with transfer (900 Spanish + 200 Portuguese) and 12.0 % from scratch"
         in (found.answer.replace("\N{NO-BREAK SPACE}", " "))
     )
-    assert found.caveat == "Transfer is taken in the middle of its learning-rate schedule, to its disadvantage."
+    assert found.caveat == "Transfer is evaluated in the middle of its learning-rate schedule, which is a disadvantage."
 
 
 def test_equal_total_steps_that_no_run_reached_are_said_not_to_be_measured() -> None:
@@ -971,7 +971,7 @@ def test_an_alignment_is_cheapest_and_spells_both_texts(reference: str, hypothes
     assert " ".join(edit.reference for edit in edits if edit.reference) == reference
     assert " ".join(edit.hypothesis for edit in edits if edit.hypothesis) == hypothesis
     assert all((edit.reference == edit.hypothesis) == (edit.kind == "hit") for edit in edits)
-    assert errors(edits) == distance(tuple(reference.split()), tuple(hypothesis.split()))
+    assert count_errors(edits) == distance(tuple(reference.split()), tuple(hypothesis.split()))
 
 
 def test_clips_are_the_best_the_middling_and_the_worst_of_different_speakers() -> None:

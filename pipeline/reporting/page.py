@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedErro
 from pipeline.core.errors import DataError
 from pipeline.reporting.charts import COLOURS, learning_curve, score_chart, system_chart
 from pipeline.reporting.curves import answers, percent, thousands
-from pipeline.reporting.diff import Edit, align, errors
+from pipeline.reporting.diff import Edit, align, count_errors
 from pipeline.reporting.inputs import Inputs, flac_of, interval, need, point
 
 MEANING: Final = {
@@ -275,7 +275,7 @@ def choose(
     speaker = dict(zip(ids, speakers, strict=True))
     length = {name: len(reference.split()) for name, reference in zip(ids, references, strict=True)}
     wrong = {
-        name: errors(align(reference, hypothesis)) / max(1, length[name])
+        name: count_errors(align(reference, hypothesis)) / max(1, length[name])
         for name, reference, hypothesis in zip(ids, references, hypotheses, strict=True)
     }
     middle = sorted(wrong.values())[len(wrong) // 2] if wrong else 0.0
@@ -304,7 +304,7 @@ def _clip(inputs: Inputs, utterance_id: str, why: str) -> Clip:
         found = table[table["utterance_id"] == utterance_id] if table is not None else None
         if found is not None and not found.empty:
             edits = align(found.iloc[0]["reference"], found.iloc[0]["hypothesis"])
-            heard.append((row, edits, errors(edits)))
+            heard.append((row, edits, count_errors(edits)))
     first: Any = inputs.hypotheses[inputs.challenger].set_index("utterance_id").loc[utterance_id]
     written = inputs.test.set_index("utterance_id")["transcript"].get(utterance_id, "")
     return Clip(

@@ -1,7 +1,7 @@
 """Score one system's hypotheses.
 
 Reads:  data/transcribe/SYSTEM.parquet, data/transcribe/SYSTEM.json
-Writes: data/score/SYSTEM.json (`vizinho.score/1`)
+Writes: data/score/SYSTEM.json (`vizinho.score/2`)
 Params: score
 """
 
@@ -38,26 +38,25 @@ class ScoreParams(Section):
     examples: Annotated[int, Field(ge=1)] = 20  # entries in each list of the error analysis
 
 
-SPEED: dict[str, type | tuple[type, ...]] = {
-    "system": str, "rtfx": (int, float), "seconds": (int, float), "audio_s": (int, float), "parameters": int,
-    "model_bytes": int, "peak_memory_bytes": int, "vocabulary_hash": str, "normaliser": str, "invariance": dict,
-    "trained_on_test": dict,
+FACTS: dict[str, type | tuple[type, ...]] = {
+    "system": str, "audio_s": (int, float), "parameters": int, "model_bytes": int, "vocabulary_hash": str, "normaliser": str,
+    "invariance": dict, "trained_on_test": dict,
 }
-"""What `transcribe` says of a system beside its hypotheses."""
+"""What `transcribe` writes about a system besides its hypotheses."""
 
 
-def check_speed(speed: Any, system: str, where: str) -> None:
+def check_facts(facts: Any, system: str, where: str) -> None:
     """Check that data/transcribe/SYSTEM.json is whole and this system's.
 
     Raises:
         DataError: with every field that is missing or is no finite number.
     """
-    problems = [f"{name} is missing" for name in SPEED if name not in speed]
-    problems += [f"{name} is {speed[name]!r}" for name, kind in SPEED.items() if name in speed and not _fits(speed[name], kind)]
-    if not problems and speed["system"] != system:
-        problems = [f"system is {speed['system']!r}, not {system!r}"]
+    problems = [f"{name} is missing" for name in FACTS if name not in facts]
+    problems += [f"{name} is {facts[name]!r}" for name, kind in FACTS.items() if name in facts and not _fits(facts[name], kind)]
+    if not problems and facts["system"] != system:
+        problems = [f"system is {facts['system']!r}, not {system!r}"]
     if problems:
-        raise DataError(where, "; ".join(problems), ", ".join(SPEED), f"run `dvc repro transcribe@{system}`")
+        raise DataError(where, "; ".join(problems), ", ".join(FACTS), f"run `dvc repro transcribe@{system}`")
 
 
 def _fits(value: object, kind: type | tuple[type, ...]) -> bool:
@@ -78,19 +77,19 @@ def run(system: str, root: Path | str = ROOT) -> None:
     """Score `system` and print its figures."""
     root = Path(root)
     params = load_section(ScoreParams, "score", path=root / "params.yaml")
-    hypotheses, speed_file = root / f"data/transcribe/{system}.parquet", root / f"data/transcribe/{system}.json"
-    speed = read_json(speed_file)
-    check_speed(speed, system, str(speed_file))
+    hypotheses, fact_file = root / f"data/transcribe/{system}.parquet", root / f"data/transcribe/{system}.json"
+    facts = read_json(fact_file)
+    check_facts(facts, system, str(fact_file))
     table = conform(read_table(hypotheses), HYPOTHESIS, str(hypotheses))
     check_hypotheses(table, str(hypotheses))
     how = Resampling(params.level, params.resamples, params.seed)
     card = scorecard(
-        prepared(table), system=system, normaliser=", ".join(sorted(table["normaliser"].unique())), rtfx=float(speed["rtfx"]), how=how,
+        prepared(table), system=system, normaliser=", ".join(sorted(table["normaliser"].unique())), how=how,
         columns=COLUMNS, pairs=params.pairs, fewest=params.pair_utterances, slice_resamples=params.slice_resamples,
         examples=params.examples,
     )
     rows = scored(table[speaker_independent(table)[0] & (table["robustness"].str.len() > 0)])
-    card["robustness"] = robustness(rows, (speed.get("robustness") or {}).get("conditions"), how)
+    card["robustness"] = robustness(rows, (facts.get("robustness") or {}).get("conditions"), how)
     write_json(root / f"data/score/{system}.json", card)
     log(f"score@{system}: " + line(card))
 
@@ -98,7 +97,7 @@ def run(system: str, root: Path | str = ROOT) -> None:
 def line(card: dict[str, Any]) -> str:
     """Return a score in one line."""
     rates = ", ".join(f"{name.upper()} {percent(card[name])}" for name in ("wer", "cer"))
-    return f"{card['test_set']['utterances']} utterances; {rates}; {card['rtfx']:.0f} times real time"
+    return f"{card['test_set']['utterances']} utterances; {rates}"
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""What a model hears in the test split, and in a part of it made harder: greedy hypotheses, with speed, size and invariance.
+"""Transcribe the test split, and a degraded sample of it, with one system: greedy hypotheses, size, invariance to the batch.
 
 Reads:  a model folder, data/split/portuguese/test.parquet
-Writes: data/transcribe/SYSTEM.parquet (core.manifest.HYPOTHESIS), data/transcribe/SYSTEM.json (figures)
+Writes: data/transcribe/SYSTEM.parquet (core.manifest.HYPOTHESIS), data/transcribe/SYSTEM.json (figures);
+        data/timing/transcribe/SYSTEM/ (speed, memory)
 Params: transcribe
 """
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +22,7 @@ from pipeline.core.manifest import HYPOTHESIS, conform, duration_band, has_names
 from pipeline.core.params import Section, load_section
 from pipeline.core.progress import bar, log
 from pipeline.core.stage import stage_main
+from pipeline.core.timing import peak_memory_bytes, record_timing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +35,7 @@ TEST = Path("data/split/portuguese/test.parquet")
 
 
 class Condition(Section):
-    """What is done to an utterance before it is heard; of several changes each one, in this order."""
+    """How an utterance is degraded before it is transcribed; several changes apply in this order."""
 
     speed: float = Field(1.0, ge=0.5, le=2.0, description="tempo and pitch; 1.1 is a tenth faster")
     snr_db: float | None = Field(None, ge=-10, le=60, description="signal-to-noise ratio of pink noise added, dB")
@@ -49,9 +50,9 @@ class Condition(Section):
 
 
 class Robustness(Section):
-    """Conditions, and on which utterances which systems are held against them."""
+    """Acoustic conditions, and which systems transcribe which utterances under them."""
 
-    systems: tuple[str, ...] = Field(description="who is worth the time: the gate compares challenger and champion")
+    systems: tuple[str, ...] = Field(description="systems to measure; the gate compares challenger and champion")
     utterances: int = Field(ge=1, description="a sample of the test split; the same one for every system and condition")
     seed: int = Field(ge=0, description="of the sample and the noise")
     conditions: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], Condition] = Field(min_length=1, description="name to what is done")
@@ -63,14 +64,16 @@ class Transcribe(Section):
     batch_s: float = Field(gt=0, description="padded seconds of audio in a batch")
     threads: int = Field(ge=1, description="CPU threads")
     invariance_utterances: int = Field(ge=0, description="utterances decoded alone and in a mixed batch")
+    speed_utterances: int = Field(24, ge=1, description="first utterances of the test split on which relative speed is measured")
     max_logit_difference: float = Field(gt=0, description="largest difference of a logit between the two")
-    robustness: Robustness | None = Field(None, description="nothing: not measured")
+    robustness: Robustness | None = Field(None, description="null: not measured")
 
 
 def run(system: str, model_folder: str) -> None:
     """Transcribe the test split with one system."""
     from pipeline.batching.waveforms import Clips
     from pipeline.decoding.greedy import decode_all
+    from pipeline.decoding.speed import relative_speed
     from pipeline.model.artifact import expects_normalised_input, load_model, parameters
     from pipeline.model.device import choose_device, exclusive, set_threads
     from pipeline.model.provenance import TRAINED_ON, overlap
@@ -82,6 +85,12 @@ def run(system: str, model_folder: str) -> None:
     clips = Clips(test, normalise=expects_normalised_input(model))
     duration_s = test["duration_s"].to_numpy(dtype=float)
     device = choose_device()
+
+    def transcribe_sample() -> float:
+        sample_s = duration_s[: params.speed_utterances]
+        decode_all(model, vocabulary, clips.waveform, sample_s, params.batch_s)
+        return float(sample_s.sum())
+
     with exclusive(device, params.threads):
         model.to(device)
         invariance = check_invariance(model, clips, duration_s, params)
@@ -90,9 +99,10 @@ def run(system: str, model_folder: str) -> None:
             decoded = decode_all(model, vocabulary, clips.waveform, duration_s, params.batch_s, progress.update, words=True)
         seconds = time.perf_counter() - began
         measured = params.robustness if params.robustness and system in params.robustness.systems else None
-        heard: list[list[dict[str, str]]] = [[] for _ in decoded] if measured is None else hear_conditions(
+        degraded: list[list[dict[str, str]]] = [[] for _ in decoded] if measured is None else transcribe_conditions(
             measured, test["utterance_id"].tolist(), clips, duration_s,
             lambda waveform, lengths: decode_all(model, vocabulary, waveform, lengths, params.batch_s), params.threads)
+        speed = relative_speed(transcribe_sample, device)
 
     test["duration_band"] = [duration_band(value) for value in duration_s]
     test["snr_band"] = [snr_band(value) for value in test["snr_db"]]
@@ -100,26 +110,26 @@ def run(system: str, model_folder: str) -> None:
     test["reference"], test["reference_variants"] = test["text"], test["variants"]
     test["hypothesis"], test["confidence"] = [item.text for item in decoded], [item.confidence for item in decoded]
     test["word_confidence"] = [[word.confidence for word in item.words] for item in decoded]
-    test["robustness"] = heard
+    test["robustness"] = degraded
     write_table(f"data/transcribe/{system}.parquet", conform(test, HYPOTHESIS, f"transcribe@{system}"))
-    figures: dict[str, Any] = {
-        "system": system, "model": model_folder, "rtfx": float(duration_s.sum()) / seconds, "seconds": seconds,
-        "audio_s": float(duration_s.sum()), "parameters": parameters(model),
+    write_json(f"data/transcribe/{system}.json", {
+        "system": system, "model": model_folder, "audio_s": float(duration_s.sum()), "parameters": parameters(model),
         "model_bytes": (Path(model_folder) / "model.safetensors").stat().st_size,
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "weights_hash": record["weights_hash"], "vocabulary_hash": vocabulary.hash, "normaliser": record["normaliser"],
         "invariance": invariance, "trained_on_test": overlap(read_table(Path(model_folder) / TRAINED_ON), test),
         "training_data_known": record["figures"] is not None,
         "robustness": measured.model_dump(mode="json") if measured else None,
-    }
-    write_json(f"data/transcribe/{system}.json", figures)
-    log(f"transcribe@{system}: {len(test)} utterances, {duration_s.sum() / 3600:.2f} hours in {seconds:.1f} s "
-        f"({figures['rtfx']:.0f} times real time); batch changes a logit by at most {invariance['max_logit_difference']:.1e}")
+    })
+    rtfx = float(duration_s.sum()) / seconds
+    record_timing(f"transcribe@{system}", weights_hash=record["weights_hash"], rtfx=rtfx, decoding_seconds=seconds,
+                  audio_s=float(duration_s.sum()), peak_memory_bytes=peak_memory_bytes(), relative_speed=speed.as_json())
+    log(f"transcribe@{system}: {len(test)} utterances, {duration_s.sum() / 3600:.2f} hours in {seconds:.1f} s ({rtfx:.0f} times real time, "
+        f"{speed.value:.0f} times the reference network); the batch changes a logit by at most {invariance['max_logit_difference']:.1e}")
 
 
-def hear_conditions(robustness: Robustness, utterance_ids: Sequence[str], clips: Clips, duration_s: npt.NDArray[np.float64],
+def transcribe_conditions(robustness: Robustness, utterance_ids: Sequence[str], clips: Clips, duration_s: npt.NDArray[np.float64],
                     decode: Callable[[Callable[[int], Any], Any], list[Decoded]], threads: int) -> list[list[dict[str, str]]]:
-    """Return what is heard of each utterance in each condition: rows of the column `robustness`, empty outside of the sample.
+    """Return the hypothesis of each utterance in each condition: rows of the column `robustness`, empty outside of the sample.
 
     The sample is the utterances with the lowest hashes of seed and id, so that one stays in it when others come or go.
 
@@ -134,14 +144,14 @@ def hear_conditions(robustness: Robustness, utterance_ids: Sequence[str], clips:
 
     rank = {number: hash_json([robustness.seed, name]) for number, name in enumerate(utterance_ids)}
     sample = sorted(rank, key=rank.__getitem__)[: robustness.utterances]
-    heard: list[list[dict[str, str]]] = [[] for _ in utterance_ids]
+    degraded: list[list[dict[str, str]]] = [[] for _ in utterance_ids]
     for name, condition in robustness.conditions.items():
         changes = condition.model_dump()
-        with ThreadPoolExecutor(threads) as pool:  # filters and codecs let go of the interpreter
+        with ThreadPoolExecutor(threads) as pool:  # filters and codecs release the GIL
             waveforms = list(pool.map(prepared, sample))
         for number, item in zip(sample, decode(waveforms.__getitem__, duration_s[sample] / condition.speed), strict=True):
-            heard[number].append({"condition": name, "hypothesis": item.text})
-    return heard
+            degraded[number].append({"condition": name, "hypothesis": item.text})
+    return degraded
 
 
 def check_invariance(model: Any, clips: Clips, duration_s: Any, params: Transcribe) -> dict[str, Any]:

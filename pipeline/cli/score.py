@@ -19,7 +19,7 @@ def score_files(reference: Path, hypothesis: Path, locale: str | None = None) ->
         DataError: the files do not belong together, or hold nothing to score.
     """
     table, = paired(reference, [hypothesis], locale)
-    return scorecard(table, system=hypothesis.stem, normaliser=version(locale) if locale else None, rtfx=None, how=Resampling())
+    return scorecard(table, system=hypothesis.stem, normaliser=version(locale) if locale else None, how=Resampling())
 
 
 def render_score(card: dict[str, Any]) -> str:

@@ -13,5 +13,5 @@ characters), never a mean of utterances.
     robustness.py  the same test set in noise, over a telephone, at another speed
     evidence.py    what the gate judges, and whether it can be judged
     rules.py       the gate's rules: passed, failed or undecided
-    plants.py      planted challengers, by which the gate is tested in every run
+    planted.py     planted challengers, by which the gate is tested in every run
 """

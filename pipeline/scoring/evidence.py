@@ -26,7 +26,7 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ConditionResult:
     """What a system heard in one condition, on a sample of the test set."""
 
     rows: Scored
@@ -41,8 +41,8 @@ class System:
         rows: the hypotheses that its figures rest on.
         test_set: hash of the test set, as its score says.
         normaliser: version of the rules that normalised the references, as its score says.
-        facts: data/transcribe/SYSTEM.json: speed, size, invariance, what it was trained on.
-        under: condition to what was heard in it; empty where that was not measured.
+        facts: data/transcribe/SYSTEM.json: size, invariance, overlap of its training data with the test set.
+        under: condition to the hypotheses in it; empty where that was not measured.
     """
 
     name: str
@@ -52,9 +52,9 @@ class System:
     wer: Rate
     cer: Rate
     facts: Mapping[str, Any]
-    under: Mapping[str, Heard] = field(default_factory=dict)
+    under: Mapping[str, ConditionResult] = field(default_factory=dict)
 
-    def saying(self, hypotheses: list[str], how: Resampling) -> System:
+    def with_hypotheses(self, hypotheses: list[str], how: Resampling) -> System:
         """Return the system with other hypotheses, scored anew."""
         return of_rows(self, scored(self.rows.table.assign(hypothesis=hypotheses)), how)
 
@@ -86,21 +86,23 @@ class Evidence:
 
     Args:
         left: what training, dev and test still share, by the certificate of the split.
+        speed: the challenger's throughput relative to the reference workload; None if it was not measured for these weights.
         licences: utterances by licence in the training data.
         corpora: those that the policy has bounds for.
     """
 
     challenger: System
     champion: System
-    scratch: System
+    baseline: System
     left: int
     licences: Mapping[str, int]
     speaker_dependent: bool
     corpora: Sequence[Corpus] = ()
+    speed: Rate | None = None
 
     @property
     def systems(self) -> tuple[System, System, System]:
-        return self.challenger, self.champion, self.scratch
+        return self.challenger, self.champion, self.baseline
 
 
 def of_rows(like: System, rows: Scored, how: Resampling) -> System:

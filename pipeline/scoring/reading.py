@@ -10,7 +10,8 @@ from typing import Any, Final
 from pipeline.core.errors import DataError, MissingInputError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.manifest import HYPOTHESIS, conform
-from pipeline.scoring.evidence import Corpus, Evidence, Heard, Rate, System
+from pipeline.core.timing import read_timing
+from pipeline.scoring.evidence import Corpus, Evidence, ConditionResult, Rate, System
 from pipeline.scoring.robustness import in_conditions
 from pipeline.scoring.scorecard import SCHEMA as SCORE
 from pipeline.scoring.utterances import Scored, check_hypotheses, scored, speaker_independent
@@ -22,7 +23,7 @@ SCORE_FIGURES: Final[dict[str, type | tuple[type, ...]]] = {
     **{f"{rate}.{part}": NUMBER for rate in ("wer", "cer") for part in ("value", "low", "high")},
 }
 FACT_FIGURES: Final[dict[str, type | tuple[type, ...]]] = {
-    "system": str, "rtfx": NUMBER, "model_bytes": int, "vocabulary_hash": str, "training_data_known": bool,
+    "system": str, "weights_hash": str, "model_bytes": int, "vocabulary_hash": str, "training_data_known": bool,
     "invariance.max_logit_difference": NUMBER, "invariance.utterances_changed": int,
     **{f"trained_on_test.{what}": int for what in ("speakers", "sentences", "recordings")},
 }
@@ -52,11 +53,11 @@ def read_system(name: str, root: Path) -> tuple[System, bool, int]:
     rows, speaker_dependent = speaker_independent(table)
     wer, cer = (Rate(*(score[rate][part] for part in ("value", "low", "high"))) for rate in ("wer", "cer"))
     heard = scored(table[rows])
-    system = System(name, heard, score["test_set"]["hash"], score["normaliser"], wer, cer, known, _heard_under(heard, score, score_file))
+    system = System(name, heard, score["test_set"]["hash"], score["normaliser"], wer, cer, known, _conditions_of(heard, score, score_file))
     return system, speaker_dependent, len(table)
 
 
-def _heard_under(rows: Scored, score: Any, where: Path) -> dict[str, Heard]:
+def _conditions_of(rows: Scored, score: Any, where: Path) -> dict[str, ConditionResult]:
     """Return what was heard in each condition, with its WER by the score.
 
     Raises:
@@ -71,7 +72,7 @@ def _heard_under(rows: Scored, score: Any, where: Path) -> dict[str, Heard]:
         if abs(wer.value - heard.words.rate()) > 1e-12:
             raise DataError(str(where), f"wer {wer.value} in {name}", f"{heard.words.rate()}, as its hypotheses have it",
                             f"run `dvc repro score@{score['system']}`")
-        found[name] = Heard(heard, wer)
+        found[name] = ConditionResult(heard, wer)
     return found
 
 
@@ -126,10 +127,13 @@ def read_corpora(languages: Sequence[str], root: Path) -> list[Corpus]:
     return corpora
 
 
-def read_evidence(root: Path, challenger: str, licence_tables: Sequence[str] = (), languages: Sequence[str] = ()) -> Evidence:
+def read_evidence(root: Path, challenger: str, baseline: str, licence_tables: Sequence[str] = (), languages: Sequence[str] = ()) -> Evidence:
     """Return everything that a verdict on the challenger rests on.
 
     Args:
+        root: the checkout.
+        challenger: the system that may become champion.
+        baseline: the system that it is compared with besides the champion.
         licence_tables: the train splits whose licences count.
         languages: whose corpora's reports count.
 
@@ -137,7 +141,7 @@ def read_evidence(root: Path, challenger: str, licence_tables: Sequence[str] = (
         MissingInputError: a file is not there.
         DataError: a file lacks what it must have, or the certificate is of another split.
     """
-    found = [read_system(name, root) for name in (challenger, "champion", "scratch")]
+    found = [read_system(name, root) for name in (challenger, "champion", baseline)]
     certificate = read_json(root / CERTIFICATE)
     try:
         left, tested = int(certificate["left_total"]), int(certificate["splits"]["test"]["utterances"])
@@ -152,4 +156,14 @@ def read_evidence(root: Path, challenger: str, licence_tables: Sequence[str] = (
         for name, count in read_table(root / path, ["licence"])["licence"].value_counts().items():
             licences[str(name)] = licences.get(str(name), 0) + int(count)
     systems = (system for system, _, _ in found)
-    return Evidence(*systems, left, licences, speaker_dependent=found[0][1], corpora=read_corpora(languages, root))
+    return Evidence(*systems, left, licences, speaker_dependent=found[0][1], corpora=read_corpora(languages, root),
+                    speed=read_speed(found[0][0], root))
+
+
+def read_speed(system: System, root: Path) -> Rate | None:
+    """Return a system's relative speed from data/timing/, None if it was not measured or was measured for other weights."""
+    measured = read_timing(f"transcribe@{system.name}", root) or {}
+    if measured.get("weights_hash") != system.facts["weights_hash"] or not isinstance(measured.get("relative_speed"), dict):
+        return None
+    bounds = [measured["relative_speed"].get(part) for part in ("value", "low", "high")]
+    return Rate(*bounds) if all(isinstance(bound, int | float) and math.isfinite(bound) for bound in bounds) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -29,6 +29,16 @@ class Rule:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+Outcome = Literal["pass", "fail", "undecided", "disabled"]
+
+
+def outcome_of(rule: Mapping[str, Any]) -> Outcome:
+    """Return the outcome of a rule of a verdict, in the words that the command, the report and the UI share."""
+    if not rule["enabled"]:
+        return "disabled"
+    return {True: "pass", False: "fail", None: "undecided"}[rule["passed"]]  # type: ignore[return-value]
 
 
 def disabled(name: str, limit: float | None = None, reason: str = "not enabled") -> Rule:

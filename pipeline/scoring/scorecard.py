@@ -1,4 +1,4 @@
-"""One system's score: `vizinho.score/1`."""
+"""One system's score: `vizinho.score/2`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.scoring.bootstrap import Units, interval, units_of
 from pipeline.scoring.counts import Counts, align, count
 from pipeline.scoring.utterances import Scored, describe_test_set, scored, slices, speaker_independent
 
-SCHEMA = "vizinho.score/1"
+SCHEMA = "vizinho.score/2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def number(value: float) -> float | None:
 
 
 def rate(counts: Counts, units: Units, how: Resampling) -> dict[str, Any]:
-    """Return an error rate with its interval, as in `vizinho.score/1`; bounds are null where there is but one unit."""
+    """Return an error rate with its interval, as in `vizinho.score/2`; bounds are null where there is but one unit."""
     found = interval(units.sums(counts.errors_B, counts.reference_B), how.level, how.resamples, how.seed)
     return {
         "value": number(found.value), "low": number(found.low), "high": number(found.high),
@@ -81,11 +81,11 @@ def slice_rows(rows: Scored, columns: Sequence[Sequence[str]], fewest: int, how:
 
 
 def scorecard(
-    table: pd.DataFrame, *, system: str, normaliser: str | None, rtfx: float | None, how: Resampling,
+    table: pd.DataFrame, *, system: str, normaliser: str | None, how: Resampling,
     columns: Sequence[str] = (), pairs: Sequence[Sequence[str]] = (), fewest: int = 1, slice_resamples: int = 1_000,
     examples: int = 20,
 ) -> dict[str, Any]:
-    """Return a system's score as `vizinho.score/1`; `robustness` is left to `pipeline.scoring.robustness`.
+    """Return a system's score as `vizinho.score/2`; `robustness` is left to `pipeline.scoring.robustness`.
 
     Args:
         table: one row an utterance with utterance_id, speaker, speaker_dependent, reference, hypothesis; optionally
@@ -116,6 +116,6 @@ def scorecard(
         "test_set": describe_test_set(rows.table, int(rows.words.reference_B.sum()), speaker_dependent),
         "normaliser": normaliser,
         "wer": rate(rows.words, units, how), "cer": rate(rows.characters, units, how),
-        "counts": rows.words.totals(), "tolerant": tolerant(rows.table), "rtfx": rtfx, "slices": parts,
+        "counts": rows.words.totals(), "tolerant": tolerant(rows.table), "slices": parts,
         "errors": analysis(rows, examples), "robustness": None,
     }

@@ -26,7 +26,7 @@ def utterances(number: int = 60, **columns: Any) -> pd.DataFrame:
 
 
 def card(table: pd.DataFrame, **options: Any) -> dict[str, Any]:
-    return scorecard(table, system="transfer", normaliser="pt-BR/1", rtfx=20.0, how=HOW, **options)
+    return scorecard(table, system="transfer", normaliser="pt-BR/1", how=HOW, **options)
 
 
 def test_figures_are_those_of_jiwer_on_the_whole_corpus() -> None:

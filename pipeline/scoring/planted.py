@@ -25,7 +25,7 @@ HOW: Final = Resampling(resamples=1_000)
 
 
 @dataclass(frozen=True, slots=True)
-class Plant:
+class PlantedChallenger:
     """A challenger and the answers that the gate may give; `evidence` None: it cannot be planted here, and why."""
 
     name: str
@@ -34,7 +34,7 @@ class Plant:
     reason: str = ""
 
 
-def plants(evidence: Evidence, columns: Sequence[str], fewest: int) -> Iterator[Plant]:
+def planted_challengers(evidence: Evidence, columns: Sequence[str], fewest: int) -> Iterator[PlantedChallenger]:
     """Yield the planted challengers.
 
     Args:
@@ -46,27 +46,27 @@ def plants(evidence: Evidence, columns: Sequence[str], fewest: int) -> Iterator[
     spread[np.linspace(0, number - 1, min(number, MOST_UTTERANCES)).astype(int)] = True
     challenger, champion = evidence.challenger.on(spread, HOW), evidence.champion.on(spread, HOW)
     references = challenger.rows.table["reference"].tolist()
-    weak = champion.saying(leave_out(references, lambda place: place % 3 == 2), HOW)
-    base = replace(evidence, challenger=challenger, champion=weak, scratch=replace(weak, name=evidence.scratch.name))
+    weak = champion.with_hypotheses(leave_out(references, lambda place: place % 3 == 2), HOW)
+    base = replace(evidence, challenger=challenger, champion=weak, baseline=replace(weak, name=evidence.baseline.name))
 
     def against(planted: System) -> Evidence:
         return replace(base, challenger=planted)
 
     heard = challenger.rows.table["hypothesis"].tolist()
     half = len(heard) // 2
-    yield Plant("ids shuffled", ("reject",), against(challenger.saying(heard[half:] + heard[:half], HOW)))
-    yield Plant("half of the hypotheses blank", ("reject",), against(challenger.saying(
+    yield PlantedChallenger("ids shuffled", ("reject",), against(challenger.with_hypotheses(heard[half:] + heard[:half], HOW)))
+    yield PlantedChallenger("half of the hypotheses blank", ("reject",), against(challenger.with_hypotheses(
         ["" if place % 2 else text for place, text in enumerate(heard)], HOW)))
     yield _one_slice_destroyed(base, columns, fewest)
-    yield Plant("identical to the champion", ("reject", "inconclusive"), replace(
+    yield PlantedChallenger("identical to the champion", ("reject", "inconclusive"), replace(
         base, challenger=replace(champion, name=challenger.name), champion=champion))
     yield _better_by_chance(base)
-    right = challenger.saying(references, HOW)
-    yield Plant("much better everywhere", ("promote",), against(right))
-    yield Plant("another test set", ("failure",), against(replace(right, test_set="0" * 64)))
-    yield Plant("another normaliser", ("failure",), against(replace(right, normaliser=right.normaliser + "+")))
-    yield Plant("an error rate that is no number", ("failure",), against(replace(right, wer=Rate(math.nan, math.nan, math.nan))))
-    yield Plant("trained on the test set", ("failure",), against(replace(
+    right = challenger.with_hypotheses(references, HOW)
+    yield PlantedChallenger("much better everywhere", ("promote",), against(right))
+    yield PlantedChallenger("another test set", ("failure",), against(replace(right, test_set="0" * 64)))
+    yield PlantedChallenger("another normaliser", ("failure",), against(replace(right, normaliser=right.normaliser + "+")))
+    yield PlantedChallenger("a non-finite error rate", ("failure",), against(replace(right, wer=Rate(math.nan, math.nan, math.nan))))
+    yield PlantedChallenger("trained on the test set", ("failure",), against(replace(
         right, facts={**right.facts, "trained_on_test": {"speakers": 0, "sentences": 1, "recordings": 0}})))
 
 
@@ -80,8 +80,8 @@ def leave_out(references: Sequence[str], leaves: Callable[[int], bool]) -> list[
     return texts
 
 
-def _one_slice_destroyed(base: Evidence, columns: Sequence[str], fewest: int) -> Plant:
-    """Plant a challenger that is right everywhere but in the smallest guarded slice, and better on the whole."""
+def _one_slice_destroyed(base: Evidence, columns: Sequence[str], fewest: int) -> PlantedChallenger:
+    """Return a challenger that is right everywhere but in the smallest guarded slice, and better on the whole."""
     name, expected = "one slice destroyed while the mean improves", ("reject",)
     table, words_B = base.challenger.rows.table, base.challenger.rows.words.reference_B
     for column in columns:
@@ -93,30 +93,30 @@ def _one_slice_destroyed(base: Evidence, columns: Sequence[str], fewest: int) ->
         lost = round(100 * min(0.9, 0.3 / share))
         broken = leave_out(table["reference"].tolist(), lambda place, lost=lost: place * 61 % 100 < lost)  # type: ignore[misc]
         texts = np.where(mask, np.array(broken, dtype=object), table["reference"].to_numpy(dtype=object)).tolist()
-        return Plant(name, expected, replace(base, challenger=base.challenger.saying(texts, HOW)))
-    return Plant(name, expected, None, f"no two slices of {fewest} utterances")
+        return PlantedChallenger(name, expected, replace(base, challenger=base.challenger.with_hypotheses(texts, HOW)))
+    return PlantedChallenger(name, expected, None, f"no two slices of {fewest} utterances")
 
 
-def _better_by_chance(base: Evidence) -> Plant:
-    """Plant a challenger that wins two utterances and loses one, of thirty."""
+def _better_by_chance(base: Evidence) -> PlantedChallenger:
+    """Return a challenger that wins two utterances and loses one, of thirty."""
     name, expected = f"better by chance on {FEW} utterances", ("inconclusive",)
     several = np.flatnonzero(base.challenger.rows.words.reference_B >= 2)
     if len(several) < FEW:
-        return Plant(name, expected, None, f"fewer than {FEW} utterances of two words or more")
+        return PlantedChallenger(name, expected, None, f"fewer than {FEW} utterances of two words or more")
     some = np.zeros(len(base.challenger.rows.table), dtype=bool)
     some[several[np.linspace(0, len(several) - 1, FEW).astype(int)]] = True
 
     def on(system: System, lost: Callable[[int], int]) -> System:
         part = system.on(some, HOW)
         texts = [" ".join(words[: len(words) - lost(place)]) for place, words in enumerate(map(str.split, part.rows.table["reference"]))]
-        return part.saying(texts, HOW)
+        return part.with_hypotheses(texts, HOW)
 
     champion = on(base.champion, lambda place: 1)
     challenger = on(base.challenger, lambda place: {7: 0, 15: 0, 23: 2}.get(place, 1))
-    return Plant(name, expected, replace(base, challenger=challenger, champion=champion, scratch=replace(champion, name=base.scratch.name)))
+    return PlantedChallenger(name, expected, replace(base, challenger=challenger, champion=champion, baseline=replace(champion, name=base.baseline.name)))
 
 
-def outcome(plant: Plant, found: str) -> dict[str, Any]:
-    """Return a plant's entry in the verdict's `self_test`; `found` is a verdict, "failure" or "not tested"."""
-    return {"name": plant.name, "expected": " or ".join(plant.expected), "found": found,
-            "passed": None if found == "not tested" else found in plant.expected, "reason": plant.reason}
+def outcome(planted: PlantedChallenger, found: str) -> dict[str, Any]:
+    """Return a planted challenger's entry in the verdict's `self_test`; `found` is a verdict, "failure" or "not tested"."""
+    return {"name": planted.name, "expected": " or ".join(planted.expected), "found": found,
+            "passed": None if found == "not tested" else found in planted.expected, "reason": planted.reason}

@@ -15,7 +15,7 @@ from pipeline.core.errors import DataError
 from pipeline.reporting.charts import COLOURS, learning_curve, score_chart, system_chart
 from pipeline.reporting.curves import answers, percent, thousands
 from pipeline.reporting.diff import Edit, align, count_errors
-from pipeline.reporting.inputs import Inputs, flac_of, interval, need, point
+from pipeline.reporting.inputs import Inputs, read_flac, interval, need, point
 
 MEANING: Final = {
     "transfer": "Portuguese, started from the Spanish donor",
@@ -166,7 +166,7 @@ def system_rows(inputs: Inputs) -> list[Row]:
                 "tolerant_wer": point(tolerant.get("wer"), where),
                 "tolerant_cer": point(tolerant.get("cer"), where),
                 "rtfx": score.get("rtfx"),
-                "parameters": inputs.decodings.get(name, {}).get("parameters"),
+                "parameters": inputs.transcriptions.get(name, {}).get("parameters"),
             }
         )
     return rows
@@ -313,7 +313,7 @@ def _clip(inputs: Inputs, utterance_id: str, why: str) -> Clip:
         speaker=first["speaker"],
         duration_s=float(first["duration_s"]),
         about=", ".join(filter(None, (first["locale"], first["accent"], first["gender"]))),
-        audio="data:audio/flac;base64," + base64.b64encode(flac_of(inputs, utterance_id)).decode("ascii"),
+        audio="data:audio/flac;base64," + base64.b64encode(read_flac(inputs, utterance_id)).decode("ascii"),
         written=written,
         reference=first["reference"],
         words=len(first["reference"].split()),

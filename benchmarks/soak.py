@@ -1,10 +1,10 @@
-"""Many retrains one after the other, and what they leave: processes, open files, memory, folders; and what each one costs.
+"""Many retrainings in sequence: seconds per run, and leaks of processes, open files, memory and folders.
 
     python -m benchmarks.soak [CACHED [REAL]]
 
-By default 3 runs that train again (another seed), then 20 of the same commit: main has no results, so that each of their stages is
-a `dvc repro` which finds it in DVC's run-cache. The pipeline at a size for tests, a real server, one worker. Ends with exit
-code 1 where a process, an open file or a folder is left over.
+By default 3 runs with a new training seed each, then 20 of the same commit. main has no results, so each of their stages is a `dvc repro`
+that finds it in DVC's run cache. The small pipeline of the tests, a real server, one worker. Exit code 1 if a process, an open file or
+a folder is left.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ from tests.flows.service import Service, family, prepare, running, until
 from tests.small_run import clone, dvc
 
 SLACK = 8
-"""Open files and threads that may come and go: connections of an HTTP pool."""
+"""Tolerated growth in open files and threads: connections of an HTTP pool."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What is there between two runs.
+    """What the service uses between two runs.
 
     Args:
-        server_mb, worker_mb: resident memory, in MB (10^6 bytes).
-        files: open in server and worker.
-        threads: of both.
+        server_mb: resident memory of the server, in MB (10^6 bytes).
+        worker_mb: likewise of the worker.
+        files: open files of server and worker.
+        threads: of server and worker.
         processes: of the whole service.
         clones: folders of runs.
         tmp: entries of the temporary folder.
@@ -49,7 +50,7 @@ class Sample:
 
 
 def sample(service: Service) -> Sample:
-    """Return what is there once nothing is at work."""
+    """Return what the service uses once no run is active."""
     server, worker = (part.process.pid for part in (service.server, service.worker) if part.process)
     until(lambda: len(family(service.place)) <= 3, 60, lambda: str(family(service.place)))
     time.sleep(2)
@@ -64,7 +65,7 @@ def _resident_mb(pid: int) -> float:
 
 
 def retrain(service: Service) -> float:
-    """Run `retrain/nightly` to its end; return its seconds from the button to the end."""
+    """Run `retrain/nightly` and return the seconds from its request to its end."""
     began = time.monotonic()
     run = service.run("retrain/nightly", promote="never")
     service.wait(run, seconds=1800)
@@ -72,31 +73,31 @@ def retrain(service: Service) -> float:
 
 
 def reseed(project: Path, seed: int) -> None:
-    """Commit another seed of the trainings to main."""
+    """Commit another training seed to main."""
     file = project / "params.yaml"
     params = yaml.safe_load(file.read_text(encoding="utf-8"))
     params["train"]["seed"] = seed
     file.write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    for words in (["commit", "--quiet", "-a", "-m", f"Seed {seed}"], ["push", "--quiet", "origin", "HEAD:main"]):
-        subprocess.run(["git", *words], cwd=project, check=True)
+    for arguments in (["commit", "--quiet", "-a", "-m", f"Seed {seed}"], ["push", "--quiet", "origin", "HEAD:main"]):
+        subprocess.run(["git", *arguments], cwd=project, check=True)
 
 
 def layout(place: Path) -> Path:
-    """Return a checkout with a bare Git remote and a local DVC remote."""
+    """Return a checkout in a folder, with a bare Git remote and a local DVC remote."""
     project = clone(place, "project")
     subprocess.run(["git", "init", "--quiet", "--bare", "-b", "main", str(place / "remote.git")], check=True)
-    for words in (["checkout", "--quiet", "-B", "main"], ["remote", "set-url", "origin", str(place / "remote.git")],
+    for arguments in (["checkout", "--quiet", "-B", "main"], ["remote", "set-url", "origin", str(place / "remote.git")],
                   ["config", "user.name", "Ana Reis"], ["config", "user.email", "ana@example.org"]):
-        subprocess.run(["git", *words], cwd=project, check=True)
+        subprocess.run(["git", *arguments], cwd=project, check=True)
     assert dvc(project, "remote", "add", "--default", "storage", str(place / "store")).returncode == 0
-    for words in (["add", "--all"], ["commit", "--quiet", "-m", "Day one"], ["push", "--quiet", "origin", "main"]):
-        subprocess.run(["git", *words], cwd=project, check=True)
+    for arguments in (["add", "--all"], ["commit", "--quiet", "-m", "Day one"], ["push", "--quiet", "origin", "main"]):
+        subprocess.run(["git", *arguments], cwd=project, check=True)
     return project
 
 
 def main() -> None:
-    """Print a row a run, and what has grown."""
-    cached, real = (int(word) for word in [*sys.argv[1:], "20", "3"][:2]) if len(sys.argv) != 2 else (int(sys.argv[1]), 3)
+    """Print a row per run, and the growth."""
+    cached, real = (int(argument) for argument in [*sys.argv[1:], "20", "3"][:2]) if len(sys.argv) != 2 else (int(sys.argv[1]), 3)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "tmp").mkdir()
@@ -105,7 +106,7 @@ def main() -> None:
             print("run            seconds  server MB  worker MB  files  threads  processes  clones  tmp", flush=True)
             samples = []
             for number in range(1 + real + cached):
-                kind = "first" if number == 0 else f"real {number}" if number <= real else f"cached {number - real}"
+                kind = "first" if number == 0 else f"trained {number}" if number <= real else f"cached {number - real}"
                 if 0 < number <= real:
                     reseed(project, 100 + number)
                 lasted_s = retrain(service)
@@ -118,7 +119,7 @@ def main() -> None:
           f"worker {last.worker_mb - settled.worker_mb:+.0f} MB, files {last.files - settled.files:+d}, threads {last.threads - settled.threads:+d}")
     grown = [last.files - settled.files, last.threads - settled.threads, last.tmp - settled.tmp]
     if last.processes > settled.processes or last.clones or max(grown) > SLACK:
-        sys.exit("something is left over")
+        sys.exit("processes, files or folders are left")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """The pipeline as a service: retrain, promote, rollback, watch and evaluate as Prefect flows.
 
-DVC stays the only graph and the only cache; a flow brings the clock, retries, leave to promote, and somebody watching.
-Stages run through DVC in processes of their own: nothing here loads torch.
+DVC stays the only graph and the only cache. A flow adds a schedule, retries, approval before a promotion, and artifacts in the UI.
+Stages run through DVC in separate processes: no module here imports torch.
 """

@@ -1,7 +1,7 @@
-"""The challenger of a run becomes champion: at once, or when somebody has said yes.
+"""The challenger of a run becomes the champion: at once, or after somebody has approved it.
 
-A yes binds to the run's commit, its verdict and the champion that was in use (`pipeline.registry.promotion.Approval`):
-the question's key is made of them, so that a question about anything else is a new one.
+An approval holds for the run commit, its verdict and the champion at that time (`pipeline.registry.promotion.Approval`). The key of the
+approval request is made of the three, so that any change leads to a new request.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.artifacts import verdict_rows
-from flows.events import tell
-from flows.runs import honest, run_name
+from flows.events import emit_event
+from flows.runs import fail_with_message, run_name
 from flows.workspace import registry_checkout
 from pipeline.core.errors import MissingInputError, ParamsError, PromotionError
 from pipeline.core.files import hash_json
@@ -34,48 +34,62 @@ from pipeline.registry.record import Record, champion
 
 Policy = Literal["auto", "approve", "never"]
 POLICY: Final = "policy auto"
+"""Who decides where nobody is asked, as recorded."""
 
 
 class Answer(RunInput):
-    """What the form asks for."""
+    """The fields of the approval form."""
 
-    decision: Literal["promote", "leave"] = Field(description="promote: the challenger becomes champion. leave: the champion stays.")
-    by: str = Field(min_length=1, description="Who decides; it goes on record.")
-    reason: str = Field(min_length=1, description="Why; it goes on record.")
+    decision: Literal["approve", "reject"] = Field(
+        description="approve: the challenger becomes the champion. reject: the present champion stays in use.")
+    by: str = Field(min_length=1, description="Who decides, such as your name. Recorded.")
+    reason: str = Field(min_length=1, description="Why you approve or reject. Recorded.")
 
 
 @flow(name="promote", flow_run_name=run_name, persist_result=False, log_prints=True)
-@honest
-def promote(run: str, ask: bool = True, by: str | None = None, reason: str | None = None, override: str | None = None,
+@fail_with_message
+def promote(run: str, require_approval: bool = True, by: str | None = None, reason: str | None = None, override: str | None = None,
             approval_hours: float = 72.0) -> State[Any]:
     """Make the challenger of a finished run the champion.
 
     Args:
         run: Branch or commit of the run, such as retrain/2026-11-24-1a2b3c4d.
-        ask: Suspend, and show a form with the verdict to whoever decides. Otherwise starting this flow is the yes, and by and reason say whose.
-        by: Who decides, where nobody is asked.
-        reason: Why, where nobody is asked.
-        override: Why it is promoted in spite of a verdict that is not promote; empty where it is.
-        approval_hours: Hours for the answer; after them the run fails and the champion stays.
+        require_approval: Wait for an approval in a form that shows the verdict. If off, whoever starts this flow approves: fill in by and reason.
+        by: Who approves, if require_approval is off. Recorded.
+        reason: Why, if require_approval is off. Recorded.
+        override: Reason for promoting although the verdict is not promote. Leave empty otherwise.
+        approval_hours: Hours to wait for the approval. After them the run fails and the champion stays in use.
+
+    Raises:
+        ParamsError: by or reason is missing.
+        MissingInputError: there is no such run.
     """
-    if not ask and not (by and by.strip() and reason and reason.strip()):
-        raise ParamsError("promote", ["by, reason: empty; expected who decides and why, as ask is off"])
+    if not require_approval and not (by and by.strip() and reason and reason.strip()):
+        raise ParamsError("promote", ["by, reason: empty; required, because require_approval is off"])
     with registry_checkout(get_run_logger().info) as root:
         commit = resolves(root, f"refs/remotes/origin/{run}") or resolves(root, run)
     if commit is None:
-        raise MissingInputError(f"run {run}", "no such branch or commit on the Git remote", "a run that was pushed", "look at its artifacts")
-    return settle(commit, "approve" if ask else "auto", approval_hours, by or POLICY, reason, override or None)
+        raise MissingInputError(f"run {run}", "no such branch or commit on the Git remote", "a run that was pushed", "see the run's artifacts")
+    return apply_policy(commit, "approve" if require_approval else "auto", approval_hours, by or POLICY, reason, override or None)
 
 
-def settle(commit: str, policy: Policy, approval_hours: float, by: str = POLICY, reason: str | None = None,
-           override: str | None = None) -> State[Any]:
-    """Promote the run at `commit`, ask, or stop, as the policy says; return how the flow ends.
+def apply_policy(commit: str, policy: Policy, approval_hours: float, by: str = POLICY, reason: str | None = None,
+                 override: str | None = None) -> State[Any]:
+    """Promote the run at `commit`, request an approval or stop, according to the policy; return how the flow ends.
+
+    Args:
+        commit: the run commit.
+        policy: "auto", "approve" or "never".
+        approval_hours: hours to wait for an approval.
+        by: who decides, if no approval is requested.
+        reason: why, if no approval is requested.
+        override: reason for promoting although the verdict is not promote.
 
     Raises:
-        PromotionError: another promotion came first, or what was approved has moved.
+        PromotionError: another promotion came first, or the approved facts have changed.
     """
-    said = get_run_logger().info
-    with registry_checkout(said) as root:
+    log = get_run_logger().info
+    with registry_checkout(log) as root:
         candidate = promotion.ask(root, commit)
         in_use, replaced = champion(root)
         done = replaced if replaced and replaced.commit == commit else None
@@ -83,87 +97,93 @@ def settle(commit: str, policy: Policy, approval_hours: float, by: str = POLICY,
     verdict = candidate.verdict["verdict"]
     outcome = {"commit": commit, "artefact": candidate.artefact, "verdict": verdict, "promoted": done.version if done else None}
     if done:
-        return _ended(f"{done.version} is in use already", outcome)
+        return _completed(f"{done.version} is already the champion", outcome)
     if policy == "never":
-        return _ended(f"{verdict}: {sentence(candidate)}", outcome)
+        return _completed(f"{verdict}: {summary(candidate)}", outcome)
     if verdict != "promote" and not override:
-        return _ended(f"{verdict}, the champion stays: {sentence(candidate)}", outcome)
+        return _completed(f"{verdict}, the champion stays: {summary(candidate)}", outcome)
     if not current:
         raise PromotionError(f"verdict at {commit[:9]}", f"it compares with {candidate.verdict['champion']['model']}",
-                             f"{replaced.version if replaced else in_use}, the champion by now", "retrain, so that the challenger meets it")
+                             f"{replaced.version if replaced else in_use}, the present champion", "retrain, to compare the challenger with it")
     if policy == "approve":
-        answer = wanted(candidate, approval_hours)
+        answer = request_approval(candidate, approval_hours)
         by, reason = answer.by, answer.reason
-        if answer.decision == "leave":
-            tell("approval.refused", candidate.artefact, f"{sentence(candidate)}: refused by {by} ({reason})", **outcome)
-            return _ended(f"refused by {by}: {reason}; the champion stays", outcome, "Refused")
-    with registry_checkout(said) as root:
+        if answer.decision == "reject":
+            emit_event("approval.rejected", candidate.artefact, f"{summary(candidate)}: rejected by {by} ({reason})", **outcome)
+            return _completed(f"rejected by {by}: {reason}; the champion stays", outcome, "Rejected")
+    with registry_checkout(log) as root:
         record = promotion.promote(root, candidate.approval, by, override, reason)
-    show_record(record)
-    tell("promotion.done", record.artefact, f"{record.artefact} {record.version} is the champion: {sentence(candidate)}; by {by}",
-         **{**outcome, "promoted": record.version})
-    return _ended(f"{record.version} is the champion: {sentence(candidate)}", {**outcome, "promoted": record.version})
+    publish_record(record)
+    outcome["promoted"] = record.version
+    message = f"{record.version} is the champion: {summary(candidate)}"
+    emit_event("promotion.done", record.artefact, f"{record.artefact} {message}; approved by {by}", **outcome)
+    return _completed(message, outcome)
 
 
-def wanted(candidate: Candidate, hours: float) -> Answer:
-    """Return the answer to the question whether to promote.
+def request_approval(candidate: Candidate, hours: float) -> Answer:
+    """Return the answer to an approval request.
 
-    A deployed run ends here and starts again from the top with the answer; another waits in its process. Without an
-    answer in time the server ends either as Failed ("paused and never resumed"); the champion stays.
+    A deployed flow run is suspended: it ends here and starts again from the top with the answer. Any other flow run waits in its process.
+    Without an answer in time the server ends it as *Failed* ("paused and never resumed") and the champion stays.
+
+    Args:
+        candidate: what is to be approved.
+        hours: to wait.
 
     Raises:
         PromotionError: there was no answer in time.
     """
-    key = key_of(candidate.approval)
+    key = request_key(candidate.approval)
     context = FlowRunContext.get()
-    asked = context.flow_run.empirical_policy.pause_keys if context and context.flow_run else None
-    if key not in (asked or set()):
-        tell("approval.wanted", candidate.artefact, f"Promote? {sentence(candidate)}", commit=candidate.approval.commit,
-             flow_run=str(flow_run.id), champion=candidate.approval.champion)
-    form = Answer.with_initial_data(description=question(candidate))
+    requested = context.flow_run.empirical_policy.pause_keys if context and context.flow_run else None
+    if key not in (requested or set()):
+        emit_event("approval.requested", candidate.artefact, f"Promote? {summary(candidate)}", commit=candidate.approval.commit,
+                   flow_run=str(flow_run.id), champion=candidate.approval.champion)
+    form = Answer.with_initial_data(description=request_text(candidate))
     halt = suspend_flow_run if deployment.id else pause_flow_run
     try:
         return halt(wait_for_input=form, timeout=round(hours * 3600), key=key)
     except FlowPauseTimeout:
-        raise PromotionError(f"run {candidate.approval.commit[:9]}", f"no answer in {hours:g} hours", "a yes or a no",
-                             "the champion stays; start promote to ask again") from None
+        raise PromotionError(f"run {candidate.approval.commit[:9]}", f"no answer in {hours:g} hours", "approve or reject",
+                             "the champion stays; start promote to request an approval again") from None
 
 
-def key_of(approval: Approval) -> str:
-    """Return the name of the question about exactly this run, verdict and champion."""
+def request_key(approval: Approval) -> str:
+    """Return the key of the approval request for exactly this run, verdict and champion."""
     return hash_json([approval.commit, approval.verdict, approval.champion])[:24]
 
 
-def sentence(candidate: Candidate) -> str:
-    """Return what a promotion would change, in a line."""
+def summary(candidate: Candidate) -> str:
+    """Return in one line what a promotion would change: model, run and WER."""
     challenger, rival = candidate.verdict["challenger"], candidate.verdict["champion"]
     return (f"{candidate.artefact}, {challenger['system']} of run {candidate.approval.commit[:9]}: WER {100 * rival['wer']:.1f} % → "
             f"{100 * challenger['wer']:.1f} %")
 
 
-def question(candidate: Candidate) -> str:
-    """Return the form's text: what is asked, and the verdict's table."""
+def request_text(candidate: Candidate) -> str:
+    """Return the text of the approval form: the change, and the verdict's table."""
     approval = candidate.approval
     return "\n\n".join([
-        f"**{sentence(candidate)}**",
-        f"In place of {approval.champion or 'the donor of day one'}. Verdict: **{candidate.verdict['verdict']}**, SHA-256 `{approval.verdict[:12]}`, "
-        f"commit `{approval.commit}`. The answer counts for these alone.",
+        f"**{summary(candidate)}**",
+        f"Replaces {approval.champion or 'the donor of day one'}. Verdict: **{candidate.verdict['verdict']}**, SHA-256 `{approval.verdict[:12]}`, "
+        f"commit `{approval.commit}`. The approval holds for these alone.",
         markdown_table(verdict_rows(candidate.verdict)),
     ])
 
 
-def show_record(record: Record) -> None:
-    """Show a promotion record as an artifact: the audit trail beside the log."""
-    leave = record.leave
+def publish_record(record: Record) -> None:
+    """Publish a promotion record as an artifact."""
+    approval = record.leave
     rows = [{"": name, "record": value} for name, value in {
-        "version": record.version, "in place of": record.replaces or "the donor of day one", "model of": record.restores or f"run {record.commit}",
-        "by": leave.by, "reason": leave.reason or "–", "override": leave.override or "–",
-        "verdict": f"{record.verdict.verdict}, SHA-256 {record.verdict.hash[:12]}, gate {record.verdict.gates} of its period",
+        "version": record.version, "replaces": record.replaces or "the donor of day one",
+        "model": f"of {record.restores}" if record.restores else f"of run {record.commit}",
+        "approved by": approval.by, "reason": approval.reason or "–", "override": approval.override or "–",
+        "verdict": f"{record.verdict.verdict}, SHA-256 {record.verdict.hash[:12]}, gate {record.verdict.gates} since the last promotion",
         "measured": f"WER {100 * record.verdict.wer:.2f} %, CER {100 * record.verdict.cer:.2f} %, test set {record.test_set[:12]}",
-        "weights": record.model.weights_hash, "at": record.promoted_at.isoformat()}.items()]
+        "weights": record.model.weights_hash, "promoted at": record.promoted_at.isoformat()}.items()]
     create_markdown_artifact(markdown_table(rows), key=f"{record.artefact}-promotion", description=f"{record.artefact} {record.version}")
 
 
-def _ended(message: str, outcome: dict[str, Any], name: str = "Completed") -> State[Any]:
+def _completed(message: str, outcome: dict[str, Any], name: str = "Completed") -> State[Any]:
     get_run_logger().info(message)
     return Completed(name=name, message=message, data=outcome)

@@ -1,4 +1,4 @@
-"""Secrets taken out of what a run says: logs, errors and artifacts go to a database that many may read."""
+"""Secrets masked in what a run writes: logs, errors and artifacts go to a database that many people may read."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ _known: set[str] = set()
 
 
 def keep_secret(*values: str) -> None:
-    """Have these values taken out from now on; what is shorter than six characters would take out too much."""
+    """Mask these values from now on, in addition to those in the environment.
+
+    Args:
+        values: those shorter than six characters are ignored: masking them would hide ordinary text.
+    """
     _known.update(value for value in values if len(value) >= SHORTEST)
 
 
 def redact(text: str) -> str:
-    """Return the text without the user of a URL and without the values of secrets.
+    """Return the text with the user part of each URL and the value of each secret masked.
 
     "https://ana:s3cret@example.org/x" → "https://***@example.org/x"
     """

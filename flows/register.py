@@ -1,7 +1,9 @@
-"""Work pool, deployments (prefect.yaml) and automations on the server that `PREFECT_API_URL` names; a second call changes them in place.
+"""Register work pool, deployments (prefect.yaml) and automations on the server at `PREFECT_API_URL`; a second call updates them.
 
-    python -m flows.register                       # runs are processes of a worker: prefect worker start --pool vizinho
+    python -m flows.register
     python -m flows.register --pool-type kubernetes
+
+A run is a process of a worker, or a job in Kubernetes.
 """
 
 from __future__ import annotations
@@ -23,18 +25,21 @@ TEMPLATES: Final = {"process": None, "kubernetes": ROOT / "flows/kubernetes.json
 
 
 def register(pool_type: str) -> None:
-    """Put everything that the flows need on the server.
+    """Create or update everything that the flows need on the server.
+
+    Args:
+        pool_type: "process" or "kubernetes".
 
     Raises:
-        PipelineError: no server is named or there, its pool is of another type, or it refuses a deployment.
-        ParamsError: `VIZINHO_NOTIFY` names what is not there.
+        PipelineError: no server answers, its pool has another type, or it refuses a deployment.
+        ParamsError: `VIZINHO_NOTIFY` names an unknown receiver.
     """
     from prefect.client.orchestration import get_client
 
     from flows import notify
 
     if not os.environ.get("PREFECT_API_URL"):
-        raise PipelineError("PREFECT_API_URL", "not set", "the server's address, as http://127.0.0.1:4200/api", "export it, or `make ui`")
+        raise PipelineError("PREFECT_API_URL", "not set", "the server's address, as http://127.0.0.1:4200/api", "export it, or run `make ui`")
     with get_client(sync_client=True) as client:
         if trouble := client.api_healthcheck():
             raise PipelineError(os.environ["PREFECT_API_URL"], f"no answer ({trouble or type(trouble).__name__})", "a Prefect server", "start it")
@@ -42,16 +47,20 @@ def register(pool_type: str) -> None:
         deployed = subprocess.run([sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"], cwd=ROOT, text=True,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         if deployed.returncode:
-            raise PipelineError("prefect deploy --all", "\n".join(deployed.stdout.splitlines()[-15:]), "every deployment of prefect.yaml taken")
+            raise PipelineError("prefect deploy --all", "\n".join(deployed.stdout.splitlines()[-15:]), "every deployment of prefect.yaml registered")
         names = notify.register(client)
     log(f"registered: pool {POOL} ({pool_type}), deployments of prefect.yaml, automations {', '.join(names)}")
 
 
 def make_pool(client: Any, pool_type: str) -> None:
-    """Create the work pool, or bring its template up to date.
+    """Create the work pool, or update its template.
+
+    Args:
+        client: of the server.
+        pool_type: "process" or "kubernetes".
 
     Raises:
-        PipelineError: it is there and of another type.
+        PipelineError: the pool exists with another type.
     """
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectNotFound
@@ -65,7 +74,7 @@ def make_pool(client: Any, pool_type: str) -> None:
         client.create_work_pool(WorkPoolCreate(name=POOL, type=pool_type, base_job_template=template))
         return
     if found.type != pool_type:
-        raise PipelineError(f"work pool {POOL}", f"of type {found.type}", pool_type, f"`prefect work-pool delete {POOL}` first, with no run on it")
+        raise PipelineError(f"work pool {POOL}", f"of type {found.type}", pool_type, f"`prefect work-pool delete {POOL}` first, with no active run")
     client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
 
 

@@ -1,7 +1,7 @@
-"""Retrain from one commit, judge, and promote, ask or stop: `dvc repro` with a clock, retries and spectators.
+"""Retrain from one commit, gate the challenger, and promote it, request an approval or stop: `dvc repro` with a schedule, retries and a UI.
 
-Its results are one commit R on the branch `retrain/DATE-ID`, pushed to the Git remote after the data have gone to the DVC
-remote. On R `dvc repro` does nothing, whoever runs it.
+Its results are one commit, the run commit, on the branch `retrain/DATE-ID`. It is pushed to the Git remote after the data have been
+pushed to the DVC remote. On the run commit all stages are up to date.
 """
 
 from __future__ import annotations
@@ -21,88 +21,93 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows import artifacts, runs
-from flows.events import Name, tell
+from flows.events import Name, emit_event
 from flows.graph import base, read_graph
-from flows.promote import Policy, sentence, settle
-from flows.runs import honest, must
-from flows.stages import THREADS, counted, run_stages
-from flows.workspace import Workspace, held, repository, state, workspace
+from flows.promote import Policy, apply_policy, summary
+from flows.runs import fail_with_message, require_success
+from flows.stages import THREADS, run_stages, summarise
+from flows.workspace import Workspace, machine_lock, repository, state_folder, workspace
 from pipeline.core.errors import ParamsError
 from pipeline.core.params import load_section
+from pipeline.core.timing import TIMING
 from pipeline.registry import gates
 from pipeline.registry.git import git
-from pipeline.registry.promotion import VERDICT, ask
+from pipeline.registry.promotion import ask
 from pipeline.registry.record import Registry
 
 EMBEDDED: Final = "embedded"
 TRANSFERS: Final[dict[str, Any]] = {"retries": 3, "retry_delay_seconds": [5, 20, 60], "cache_policy": NO_CACHE, "persist_result": False}
-"""Only what crosses a network is tried again."""
+"""Only transfers over a network are retried."""
 VERDICTS: Final[dict[str, Name]] = {"promote": "verdict.promote", "reject": "verdict.reject", "inconclusive": "verdict.inconclusive"}
 REFUSED: Final = re.compile(r"\[remote rejected\]|\[rejected\]|denied|declined|protected branch|Authentication failed", re.IGNORECASE)
 
 
 @flow(name="retrain", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=THREADS)
-@honest
+@fail_with_message
 def retrain(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | None = None, promote: Policy = "never", push: bool = True,
             max_parallel: int | None = None, approval_hours: float = 72.0) -> State[Any]:
-    """Retrain from one commit of the repository, judge the challenger, and promote it, ask, or stop.
+    """Retrain from one commit of the repository, gate the challenger, and promote it, request an approval or stop.
 
     Args:
-        profile: Params of the run: embedded is params.yaml as committed, another name is profiles/NAME.yaml.
-        git_ref: Branch, tag or commit; what it stands for when the run begins counts to its end.
-        corpora: Imported corpora to bring up to date first, by the name under data/raw; all of them where nothing is given, none for an empty list.
-        promote: auto promotes where the verdict is promote; approve asks with a form; never stops after the verdict.
-        push: Push data to the DVC remote and the run's branch to the Git remote. Otherwise the results stay in a clone on this machine, for a week.
-        max_parallel: Stages at a time; one a core where nothing is given. Trainings and transcriptions always run alone.
-        approval_hours: Hours for the answer, where promote is approve; after them the run fails and the champion stays.
+        profile: Params of the run. embedded is params.yaml as committed; any other name is profiles/NAME.yaml.
+        git_ref: Branch, tag or commit to run. It is resolved once, when the run begins.
+        corpora: Imported corpora to update first, by their name under data/raw. Empty field: all of them; empty list: none.
+        promote: After the verdict promote: auto promotes, approve waits for an approval in a form, never stops.
+        push: Push the data to the DVC remote and the run commit to the Git remote. If off, the results stay on the worker for a week.
+        max_parallel: Most stages at a time. Empty field: one per core. Trainings and transcriptions always run one at a time.
+        approval_hours: Hours to wait for the approval, if promote is approve. After them the run fails and the champion stays in use.
+
+    Raises:
+        ParamsError: a promotion without push.
     """
     if promote != "never" and not push:
-        raise ParamsError("retrain", [f"promote: {promote}, but push is off; a run is promoted from the Git remote"])
+        raise ParamsError("retrain", [f"promote: {promote}, but push is off; only a run on the Git remote can be promoted"])
     branch = f"retrain/{runs.date()}-{runs.short_id()}"
-    commit = pushed() if flow_run.id else None  # taken up again after a question: the run is made
+    commit = pushed_commit() if flow_run.id else None  # resumed after an approval request: the run is complete
     if commit is None:
-        with held("retrain", get_run_logger().warning):
-            commit = make(branch, profile, git_ref, corpora, push, max_parallel)
-    return settle(commit, promote, approval_hours) if push else settled_here(commit, branch.rpartition("/")[2])
+        with machine_lock("retrain", get_run_logger().warning):
+            commit = execute(branch, profile, git_ref, corpora, push, max_parallel)
+    return apply_policy(commit, promote, approval_hours) if push else local_result(commit, branch.rpartition("/")[2])
 
 
-def pushed() -> str | None:
-    """Return the commit that this flow run has pushed before, None where it has not."""
+def pushed_commit() -> str | None:
+    """Return the run commit that this flow run has pushed already; None if it has not."""
     return next(iter(git(Path.cwd(), "ls-remote", repository().url, f"refs/heads/retrain/*-{runs.short_id()}").split()), None)
 
 
-def make(branch: str, profile: str, git_ref: str, corpora: list[str] | None, push: bool, max_parallel: int | None) -> str:
-    """Run what is stale and return the run's commit."""
+def execute(branch: str, profile: str, git_ref: str, corpora: list[str] | None, push: bool, max_parallel: int | None) -> str:
+    """Run all stale stages and return the run commit; the parameters are those of `retrain`."""
     logger = get_run_logger()
     with workspace(branch.rpartition("/")[2], git_ref, logger.info, keep=not push) as space:
-        logger.info("%s at %s, in %s", git_ref, space.commit[:9], space.path)
-        take_profile(space, profile)
+        logger.info("%s is %s, clone in %s", git_ref, space.commit[:9], space.path)
+        apply_profile(space, profile)
         artefact = load_section(Registry, "registry", path=space.path / "params.yaml").artefact
-        runs.tag([f"profile:{profile}", f"model:{artefact}", f"gpu:{artifacts.gpu() or 'none'}", *(f"corpus:{name}" for name in corpora_of(space))])
-        pointers = imported(space, corpora)
-        must(pull(space))
-        must(update(space, pointers))
+        corpus_tags = [f"corpus:{name}" for name in corpora_of(space)]
+        runs.add_tags([f"profile:{profile}", f"model:{artefact}", f"gpu:{artifacts.gpu() or 'none'}", *corpus_tags])
+        pointers = imported_pointers(space, corpora)
+        require_success(pull(space))
+        require_success(update(space, pointers))
         graph = read_graph(space)
         logger.info("%d of %d stages are stale", len(graph.stale), len(graph.needs))
-        judging = graph.after([stage for stage in graph.needs if base(stage) == "gate"])
-        done = run_stages(space, graph, graph.needs.keys() - judging, max_parallel)
-        if take_place(space) or any(result.ran for result in done.values()):
+        gated = graph.after([stage for stage in graph.needs if base(stage) == "gate"])
+        done = run_stages(space, graph, graph.needs.keys() - gated, max_parallel)
+        if set_gate_index(space) or any(result.ran for result in done.values()):
             graph = read_graph(space)
-        done |= run_stages(space, graph, judging, max_parallel)
+        done |= run_stages(space, graph, gated, max_parallel)
         artifacts.publish_run(space.path, artefact, branch.rpartition("/")[2])
-        commit = record_run(space, profile, counted(done))
+        commit = commit_run(space, profile, summarise(done))
         candidate = ask(space.path, commit)
         verdict = candidate.verdict["verdict"]
-        tell(VERDICTS[verdict], artefact, f"{artefact}: {verdict}, {sentence(candidate)}; {counted(done)}", commit=commit, branch=branch)
+        emit_event(VERDICTS[verdict], artefact, f"{artefact}: {verdict}, {summary(candidate)}; {summarise(done)}", commit=commit, branch=branch)
         if push:
-            must(push_data(space))
-            must(push_branch(space, commit, branch))
+            require_success(push_data(space))
+            require_success(push_branch(space, commit, branch))
             artifacts.branch_link(space.repository.url, branch, commit, artefact)
         return commit
 
 
-def take_place(space: Workspace) -> bool:
-    """Have the gate judge in the place that is left for this evidence in the champion's period; return whether that moves it."""
+def set_gate_index(space: Workspace) -> bool:
+    """Write this evidence's gate index in the champion's tenure into the params; return whether it was another before."""
     gates.fetch_runs(space.path)
     place = gates.place(space.path)
     moved = gates.write_place(space.path, place)
@@ -110,17 +115,21 @@ def take_place(space: Workspace) -> bool:
     return moved
 
 
-def take_profile(space: Workspace, profile: str) -> None:
-    """Lay a profile's params over the clone's.
+def apply_profile(space: Workspace, profile: str) -> None:
+    """Replace the clone's params with those of a profile.
+
+    Args:
+        space: the run's clone.
+        profile: "embedded" for the params as committed, or the name of a file in profiles.
 
     Raises:
         ParamsError: there is no such profile at that commit.
     """
     if profile == EMBEDDED:
         return
-    there = sorted(file.stem for file in (space.path / "profiles").glob("*.yaml"))
-    if profile not in there:
-        raise ParamsError("retrain", [f"profile: no profiles/{profile}.yaml at {space.commit[:9]}; there are {', '.join([EMBEDDED, *there])}"])
+    known = sorted(file.stem for file in (space.path / "profiles").glob("*.yaml"))
+    if profile not in known:
+        raise ParamsError("retrain", [f"profile: no profiles/{profile}.yaml at {space.commit[:9]}; profiles are {', '.join([EMBEDDED, *known])}"])
     shutil.copyfile(space.path / f"profiles/{profile}.yaml", space.path / "params.yaml")
 
 
@@ -129,78 +138,92 @@ def corpora_of(space: Workspace) -> list[str]:
     return sorted(yaml.safe_load((space.path / "params.yaml").read_text(encoding="utf-8")).get("ingest") or {})
 
 
-def imported(space: Workspace, corpora: Sequence[str] | None) -> list[str]:
-    """Return the pointers of imported corpora (`dvc import`, `dvc import-url`), all of them or those asked for.
+def imported_pointers(space: Workspace, corpora: Sequence[str] | None) -> list[str]:
+    """Return the pointers (`*.dvc`) of imported corpora (`dvc import`, `dvc import-url`).
 
     Args:
-        corpora: names under data/raw.
+        space: the run's clone.
+        corpora: names under data/raw; None: all of them.
 
     Raises:
-        ParamsError: one that is asked for is not imported.
+        ParamsError: one of them is not imported.
     """
     pointers = [name for name in space.git("ls-files", "-z", "--", "*.dvc").split("\0") if name]
     known = {Path(name).stem: name for name in pointers if yaml.safe_load((space.path / name).read_text(encoding="utf-8")).get("deps")}
     if unknown := [name for name in corpora or () if name not in known]:
-        raise ParamsError("retrain", [f"corpora: {name} is not imported; there are {', '.join(known) or 'none'} "
+        raise ParamsError("retrain", [f"corpora: {name} is not imported; imported are {', '.join(known) or 'none'} "
                                       "(`dvc import-url URL data/raw/NAME`)" for name in unknown])
     return list(known.values()) if corpora is None else [known[name] for name in corpora]
 
 
 def is_transient(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
-    """Return whether a transfer is worth another try: a remote that refuses will refuse again."""
+    """Return whether a failed transfer is to be retried: a remote that rejects it will reject it again."""
     return not REFUSED.search(state.message or "")
 
 
 @task(name="pull", **TRANSFERS)
-@honest
+@fail_with_message
 def pull(space: Workspace, targets: Sequence[str] = ()) -> None:
-    """Lay the commit's results out, all or those named: from this machine's cache, else from the DVC remote where there is one."""
-    word = "pull" if space.has_remote else "checkout"
-    space.dvc(word, "--force", "--allow-missing", *targets, said=get_run_logger().info)
+    """Check out the commit's results from this machine's cache, or from the DVC remote if one is configured.
+
+    Args:
+        space: the run's clone.
+        targets: stages or outs; none: all.
+    """
+    command = "pull" if space.has_remote else "checkout"
+    space.dvc(command, "--force", "--allow-missing", *targets, on_line=get_run_logger().info)
 
 
 @task(name="update", **TRANSFERS)
-@honest
+@fail_with_message
 def update(space: Workspace, pointers: Sequence[str]) -> None:
-    """Bring imported data up to date with where they come from."""
+    """Update imported data from their source."""
     for pointer in pointers:
-        space.dvc("update", pointer, said=get_run_logger().info)
+        space.dvc("update", pointer, on_line=get_run_logger().info)
 
 
 @task(name="push data", retry_condition_fn=is_transient, **TRANSFERS)
-@honest
+@fail_with_message
 def push_data(space: Workspace) -> None:
-    """Copy the run's data to the DVC remote; say so where there is none."""
+    """Copy the run's data to the DVC remote; log a line if there is none."""
     if space.has_remote:
-        space.dvc("push", said=get_run_logger().info)
+        space.dvc("push", on_line=get_run_logger().info)
     else:
-        get_run_logger().info("no DVC remote: the data lie in this machine's cache alone")
+        get_run_logger().info("no DVC remote: the data are only in this machine's cache")
 
 
 @task(name="push branch", retry_condition_fn=is_transient, **TRANSFERS)
-@honest
+@fail_with_message
 def push_branch(space: Workspace, commit: str, branch: str) -> None:
-    """Push the run's commit to its branch on the Git remote."""
+    """Push the run commit to its branch on the Git remote."""
     space.git("push", "--quiet", "origin", f"{commit}:refs/heads/{branch}")
 
 
-def record_run(space: Workspace, profile: str, what: str) -> str:
-    """Commit what the run has changed and return the run's commit: the one it began with, where nothing has.
+def commit_run(space: Workspace, profile: str, done: str) -> str:
+    """Commit the run's changes, data/timing included, and return the run commit.
 
-    A commit that an interrupted attempt has made is kept.
+    Without a change outside data/timing it is the commit that the run began with, or one that an interrupted attempt has made.
+
+    Args:
+        space: the run's clone.
+        profile: of the run.
+        done: which stages ran.
     """
-    space.git("add", "--all")
-    if space.git("status", "--porcelain"):
-        verdict = yaml.safe_load((space.path / VERDICT).read_text(encoding="utf-8"))
+    if space.git("status", "--porcelain", "--", ".", f":(exclude){TIMING}"):
+        space.git("add", "--all")
+        verdict = yaml.safe_load((space.path / gates.VERDICT).read_text(encoding="utf-8"))
         challenger = verdict["challenger"]
         space.git("commit", "--quiet", "--no-verify", "-m", f"Retrain {profile}: {verdict['verdict']}, WER {100 * challenger['wer']:.1f} %",
-                  "-m", f"{challenger['system']} on {space.commit}; {what}. Flow run {flow_run.name} ({flow_run.id}).")
+                  "-m", f"{challenger['system']} on {space.commit}; {done}. Flow run {flow_run.name} ({flow_run.id}).")
     return space.git("rev-parse", "HEAD")
 
 
-def settled_here(commit: str, name: str) -> State[Any]:
-    """Return how a run ends that was not pushed."""
-    path = state() / "work" / name
-    return Completed(message=f"{commit[:9]}, not pushed: in {path} for a week", data={"commit": commit, "path": str(path)})
+def local_result(commit: str, name: str) -> State[Any]:
+    """Return how a run without push ends.
 
-
+    Args:
+        commit: the run commit.
+        name: of the run's clone.
+    """
+    path = state_folder() / "work" / name
+    return Completed(message=f"{commit[:9]}, not pushed; kept in {path} for a week", data={"commit": commit, "path": str(path)})

@@ -1,4 +1,4 @@
-"""An earlier champion comes back."""
+"""An earlier champion becomes the champion again."""
 
 from __future__ import annotations
 
@@ -9,29 +9,32 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed
 
-from flows.events import tell
-from flows.promote import show_record
-from flows.runs import honest, run_name
+from flows.events import emit_event
+from flows.promote import publish_record
+from flows.runs import fail_with_message, run_name
 from flows.workspace import registry_checkout
 from pipeline.core.errors import ParamsError
 from pipeline.registry import promotion
 
 
 @flow(name="rollback", flow_run_name=run_name, persist_result=False, log_prints=True)
-@honest
+@fail_with_message
 def rollback(version: str, by: str, reason: str) -> State[Any]:
-    """Bring the model of an earlier promotion back as champion.
+    """Make the model of an earlier promotion the champion again.
 
     Args:
-        version: The version whose model comes back, such as v0.1.0.
-        by: Who decides; it goes on record.
-        reason: Why; it goes on record.
+        version: The version whose model becomes the champion again, such as v0.1.0; day-one for the first donor.
+        by: Who decides, such as a name. Recorded.
+        reason: Why the earlier model is needed. Recorded.
+
+    Raises:
+        ParamsError: a field is empty.
     """
     if empty := [name for name, value in (("version", version), ("by", by), ("reason", reason)) if not value.strip()]:
         raise ParamsError("rollback", [f"{name}: empty" for name in empty])
     with registry_checkout(get_run_logger().info) as root:
         record = promotion.rollback(root, version, by, reason)
-    show_record(record)
-    message = f"{record.artefact}: the model of {version} is back as {record.version} ({reason}), by {by}"
-    tell("rollback.done", record.artefact, message, version=record.version, restores=version)
+    publish_record(record)
+    message = f"{record.artefact}: {record.version} restores the model of {version} ({reason}), decided by {by}"
+    emit_event("rollback.done", record.artefact, message, version=record.version, restores=version)
     return Completed(message=message, data={"version": record.version, "restores": version, "artefact": record.artefact})

@@ -1,4 +1,4 @@
-"""What flows and tasks have in common: their names, their tags, and an end that says what is wrong."""
+"""What flows and tasks share: their names, their tags, and how they fail."""
 
 from __future__ import annotations
 
@@ -22,12 +22,16 @@ from pipeline.core.errors import PipelineError
 P = ParamSpec("P")
 
 
-def honest(body: Callable[P, Any]) -> Callable[P, Any]:
-    """Have a flow or task that fails end *Failed* with its message: no traceback for what the user can mend, and no secret."""
+def fail_with_message(body: Callable[P, Any]) -> Callable[P, Any]:
+    """Return a flow or task function that ends in the state *Failed* with the error's message alone.
+
+    Prefect prints and stores a traceback of every exception. A `PipelineError` needs none: its message contains what to do. Any other
+    exception is raised unchanged, unless its message contains a secret.
+    """
     @wraps(body)
-    def wrapped(*given: P.args, **named: P.kwargs) -> Any:
+    def wrapped(*arguments: P.args, **named: P.kwargs) -> Any:
         try:
-            return body(*given, **named)
+            return body(*arguments, **named)
         except (PipelineError, FailedRun) as error:
             return failed(str(error))
         except Exception as error:
@@ -39,18 +43,18 @@ def honest(body: Callable[P, Any]) -> Callable[P, Any]:
     return wrapped
 
 
-def must(ended: Any) -> None:
-    """Let the flow go on only where a task that it has called did its work: a task that fails ends in a state, and raises nothing.
+def require_success(result: Any) -> None:
+    """Check the result of a task that the flow has called: a task that fails returns a state and raises nothing.
 
     Raises:
-        FailedRun: with the task's message.
+        FailedRun: the task failed; with its message.
     """
-    if isinstance(ended, State) and not ended.is_completed():
-        raise FailedRun(ended.message)
+    if isinstance(result, State) and not result.is_completed():
+        raise FailedRun(result.message)
 
 
 def failed(message: str) -> State[Any]:
-    """Return a failed state; its message is in the log as well."""
+    """Return a failed state with this message, secrets masked, and log it as an error."""
     clean = redact(message)
     get_run_logger().error("%s", clean)
     return Failed(message=clean)
@@ -62,24 +66,24 @@ def _own_id() -> str:
 
 
 def short_id() -> str:
-    """Return the first eight digits of the flow run's id, the same one however often it is taken up."""
+    """Return the first eight digits of the flow run's id; a resumed run keeps them."""
     return str(flow_run.id or _own_id())[:8]
 
 
 def date() -> str:
-    """Return the day on which the flow run was due: it stays where a run is suspended and taken up later."""
+    """Return the day for which the flow run was scheduled, "2026-11-24"; a resumed run keeps it."""
     due = flow_run.scheduled_start_time if flow_run.id else None
     return f"{due or datetime.now(UTC):%Y-%m-%d}"
 
 
 def run_name() -> str:
-    """Return a flow run's name: its profile, version or ref, and the day."""
-    given = flow_run.parameters
-    what = next((str(given[name]) for name in ("profile", "version", "run") if given.get(name)), "")
-    return f"{what.removeprefix('retrain/')} {date()}".strip()
+    """Return a flow run's name: its profile, version or run, and the day: "embedded 2026-11-24"."""
+    parameters = flow_run.parameters
+    subject = next((str(parameters[name]) for name in ("profile", "version", "run") if parameters.get(name)), "")
+    return f"{subject.removeprefix('retrain/')} {date()}".strip()
 
 
-def tag(tags: Sequence[str]) -> None:
+def add_tags(tags: Sequence[str]) -> None:
     """Add tags to the flow run."""
     if flow_run.id:
         with get_client(sync_client=True) as client:

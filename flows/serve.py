@@ -1,7 +1,7 @@
 """`make ui`: Prefect's server, the deployments and a worker on this machine alone, until Ctrl-C.
 
-Database, settings and logs lie in the state folder. What dies is started again; what is started ends with this process,
-flow runs and their stages included. Port: `PREFECT_SERVER_API_PORT`, by default 4200.
+Database, settings and logs are in the state folder. A server or worker that ends is restarted. Both end with this process, flow runs
+and their stages included. Port: `PREFECT_SERVER_API_PORT`, by default 4200.
 """
 
 from __future__ import annotations
@@ -29,19 +29,24 @@ from pipeline.core.stage import exit_with_code
 
 HOST: Final = "127.0.0.1"
 START_S: Final = 120.0
-"""The server answers within this time, or does not start at all."""
+"""The server must answer within this time after its start."""
 END_S: Final = 30.0
-"""What is asked to end is killed after this time."""
+"""A process that does not end within this time after a signal gets the next one."""
 BRIEF_S: Final = 30.0
-"""What ends by itself sooner than this is not started again."""
+"""A process that ends sooner than this after its start is not restarted."""
 
 
 @dataclass(slots=True)
 class Part:
-    """A process of the service, in a session of its own: Ctrl-C reaches only the one who knows the order to stop in.
+    """A process of the service, in a separate session: Ctrl-C reaches only this process, which stops the parts in order.
 
     Args:
-        log: where its output goes; None: to the terminal.
+        name: "server" or "worker".
+        command: arguments of `prefect`.
+        environment: of the process.
+        log: file for its output; None: the terminal.
+        process: None while it is stopped.
+        since: monotonic time of its last start.
     """
 
     name: str
@@ -52,8 +57,8 @@ class Part:
     since: float = field(default=0.0)
 
     def start(self) -> None:
-        """Start it."""
-        output = open(self.log, "ab") if self.log else None  # noqa: SIM115 - the child keeps it
+        """Start the process."""
+        output = open(self.log, "ab") if self.log else None  # noqa: SIM115 - the child keeps it open
         try:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "prefect", *self.command], cwd=ROOT, env=dict(self.environment), stdin=subprocess.DEVNULL, stdout=output,
@@ -64,11 +69,11 @@ class Part:
         self.since = time.monotonic()
 
     def ended(self) -> bool:
-        """Return whether it has ended by itself."""
+        """Return whether the process has ended without `stop`."""
         return self.process is not None and self.process.poll() is not None
 
     def stop(self) -> None:
-        """End it and all that it has started: first itself, politely, then what is left, then by force."""
+        """End the process and its descendants: SIGINT to the process, then SIGTERM and SIGKILL to all that are left."""
         if self.process is None:
             return
         family = [self.process.pid, *descendants(self.process.pid)]
@@ -78,7 +83,7 @@ class Part:
             until = time.monotonic() + patience_s
             while (left := [pid for pid in family if alive(pid)]) and time.monotonic() < until:
                 if self.process.poll() is not None and sign == signal.SIGINT:
-                    break  # it leaves its children alone: on to the next signal
+                    break  # it does not stop its children: the next signal does
                 time.sleep(0.1)
             if not left:
                 break
@@ -86,15 +91,18 @@ class Part:
         self.process = None
 
     def last_lines(self) -> str:
-        """Return the end of its log."""
+        """Return the last lines of its log."""
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]) if self.log else "see above"
 
 
 def serve(port: int) -> None:
-    """Run the service until the process is told to stop.
+    """Run the service until the process is interrupted.
+
+    Args:
+        port: of the server, 1 to 65535.
 
     Raises:
-        PipelineError: the port is taken, or a part does not start or does not stay up.
+        PipelineError: the port is in use, or a part does not start or ends soon after its start.
     """
     home = state_dir().resolve() / "prefect"
     home.mkdir(parents=True, exist_ok=True)
@@ -104,7 +112,7 @@ def serve(port: int) -> None:
         check_port(port)
         began = time.monotonic()
         server = Part("server", ("server", "start", "--host", HOST, "--port", str(port), "--log-level", "WARNING"), environment, home / "server.log")
-        own = {name: value for name, value in environment.items() if name != "VIZINHO_NOTIFY"}  # its passwords are none of a run's business
+        own = {name: value for name, value in environment.items() if name != "VIZINHO_NOTIFY"}  # its passwords stay out of a run's environment
         worker = Part("worker", ("worker", "start", "--pool", POOL, "--type", "process", "--name", socket.gethostname()), own)
         (home / "server.log").write_bytes(b"")
         try:
@@ -113,31 +121,36 @@ def serve(port: int) -> None:
             _register(environment)
             worker.start()
             log(f"ready after {time.monotonic() - began:.0f} s: {url} (Ctrl-C stops it)\n"
-                f"a run:  PREFECT_API_URL={url}/api prefect deployment run retrain/nightly")
-            keep_up([server, worker])
+                f"start a run:  PREFECT_API_URL={url}/api prefect deployment run retrain/nightly")
+            keep_running([server, worker])
         finally:
             for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(sign, signal.SIG_IGN)  # once is enough
+                signal.signal(sign, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the stop
             log("stopping: runs, worker, server")
             worker.stop()
             server.stop()
 
 
 def environment_of(home: Path, url: str) -> dict[str, str]:
-    """Return the environment of server, worker and flow runs: private, on this machine alone, what is set already wins."""
-    said = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    """Return the environment of server, worker and flow runs: no telemetry, local addresses; variables that are already set win.
+
+    Args:
+        home: Prefect's folder.
+        url: of the server.
+    """
+    defaults = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30", "PREFECT_CLIENT_MAX_RETRIES": "8",  # 2 + 4 + ... + 256 s without the server
             "PREFECT_HOME": str(home), "PREFECT_LOGGING_EXTRA_LOGGERS": ""}
     fixed = {"PREFECT_API_URL": f"{url}/api", "VIZINHO_CHECKOUT": str(ROOT), "VIZINHO_STATE": str(state_dir().resolve()),
              "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    return {**said, **os.environ, **fixed}
+    return {**defaults, **os.environ, **fixed}
 
 
 def check_port(port: int) -> None:
     """Check that the port is free.
 
     Raises:
-        PipelineError: it is not.
+        PipelineError: it is in use.
     """
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -145,14 +158,18 @@ def check_port(port: int) -> None:
             trial.bind((HOST, port))
         except OSError as error:
             raise PipelineError(f"port {port} of {HOST}", f"{error.strerror}", "a free port",
-                                "stop what listens there, or `PREFECT_SERVER_API_PORT=4300 make ui`") from None
+                                "stop the process that listens there, or `PREFECT_SERVER_API_PORT=4300 make ui`") from None
 
 
 def wait_for(server: Part, url: str) -> None:
     """Wait until the server answers.
 
+    Args:
+        server: the started part.
+        url: its address.
+
     Raises:
-        PipelineError: it has ended, or does not answer in time.
+        PipelineError: it has ended, or does not answer within `START_S`.
     """
     while time.monotonic() < server.since + START_S:
         if server.ended():
@@ -161,17 +178,17 @@ def wait_for(server: Part, url: str) -> None:
             with urllib.request.urlopen(f"{url}/api/health", timeout=5):
                 return
         except urllib.error.HTTPError:
-            return  # it wants to know who asks: it is up
+            return  # it requires a password: it is up
         except OSError:
             time.sleep(0.2)
-    raise PipelineError("prefect server", f"no answer from {url}\n{server.last_lines()}", f"one within {START_S:g} s", f"see {server.log}")
+    raise PipelineError("prefect server", f"no answer from {url}\n{server.last_lines()}", f"an answer within {START_S:g} s", f"see {server.log}")
 
 
-def keep_up(parts: list[Part]) -> None:
-    """Start again what ends by itself, for ever.
+def keep_running(parts: list[Part]) -> None:
+    """Restart each part that ends; never return.
 
     Raises:
-        PipelineError: a part ends as soon as it is started.
+        PipelineError: a part ends within `BRIEF_S` after its start.
     """
     while True:
         for part in parts:
@@ -180,14 +197,14 @@ def keep_up(parts: list[Part]) -> None:
                 code, lasted_s = part.process.returncode, time.monotonic() - part.since
                 if lasted_s < BRIEF_S:
                     raise PipelineError(f"prefect {part.name}", f"ended {lasted_s:.0f} s after its start (exit code {code})\n{part.last_lines()}",
-                                        "it to stay up")
-                log(f"the {part.name} has ended (exit code {code}): started again")
+                                        "a process that keeps running")
+                log(f"the {part.name} has ended (exit code {code}): restarting it")
                 part.start()
         time.sleep(0.5)
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the processes that a process has started, directly or not."""
+    """Return the ids of a process's children, their children, and so on."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], text=True, capture_output=True, check=True).stdout
     children: dict[int, list[int]] = {}
     for line in listed.splitlines():
@@ -201,9 +218,9 @@ def descendants(pid: int) -> list[int]:
 
 
 def alive(pid: int) -> bool:
-    """Return whether a process is there and no zombie."""
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], text=True, capture_output=True, check=False).stdout.strip()
-    return bool(state) and not state.startswith("Z")
+    """Return whether a process exists and is no zombie."""
+    status = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], text=True, capture_output=True, check=False).stdout.strip()
+    return bool(status) and not status.startswith("Z")
 
 
 def _send(pid: int, sign: signal.Signals) -> None:
@@ -212,7 +229,7 @@ def _send(pid: int, sign: signal.Signals) -> None:
 
 
 def _end_with_parent() -> None:
-    """Let a child be asked to end where this process is killed (Linux: PR_SET_PDEATHSIG)."""
+    """Have the kernel send SIGTERM to this child when its parent ends. Source: prctl(2), PR_SET_PDEATHSIG; Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
@@ -226,11 +243,11 @@ def _register(environment: Mapping[str, str]) -> None:
 
 @contextmanager
 def _one_at_a_time(lock: Path, url: str) -> Iterator[None]:
-    """Hold the lock of this state folder's service, or say where it runs and end (exit 0): it is there, as asked."""
+    """Hold the lock of this state folder's service. If the service is running already, print its address and exit with 0."""
     with open(lock, "a+", encoding="utf-8") as handle:
         if not lock_free(handle):
             handle.seek(0)
-            log(f"it runs already: {handle.read()}")
+            log(f"already running: {handle.read()}")
             sys.exit(0)
         handle.truncate(0)
         handle.write(f"{url}, process {os.getpid()}")
@@ -239,15 +256,15 @@ def _one_at_a_time(lock: Path, url: str) -> Iterator[None]:
 
 
 def main() -> None:
-    """Serve until Ctrl-C (exit 0); a hang-up or a termination counts as one."""
+    """Serve until Ctrl-C, SIGTERM or SIGHUP, then exit with 0."""
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, signal.default_int_handler)  # SIGINT too: a shell lets what it starts with & ignore it
-    asked = os.environ.get("PREFECT_SERVER_API_PORT", "4200")
+        signal.signal(sign, signal.default_int_handler)  # SIGINT too: a shell starts background jobs with SIGINT ignored
+    port = os.environ.get("PREFECT_SERVER_API_PORT", "4200")
     with exit_with_code():
-        if not asked.isdecimal() or not 0 < int(asked) < 65536:
-            raise ParamsError("PREFECT_SERVER_API_PORT", [f"{asked}: expected a number from 1 to 65535"])
+        if not port.isdecimal() or not 0 < int(port) < 65536:
+            raise ParamsError("PREFECT_SERVER_API_PORT", [f"{port}: expected a number from 1 to 65535"])
         try:
-            serve(int(asked))
+            serve(int(port))
         except KeyboardInterrupt:
             log("stopped")
 

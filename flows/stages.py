@@ -1,7 +1,8 @@
-"""A Prefect task for each DVC stage: an up-to-date one is *Cached* at no cost, a stale one is `dvc repro -s` in its own
-process group, its lines in the task's log, its progress bar an artifact.
+"""A Prefect task for each DVC stage.
 
-Prefect caches nothing here; whether a stage has to run is DVC's to say.
+An up-to-date stage is *Cached* without a process. A stale one is `dvc repro -s` in a separate process group, with its lines in the
+task's log and its progress bar as an artifact.
+Prefect caches nothing here: DVC alone decides whether a stage has to run.
 """
 
 from __future__ import annotations
@@ -30,17 +31,18 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.graph import Graph, base
 from flows.process import Progress, run, stopping
-from flows.runs import honest
-from flows.workspace import Workspace, dvc_command, environment, said_last
+from flows.runs import fail_with_message
+from flows.workspace import Workspace, command_environment, dvc_command, last_lines
 from pipeline.core.errors import PipelineError
 
-ALONE: Final = frozenset({"align", "donor", "train", "transcribe"})
-"""Stages that take the whole machine, or its GPU: one at a time. `transcribe` measures its own speed."""
+EXCLUSIVE: Final = frozenset({"align", "donor", "train", "transcribe"})
+"""Modules that use the whole machine, or its GPU: their stages run one at a time. `transcribe` measures its own speed."""
 SKIPPED: Final = re.compile(r"^Stage '.*' (didn't change, skipping|is cached - skipping run, checking out outputs)")
 REJECT: Final = re.compile(r"^\s*(?P<count>\d+)  (?P<reason>[^(]+?)(?: \((?:such as )?(?P<example>.*)\))?$")
 THREADS: Final[Any] = ThreadPoolTaskRunner(max_workers=16)
-"""Where the tasks of a flow wait for their processes."""
-UPDATE_S: Final = 2.0  # between two states of a progress artifact: each is a row in the database
+"""Runs a flow's tasks, which wait for their processes."""
+UPDATE_S: Final = 2.0
+"""Seconds between two updates of a progress artifact: each is a row in the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ class Result:
     """How a stage's task ended.
 
     Args:
-        ran: whether its command ran; not where DVC found it up to date or in its run-cache.
+        stage: its DVC address.
+        ran: whether its command ran; False if DVC found it up to date or in its run cache.
+        seconds: how long it took.
     """
 
     stage: str
@@ -56,54 +60,59 @@ class Result:
     seconds: float
 
 
-def key_of(*words: str) -> str:
-    """Return words as an artifact's key: "progress", "train@scratch_long" → "progress-train-scratch-long"."""
-    return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
+def key_of(*parts: str) -> str:
+    """Return an artifact's key: "progress", "train@scratch_long" → "progress-train-scratch-long"."""
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")
 
 
-class Meter:
-    """A stage's progress bar as a progress artifact, made at its first move."""
+class ProgressArtifact:
+    """A stage's progress bar as a progress artifact, created with the first state of the bar."""
 
     def __init__(self, stage: str) -> None:
-        self.stage, self.told_at, self.shown = stage, 0.0, -1
+        """Prepare the artifact of a stage."""
+        self.stage, self.updated_at, self.percent = stage, 0.0, -1
         self.artifact: Any = None
 
     def show(self, progress: Progress) -> None:
-        """Show a state of the bar, if the last one is two seconds old or the bar is full."""
+        """Show a state of the bar, at most one per two seconds, and always the full bar."""
         now = time.monotonic()
-        if progress.percent == self.shown or (progress.percent < 100 and now - self.told_at < UPDATE_S):
+        if progress.percent == self.percent or (progress.percent < 100 and now - self.updated_at < UPDATE_S):
             return
-        self.told_at, self.shown = now, progress.percent
-        described = f"{self.stage}: {progress.label} {progress.rest}"
+        self.updated_at, self.percent = now, progress.percent
+        label = "" if progress.label == self.stage else f"{progress.label} "
+        description = f"{self.stage}: {label}{progress.figures}"
         if self.artifact is None:
-            self.artifact = create_progress_artifact(float(progress.percent), key=key_of("progress", self.stage), description=described)
+            self.artifact = create_progress_artifact(float(progress.percent), key=key_of("progress", self.stage), description=description)
         else:
-            update_progress_artifact(self.artifact, float(progress.percent), description=described)
+            update_progress_artifact(self.artifact, float(progress.percent), description=description)
 
 
 @task(name="stage", task_run_name="{stage}", cache_policy=NO_CACHE, persist_result=False)
-@honest
-def stage_task(space: Workspace, stage: str, why: str | None) -> State[Result]:
-    """Bring a stage up to date.
+@fail_with_message
+def stage_task(space: Workspace, stage: str, reason: str | None) -> State[Result]:
+    """Bring a stage up to date and return how its task ends.
 
     Args:
-        why: what makes it stale; None where nothing does.
+        space: the run's clone.
+        stage: its DVC address.
+        reason: why it may be stale; None if it is up to date.
 
     Raises:
         PipelineError: its command failed; with its last lines.
     """
-    if why is None:
+    if reason is None:
         return Completed(name="Cached", message="up to date", data=Result(stage, False, 0.0))
     if stopping.is_set():
-        return Cancelled(message="the run was stopped before it began")
-    logger, meter = get_run_logger(), Meter(stage)
-    logger.info("%s: %s", stage, why)
-    done = run(dvc_command("--wait-for-lock", "repro", "--single-item", stage), space.path, environment(space.path), logger.info, meter.show)
+        return Cancelled(message="the run was stopped before this stage began")
+    logger, artifact = get_run_logger(), ProgressArtifact(stage)
+    logger.info("%s: %s", stage, reason)
+    command = dvc_command("--wait-for-lock", "repro", "--single-item", stage)
+    done = run(command, space.path, command_environment(space.path), logger.info, artifact.show)
     if done.stopped:
-        return Cancelled(message="its processes were ended with the run")
+        return Cancelled(message="its processes were stopped with the run")
     if done.code:
         show_failure(stage, done.lines)
-        raise PipelineError(stage, said_last([line for line in done.lines if not line.startswith("ERROR: failed to reproduce")]))
+        raise PipelineError(stage, last_lines([line for line in done.lines if not line.startswith("ERROR: failed to reproduce")]))
     skipped = [line for line in done.lines if SKIPPED.match(line)]
     result = Result(stage, not skipped, done.seconds)
     if skipped:
@@ -112,53 +121,56 @@ def stage_task(space: Workspace, stage: str, why: str | None) -> State[Result]:
 
 
 def show_failure(stage: str, lines: Collection[str]) -> None:
-    """Show why a stage failed: its last lines, and its reject table where it told one."""
+    """Publish the last lines of a failed stage, and the table of rejected utterances if its error message has one."""
     create_markdown_artifact("\n".join(["```", *lines, "```"]), key=key_of("failure", stage), description=f"{stage} failed: its last lines")
-    if rows := rejects(lines):
-        create_table_artifact(rows, key=key_of("rejects", stage), description=f"{stage}: utterances rejected, by reason")
+    if rows := parse_rejects(lines):
+        create_table_artifact(rows, key=key_of("rejects", stage), description=f"{stage}: rejected utterances by reason")
 
 
-def rejects(lines: Collection[str]) -> list[dict[str, Any]]:
-    """Return the reject table within a stage's error message: reason, utterances, an example."""
-    error = [index for index, line in enumerate(lines) if line.startswith("error: ")]
-    found = map(REJECT.match, list(lines)[error[-1] + 1:] if error else [])
+def parse_rejects(lines: Collection[str]) -> list[dict[str, Any]]:
+    """Return the rejected utterances in a stage's error message, a row per reason: reason, utterances, example."""
+    errors = [index for index, line in enumerate(lines) if line.startswith("error: ")]
+    found = map(REJECT.match, list(lines)[errors[-1] + 1:] if errors else [])
     return [{"reason": row["reason"].strip(), "utterances": int(row["count"]), "example": row["example"] or ""} for row in found if row]
 
 
-def reasons(changes: Any) -> str:
-    """Return what `dvc status` says of a stage in a line."""
-    told = [f"{kind.removeprefix('changed ')}: " + ", ".join(f"{name} {how if isinstance(how, str) else 'changed'}" for name, how in what.items())
-            for change in changes if isinstance(change, dict) for kind, what in change.items() if isinstance(what, dict)]
-    return "; ".join(told) or "changed"
+def describe_changes(changes: Any) -> str:
+    """Return in one line what `dvc status` reports for a stage."""
+    parts = [f"{kind.removeprefix('changed ')}: " + ", ".join(f"{name} {how if isinstance(how, str) else 'changed'}" for name, how in what.items())
+             for change in changes if isinstance(change, dict) for kind, what in change.items() if isinstance(what, dict)]
+    return "; ".join(parts) or "changed"
 
 
-def run_stages(space: Workspace, graph: Graph, wanted: Collection[str], max_parallel: int | None = None) -> dict[str, Result]:
-    """Bring the wanted stages up to date and return how each ended; independent ones run side by side.
+def run_stages(space: Workspace, graph: Graph, stages: Collection[str], max_parallel: int | None = None) -> dict[str, Result]:
+    """Bring stages up to date and return how each ended; independent stages run in parallel.
 
-    Those that depend on a stale one are left to DVC, which knows whether anything changed for them.
+    Stages that depend on a stale one are passed to DVC, which checks whether anything changed for them.
 
     Args:
-        max_parallel: stages at a time, by default one a core; those that take the whole machine one at a time.
+        space: the run's clone.
+        graph: its graph, as it is now.
+        stages: the stages to bring up to date.
+        max_parallel: most stages at a time, by default one per core; `EXCLUSIVE` ones run alone.
 
     Raises:
-        PipelineError: stages failed; each is named with its last lines. What does not depend on them has still run to its end.
+        PipelineError: stages failed; each is named with its last lines. Stages that do not depend on them have still run.
     """
     limit = max_parallel or len(os.sched_getaffinity(0))
-    doubtful = graph.after([stage for stage in graph.stale if stage in wanted])
-    waiting = [stage for stage in graph.needs if stage in wanted]
+    maybe_stale = graph.after([stage for stage in graph.stale if stage in stages])
+    waiting = [stage for stage in graph.needs if stage in stages]
     running: dict[PrefectFuture[Any], str] = {}
     ended: queue.Queue[PrefectFuture[Any]] = queue.Queue()
     done: dict[str, Result] = {}
-    broken: dict[str, State[Any]] = {}
+    failures: dict[str, State[Any]] = {}
     stopping.clear()
     try:
         while waiting or running:
             for stage in list(waiting):
-                busy = [name for name in running.values() if name in doubtful]
-                alone = any(base(name) in ALONE for name in [stage, *busy])
+                busy = [name for name in running.values() if name in maybe_stale]
+                exclusive = any(base(name) in EXCLUSIVE for name in [stage, *busy])
                 ready = not graph.needs[stage] & {*waiting, *running.values()}
-                if ready and (stage not in doubtful or not busy or (len(busy) < limit and not alone)):
-                    future = stage_task.submit(space, stage, why(graph, stage, doubtful))
+                if ready and (stage not in maybe_stale or not busy or (len(busy) < limit and not exclusive)):
+                    future = stage_task.submit(space, stage, stale_reason(graph, stage, maybe_stale))
                     waiting.remove(stage)
                     running[future] = stage
                     future.add_done_callback(ended.put)
@@ -168,29 +180,35 @@ def run_stages(space: Workspace, graph: Graph, wanted: Collection[str], max_para
             if future.state.is_completed():
                 done[stage] = future.result()
             else:
-                broken[stage] = future.state
+                failures[stage] = future.state
                 waiting = [other for other in waiting if other not in graph.after([stage])]
-    except BaseException:  # cancelled or interrupted: a task left to itself would go on training
+    except BaseException:  # cancelled or interrupted: a task without its flow would continue to train
         stopping.set()
         for future in running:
             future.wait()
         raise
-    if broken:
-        told = [str(state.message) for state in broken.values()]
-        raise PipelineError(f"{len(broken)} of {len(wanted)} stages", "\n".join(told), action="mend it and run again: what is done stays done")
+    if failures:
+        messages = [str(state.message) for state in failures.values()]
+        raise PipelineError(f"{len(failures)} of {len(stages)} stages", "\n".join(messages), action="fix it and run again: completed stages are kept")
     return done
 
 
-def why(graph: Graph, stage: str, doubtful: Collection[str]) -> str | None:
-    """Return what makes a stage stale, None where nothing does."""
+def stale_reason(graph: Graph, stage: str, maybe_stale: Collection[str]) -> str | None:
+    """Return why a stage may be stale; None if it is up to date.
+
+    Args:
+        graph: the clone's graph.
+        stage: the stage.
+        maybe_stale: the stale stages and all that depend on them.
+    """
     if stage in graph.stale:
-        return reasons(graph.stale[stage])
-    if stage in doubtful:
-        return "after " + ", ".join(sorted(graph.needs[stage] & set(doubtful)))
+        return describe_changes(graph.stale[stage])
+    if stage in maybe_stale:
+        return "after " + ", ".join(sorted(graph.needs[stage] & set(maybe_stale)))
     return None
 
 
-def counted(done: Mapping[str, Result]) -> str:
+def summarise(done: Mapping[str, Result]) -> str:
     """Return how many stages ran, and how long: "3 of 25 stages ran in 812 s"."""
     ran = [result for result in done.values() if result.ran]
     return f"{len(ran)} of {len(done)} stages ran" + (f" in {sum(result.seconds for result in ran):.0f} s" if ran else "")

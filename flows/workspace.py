@@ -1,6 +1,6 @@
-"""Where a flow works: a private clone of the repository at one commit, with the machine's DVC cache and resume state.
+"""The private clone that a flow works in: one commit, with this machine's DVC cache and resume state.
 
-All that a run makes outlives its clone: stage outs in the shared DVC cache, resume state in `VIZINHO_STATE`, results as a
+Everything that a run makes outlives its clone: stage outs in the shared DVC cache, resume state in `VIZINHO_STATE`, results as a
 commit on the Git remote.
 """
 
@@ -25,21 +25,22 @@ from pipeline.core.files import ROOT, lock_free, state_dir, write_text
 from pipeline.registry import store
 from pipeline.registry.git import git, resolves
 
-KEPT_DAYS: Final = 7  # a clone that a failed run left behind
-PATIENCE_S: Final = 600.0
-"""A transfer that shows no progress for so long is stopped. DVC waits for ever for a remote that takes connections and no bytes."""
-RESOLVED: Final = ".git/vizinho-commit"
+KEPT_DAYS: Final = 7
+"""Days for which the clone of a failed run is kept."""
+STALL_TIMEOUT_S: Final = 600.0
+"""A transfer without progress for this long is stopped. DVC itself waits for ever for a remote that accepts connections and no bytes."""
+COMMIT_FILE: Final = ".git/vizinho-commit"
 SECRET_KEYS: Final = ("password", "secret_access_key", "access_key_id", "session_token", "token", "sas_token", "connection_string", "account_key",
                       "client_secret", "passphrase")
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """Where clones come from and results go to.
+    """The repository that flows clone from and push to.
 
     Args:
-        url: of the Git remote; a path where that is a folder.
-        checkout: this machine's own, whose DVC configuration and cache are used; None where there is none.
+        url: of the Git remote; a path if that is a folder.
+        checkout: this machine's checkout, whose DVC configuration and cache are used; None if there is none.
     """
 
     url: str
@@ -48,42 +49,49 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A clone for one run.
+    """The clone of one run.
 
     Args:
-        commit: what the run's ref stood for when it began; the clone may have moved on since.
+        path: its folder.
+        repository: what it is a clone of.
+        commit: the commit that the run's ref named at its start; HEAD may have moved since.
     """
 
     path: Path
     repository: Repository
     commit: str
 
-    def git(self, *words: str) -> str:
-        return git(self.path, *words)
-
-    def dvc(self, *words: str, said: Callable[[str], object] = lambda line: None) -> Finished:
-        """Run `dvc WORDS` to its end.
+    def git(self, *arguments: str) -> str:
+        """Return what `git ARGUMENTS` prints in the clone.
 
         Raises:
-            PipelineError: it failed; its last lines are in the message.
+            PipelineError: git failed.
         """
-        done = run(dvc_command(*words), self.path, environment(self.path), said, patience_s=PATIENCE_S)
-        if done.stuck:
-            raise PipelineError(f"dvc {words[0]}", f"nothing moved for {PATIENCE_S:g} s", "a remote that takes and gives bytes",
-                                "look at the DVC remote, then run again: what has arrived is not sent twice")
+        return git(self.path, *arguments)
+
+    def dvc(self, *arguments: str, on_line: Callable[[str], object] = lambda line: None) -> Finished:
+        """Run `dvc ARGUMENTS` to its end and return how it ended.
+
+        Raises:
+            PipelineError: it failed or stalled; its last lines are in the message.
+        """
+        done = run(dvc_command(*arguments), self.path, command_environment(self.path), on_line, stall_timeout_s=STALL_TIMEOUT_S)
+        if done.stalled:
+            raise PipelineError(f"dvc {arguments[0]}", f"no progress for {STALL_TIMEOUT_S:g} s", "a remote that sends and receives bytes",
+                                "check the DVC remote, then run again: completed transfers are not repeated")
         if done.code:
-            raise PipelineError(f"dvc {words[0]}", "stopped" if done.stopped else said_last(done.lines))
+            raise PipelineError(f"dvc {arguments[0]}", "stopped" if done.stopped else last_lines(done.lines))
         return done
 
-    def ask_dvc(self, *words: str) -> str:
-        """Return what `dvc WORDS` prints on standard output.
+    def dvc_output(self, *arguments: str) -> str:
+        """Return what `dvc ARGUMENTS` prints on standard output.
 
         Raises:
             PipelineError: it failed.
         """
-        done = subprocess.run(dvc_command(*words), cwd=self.path, env=environment(self.path), capture_output=True, text=True, check=False)
+        done = subprocess.run(dvc_command(*arguments), cwd=self.path, env=command_environment(self.path), capture_output=True, text=True, check=False)
         if done.returncode:
-            raise PipelineError(f"dvc {words[0]}", said_last([redact(line) for line in done.stderr.splitlines()]))
+            raise PipelineError(f"dvc {arguments[0]}", last_lines([redact(line) for line in done.stderr.splitlines()]))
         return done.stdout
 
     @property
@@ -92,43 +100,48 @@ class Workspace:
         return store.has_remote(self.path)
 
 
-def dvc_command(*words: str) -> list[str]:
-    """Return the `dvc` command of this Python."""
-    return [sys.executable, "-m", "dvc", *words]
+def dvc_command(*arguments: str) -> list[str]:
+    """Return the command that runs `dvc ARGUMENTS` with this Python."""
+    return [sys.executable, "-m", "dvc", *arguments]
 
 
-def said_last(lines: list[str] | tuple[str, ...], count: int = 15) -> str:
-    """Return a command's last lines as an error message shows them; its own error message whole, where it has one."""
+def last_lines(lines: list[str] | tuple[str, ...], count: int = 15) -> str:
+    """Return a command's last lines for an error message; the command's own error message is never cut.
+
+    Args:
+        lines: its output.
+        count: how many lines to show, if its error message is shorter.
+    """
     errors = [index for index, line in enumerate(lines) if line.startswith("error: ")]
     shown = list(lines)[min(errors[-1], len(lines) - count) if errors else -count:] if len(lines) > count else lines
-    return "\n  ".join(["", *shown]) if shown else "it failed without a word"
+    return "\n  ".join(["", *shown]) if shown else "it failed without a message"
 
 
-def environment(path: Path) -> dict[str, str]:
-    """Return the environment of a command in a clone: this Python first, state shared, nothing of Prefect's."""
+def command_environment(path: Path) -> dict[str, str]:
+    """Return the environment of a command in the clone at `path`: this Python first, the shared state folder, no variable of Prefect's."""
     kept = {name: value for name, value in os.environ.items()
             if not name.startswith(("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX", "PREFECT_", "VIRTUAL_ENV"))}
     return kept | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}",
-        "VIZINHO_STATE": str(state()),
-        "DVC_SITE_CACHE_DIR": str(path / ".dvc/tmp/site"),  # what DVC remembers of a folder goes with it
+        "VIZINHO_STATE": str(state_folder()),
+        "DVC_SITE_CACHE_DIR": str(path / ".dvc/tmp/site"),  # removed with the clone
         "DVC_NO_ANALYTICS": "1", "GIT_TERMINAL_PROMPT": "0", "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "PYTHONSAFEPATH": "",
     }
 
 
-def state() -> Path:
-    """Return the state folder, the same one for every clone of the machine."""
+def state_folder() -> Path:
+    """Return the state folder, which all clones of this machine share."""
     found = repository()
     return state_dir(found.checkout or Path.home()).resolve()
 
 
 def repository() -> Repository:
-    """Return the repository that the flows work on: `VIZINHO_REPOSITORY`, by default the checkout that this code lies in.
+    """Return the repository that the flows work on: `VIZINHO_REPOSITORY`, by default the checkout that contains this code.
 
-    A checkout stands for its remote `origin`; for itself where it has none.
+    For a checkout that is its remote `origin`; without one, the checkout itself.
 
     Raises:
-        MissingInputError: neither is there.
+        MissingInputError: there is no such folder, or it is no Git repository.
     """
     named = os.environ.get("VIZINHO_REPOSITORY") or str(ROOT)
     path = Path(named).expanduser()
@@ -151,13 +164,17 @@ def repository() -> Repository:
 
 
 @contextmanager
-def held(name: str, waiting: Callable[[str], object]) -> Iterator[None]:
-    """Hold this machine's lock of that name; the kernel drops it with the process, however that ends."""
-    place = _place()
-    with open(place / f"{name}.lock", "a+") as handle:
+def machine_lock(name: str, on_wait: Callable[[str], object]) -> Iterator[None]:
+    """Hold this machine's lock of that name; the kernel releases it when the process ends, for any reason.
+
+    Args:
+        name: of the lock.
+        on_wait: called with a message if another process holds it.
+    """
+    with open(_work_folder() / f"{name}.lock", "a+") as handle:
         if not lock_free(handle):
             handle.seek(0)
-            waiting(f"waiting: {handle.read().strip() or 'another run'} holds {name} on this machine")
+            on_wait(f"waiting: {handle.read().strip() or 'another run'} holds the lock {name} of this machine")
             fcntl.flock(handle, fcntl.LOCK_EX)
         handle.truncate(0)
         handle.write(f"process {os.getpid()}\n")
@@ -165,68 +182,74 @@ def held(name: str, waiting: Callable[[str], object]) -> Iterator[None]:
         yield
 
 
-def _place() -> Path:
-    place = state() / "work"
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)  # a clone's DVC configuration may hold credentials
-    return place
+def _work_folder() -> Path:
+    folder = state_folder() / "work"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # a clone's DVC configuration may contain credentials
+    return folder
 
 
 @contextmanager
-def workspace(name: str, ref: str, said: Callable[[str], object], keep: bool = False) -> Iterator[Workspace]:
-    """Yield the clone of the run `name` at `ref`; the same one, at the same commit, to the same run started again.
+def workspace(name: str, ref: str, log: Callable[[str], object], keep: bool = False) -> Iterator[Workspace]:
+    """Yield the clone of a run at `ref`. A run that is started again gets the same clone, at the same commit.
 
-    It is removed where all went well, and kept to be looked at where not (and with `keep`), for a week.
+    The clone is removed after success. After a failure, and with `keep`, it stays for a week.
+
+    Args:
+        name: of the run.
+        ref: branch, tag or commit.
+        log: called with a message if the clone exists already.
+        keep: whether the clone stays after success.
 
     Raises:
         ParamsError: the repository has no such ref.
-        PipelineError: the run is at work already, or git failed.
+        PipelineError: the run is already active, or git failed.
     """
-    place, found = _place(), repository()
-    path = place / name
-    with open(place / f"{name}.run", "w") as handle:
+    folder, found = _work_folder(), repository()
+    path = folder / name
+    with open(folder / f"{name}.run", "w") as handle:
         if not lock_free(handle):
-            raise PipelineError(f"run {name}", "it is at work already", "one process a run", "wait for it, or cancel it")
-        sweep(place)
-        if (path / RESOLVED).is_file():
-            (path / ".dvc/tmp/rwlock").unlink(missing_ok=True)  # of a process that was killed: this run's lock is ours
+            raise PipelineError(f"run {name}", "it is already active", "one process per run", "wait for it, or cancel it")
+        remove_old_clones(folder)
+        if (path / COMMIT_FILE).is_file():
+            (path / ".dvc/tmp/rwlock").unlink(missing_ok=True)  # left by a killed process: this process holds the run's lock
             (path / ".git/index.lock").unlink(missing_ok=True)
-            opened = Workspace(path, found, (path / RESOLVED).read_text(encoding="utf-8").strip())
-            said(f"taking {path} up again, at {opened.commit[:9]}")
+            opened = Workspace(path, found, (path / COMMIT_FILE).read_text(encoding="utf-8").strip())
+            log(f"resuming in {path}, at {opened.commit[:9]}")
         else:
             shutil.rmtree(path, ignore_errors=True)
             opened = _clone(found, path, ref)
         yield opened
         if not keep:
-            remove(path)
+            remove_clone(path)
             Path(handle.name).unlink(missing_ok=True)
 
 
 def _clone(found: Repository, path: Path, ref: str) -> Workspace:
-    """Return a fresh clone at what `ref` stands for now, its results not yet laid out."""
+    """Return a fresh clone at the commit that `ref` names now; DVC's outs are not checked out yet."""
     known = ["--reference-if-able", str(found.checkout)] if found.checkout and found.url != str(found.checkout) else []
     git(path.parent, "clone", "--quiet", "--no-checkout", *known, found.url, str(path))
     commit = resolves(path, f"refs/remotes/origin/{ref}") or resolves(path, ref)
     if commit is None:
-        there = git(path, "for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes/origin").split()
+        branches = git(path, "for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes/origin").split()
         shutil.rmtree(path)
         raise ParamsError("git_ref", [f"{ref!r}: no such branch, tag or commit in {redact(found.url)}; "
-                                      f"branches are {', '.join(name for name in there if name != 'HEAD')}"])
+                                      f"branches are {', '.join(name for name in branches if name != 'HEAD')}"])
     git(path, "checkout", "--quiet", "--detach", commit)
-    identify(path)
+    set_committer(path)
     share_cache(found, path)
-    write_text(path / RESOLVED, f"{commit}\n")
+    write_text(path / COMMIT_FILE, f"{commit}\n")
     return Workspace(path, found, commit)
 
 
-def identify(path: Path) -> None:
-    """Give a clone somebody to commit as, where the machine names nobody."""
-    if not resolves_identity(path):
+def set_committer(path: Path) -> None:
+    """Set a committer in a clone, unless this machine's git configuration names one."""
+    if not has_committer(path):
         git(path, "config", "user.name", "vizinho")
         git(path, "config", "user.email", "vizinho@localhost")
 
 
-def resolves_identity(path: Path) -> bool:
-    """Return whether git knows who commits here."""
+def has_committer(path: Path) -> bool:
+    """Return whether git has a committer configured here."""
     try:
         git(path, "-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT")
     except PipelineError:
@@ -235,42 +258,45 @@ def resolves_identity(path: Path) -> bool:
 
 
 def share_cache(found: Repository, path: Path) -> None:
-    """Let a clone use this machine's DVC cache and remotes, and learn their secrets so that no log tells them."""
+    """Let a clone use this machine's DVC cache and remotes, and mask the remotes' secrets in every log."""
     if found.checkout and (found.checkout / ".dvc").is_dir():
         store.share(found.checkout, path)
     else:
-        store.set_cache(path, state() / "cache")
+        store.set_cache(path, state_folder() / "cache")
     for remote in store.remotes(path).values():
         keep_secret(*(str(value) for key, value in remote.items() if key in SECRET_KEYS))
 
 
-def remove(path: Path) -> None:
-    """Remove a clone; what DVC linked from its cache is read-only there, not here."""
+def remove_clone(path: Path) -> None:
+    """Remove a clone; files that DVC linked from its cache stay in the cache."""
     shutil.rmtree(path, ignore_errors=True)
 
 
-def sweep(place: Path) -> None:
-    """Remove what runs left behind that ended badly a week ago."""
-    for left in place.glob("*.run"):
-        with suppress(OSError), open(left) as handle:
-            if lock_free(handle) and time.time() - left.stat().st_mtime > KEPT_DAYS * 86_400:
-                remove(left.with_suffix(""))
-                left.unlink()
+def remove_old_clones(folder: Path) -> None:
+    """Remove the clones of runs that failed more than a week ago."""
+    for marker in folder.glob("*.run"):
+        with suppress(OSError), open(marker) as handle:
+            if lock_free(handle) and time.time() - marker.stat().st_mtime > KEPT_DAYS * 86_400:
+                remove_clone(marker.with_suffix(""))
+                marker.unlink()
 
 
 @contextmanager
-def registry_checkout(said: Callable[[str], object]) -> Iterator[Path]:
-    """Yield the checkout in which the registry works, at the remote's main: one for the machine, one user at a time.
+def registry_checkout(on_wait: Callable[[str], object]) -> Iterator[Path]:
+    """Yield the checkout that the registry works in, at the remote's main: one per machine, one user at a time.
 
     Without a remote it is the repository itself.
+
+    Args:
+        on_wait: called with a message if another process uses it.
     """
     found = repository()
     if found.checkout and found.url == str(found.checkout):
         yield found.checkout
         return
-    with held("registry", said):
-        path = _place() / "registry"
-        if not (path / RESOLVED).is_file() or git(path, "remote", "get-url", "origin") != found.url:
+    with machine_lock("registry", on_wait):
+        path = _work_folder() / "registry"
+        if not (path / COMMIT_FILE).is_file() or git(path, "remote", "get-url", "origin") != found.url:
             shutil.rmtree(path, ignore_errors=True)
             _clone(found, path, "main")
         git(path, "fetch", "--quiet", "--force", "--tags", "--prune", "origin", "+refs/heads/*:refs/remotes/origin/*")

@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# The whole way of a champion on one machine, for real: docs/guides/walkthrough.md is what this prints.
+# The life of a champion on one machine: docs/guides/walkthrough.md is the output of this script.
 #
 #     docs/guides/walkthrough.sh EMPTY_FOLDER > docs/guides/walkthrough.md
 #
-# Needs the environment of `make repro` on the path. Trains twice, at a size for tests: some ten minutes on two cores.
+# Needs the environment of `make repro` on the path. Runs the small pipeline of the tests twice: about ten minutes on two cores.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
 place=$(mkdir -p "$1" && cd "$1" && pwd)
 port=${PREFECT_SERVER_API_PORT:-4200}
 export COLUMNS=150 PYTHONWARNINGS=ignore
 
-tell() { printf '%s\n\n' "$*"; }
+text() { printf '%s\n\n' "$*"; }
 clean() { sed -u -e "s#$place#~/walk#g; s#$here#~/vizinho#g; s/\x1b\[[0-9;?]*[A-Za-z]//g; s/[[:space:]]*$//" | cat -s; }
-# Prints a command, runs it and prints what it says; ends where it fails.
+# Prints a command, runs it and prints its output; exits if it fails.
 run() {
     printf '```\n$ %s\n' "$*" | clean
-    if ! eval "$*" >"$place/said" 2>"$place/complaints"; then cat "$place/said" "$place/complaints" >&2; exit 1; fi
-    clean <"$place/said"
+    if ! eval "$*" >"$place/output" 2>"$place/errors"; then cat "$place/output" "$place/errors" >&2; exit 1; fi
+    clean <"$place/output"
     printf '```\n\n'
 }
 service=
@@ -24,12 +24,12 @@ stop() { if [ -n "$service" ]; then kill -INT "$service" 2>/dev/null || true; wa
 trap stop EXIT
 
 api() { curl --silent --show-error --fail --header 'content-type: application/json' "$PREFECT_API_URL/$1" --data "${2:-{\}}"; }
-# Waits for a flow run to reach a state: wait_for ID NAME. A final state other than NAME ends the script.
+# Waits until a flow run has a state: wait_for ID NAME. Exits at any other final state.
 wait_for() {
     for _ in $(seq 1200); do
         now=$(curl --silent "$PREFECT_API_URL/flow_runs/$1" | python -c 'import json, sys; print(json.load(sys.stdin)["state"]["name"])' || true)
         [ "$now" = "$2" ] && return
-        case "$now" in Completed | Failed | Crashed | Cancelled | Refused) echo "$1 is $now, not $2" >&2; tail -40 "$place/service.log" >&2; exit 1 ;; esac
+        case "$now" in Completed | Failed | Crashed | Cancelled | Rejected) echo "$1 is $now, not $2" >&2; tail -40 "$place/service.log" >&2; exit 1 ;; esac
         sleep 1
     done
     echo "$1 did not become $2" >&2
@@ -37,16 +37,16 @@ wait_for() {
 }
 outcome() { curl --silent "$PREFECT_API_URL/flow_runs/$1" | python -c 'import json, sys; run = json.load(sys.stdin); print(run["name"] + ":", run["state"]["name"] + ",", run["state"]["message"])'; }
 
-tell "# From a schedule to a champion, and back"
-tell "What \`docs/guides/walkthrough.sh\` prints: each command was run and each answer came, on $(date +%F), at a size for tests (few voices, a small
-network). \`~/vizinho\` is a checkout, \`~/walk\` an empty folder; \`wait_for\` and \`outcome\` ask the API for a run's state."
+text "# Walkthrough: from a schedule to a champion, and a rollback"
+text "This is the output of \`docs/guides/walkthrough.sh\` on $(date +%F), with the small pipeline of the tests (few voices, a small network).
+\`~/vizinho\` is a checkout and \`~/walk\` an empty folder. \`wait_for\` and \`outcome\` read a run's state from the API."
 
-tell "## Remotes"
-tell "A bare Git repository and a folder stand for the Git host and for the bucket."
+text "## Remotes"
+text "A bare Git repository replaces the Git host, and a folder replaces the bucket."
 run "git init --quiet --bare -b main $place/remote.git"
 run "git clone --quiet $here $place/project"
 others=${PYTHONPATH:-}
-use() { cd "$1" && export PYTHONPATH="$1${others:+:$others}"; }  # as if each clone had an environment of its own
+use() { cd "$1" && export PYTHONPATH="$1${others:+:$others}"; }  # imports the code of that clone
 use "$place/project"
 export VIZINHO_STATE="$place/state" PREFECT_SERVER_API_PORT=$port
 run "git checkout --quiet -B main && git remote set-url origin $place/remote.git"
@@ -54,15 +54,15 @@ git config user.name "Ana Reis" && git config user.email ana@example.org
 python -c "
 import yaml; from pathlib import Path; from tests.small_run import small_params
 file = Path('params.yaml'); params = small_params(yaml.safe_load(file.read_text()))
-params['gate']['max_wer']['limit'], params['gate']['max_cer']['limit'] = 0.9, 0.4  # what a network of this size can do
-params['gate']['non_inferiority']['margin'] = 0.1  # and ten utterances a slice can show
+params['gate']['max_wer']['limit'], params['gate']['max_cer']['limit'] = 0.9, 0.4  # what a network of this size reaches
+params['gate']['non_inferiority']['margin'] = 0.1  # what ten utterances per slice can show
 file.write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True))"
-git rm -q --ignore-unmatch dvc.lock && git rm -qr --ignore-unmatch data/score data/gate registry data/champion.dvc
+git rm -q --ignore-unmatch dvc.lock && git rm -qr --ignore-unmatch data/score data/gate data/timing registry data/champion.dvc
 printf 'champion: {path: data/donor, version: null}\n' >champion.yaml
 run "dvc remote add --quiet --default storage $place/storage"
 run "git commit --quiet -a -m 'Day one, small' && git push --quiet --set-upstream origin main && git log --oneline -1"
 
-tell "## The service"
+text "## The service"
 printf '```\n$ make ui\n'
 python -m flows.serve >"$place/service.log" 2>&1 &
 service=$!
@@ -76,8 +76,8 @@ printf '```\n\nIn another shell:\n\n'
 export PREFECT_API_URL=http://127.0.0.1:$port/api PREFECT_HOME="$place/client"
 run "export PREFECT_API_URL=$PREFECT_API_URL"
 
-tell "## A scheduled run"
-tell "The nightly schedule is off until somebody switches it on. Here is one that is due in a minute; the hourly watch shall not come between."
+text "## A scheduled run"
+text "The nightly schedule is off at first. This one is due in a minute. The hourly watch is switched off, so that it starts no run meanwhile."
 run "prefect deployment schedule clear watch/hourly --accept-yes"
 run "prefect deployment schedule create retrain/nightly --interval 86400 --anchor-date $(date -u -d '+60 seconds' +%FT%TZ) --timezone Europe/Lisbon --accept-yes"
 for _ in $(seq 240); do
@@ -88,23 +88,23 @@ done
 printf '```\n$ wait_for %s Suspended\n' "$first"
 wait_for "$first" Suspended
 printf '```\n\n'
-tell "Ingest, normalise, split, donor, three trainings, scores, gate, report: done, pushed, and the question asked. What the run has made is a branch:"
+text "All stages from ingest to report have run, the results are pushed, and the run awaits approval. Its results are one commit, the run commit, on a branch:"
 branch=$(git ls-remote --heads origin 'retrain/*' | sed 's#.*refs/heads/##')
 run "git fetch --quiet origin && git log --oneline --stat -1 origin/$branch"
 run "vizinho registry promote --ask origin/$branch"
 
-tell "## Leave"
-tell "In the UI it is a form with the verdict's table; through the API:"
-run "curl --silent $PREFECT_API_URL/flow_runs/$first/resume --header 'content-type: application/json' --data '{\"run_input\": {\"decision\": \"promote\", \"by\": \"Ana Reis\", \"reason\": \"the first of our own\"}}'; echo"
+text "## Approval"
+text "The UI shows a form with the verdict. The same through the API:"
+run "curl --silent $PREFECT_API_URL/flow_runs/$first/resume --header 'content-type: application/json' --data '{\"run_input\": {\"decision\": \"approve\", \"by\": \"Ana Reis\", \"reason\": \"first Portuguese model\"}}'; echo"
 run "wait_for $first Completed; outcome $first"
 
-tell "## The promotion, on the remote"
+text "## The promotion on the Git remote"
 run "git ls-remote --tags origin"
 run "git pull --quiet --tags && git log --oneline -3 && cat champion.yaml && tail -3 CHANGELOG.md"
 run "vizinho registry verify"
 
-tell "## A fresh clone"
-tell "Somebody else's machine, with a cache of its own: the champion comes from the bucket."
+text "## A fresh clone"
+text "Another machine has its own DVC cache. It pulls the champion from the bucket."
 run "git clone --quiet $place/remote.git $place/fresh && cd $place/fresh && dvc cache dir --local .dvc/cache && dvc pull data/champion data/split/portuguese data/ingest/portuguese/speak-pt | tail -1"
 use "$place/fresh"
 cat >"$place/clip.py" <<'P'
@@ -114,42 +114,42 @@ import pandas as pd
 test = pd.read_parquet("data/split/portuguese/test.parquet").iloc[0]
 rows = pd.concat([pd.read_parquet(shard) for shard in sorted(Path("data/ingest/portuguese").glob("*/shard-*.parquet"))])
 Path(sys.argv[1]).write_bytes(rows.loc[rows["utterance_id"] == test["utterance_id"], "audio"].iloc[0]["bytes"])
-print("said:", test["text"])
+print("reference:", test["text"])
 P
-tell "A clip that it has never heard, of a voice that it has never heard, taken out of the test split:"
+text "An utterance of the test split: neither it nor its speaker is in the training set."
 run "python $place/clip.py $place/clip.flac"
 run "vizinho transcribe $place/clip.flac"
 first_weights=$(sha256sum "$place/fresh/data/champion/model.safetensors" | cut -d' ' -f1)
 
 use "$place/project"
-tell "## A better one"
-tell "Three times the steps, on main. The run goes by hand this time, and may promote by itself."
+text "## A better challenger"
+text "Three times as many steps, committed to main. This run is started manually and promotes without approval."
 sed -i 's/^  steps: 80$/  steps: 240/' params.yaml
-run "git diff --stat && git commit --quiet -a -m 'Train for longer' && git push --quiet origin main"
+run "git diff --stat && git commit --quiet -a -m 'Train three times as long' && git push --quiet origin main"
 run "prefect deployment run retrain/nightly -p promote=auto 2>&1 | grep UUID"
-second=$(grep -o '[0-9a-f-]\{36\}' "$place/said")
+second=$(grep -o '[0-9a-f-]\{36\}' "$place/output")
 run "wait_for $second Completed; outcome $second"
-tell "Only what depends on the steps was trained again; the verdict compares with the champion of before."
+text "Only the stages that depend on the steps ran again. The verdict compares the challenger with the champion of the first run."
 run "git pull --quiet --tags && vizinho registry list"
 use "$place/fresh"
 run "cd $place/fresh && git pull --quiet --tags && dvc pull data/champion | tail -1"
 run "vizinho transcribe $place/clip.flac"
-[ "$(sha256sum data/champion/model.safetensors | cut -d' ' -f1)" != "$first_weights" ] || { echo "the new champion is the old one" >&2; exit 1; }
+[ "$(sha256sum data/champion/model.safetensors | cut -d' ' -f1)" != "$first_weights" ] || { echo "the champion has not changed" >&2; exit 1; }
 
 use "$place/project"
-tell "## Back"
-run "prefect deployment run rollback/manual -p version=v0.1.0 -p by='Ana Reis' -p reason='to show it' 2>&1 | grep UUID"
-third=$(grep -o '[0-9a-f-]\{36\}' "$place/said")
+text "## Rollback"
+run "prefect deployment run rollback/manual -p version=v0.1.0 -p by='Ana Reis' -p reason='to show a rollback' 2>&1 | grep UUID"
+third=$(grep -o '[0-9a-f-]\{36\}' "$place/output")
 run "wait_for $third Completed; outcome $third"
 run "git ls-remote --tags origin | grep -v '{}'"
 run "cd $place/fresh && git pull --quiet --tags && dvc pull data/champion | tail -1 && vizinho registry list"
 use "$place/fresh"
 run "vizinho transcribe $place/clip.flac"
 now=$(sha256sum "$place/fresh/data/champion/model.safetensors" | cut -d' ' -f1)
-[ "$now" = "$first_weights" ] || { echo "another model came back" >&2; exit 1; }
-tell "The same weights as on the first day: SHA-256 \`${now:0:16}\`."
+[ "$now" = "$first_weights" ] || { echo "the rollback restored another model" >&2; exit 1; }
+text "These are the weights of v0.1.0: SHA-256 \`${now:0:16}\`."
 
-tell "## The end"
+text "## Stop"
 printf '```\n^C\n'
 stop
 sed -n '/^stopping/,$p' "$place/service.log" | grep -v Received | clean

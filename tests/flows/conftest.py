@@ -1,4 +1,4 @@
-"""A Prefect server for the session, and the toy project (tests/toy_registry.py) as the repository that flows work on."""
+"""A Prefect server per session, and the toy project (tests/toy_registry.py) as the repository of the flows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.toy_registry import Toy, build, own_state
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[None]:
-    """Run a Prefect server with a database of its own."""
+    """Run a Prefect server with a separate database."""
     with prefect_test_harness(server_startup_timeout=240):
         yield
 
@@ -39,7 +39,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def toy(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
-    """A run of generation 1 on main, pushed; the flows work on it, with state of their own."""
+    """The toy project with a pushed run of generation 1, as the repository of the flows, with a separate state folder."""
     own_state(monkeypatch, tmp_path)
     shutil.copytree(built, tmp_path / "place")
     monkeypatch.setenv("VIZINHO_REPOSITORY", str(tmp_path / "place/clone"))
@@ -60,7 +60,7 @@ def change(toy: Toy, **params: Any) -> str:
 
 
 def edit(toy: Toy, stage: str, line: str) -> None:
-    """Have a stage of the toy's pipeline run one more line of Python first, on main."""
+    """Prepend a line of Python to a stage of the toy's pipeline, on main."""
     file = toy.path / "dvc.yaml"
     pipeline = yaml.safe_load(file.read_text())
     body = pipeline["stages"][stage]
@@ -73,7 +73,7 @@ def edit(toy: Toy, stage: str, line: str) -> None:
 
 
 class Run:
-    """A finished flow run, as its server remembers it."""
+    """A finished flow run, as its server has stored it."""
 
     def __init__(self, state: State[Any]) -> None:
         self.state = state
@@ -85,7 +85,7 @@ class Run:
             until = time.monotonic() + 60
             tasks = client.read_task_runs(flow_run_filter=only)
             while not all(task.state and task.state.is_final() for task in tasks):
-                assert time.monotonic() < until  # a task's states arrive as events, some time after they are entered
+                assert time.monotonic() < until  # a task's states arrive as events, with a delay
                 time.sleep(0.2)
                 tasks = client.read_task_runs(flow_run_filter=only)
             self.tasks = {task.name: task for task in tasks}
@@ -97,11 +97,11 @@ class Run:
         return found
 
     def states(self) -> dict[str, str]:
-        """Return the state of each task, those of stages by the stage's name."""
+        """Return the state of each task by its name; a stage's task has the name of the stage."""
         return {name: str(task.state_name) for name, task in self.tasks.items()}
 
     def _log(self) -> list[str]:
-        """Return the run's log lines once the last one has arrived: they are sent in batches."""
+        """Return the run's log lines once the last one has arrived; they are sent in batches."""
         only = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[self.id]))
         until = time.monotonic() + 60
         with get_client(sync_client=True) as client:
@@ -112,17 +112,17 @@ class Run:
                 if any(log.task_run_id is None and log.message.startswith("Finished in state") for log in found):
                     return [log.message for log in found]
                 time.sleep(0.2)
-        raise AssertionError(f"the log of {self.id} has no end")
+        raise AssertionError(f"the log of {self.id} is incomplete")
 
 
 @pytest.fixture
 def started(server: None) -> Callable[..., Run]:
-    """Return how a flow is run to its end."""
+    """Return a function that runs a flow to its end."""
     return lambda flow, **parameters: Run(flow(return_state=True, **parameters))
 
 
 def children() -> set[int]:
-    """Return the processes that descend from this one, by their stat files."""
+    """Return the ids of the processes that descend from this one."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:

@@ -1,4 +1,4 @@
-"""A DVC remote over HTTP, on this machine, that can go away or fall silent in the middle of a push."""
+"""A DVC remote over HTTP, on this machine, that can fail or stall during a push."""
 
 from __future__ import annotations
 
@@ -16,50 +16,55 @@ BLOCK = 1 << 16
 
 @dataclass(slots=True)
 class Store:
-    """A folder behind PUT, GET and HEAD. A file is there once all of it has come, as with a bucket.
+    """A folder behind PUT, GET and HEAD. A file exists once all of it has been received, as in a bucket.
 
     Args:
-        fails: what it does once it has taken in as many bytes as `after` says: it cuts each connection ("gone"), or it holds it open and
+        folder: of the files.
+        port: of the server.
+        fails: what it does after it has received `after` bytes: it closes each connection ("gone"), or it keeps each one open and
             neither reads nor answers ("silent"); None: it serves.
-        failed: requests that it has failed.
-        cut: those of them that were sending.
+        after: bytes that it still receives.
+        received: bytes since the failure was set.
+        failed: number of failed requests.
+        cut: how many of them were uploads.
+        fixed: set when it serves again.
     """
 
     folder: Path
     port: int = 0
     fails: Literal["gone", "silent"] | None = None
     after: int = 0
-    taken: int = 0
+    received: int = 0
     failed: int = 0
     cut: int = 0
-    mended: threading.Event = field(default_factory=threading.Event)
+    fixed: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def files(self) -> set[str]:
-        """Return the names of what is there."""
+        """Return the names of the complete files."""
         return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file() and not path.name.endswith(".part")}
 
     def fail(self, how: Literal["gone", "silent"], after: int) -> None:
-        """Fail from so many bytes on."""
-        self.fails, self.after, self.taken, self.failed, self.cut = how, after, 0, 0, 0
-        self.mended.clear()
+        """Fail after this many bytes."""
+        self.fails, self.after, self.received, self.failed, self.cut = how, after, 0, 0, 0
+        self.fixed.clear()
 
-    def mend(self) -> None:
-        """Serve again; what is held open is cut."""
+    def fix(self) -> None:
+        """Serve again; close the connections that were kept open."""
         self.fails = None
-        self.mended.set()
+        self.fixed.set()
 
 
 class Broken(Exception):
-    """The store has failed in the middle of a request."""
+    """The store has failed during a request."""
 
 
 @contextmanager
 def http_store(folder: Path) -> Iterator[Store]:
-    """Yield a store that serves."""
+    """Yield a running store."""
     folder.mkdir(parents=True)
     store = Store(folder)
     lock = threading.Lock()
@@ -124,14 +129,14 @@ def http_store(folder: Path) -> Iterator[Store]:
                 yield block
 
         def count(self, size: int) -> None:
-            """Count what has come in; fail where it is time to."""
+            """Count received bytes; fail if it is time to."""
             with lock:
-                store.taken += size
-                failing = store.fails if store.taken >= store.after else None
+                store.received += size
+                failing = store.fails if store.received >= store.after else None
                 store.failed += failing is not None
                 store.cut += failing is not None and size > 0
             if failing == "silent":
-                store.mended.wait()
+                store.fixed.wait()
             if failing:
                 raise Broken
 
@@ -155,6 +160,6 @@ def http_store(folder: Path) -> Iterator[Store]:
         try:
             yield store
         finally:
-            store.mend()
+            store.fix()
             server.shutdown()
             thread.join()

@@ -1,4 +1,4 @@
-"""Receivers of notifications: a webhook and a mail server, on this machine, that keep what they are sent."""
+"""Receivers of notifications on this machine: a webhook and a mail server that keep all messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 @contextmanager
 def webhook() -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """Yield the port of a webhook, and the JSON bodies that it has been sent."""
+    """Yield the port of a webhook, and the JSON bodies that it has received."""
     got: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -33,16 +33,16 @@ def webhook() -> Iterator[tuple[int, list[dict[str, Any]]]]:
 
 @contextmanager
 def mailbox() -> Iterator[tuple[int, list[tuple[str, str]]]]:
-    """Yield the port of an SMTP server, and (subject, text) of the mails that it has been sent."""
+    """Yield the port of an SMTP server, and (subject, text) of the mails that it has received."""
     got: list[tuple[str, str]] = []
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            self.wfile.write(b"220 here\r\n")
+            self.wfile.write(b"220 ready\r\n")
             while line := self.rfile.readline():
                 match line[:4].upper().strip():
                     case b"DATA":
-                        self.wfile.write(b"354 go on\r\n")
+                        self.wfile.write(b"354 send\r\n")
                         lines = []
                         while (text := self.rfile.readline()) not in (b".\r\n", b""):
                             lines.append(text.decode())
@@ -51,12 +51,12 @@ def mailbox() -> Iterator[tuple[int, list[tuple[str, str]]]]:
                         payload = part.get_payload(decode=True)
                         assert isinstance(payload, bytes)
                         got.append((str(make_header(decode_header(mail["Subject"]))), payload.decode()))
-                        self.wfile.write(b"250 kept\r\n")
+                        self.wfile.write(b"250 received\r\n")
                     case b"QUIT":
                         self.wfile.write(b"221 bye\r\n")
                         return
                     case _:
-                        self.wfile.write(b"250 yes\r\n")
+                        self.wfile.write(b"250 ok\r\n")
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True

@@ -1,4 +1,4 @@
-"""A real Prefect server, and a worker where one is wanted, for tests: parts of flows/serve.py on a port and a folder of their own."""
+"""A real Prefect server, optionally with a worker, for tests: the parts of flows/serve.py on a free port and in a separate folder."""
 
 from __future__ import annotations
 
@@ -36,10 +36,14 @@ def free_port() -> int:
 
 @dataclass(slots=True)
 class Service:
-    """Server and worker, and the API's words for what the tests do.
+    """Server and worker, and the API calls of the tests.
 
     Args:
         place: folder of its home, state and logs.
+        environment: of both.
+        server: the server.
+        worker: the worker.
+        api: client of the server.
     """
 
     place: Path
@@ -55,14 +59,14 @@ class Service:
         return self._ask("GET", path)
 
     def _ask(self, method: str, path: str, **given: Any) -> Any:
-        """Return an answer; a server that is away or busy (503) is asked again, as Prefect's own client does."""
-        def answered() -> list[httpx.Response]:
+        """Return an answer; a server that is away or busy (503) is retried, as Prefect's own client does."""
+        def try_once() -> list[httpx.Response]:
             with suppress(httpx.TransportError):
                 found = self.api.request(method, path, **given)
                 return [found] if found.status_code != 503 else []
             return []
 
-        answer = until(answered, 120)[0]
+        answer = until(try_once, 120)[0]
         assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
@@ -72,7 +76,7 @@ class Service:
         assert done.returncode == 0, done.stderr + done.stdout
 
     def run(self, deployment: str, **parameters: Any) -> str:
-        """Start a deployment as the UI's button does; return the flow run's id."""
+        """Start a deployment, as the UI's button *Run* does; return the flow run's id."""
         found = self.get(f"/deployments/name/{deployment}")
         return str(self.post(f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters})["id"])
 
@@ -81,31 +85,31 @@ class Service:
         return found
 
     def wait(self, run: str, name: str = "Completed", seconds: float = 240.0) -> dict[str, Any]:
-        """Return the run's state once its name is that.
+        """Return the run's state once it has this name.
 
         Raises:
-            AssertionError: it ends with another one, or does not come there in time.
+            AssertionError: it ends in another state, or does not reach this one in time.
         """
-        def told() -> str:
+        def details() -> str:
             return f"{self.state(run)}\n{self.log(run)[-4000:]}"
 
-        def there() -> Any:
+        def reached() -> Any:
             state = self.state(run)
             return state if state["name"] == name or state["type"] in FINAL else None
 
-        found: dict[str, Any] = until(there, seconds, told)
-        assert found["name"] == name, told()
+        found: dict[str, Any] = until(reached, seconds, details)
+        assert found["name"] == name, details()
         return found
 
-    def again(self, run: str) -> None:
-        """Start a run again that has ended, as the UI's button Retry does."""
+    def retry(self, run: str) -> None:
+        """Start a run that has ended again, as the UI's button *Retry* does."""
         answer = self.post(f"/flow_runs/{run}/set_state", {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True})
         assert answer["status"] == "ACCEPT", answer
 
     def answer(self, run: str, answer: dict[str, str]) -> None:
-        """Answer a run's question, as the UI's form does."""
-        taken = self.post(f"/flow_runs/{run}/resume", {"run_input": answer})
-        assert taken["status"] == "ACCEPT", taken
+        """Answer a run's approval request, as the UI's form does."""
+        result = self.post(f"/flow_runs/{run}/resume", {"run_input": answer})
+        assert result["status"] == "ACCEPT", result
 
     def cancel(self, run: str) -> None:
         """Cancel a run, as the UI's button does."""
@@ -115,8 +119,8 @@ class Service:
         """Return the run's whole log, as the UI shows it."""
         found, page = [], 200
         while True:
-            wanted = {"logs": {"flow_run_id": {"any_": [run]}}, "limit": page, "offset": len(found), "sort": "TIMESTAMP_ASC"}
-            lines = self.post("/logs/filter", wanted)
+            query = {"logs": {"flow_run_id": {"any_": [run]}}, "limit": page, "offset": len(found), "sort": "TIMESTAMP_ASC"}
+            lines = self.post("/logs/filter", query)
             found += [line["message"] for line in lines]
             if len(lines) < page:
                 return "\n".join(found)
@@ -126,7 +130,7 @@ class Service:
         return f"retrain/{self.get(f'/flow_runs/{run}')['expected_start_time'][:10]}-{run[:8]}"
 
     def artifacts(self, run: str) -> dict[str, str]:
-        """Return what a run shows, by key."""
+        """Return the artifacts of a run by their keys."""
         found = self.post("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}, "limit": 200, "sort": "UPDATED_DESC"})
         return {artifact["key"]: str(artifact["data"]) for artifact in reversed(found)}
 
@@ -137,29 +141,30 @@ class Service:
 
 
 def own_code() -> dict[str, str]:
-    """Return the environment in which this checkout's modules come first."""
+    """Return the environment that imports this checkout's modules first."""
     return {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
 
 
-def until(ready: Callable[[], Any], seconds: float, told: Callable[[], str] = str) -> Any:
-    """Return what `ready` gives once it gives something.
+def until(ready: Callable[[], Any], seconds: float, details: Callable[[], str] = str) -> Any:
+    """Return the first true value of `ready`.
 
     Raises:
-        AssertionError: it does not in time; `told` says more.
+        AssertionError: there was none in time; with `details`.
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := ready():
             return found
         time.sleep(0.2)
-    raise AssertionError(f"not within {seconds:g} s: {told()}")
+    raise AssertionError(f"not within {seconds:g} s: {details()}")
 
 
 def prepare(place: Path, **more: str) -> Service:
-    """Return a service whose parts are not yet started.
+    """Return a service whose parts are not started yet.
 
     Args:
-        more: of its environment.
+        place: its folder.
+        more: additions to its environment.
     """
     place.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -179,14 +184,14 @@ def prepare(place: Path, **more: str) -> Service:
 
 @contextmanager
 def running(service: Service, *, worker: bool) -> Iterator[Service]:
-    """Yield the service with its server up, registered and with a worker if one is wanted; end all of it."""
+    """Yield the running service, with a worker also the registered deployments; end it afterwards."""
     try:
         service.server.start()
         serve.wait_for(service.server, str(service.api.base_url).removesuffix("/api/"))
         if worker:
             service.register()
             watch = service.get("/deployments/name/watch/hourly")["id"]
-            service.post(f"/deployments/{watch}/pause_deployment")  # its hour may strike in a test
+            service.post(f"/deployments/{watch}/pause_deployment")  # its schedule must not start it during a test
             service.worker.start()
         yield service
     finally:
@@ -197,12 +202,13 @@ def running(service: Service, *, worker: bool) -> Iterator[Service]:
 
 @contextmanager
 def toy_service(place: Path, first: str = "", prepared: Callable[[Toy], object] = lambda toy: None, **more: str) -> Iterator[tuple[Service, Toy]]:
-    """Yield server and worker, and the toy project that they work on, pushed.
+    """Yield server and worker, and the pushed toy project that they work on.
 
     Args:
-        first: Python that every stage of the project runs before its own.
-        prepared: what else is changed in the project before the service starts.
-        more: of the service's environment.
+        place: folder of both.
+        first: Python that every stage of the project runs first.
+        prepared: changes the project before the service starts.
+        more: additions to the service's environment.
     """
     with pytest.MonkeyPatch.context() as patch:
         own_state(patch, place)
@@ -212,7 +218,7 @@ def toy_service(place: Path, first: str = "", prepared: Callable[[Toy], object] 
         make = toy.path / "make.py"
         make.write_text(first + make.read_text())
         prepared(toy)
-        toy.commit("As the tests need it")
+        toy.commit("Prepare for the tests")
         toy.git("push", "--quiet", "origin", "main")
         own = {"VIZINHO_REPOSITORY": str(toy.path), "PREFECT_WORKER_QUERY_SECONDS": "2"}
         with running(prepare(place / "service", **(own | more)), worker=True) as service:
@@ -220,7 +226,7 @@ def toy_service(place: Path, first: str = "", prepared: Callable[[Toy], object] 
 
 
 def family(place: Path) -> dict[int, str]:
-    """Return the processes, by id, that anything under the place has started: its path is in their environment."""
+    """Return the processes of a folder's service by id: those with its path in their environment."""
     found = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal() and int(folder.name) != os.getpid():
@@ -230,36 +236,41 @@ def family(place: Path) -> dict[int, str]:
     return found
 
 
-def at_work(service: Service) -> dict[int, str]:
-    """Return the processes that are neither server nor worker."""
+def run_processes(service: Service) -> dict[int, str]:
+    """Return the service's processes that are neither server nor worker: those of flow runs."""
     return {pid: line for pid, line in family(service.place).items() if "prefect server start" not in line and "prefect worker start" not in line
             and "prefect.server.api.server" not in line}
 
 
 def next_generation(toy: Toy, seconds: int = 0) -> int:
-    """Commit a next generation to main, whose training takes so many seconds; return its number."""
+    """Commit the next generation to main and return its number.
+
+    Args:
+        toy: the toy project.
+        seconds: how long its training takes.
+    """
     toy.git("pull", "--quiet", "--ff-only", "origin", "main")  # a promotion may have moved it
     params = yaml.safe_load((toy.path / "params.yaml").read_text())
     params["train"] = {"generation": params["train"]["generation"] + 1, "seconds": seconds}
     (toy.path / "params.yaml").write_text(yaml.safe_dump(params))
-    toy.commit(f"Ask for generation {params['train']['generation']}")
+    toy.commit(f"Train generation {params['train']['generation']}")
     toy.git("push", "--quiet", "origin", "HEAD:main")
     return int(params["train"]["generation"])
 
 
 def check(service: Service, toy: Toy, run: str) -> None:
-    """Check that a run's commit is what `dvc repro` by hand makes of the same params, in a clone with a cache of its own, and that there
-    is nothing to do on it."""
+    """Check that a run commit equals what `dvc repro` makes of the same params in a clone with a separate cache, and that all its stages
+    are up to date."""
     branch = service.branch(run)
-    by_hand = toy.clone(f"manual-{run[:8]}")
-    imported = [name for name in by_hand.git("ls-tree", "-r", "--name-only", f"origin/{branch}").splitlines() if name.endswith(".dvc")]
-    by_hand.git("checkout", "--quiet", f"origin/{branch}", "--", "params.yaml", *imported)  # with the place in the period that the flow has taken
+    manual = toy.clone(f"manual-{run[:8]}")
+    imported = [name for name in manual.git("ls-tree", "-r", "--name-only", f"origin/{branch}").splitlines() if name.endswith(".dvc")]
+    manual.git("checkout", "--quiet", f"origin/{branch}", "--", "params.yaml", *imported)  # with the gate index that the flow has set
     if imported:
-        dvc(by_hand.path, "pull", "--quiet", *imported)
-    dvc(by_hand.path, "repro", "--quiet")
+        dvc(manual.path, "pull", "--quiet", *imported)
+    dvc(manual.path, "repro", "--quiet")
     for file in ("dvc.lock", "data/score/transfer.json", "data/gate/verdict.json"):
-        assert git(toy.origin, "show", f"{branch}:{file}") == (by_hand.path / file).read_text().rstrip("\n"), file
-    by_hand.git("checkout", "--quiet", "--force", f"origin/{branch}")
-    done = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=by_hand.path, text=True, capture_output=True, check=True)
+        assert git(toy.origin, "show", f"{branch}:{file}") == (manual.path / file).read_text().rstrip("\n"), file
+    manual.git("checkout", "--quiet", "--force", f"origin/{branch}")
+    done = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=manual.path, text=True, capture_output=True, check=True)
     assert "Running stage" not in done.stdout + done.stderr
-    shutil.rmtree(by_hand.path)
+    shutil.rmtree(manual.path)

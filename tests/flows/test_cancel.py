@@ -1,4 +1,4 @@
-"""A retraining is cancelled, as the UI's button does, at each kind of its work: nothing is left behind, and the next one goes well."""
+"""A retraining is cancelled, as the UI's button does, in each of its phases: no process or lock is left, and the next run succeeds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.core.files import lock_free
 from pipeline.registry.git import git
 from pipeline.registry.store import dvc
 from tests.flows.http_store import Store, http_store
-from tests.flows.service import Service, at_work, check, next_generation, toy_service, until
+from tests.flows.service import Service, check, next_generation, run_processes, toy_service, until
 from tests.toy_registry import Toy
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -33,10 +33,13 @@ while pathlib.Path("PLACE", "hold-" + sys.argv[1]).exists():
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Server, worker and toy project, whose work can be held up at a point of it.
+    """Server, worker and toy project, whose runs can be held in a phase.
 
     Args:
+        service: server and worker.
+        toy: the project.
         store: the project's DVC remote.
+        place: folder of all.
     """
 
     service: Service
@@ -44,38 +47,38 @@ class Held:
     store: Store
     place: Path
 
-    def hold(self, work: str) -> None:
-        """Have the next run come to a halt at this work."""
-        if work == "pull":
-            shutil.rmtree(self.toy.path / ".dvc/cache")  # the remote has all of it
+    def hold(self, phase: str) -> None:
+        """Make the next run halt in this phase."""
+        if phase == "pull":
+            shutil.rmtree(self.toy.path / ".dvc/cache")  # the remote has all files
             self.store.fail("silent", after=0)
-        elif work == "push":
+        elif phase == "push":
             self.store.fail("silent", after=1)
         else:
-            (self.place / f"hold-{work}").touch()
+            (self.place / f"hold-{phase}").touch()
 
-    def reached(self, work: str, run: str) -> bool:
-        """Return whether a run is at this work."""
-        match work:
+    def reached(self, phase: str, run: str) -> bool:
+        """Return whether a run is in this phase."""
+        match phase:
             case "clone":
                 return (self.place / "cloning").exists()
             case "pull":
                 return self.store.failed > 0
             case "push":
                 return self.store.cut > 0
-            case "leave":
+            case "approval":
                 return self.service.state(run)["name"] == "Suspended"
             case _:
                 return "held" in self.service.log(run)
 
-    def go_on(self) -> None:
-        """Hold nothing up any more."""
-        self.store.mend()
+    def release(self) -> None:
+        """Hold no phase any more."""
+        self.store.fix()
         for file in self.place.glob("hold-*"):
             file.unlink()
 
     def locks(self) -> list[str]:
-        """Return the locks of runs that somebody holds."""
+        """Return the locks of runs that a process holds."""
         found = []
         for file in (self.service.place / "state/work").glob("*"):
             if file.suffix in (".lock", ".run"):
@@ -100,21 +103,21 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
             yield Held(service, toy, store, place)
 
 
-@pytest.mark.parametrize("work", ["clone", "pull", "score", "train", "push", "leave"])
-def test_a_run_that_is_cancelled_leaves_no_process_and_no_lock_and_the_next_one_goes_well(held: Held, work: str) -> None:
+@pytest.mark.parametrize("phase", ["clone", "pull", "score", "train", "push", "approval"])
+def test_a_cancelled_run_leaves_no_process_and_no_lock_and_the_next_run_succeeds(held: Held, phase: str) -> None:
     service, toy = held.service, held.toy
     next_generation(toy)
-    held.hold(work)
+    held.hold(phase)
     try:
-        run = service.run("retrain/nightly", promote="approve" if work == "leave" else "never")
-        until(lambda: held.reached(work, run), 180, lambda: f"{service.state(run)}\n{service.log(run)[-3000:]}")
+        run = service.run("retrain/nightly", promote="approve" if phase == "approval" else "never")
+        until(lambda: held.reached(phase, run), 180, lambda: f"{service.state(run)}\n{service.log(run)[-3000:]}")
         service.cancel(run)
         service.wait(run, "Cancelled", 90)
-        until(lambda: not at_work(service), 30, lambda: str(at_work(service)))
+        until(lambda: not run_processes(service), 30, lambda: str(run_processes(service)))
         assert held.locks() == []
-        assert bool(git(toy.origin, "for-each-ref", f"refs/heads/retrain/*-{run[:8]}")) == (work == "leave")  # it was pushed before
+        assert bool(git(toy.origin, "for-each-ref", f"refs/heads/retrain/*-{run[:8]}")) == (phase == "approval")  # it was pushed before
     finally:
-        held.go_on()
+        held.release()
     run = service.run("retrain/nightly", promote="never")
     service.wait(run)
     check(service, toy, run)

@@ -1,4 +1,4 @@
-"""Notifications arrive, at a real webhook and a real mailbox, from a real server; dead runs are found."""
+"""Notifications arrive at a real webhook and a real mailbox, from a real server; zombie runs are detected."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def flow_run(service: Service, name: str, tags: tuple[str, ...] = (notify.TAG,)) -> str:
-    """Return a flow run that the server knows of, as a process elsewhere would have made it."""
+    """Return a flow run on the server, as created by a process elsewhere."""
     flow = service.post("/flows/", {"name": "retrain"})["id"]
     run = {"flow_id": flow, "name": name, "tags": list(tags), "state": {"type": "RUNNING", "name": "Running"}}
     return str(service.post("/flow_runs/", run)["id"])
@@ -42,7 +42,7 @@ def emit(service: Service, event: str, run: str, resource: str = "vizinho.asr-pt
     }])
 
 
-def test_who_is_told_hears_of_failures_verdicts_approvals_and_promotions(service: Service) -> None:
+def test_failures_verdicts_approvals_and_promotions_are_notified_once_each(service: Service) -> None:
     with webhook() as (port, hooked), mailbox() as (mail_port, mailed), webhook() as (own_port, own):
         custom = service.get("/block_types/slug/custom-webhook")["id"]
         schema = service.post("/block_schemas/filter", {"block_schemas": {"block_type_id": {"any_": [custom]}}})[0]["id"]
@@ -55,54 +55,54 @@ def test_who_is_told_hears_of_failures_verdicts_approvals_and_promotions(service
         names = [found["name"] for found in service.post("/automations/filter", {})]
         service.register(VIZINHO_NOTIFY=where)
         again = [found["name"] for found in service.post("/automations/filter", {})]
-        assert sorted(names) == sorted(again) == sorted([*(notice.name for notice in notify.NOTICES), "vizinho: crash zombie flows"])
-        time.sleep(3)  # the server looks for changed automations every so often
+        assert sorted(names) == sorted(again) == sorted([*(notification.name for notification in notify.NOTIFICATIONS), notify.ZOMBIES])
+        time.sleep(3)  # the server reloads changed automations periodically
 
         run = flow_run(service, "embedded 2026-11-24")
-        set_state(service, run, "FAILED", "Failed", "train@transfer failed: the loss is not finite")
-        set_state(service, flow_run(service, "of another team", tags=()), "FAILED", "Failed", "nobody here wants to know")
-        emit(service, "vizinho.approval.wanted", run, message="transfer, WER 37.3 %, in place of v0.1.0?")
+        set_state(service, run, "FAILED", "Failed", "train@transfer failed: non-finite loss")
+        set_state(service, flow_run(service, "of another team", tags=()), "FAILED", "Failed", "not one of ours")
+        emit(service, "vizinho.approval.requested", run, message="transfer, WER 37.3 %, replaces v0.1.0?")
         emit(service, "vizinho.verdict.reject", run, message="improvement: 0.4 points")
-        emit(service, "vizinho.promotion.done", run, message="v0.2.0 in place of v0.1.0")
+        emit(service, "vizinho.promotion.done", run, message="v0.2.0 replaces v0.1.0")
         emit(service, "vizinho.evaluation.regression", run, message="WER 52.0 %")
-        emit(service, "vizinho.watch.retrain", run, message="3 new hours")  # a run follows it and is heard of in the end
+        emit(service, "vizinho.watch.retrain", run, message="3 new hours")  # its run is notified when it ends
         expected = {
-            "embedded 2026-11-24: Failed": ("the loss is not finite", f"/runs/flow-run/{run}"),
-            "embedded 2026-11-24: approval wanted": ("transfer, WER 37.3 %, in place of v0.1.0?", f"/runs/flow-run/{run}"),
+            "embedded 2026-11-24: Failed": ("non-finite loss", f"/runs/flow-run/{run}"),
+            "embedded 2026-11-24: approval requested": ("transfer, WER 37.3 %, replaces v0.1.0?", f"/runs/flow-run/{run}"),
             "embedded 2026-11-24: verdict reject": ("improvement: 0.4 points",),
-            "asr-pt-embedded: promotion": ("v0.2.0 in place of v0.1.0",),
+            "asr-pt-embedded: promotion": ("v0.2.0 replaces v0.1.0",),
             "embedded 2026-11-24: regression": ("WER 52.0 %",),
         }
-        for got in (lambda: {told["title"]: told["message"] for told in hooked}, lambda: dict(mailed),
-                    lambda: {told["title"]: told["message"] for told in own}):
+        for got in (lambda: {sent["title"]: sent["message"] for sent in hooked}, lambda: dict(mailed),
+                    lambda: {sent["title"]: sent["message"] for sent in own}):
             until(lambda got=got: len(got()) >= len(expected), 60, lambda got=got: str(got()))
         time.sleep(2)
-        for titles in ([told["title"] for told in hooked], [subject for subject, _ in mailed], [told["title"] for told in own]):
-            assert sorted(titles) == sorted(expected), "each once, and nothing else"
+        for titles in ([sent["title"] for sent in hooked], [subject for subject, _ in mailed], [sent["title"] for sent in own]):
+            assert sorted(titles) == sorted(expected), "each once, and no other"
         for title, parts in expected.items():
-            for text in ({told["title"]: told["message"] for told in hooked}[title], dict(mailed)[title]):
+            for text in ({sent["title"]: sent["message"] for sent in hooked}[title], dict(mailed)[title]):
                 assert all(part in text for part in parts), text
 
 
-def test_a_wrong_address_or_block_is_named_and_its_secret_is_not(service: Service) -> None:
-    with pytest.raises(AssertionError) as told:
+def test_a_wrong_address_or_block_is_named_without_its_secret(service: Service) -> None:
+    with pytest.raises(AssertionError) as raised:
         service.register(VIZINHO_NOTIFY="nonsense://user:s3cret@example.org slack-webhook/nobody")
-    text = str(told.value)
+    text = str(raised.value)
     assert "2 problems" in text
-    assert "word 1, nonsense://...: no address that Apprise understands" in text
+    assert "receiver 1, nonsense://...: no address that Apprise can parse" in text
     assert "slack-webhook/nobody: no such block on the server" in text
     assert "s3cret" not in text
 
 
-def test_a_run_without_a_sign_of_life_is_crashed_and_a_suspended_one_is_not(service: Service) -> None:
+def test_a_zombie_run_is_crashed_and_a_suspended_one_is_not(service: Service) -> None:
     service.register()
     names = [found["name"] for found in service.post("/automations/filter", {})]
-    assert names == ["vizinho: crash zombie flows"], "nobody is to be told"
+    assert names == [notify.ZOMBIES], "there are no receivers"
     time.sleep(3)
     dead, waiting, busy = (flow_run(service, name) for name in ("dead", "waiting", "busy"))
     for run in (dead, waiting, busy):
         emit(service, "prefect.flow-run.heartbeat", run, f"prefect.flow-run.{run}")
-    time.sleep(5)  # events are taken in one after the other, not always in their order
+    time.sleep(5)  # the server processes events one by one, not always in order
     set_state(service, waiting, "PAUSED", "Suspended")
     began = time.monotonic()
 

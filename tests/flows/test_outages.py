@@ -1,5 +1,4 @@
-"""Worker, server, disk and neighbours fail while a retraining is at work: nothing is left behind, and the same run, started again where
-it has ended, comes to what an undisturbed `dvc repro` comes to."""
+"""Worker, server, disk or another run fails during a retraining: no process is left, and the retried run gives what `dvc repro` gives."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ import pytest
 
 from pipeline.registry.git import git
 from pipeline.registry.store import dvc
-from tests.flows.service import Service, at_work, check, next_generation, toy_service, until
+from tests.flows.service import Service, check, next_generation, run_processes, toy_service, until
 from tests.toy_registry import Toy
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -29,16 +28,16 @@ if sys.argv[1] == "train":
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Server and worker for the tests of this module; their repository is the toy project."""
+    """Server and worker for the tests of this module, with the toy project as their repository."""
     with toy_service(tmp_path_factory.mktemp("outages"), SLOW) as (started, _):
         yield started
 
 
 @pytest.fixture
 def toy(service: Service) -> Iterator[Toy]:
-    """The toy project; after each test nothing of a run may be left."""
+    """The toy project; after each test no process of a run may be left."""
     yield Toy(service.place.parent / "toy")
-    until(lambda: not at_work(service), 60, lambda: str(at_work(service)))
+    until(lambda: not run_processes(service), 60, lambda: str(run_processes(service)))
 
 
 def training(service: Service, run: str) -> bool:
@@ -46,45 +45,45 @@ def training(service: Service, run: str) -> bool:
 
 
 def started(service: Service) -> str:
-    """Start a retraining and return it once its training is at work."""
+    """Start a retraining and return it once its training has begun."""
     run = service.run("retrain/nightly", promote="never")
     until(lambda: training(service, run) or service.state(run)["type"] in ("FAILED", "CRASHED"), 120, lambda: service.log(run)[-3000:])
     assert training(service, run), service.log(run)[-3000:]
     return run
 
 
-def test_a_killed_worker_takes_its_run_along_and_the_next_worker_takes_it_up_again(service: Service, toy: Toy) -> None:
+def test_the_run_of_a_killed_worker_crashes_and_the_next_worker_resumes_it(service: Service, toy: Toy) -> None:
     next_generation(toy, seconds=15)
     run = started(service)
     assert service.worker.process
     os.kill(service.worker.process.pid, signal.SIGKILL)
     service.worker.process.wait()
     service.wait(run, "Crashed")
-    until(lambda: not at_work(service), 30, lambda: str(at_work(service)))
+    until(lambda: not run_processes(service), 30, lambda: str(run_processes(service)))
     service.worker.start()
-    service.again(run)
+    service.retry(run)
     service.wait(run)
     check(service, toy, run)
 
 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
-def test_a_server_that_goes_and_comes_back_is_waited_for(service: Service, toy: Toy, sign: signal.Signals) -> None:
+def test_a_run_waits_for_a_server_that_restarts(service: Service, toy: Toy, sign: signal.Signals) -> None:
     next_generation(toy, seconds=15)
     run = started(service)
     assert service.server.process
     os.killpg(service.server.process.pid, sign)
     service.server.process.wait(60)
-    time.sleep(15)  # the training ends without it
+    time.sleep(15)  # the training ends meanwhile
     service.server.start()
     service.wait(run)
     assert set(service.tasks(run).values()) <= {"Completed", "Cached"}
     check(service, toy, run)
     next_generation(toy)
-    run = service.run("retrain/nightly", promote="never")  # and the worker has found it again
+    run = service.run("retrain/nightly", promote="never")  # the worker is connected again
     service.wait(run)
 
 
-def test_of_two_retrainings_at_once_one_waits(service: Service, toy: Toy) -> None:
+def test_of_two_simultaneous_retrainings_one_waits(service: Service, toy: Toy) -> None:
     next_generation(toy, seconds=10)
     runs = [service.run("retrain/nightly", promote="never") for _ in range(2)]
     seen: set[tuple[str, ...]] = set()
@@ -101,18 +100,18 @@ def test_of_two_retrainings_at_once_one_waits(service: Service, toy: Toy) -> Non
         check(service, toy, run)
 
 
-def test_a_run_that_waits_for_leave_lets_the_next_one_go(service: Service, toy: Toy) -> None:
+def test_a_run_that_awaits_approval_does_not_block_the_next_run(service: Service, toy: Toy) -> None:
     next_generation(toy)
     waiting = service.run("retrain/nightly", promote="approve")
     service.wait(waiting, "Suspended")
     next_generation(toy)
     run = service.run("retrain/nightly", promote="never")
     service.wait(run)
-    service.answer(waiting, {"decision": "leave", "by": "Ana Reis", "reason": "the next one is better"})
-    service.wait(waiting, "Refused")
+    service.answer(waiting, {"decision": "reject", "by": "Ana Reis", "reason": "the next one is better"})
+    service.wait(waiting, "Rejected")
 
 
-def test_an_engineer_may_reproduce_beside_it(service: Service, toy: Toy) -> None:
+def test_an_engineer_can_run_dvc_repro_at_the_same_time(service: Service, toy: Toy) -> None:
     next_generation(toy, seconds=12)
     run = started(service)
     dvc(toy.path, "repro", "--quiet")  # in the checkout whose cache the run uses
@@ -121,39 +120,39 @@ def test_an_engineer_may_reproduce_beside_it(service: Service, toy: Toy) -> None
     check(service, toy, run)
     branch = service.branch(run)
     toy.git("fetch", "--quiet", "origin", branch)
-    toy.git("checkout", "--quiet", "FETCH_HEAD", "--", "params.yaml")  # with the place in the period that the flow has taken
+    toy.git("checkout", "--quiet", "FETCH_HEAD", "--", "params.yaml")  # with the gate index that the flow has set
     dvc(toy.path, "repro", "--quiet")
     assert git(toy.origin, "show", f"{branch}:dvc.lock") == (toy.path / "dvc.lock").read_text().rstrip("\n")
     toy.git("reset", "--quiet", "--hard")
 
 
-def test_a_killed_flow_takes_its_stage_along_and_taken_up_again_it_ends_well(service: Service, toy: Toy) -> None:
+def test_the_stage_of_a_killed_flow_ends_with_it_and_the_retried_run_succeeds(service: Service, toy: Toy) -> None:
     next_generation(toy, seconds=15)
     run = started(service)
-    flow, = (pid for pid, line in at_work(service).items() if "prefect.flow_engine" in line or "prefect.engine" in line)
+    flow, = (pid for pid, line in run_processes(service).items() if "prefect.flow_engine" in line or "prefect.engine" in line)
     os.kill(flow, signal.SIGKILL)
     service.wait(run, "Crashed")
-    until(lambda: not at_work(service), 30, lambda: str(at_work(service)))
-    service.again(run)
+    until(lambda: not run_processes(service), 30, lambda: str(run_processes(service)))
+    service.retry(run)
     service.wait(run)
     check(service, toy, run)
 
 
-def test_a_killed_training_is_a_red_task_that_says_so_and_is_not_tried_again_by_itself(service: Service, toy: Toy) -> None:
+def test_a_killed_training_is_a_failed_task_and_is_not_retried_automatically(service: Service, toy: Toy) -> None:
     next_generation(toy, seconds=15)
     run = started(service)
-    stage = max(pid for pid, line in at_work(service).items() if line.rstrip().endswith("make.py train"))
+    stage = max(pid for pid, line in run_processes(service).items() if line.rstrip().endswith("make.py train"))
     os.kill(stage, signal.SIGKILL)
     service.wait(run, "Failed")
     assert "train@transfer" in service.state(run)["message"] and "second 2" in service.state(run)["message"]
     assert service.log(run).count("second 1\n") == 1 and service.tasks(run)["train@transfer"] == "Failed"
-    until(lambda: not at_work(service), 30, lambda: str(at_work(service)))
-    service.again(run)
+    until(lambda: not run_processes(service), 30, lambda: str(run_processes(service)))
+    service.retry(run)
     service.wait(run)
     check(service, toy, run)
 
 
-def test_a_git_remote_that_refuses_loses_nothing_and_the_same_run_pushes_it_later(service: Service, toy: Toy) -> None:
+def test_a_git_remote_that_rejects_loses_nothing_and_the_retried_run_pushes(service: Service, toy: Toy) -> None:
     hook = toy.origin / "hooks/pre-receive"
     next_generation(toy)
     hook.write_text("#!/bin/sh\necho 'retrain branches are frozen' >&2\nexit 1\n")
@@ -164,26 +163,26 @@ def test_a_git_remote_that_refuses_loses_nothing_and_the_same_run_pushes_it_late
     finally:
         hook.unlink()
     assert "retrain branches are frozen" in service.state(run)["message"]
-    service.again(run)
+    service.retry(run)
     service.wait(run)
-    assert service.log(run).count("train@transfer: ") == 1, "what is made is not made again"
+    assert service.log(run).count("train@transfer: ") == 1, "completed stages do not run again"
     check(service, toy, run)
 
 
 @pytest.fixture
 def small_disk(service: Service) -> Iterator[Path]:
-    """Lay a disk of 4 MB under the clones; return its folder."""
+    """Mount a disk of 4 MB for the clones; return its folder."""
     work = Path(service.environment["VIZINHO_STATE"]) / "work"
     work.mkdir(parents=True, exist_ok=True)
     if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(work)], capture_output=True).returncode:
-        pytest.skip("no leave to mount a small disk")
+        pytest.skip("no permission to mount a small disk")
     yield work
-    until(lambda: not at_work(service), 60)
+    until(lambda: not run_processes(service), 60)
     subprocess.run(["umount", "--lazy", str(work)], check=True)
 
 
 def fill(disk: Path) -> Path:
-    """Return the file that takes all the room there is."""
+    """Fill the disk with a file; return it."""
     filler = disk / "filler"
     done = subprocess.run(["dd", "if=/dev/zero", f"of={filler}", "bs=4096"], text=True, capture_output=True, env={**os.environ, "LC_ALL": "C"})
     assert "No space left on device" in done.stderr
@@ -194,7 +193,7 @@ def grow(disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,size=200m", str(disk)], check=True)
 
 
-def test_a_full_disk_is_named_and_once_there_is_room_the_run_ends_well(service: Service, toy: Toy, small_disk: Path) -> None:
+def test_a_full_disk_is_named_and_the_next_run_succeeds_once_there_is_room(service: Service, toy: Toy, small_disk: Path) -> None:
     next_generation(toy)
     filler = fill(small_disk)
     run = service.run("retrain/nightly", promote="never")
@@ -208,7 +207,7 @@ def test_a_full_disk_is_named_and_once_there_is_room_the_run_ends_well(service: 
     check(service, toy, run)
 
 
-def test_a_disk_that_fills_up_during_a_stage_fails_that_stage_and_taken_up_again_the_run_ends_well(
+def test_a_disk_that_fills_up_during_a_stage_fails_that_stage_and_the_retried_run_succeeds(
         service: Service, toy: Toy, small_disk: Path) -> None:
     grow(small_disk)
     next_generation(toy, seconds=8)
@@ -219,6 +218,6 @@ def test_a_disk_that_fills_up_during_a_stage_fails_that_stage_and_taken_up_again
     assert service.tasks(run)["train@transfer"] == "Failed"
     assert git(toy.origin, "for-each-ref", f"refs/heads/{service.branch(run)}") == ""
     filler.unlink()
-    service.again(run)
+    service.retry(run)
     service.wait(run)
     check(service, toy, run)

@@ -1,4 +1,4 @@
-"""Leave to promote: asked for, given, refused, not given in time, or for something that has moved since."""
+"""Approval of a promotion: approved, rejected, unanswered, or outdated."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from prefect.client.orchestration import get_client
 from prefect.flow_runs import resume_flow_run
 from prefect.logging import disable_run_logger
 
-from flows.promote import key_of, promote, question
-from flows.rollback import rollback
+from flows.promote import promote, request_key, request_text
 from pipeline.registry.git import git
 from pipeline.registry.promotion import ask
-from pipeline.registry.store import dvc
 from tests.flows.conftest import Run
 from tests.toy_registry import Toy
 
@@ -25,7 +23,7 @@ Start = Callable[..., Run]
 
 
 def answered(started: Start, before: Callable[[], object] = lambda: None, hours: float = 0.1, **answer: str) -> Run:
-    """Start promote for main, answer its form as soon as it is there, and return the finished run."""
+    """Start promote for main, answer its form as soon as it is shown, and return the finished run."""
     seen = newest()
     ended: list[Run] = []
     thread = threading.Thread(target=lambda: ended.append(started(promote, run="main", approval_hours=hours)))
@@ -50,69 +48,52 @@ def newest() -> set[Any]:
         return {run.id for run in client.read_flow_runs()}
 
 
-def test_a_yes_promotes_and_goes_on_record_and_a_rollback_undoes_it(toy: Toy, started: Start) -> None:
-    run = answered(started, decision="promote", by="Ana Reis", reason="heard twenty clips")
+def test_an_approval_promotes_and_is_recorded(toy: Toy, started: Start) -> None:
+    run = answered(started, decision="approve", by="Ana Reis", reason="twenty clips checked")
     assert run.state.is_completed(), run.state.message
     assert toy.in_use() == run.outcome["promoted"] == "v0.1.0"
     record = git(toy.origin, "show", "main:registry/records/v0.1.0.json")
-    assert "Ana Reis" in record and "heard twenty clips" in record
-    assert "heard twenty clips" in run.artifacts["asr-pt-toy-promotion"].data
-
-    refused = started(rollback, version="v0.1.0", by="Ana Reis", reason="a try")
-    assert refused.state.name == "Failed" and "already in use" in refused.state.message
+    assert "Ana Reis" in record and "twenty clips checked" in record
+    assert "twenty clips checked" in run.artifacts["asr-pt-toy-promotion"].data
 
 
 @pytest.mark.slow
-def test_a_no_leaves_the_champion_with_its_reason(toy: Toy, started: Start) -> None:
-    run = answered(started, decision="leave", by="Ana Reis", reason="numbers are misheard")
-    assert (run.state.name, toy.in_use()) == ("Refused", None)
-    assert "numbers are misheard" in run.state.message
+def test_a_rejection_keeps_the_champion_and_its_reason_is_shown(toy: Toy, started: Start) -> None:
+    run = answered(started, decision="reject", by="Ana Reis", reason="numbers are wrong")
+    assert (run.state.name, toy.in_use()) == ("Rejected", None)
+    assert "numbers are wrong" in run.state.message
 
 
 @pytest.mark.slow
-def test_no_answer_in_time_leaves_the_champion(toy: Toy, started: Start) -> None:
+def test_without_an_answer_in_time_the_champion_stays(toy: Toy, started: Start) -> None:
     run = answered(started, hours=0.005)
     assert (run.state.name, toy.in_use()) == ("Failed", None)
     assert "never resumed" in run.state.message or "no answer" in run.state.message
 
 
 @pytest.mark.slow
-def test_a_yes_to_what_another_has_promoted_meanwhile_promotes_nothing_twice(toy: Toy, started: Start) -> None:
+def test_an_approval_of_a_run_that_was_promoted_meanwhile_promotes_nothing_twice(toy: Toy, started: Start) -> None:
     def another() -> None:
-        assert started(promote, run="main", ask=False, by="Rui", reason="faster").outcome["promoted"] == "v0.1.0"
+        assert started(promote, run="main", require_approval=False, by="Rui", reason="faster").outcome["promoted"] == "v0.1.0"
 
-    run = answered(started, before=another, decision="promote", by="Ana Reis", reason="heard twenty clips")
+    run = answered(started, before=another, decision="approve", by="Ana Reis", reason="twenty clips checked")
     assert run.outcome["promoted"] == toy.in_use() == "v0.1.0"
     assert "Rui" in git(toy.origin, "show", "main:registry/records/v0.1.0.json")
 
 
-@pytest.mark.slow
-def test_an_earlier_champion_comes_back(toy: Toy, started: Start) -> None:
-    for generation in (1, 2):
-        if generation == 2:
-            toy.git("pull", "--quiet", "origin", "main")
-            dvc(toy.path, "pull")
-            toy.run(2)
-            toy.git("push", "--quiet", "origin", "main")
-        assert started(promote, run="main", ask=False, by="Rui", reason="better").outcome["promoted"] == f"v0.{generation}.0"
-    run = started(rollback, version="v0.1.0", by="Ana Reis", reason="numbers are misheard")
-    assert run.state.is_completed(), run.state.message
-    assert toy.in_use() == "v0.2.1"
-
-
-def test_the_question_is_about_exactly_this(toy: Toy) -> None:
+def test_an_approval_request_is_about_one_run_verdict_and_champion(toy: Toy) -> None:
     candidate = ask(toy.path, "main")
     approval = candidate.approval
     others = [replace(approval, commit="0" * 40), replace(approval, verdict="0" * 64), replace(approval, champion="asr-pt-toy#champion#1")]
-    assert len({key_of(approval), *map(key_of, others)}) == 4
-    assert approval.commit in question(candidate) and "WER 90.0 % → 50.0 %" in question(candidate)
+    assert len({request_key(approval), *map(request_key, others)}) == 4
+    assert approval.commit in request_text(candidate) and "WER 90.0 % → 50.0 %" in request_text(candidate)
 
 
 @pytest.mark.parametrize(("given", "message"), [
-    ({"run": "main", "ask": False}, "expected who decides and why"),
+    ({"run": "main", "require_approval": False}, "required, because require_approval is off"),
     ({"run": "no-such"}, "run no-such: no such branch or commit"),
 ])
-def test_what_cannot_be_meant_is_refused(toy: Toy, given: dict[str, Any], message: str) -> None:
+def test_impossible_parameters_are_rejected(toy: Toy, given: dict[str, Any], message: str) -> None:
     with disable_run_logger():
         state = promote.fn(**given)
     assert state.name == "Failed" and message in state.message

@@ -1,4 +1,4 @@
-"""prefect.yaml and the work pools' templates fit the flows."""
+"""prefect.yaml and the work pools' templates match the flows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_deployment_names_a_flow_its_parameters_and_the_pool(deployment: dict[
     assert TAG in deployment["tags"]
 
 
-def test_the_nightly_run_asks_before_it_promotes_and_its_schedule_waits_for_somebody_to_switch_it_on() -> None:
+def test_the_nightly_run_requires_approval_and_its_schedule_is_off_at_first() -> None:
     nightly = next(found for found in PREFECT["deployments"] if found["name"] == "nightly")
     assert nightly["parameters"]["promote"] == "approve"
     assert [schedule["active"] for schedule in nightly["schedules"]] == [False]
@@ -51,11 +51,11 @@ def test_every_variable_of_a_template_is_declared_and_used() -> None:
         assert used == set(template["variables"]["properties"]), name
         pod = template["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
         assert pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "{{ gpus }}"
-        wanted = {key for found in PREFECT["deployments"] for key in found["work_pool"].get("job_variables", {})}
-        assert wanted <= used
+        expected = {key for found in PREFECT["deployments"] for key in found["work_pool"].get("job_variables", {})}
+        assert expected <= used
 
 
-def test_registering_without_a_server_says_so() -> None:
+def test_registering_without_a_server_is_an_error_with_an_action() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     done = subprocess.run([sys.executable, "-m", "flows.register"], cwd=ROOT, env=environment, text=True, capture_output=True)
     assert done.returncode == 1

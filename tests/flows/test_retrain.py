@@ -1,4 +1,4 @@
-"""retrain on a real, tiny pipeline: what ran, what it left, what it says when it cannot go on."""
+"""retrain on a real, tiny pipeline: which stages run, what is left, and how it fails."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,8 @@ from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
 
 from flows import workspace
-from flows.retrain import push_data, retrain
+from flows.retrain import commit_run, push_data, retrain
+from pipeline.core.timing import record_timing
 from pipeline.registry.git import git
 from pipeline.registry.store import dvc
 from tests.flows.conftest import Run, change, children, edit
@@ -29,11 +29,11 @@ Start = Callable[..., Run]
 
 
 def left_behind() -> list[Path]:
-    """Return the clones that runs have left."""
-    return [path for path in (workspace.state() / "work").iterdir() if path.is_dir() and path.name != "registry"]
+    """Return the clones of earlier runs."""
+    return [path for path in (workspace.state_folder() / "work").iterdir() if path.is_dir() and path.name != "registry"]
 
 
-def test_a_run_without_anything_stale_costs_no_stage_and_is_its_commit(toy: Toy, started: Start) -> None:
+def test_a_run_without_a_stale_stage_runs_none_and_makes_no_commit(toy: Toy, started: Start) -> None:
     run = started(retrain)
     head = git(toy.origin, "rev-parse", "main")
     assert run.state.is_completed(), run.state.message
@@ -49,7 +49,7 @@ def test_a_run_without_anything_stale_costs_no_stage_and_is_its_commit(toy: Toy,
     assert left_behind() == []
 
 
-def test_what_is_stale_runs_and_its_commit_is_what_dvc_repro_would_have_made(toy: Toy, started: Start) -> None:
+def test_stale_stages_run_and_the_run_commit_is_what_dvc_repro_makes(toy: Toy, started: Start) -> None:
     edit(toy, "train", "print('epoch one of one')")
     before = change(toy, train__generation=2)
     run = started(retrain)
@@ -63,7 +63,7 @@ def test_what_is_stale_runs_and_its_commit_is_what_dvc_repro_would_have_made(toy
     assert git(toy.origin, "rev-parse", f"{commit}^") == before
     bare = toy.clone("manual")
     bare.git("checkout", "--quiet", before)
-    bare.git("checkout", "--quiet", commit, "--", "params.yaml")  # the flow takes the next place in the champion's period
+    bare.git("checkout", "--quiet", commit, "--", "params.yaml")  # with the gate index that the flow has set
     subprocess.run([sys.executable, "-m", "dvc", "repro", "--force", "--quiet"], cwd=bare.path, check=True)
     made = {path: git(toy.origin, "show", f"{commit}:{path}") for path in ("data/score/transfer.json", "data/gate/verdict.json")}
     assert {path: (bare.path / path).read_text().rstrip("\n") for path in made} == made
@@ -72,37 +72,37 @@ def test_what_is_stale_runs_and_its_commit_is_what_dvc_repro_would_have_made(toy
     theirs.git("fetch", "--quiet", "origin", commit)
     theirs.git("checkout", "--quiet", commit)
     dvc(theirs.path, "pull")
-    told = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=theirs.path, check=True, capture_output=True, text=True).stdout
-    assert "Running stage" not in told and theirs.git("status", "--porcelain") == ""
+    output = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=theirs.path, check=True, capture_output=True, text=True).stdout
+    assert "Running stage" not in output and theirs.git("status", "--porcelain") == ""
 
     assert toy.in_use() is None
     assert left_behind() == []
 
 
-def test_a_failing_stage_says_its_last_lines_and_its_rejects(toy: Toy, started: Start) -> None:
+def test_a_failed_stage_shows_its_last_lines_and_its_rejects(toy: Toy, started: Start) -> None:
     table = "error: ingest@toy: 9 of 10 rejected\\n        6  too short (such as a.wav: 0.1 s)\\n        3  silent\\n ; expected at most 5%"
-    edit(toy, "score", f"import sys\nprint('looking')\nprint('''{table}''', file=sys.stderr)\nsys.exit(1)")
+    edit(toy, "score", f"import sys\nprint('scoring')\nprint('''{table}''', file=sys.stderr)\nsys.exit(1)")
     change(toy, train__generation=3)
     run = started(retrain)
     assert run.state.name == "Failed"
     assert run.states()["score"] == "Failed" and run.states()["train@transfer"] == "Completed" and "gate" not in run.states()
-    said = run.tasks["score"].state.message
-    assert said == run.state.message.removeprefix("1 of 6 stages: ").partition("; mend it")[0]
-    assert "6  too short (such as a.wav: 0.1 s)" in said and "255" not in said and "Traceback" not in "\n".join(run.lines)
+    message = run.tasks["score"].state.message
+    assert message == run.state.message.removeprefix("1 of 6 stages: ").partition("; fix it")[0]
+    assert "6  too short (such as a.wav: 0.1 s)" in message and "255" not in message and "Traceback" not in "\n".join(run.lines)
     assert json.loads(run.artifacts["rejects-score"].data) == [
         {"reason": "too short", "utterances": 6, "example": "a.wav: 0.1 s"}, {"reason": "silent", "utterances": 3, "example": ""}]
-    assert "looking" in run.artifacts["failure-score"].data
+    assert "scoring" in run.artifacts["failure-score"].data
     assert git(toy.origin, "for-each-ref", "refs/heads/retrain") == ""
     assert len(left_behind()) == 1
 
 
 @pytest.mark.slow
-def test_a_run_after_a_failed_one_takes_up_what_that_has_done(toy: Toy, started: Start) -> None:
+def test_a_run_after_a_failed_one_reuses_its_completed_stages(toy: Toy, started: Start) -> None:
     edit(toy, "score", "raise SystemExit('error: broken')")
     change(toy, train__generation=3)
     assert started(retrain).states()["train@transfer"] == "Completed"
     (toy.path / "score_first.py").write_text("")
-    toy.commit("Mend score")
+    toy.commit("Fix score")
     toy.git("push", "--quiet", "origin", "main")
     again = started(retrain)
     assert again.state.is_completed()
@@ -110,7 +110,7 @@ def test_a_run_after_a_failed_one_takes_up_what_that_has_done(toy: Toy, started:
 
 
 @pytest.mark.slow
-def test_a_git_remote_that_refuses_is_told_and_not_asked_again(toy: Toy, started: Start) -> None:
+def test_a_git_remote_that_rejects_is_named_and_not_retried(toy: Toy, started: Start) -> None:
     hook = toy.origin / "hooks/pre-receive"
     hook.write_text("#!/bin/sh\necho 'retrain branches are frozen' >&2\nexit 1\n")
     hook.chmod(0o755)
@@ -119,13 +119,13 @@ def test_a_git_remote_that_refuses_is_told_and_not_asked_again(toy: Toy, started
     assert run.state.name == "Failed"
     assert "retrain branches are frozen" in run.state.message
     assert time.monotonic() - began < 60 and toy.in_use() is None
-    assert len(left_behind()) == 1  # nothing of the run is lost
+    assert len(left_behind()) == 1  # the run is kept
     hook.unlink()
     assert started(retrain, promote="auto").outcome["promoted"] == "v0.1.0"
 
 
 @pytest.mark.slow
-def test_a_dvc_remote_that_is_gone_is_tried_again_and_nothing_is_pushed_to_git_without_its_data(
+def test_a_missing_dvc_remote_is_retried_and_nothing_is_pushed_to_git_without_its_data(
         toy: Toy, started: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(push_data, "retry_delay_seconds", [0])
     edit(toy, "gate", f"import pathlib\npathlib.Path('{toy.place}/dvc-remote').write_text('')")
@@ -136,14 +136,14 @@ def test_a_dvc_remote_that_is_gone_is_tried_again_and_nothing_is_pushed_to_git_w
     assert git(toy.origin, "for-each-ref", "refs/heads/retrain") == ""
     (toy.place / "dvc-remote").unlink()
     (toy.path / "gate_first.py").write_text("")
-    toy.commit("Leave the remote alone")
+    toy.commit("Keep the remote")
     toy.git("push", "--quiet", "origin", "main")
     again = started(retrain)
     assert again.state.is_completed(), again.state.message
     assert again.states()["train@transfer"] == "Cached"
 
 
-def test_a_planted_secret_is_nowhere(toy: Toy, started: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_secret_is_in_no_row_of_the_database(toy: Toy, started: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = "hunter2-" + "correct-horse"
     monkeypatch.setenv("STORE_SECRET_ACCESS_KEY", secret)
     (toy.path / ".dvc/config.local").write_text("['remote \"other\"']\n    url = ssh://ana@example.org/x\n    password = battery-staple-9\n")
@@ -163,35 +163,29 @@ def test_a_planted_secret_is_nowhere(toy: Toy, started: Start, monkeypatch: pyte
 @pytest.mark.parametrize(("given", "message"), [
     ({"profile": "no-such"}, "no profiles/no-such.yaml"),
     ({"git_ref": "no-such"}, "'no-such': no such branch, tag or commit"),
-    ({"corpora": ["no-such"]}, "no-such is not imported; there are none"),
-    ({"promote": "auto", "push": False}, "a run is promoted from the Git remote"),
+    ({"corpora": ["no-such"]}, "no-such is not imported; imported are none"),
+    ({"promote": "auto", "push": False}, "only a run on the Git remote can be promoted"),
 ])
-def test_what_cannot_be_meant_is_refused_before_anything_runs(toy: Toy, given: dict[str, Any], message: str) -> None:
+def test_impossible_parameters_are_rejected_before_any_stage_runs(toy: Toy, given: dict[str, Any], message: str) -> None:
     with disable_run_logger():
         state = retrain.fn(**given)
     assert state.name == "Failed" and message in state.message
 
 
-def test_a_second_run_waits_for_the_first(toy: Toy) -> None:
-    waited: list[str] = []
-    took: list[str] = []
-
-    def second() -> None:
-        with workspace.held("retrain", waited.append):
-            took.append("second")
-
-    with workspace.held("retrain", waited.append):
-        thread = threading.Thread(target=second)
-        thread.start()
-        time.sleep(0.5)
-        took.append("first")
-    thread.join(10)
-    assert took == ["first", "second"]
-    assert waited == [f"waiting: process {os.getpid()} holds retrain on this machine"]
+def test_only_a_change_outside_of_timing_makes_a_commit_and_that_contains_the_timing(toy: Toy) -> None:
+    space = workspace.Workspace(toy.path, workspace.repository(), toy.git("rev-parse", "HEAD"))
+    record_timing("gate", toy.path, seconds=1.5)
+    assert commit_run(space, "embedded", "0 of 7 stages ran") == space.commit
+    edited = toy.path / "data/score/transfer.json"
+    edited.write_text(edited.read_text() + "\n")
+    commit = commit_run(space, "embedded", "1 of 7 stages ran in 2 s")
+    assert toy.git("rev-parse", f"{commit}^") == space.commit
+    assert set(toy.git("diff", "--name-only", space.commit, commit).splitlines()) >= {"data/score/transfer.json", "data/timing/gate/timing.json"}
+    assert toy.git("log", "-1", "--format=%s") == "Retrain embedded: promote, WER 50.0 %"
 
 
 @pytest.mark.slow
-def test_nothing_is_left_running(toy: Toy, started: Start) -> None:
+def test_no_process_and_no_open_file_is_left(toy: Toy, started: Start) -> None:
     before = children()
     handles = len(os.listdir("/proc/self/fd"))
     run = started(retrain, push=False)
@@ -203,18 +197,18 @@ def test_nothing_is_left_running(toy: Toy, started: Start) -> None:
 
 
 @pytest.mark.slow
-def test_what_failed_runs_left_is_swept_after_a_week(toy: Toy, started: Start) -> None:
+def test_the_clones_of_failed_runs_are_removed_after_a_week(toy: Toy, started: Start) -> None:
     left = started(retrain, push=False).outcome["path"]
     marker = Path(f"{left}.run")
     assert marker.exists()
-    for age_days, there in ((workspace.KEPT_DAYS - 1, True), (workspace.KEPT_DAYS + 1, False)):
+    for age_days, kept in ((workspace.KEPT_DAYS - 1, True), (workspace.KEPT_DAYS + 1, False)):
         at = time.time() - age_days * 86_400
         os.utime(marker, (at, at))
-        workspace.sweep(marker.parent)
-        assert (Path(left).exists(), marker.exists()) == (there, there)
+        workspace.remove_old_clones(marker.parent)
+        assert (Path(left).exists(), marker.exists()) == (kept, kept)
 
 
-def test_the_form_says_what_each_parameter_is(server: None) -> None:
+def test_each_parameter_has_a_description_in_the_form(server: None) -> None:
     from flows.evaluate import evaluate
     from flows.promote import promote
     from flows.rollback import rollback
@@ -222,7 +216,7 @@ def test_the_form_says_what_each_parameter_is(server: None) -> None:
 
     for flow in (retrain, promote, rollback, watch, evaluate):
         for name, shown in flow.parameters.properties.items():
-            assert len(shown.get("description", "")) > 10, f"{flow.name}: {name} has no help"
+            assert len(shown.get("description", "")) > 10, f"{flow.name}: {name} has no description"
     assert retrain.parameters.properties["promote"]["enum"] == ["auto", "approve", "never"]
     with get_client(sync_client=True) as client:
         assert client.hello().status_code == 200

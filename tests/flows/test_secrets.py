@@ -1,4 +1,4 @@
-"""Secrets that the worker knows are in no log, no state, no artifact and no row of the server's database."""
+"""Secrets in the worker's environment are in no log, state, artifact or row of the server's database."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.toy_registry import Toy
 
 SECRETS = {"environment": "hunter2-of-the-bucket", "key": "MIIEvAIBADANBgkqhkiG9w0", "remote": "battery-staple-9", "url": "s3cret-of-the-host",
            "mail": "s3cret-of-the-mail", "password": "s3cret-of-the-server"}
-SAID = """import os, pathlib, sys, time
+PRINT = """import os, pathlib, sys, time
 from tqdm import tqdm
 if sys.argv[1] == "score":
     found = [os.environ["BUCKET_SECRET_ACCESS_KEY"], os.environ["DEPLOY_PRIVATE_KEY"], pathlib.Path("remote.txt").read_text()]
-    print("said:", *found, flush=True)
+    print("found:", *found, flush=True)
     for _ in tqdm(range(4), desc=found[0], postfix=found[2]):
         time.sleep(0.8)
     if pathlib.Path("PLACE/break").exists():
@@ -40,12 +40,12 @@ def test_planted_secrets_are_in_no_log_and_in_no_row_of_the_database(tmp_path: P
     known = {"BUCKET_SECRET_ACCESS_KEY": SECRETS["environment"], "PREFECT_SERVER_API_AUTH_STRING": f"operator:{SECRETS['password']}",
              "PREFECT_API_AUTH_STRING": f"operator:{SECRETS['password']}",
              "DEPLOY_PRIVATE_KEY": f"-----BEGIN KEY-----\n{SECRETS['key']}\n-----END KEY-----"}
-    with toy_service(tmp_path, SAID.replace("PLACE", str(tmp_path)), planted, **known) as (service, toy):
+    with toy_service(tmp_path, PRINT.replace("PLACE", str(tmp_path)), planted, **known) as (service, toy):
         service.register(VIZINHO_NOTIFY=f"mailtos://ana:{SECRETS['mail']}@127.0.0.1:{free_port()}?from=vizinho@example.org&to=ana@example.org")
         next_generation(toy)
         good = service.run("retrain/nightly", promote="approve")
         service.wait(good, "Suspended")
-        service.answer(good, {"decision": "promote", "by": "Ana Reis", "reason": "heard twenty clips"})
+        service.answer(good, {"decision": "approve", "by": "Ana Reis", "reason": "twenty clips checked"})
         service.wait(good)
 
         (tmp_path / "break").touch()
@@ -59,10 +59,10 @@ def test_planted_secrets_are_in_no_log_and_in_no_row_of_the_database(tmp_path: P
         away = service.run("retrain/nightly", promote="never")
         service.wait(away, "Failed")
 
-        assert "said: ***" in service.log(good) and "error: broken: ***" in service.state(bad)["message"]
-        assert "http://127.0.0.1" in service.state(away)["message"], "git leaves the user out by itself"
+        assert "found: ***" in service.log(good) and "error: broken: ***" in service.state(bad)["message"]
+        assert "http://127.0.0.1" in service.state(away)["message"], "git itself leaves the user out"
         assert "progress-score" in service.artifacts(good) and "failure-score" in service.artifacts(bad)
-        until(lambda: dump(service).count("said: ***") >= 2, 60)
+        until(lambda: dump(service).count("found: ***") >= 2, 60)
         logs = "\n".join(service.log(run) for run in (good, bad, away))
         service.worker.stop()
         service.server.stop()

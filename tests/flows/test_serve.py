@@ -1,4 +1,4 @@
-"""`make ui`: from nothing to a run that can be seen; it stays up, says what is in its way, and leaves nothing behind."""
+"""`make ui`: start, a first run, restarts of its parts, errors, and a complete stop."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ COMMAND = [sys.executable, "-m", "flows.serve"]
 
 @dataclass(slots=True)
 class Started:
-    """`make ui`, started in a state folder of its own."""
+    """`make ui`, started in a separate state folder."""
 
     process: subprocess.Popen[bytes]
     place: Path
     port: int
 
-    def said(self) -> str:
-        return (self.place / "said").read_text(encoding="utf-8")
+    def output(self) -> str:
+        return (self.place / "output").read_text(encoding="utf-8")
 
     def wait(self, text: str, times: int = 1, seconds: float = 150.0) -> None:
-        until(lambda: self.said().count(text) >= times or self.process.poll() is not None, seconds, self.said)
-        assert self.said().count(text) >= times, self.said()
+        until(lambda: self.output().count(text) >= times or self.process.poll() is not None, seconds, self.output)
+        assert self.output().count(text) >= times, self.output()
 
     def stop(self, sign: int = signal.SIGINT) -> int:
         self.process.send_signal(sign)
@@ -57,7 +57,7 @@ def environment(place: Path, port: int, **more: str) -> dict[str, str]:
 def ui(place: Path, **more: str) -> Iterator[Started]:
     place.mkdir(exist_ok=True)
     port = free_port()
-    with open(place / "said", "w", encoding="utf-8") as output:
+    with open(place / "output", "w", encoding="utf-8") as output:
         process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment(place, port, **more), stdout=output, stderr=output, start_new_session=True)
     try:
         yield Started(process, place, port)
@@ -70,75 +70,75 @@ def ui(place: Path, **more: str) -> Iterator[Started]:
 
 
 def beside(place: Path, port: int) -> subprocess.CompletedProcess[str]:
-    """Return how `make ui` ends that is in the way of another."""
+    """Return how a second `make ui` ends."""
     return subprocess.run(COMMAND, cwd=ROOT, env=environment(place, port), text=True, capture_output=True, timeout=60)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_from_nothing_to_a_run_that_can_be_seen_and_back_to_nothing(tmp_path: Path) -> None:
+def test_it_starts_from_an_empty_folder_runs_a_flow_and_stops_completely(tmp_path: Path) -> None:
     build(tmp_path / "toy")
     toy = Toy(tmp_path / "toy")
-    for attempt in (1, 2):  # the second start finds its pool, deployments and automations
+    for attempt in (1, 2):  # at the second start pool, deployments and automations exist
         with ui(tmp_path / "ui", VIZINHO_REPOSITORY=str(toy.path)) as started:
             started.wait("ready after")
             api = httpx.Client(base_url=f"http://{HOST}:{started.port}/api", timeout=30)
-            wanted = sorted(f"{Path(found['entrypoint']).stem.partition('.')[0]}/{found['name']}"
+            expected = sorted(f"{Path(found['entrypoint']).stem.partition('.')[0]}/{found['name']}"
                             for found in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"])
             flows = {flow["id"]: flow["name"] for flow in api.post("/flows/filter", json={}).json()}
             there = api.post("/deployments/filter", json={}).json()
-            assert sorted(f"{flows[found['flow_id']]}/{found['name']}" for found in there) == wanted
+            assert sorted(f"{flows[found['flow_id']]}/{found['name']}" for found in there) == expected
             nightly = next(found for found in there if found["name"] == "nightly")
             assert [(schedule["active"], schedule["schedule"]["timezone"]) for schedule in nightly["schedules"]] == [(False, "Europe/Lisbon")]
 
             second, other = beside(tmp_path / "ui", started.port), beside(tmp_path / "other", started.port)
             assert (second.returncode, other.returncode) == (0, 1)
-            assert f"it runs already: http://{HOST}:{started.port}" in second.stdout
+            assert f"already running: http://{HOST}:{started.port}" in second.stdout
             assert f"error: port {started.port} of {HOST}: Address already in use; expected a free port" in other.stderr
             assert "Traceback" not in other.stderr
 
-            command = started.said().rpartition("a run:  ")[2].splitlines()[0]
+            command = started.output().rpartition("start a run:  ")[2].splitlines()[0]
             done = subprocess.run(command, shell=True, cwd=ROOT,
                                   env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}, text=True, capture_output=True)
             assert done.returncode == 0, done.stderr
             runs = api.post("/flow_runs/filter", json={"flow_runs": {"deployment_id": {"any_": [nightly["id"]]}}}).json()
             assert len(runs) == attempt
-            until(lambda api=api, run=runs[0]["id"]: api.get(f"/flow_runs/{run}").json()["start_time"], 60)  # while it works:
+            until(lambda api=api, run=runs[0]["id"]: api.get(f"/flow_runs/{run}").json()["start_time"], 60)  # the stop interrupts it:
             assert started.stop() == 0
-            assert started.said().rstrip().endswith("stopped")
-            assert "Traceback" not in started.said()
+            assert started.output().rstrip().endswith("stopped")
+            assert "Traceback" not in started.output()
             assert not family(tmp_path / "ui")
             api.close()
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_what_is_killed_is_started_again_and_with_the_service_itself_all_ends(tmp_path: Path) -> None:
+def test_a_killed_part_is_restarted_and_all_parts_end_with_the_service(tmp_path: Path) -> None:
     with ui(tmp_path / "ui") as started:
         started.wait("ready after")
-        time.sleep(31)  # what ends at once is not started again
+        time.sleep(31)  # a part that ends sooner is not restarted
         for part, times in (("server start", 1), ("worker start", 1)):
             pid = next(pid for pid, line in family(tmp_path / "ui").items() if part in line)
             os.kill(pid, signal.SIGKILL)
-            started.wait(f"the {part.split()[0]} has ended (exit code -9): started again", times)
+            started.wait(f"the {part.split()[0]} has ended (exit code -9): restarting it", times)
         until(lambda: _answers(started.port), 120)
         os.kill(started.process.pid, signal.SIGKILL)
         started.process.wait()
         until(lambda: not family(tmp_path / "ui"), 60, lambda: str(family(tmp_path / "ui")))
 
 
-def test_a_port_in_use_is_named_with_what_to_do() -> None:
+def test_a_port_in_use_is_an_error_with_an_action() -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
-        with pytest.raises(PipelineError) as told:
+        with pytest.raises(PipelineError) as raised:
             check_port(taken.getsockname()[1])
-    assert "in use" in str(told.value)
-    assert "PREFECT_SERVER_API_PORT=4300 make ui" in str(told.value)
+    assert "in use" in str(raised.value)
+    assert "PREFECT_SERVER_API_PORT=4300 make ui" in str(raised.value)
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http"])
-def test_a_port_that_is_none_is_wrong_usage(port: str) -> None:
+def test_an_invalid_port_is_wrong_usage(port: str) -> None:
     done = subprocess.run(COMMAND, cwd=ROOT, env={**os.environ, "PREFECT_SERVER_API_PORT": port}, text=True,
                           capture_output=True)
     assert done.returncode == 2

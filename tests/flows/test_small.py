@@ -1,4 +1,4 @@
-"""The real pipeline at a size for tests under the flows: the same figures as by hand, whatever happens in between."""
+"""The real pipeline, reduced for tests, under the flows: the same figures as `dvc repro`, in spite of kills and cancels."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ print("ENDED", json.dumps([state.name, state.message, state.result(raise_on_fail
 
 
 class Project:
-    """A small project with a bare Git remote and a DVC remote, and a checkout that was run by hand."""
+    """A small project: a checkout with a bare Git remote and a DVC remote."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -55,7 +55,7 @@ class Project:
             "PREFECT_API_URL": str(PREFECT_API_URL.value())}
 
     def start(self, name: str, **parameters: Any) -> subprocess.Popen[bytes]:
-        """Start a flow in a process of its own."""
+        """Start a flow in a separate process."""
         with open(self.place / "log", "w") as log:
             return subprocess.Popen([sys.executable, "-c", FLOW.format(name=name), json.dumps(parameters)], cwd=ROOT, env=self.environment(),
                                     stdout=log, stderr=subprocess.STDOUT)
@@ -67,8 +67,9 @@ class Project:
 
     def ended(self) -> list[Any]:
         """Return how the last flow ended."""
-        told = (self.place / "log").read_text()
-        ended: list[Any] = json.loads(told.rpartition("ENDED ")[2].splitlines()[0]) if "ENDED " in told else ["none", told[-4000:], None]
+        output = (self.place / "log").read_text()
+        found = "ENDED " in output
+        ended: list[Any] = json.loads(output.rpartition("ENDED ")[2].splitlines()[0]) if found else ["none", output[-4000:], None]
         return ended
 
     def figures(self, commit: str) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def project(server: None, tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def until(found: Callable[[], Any], seconds: float = 900) -> Any:
-    """Return what `found` returns once it is true."""
+    """Return the first true value of `found`."""
     limit = time.monotonic() + seconds
     while not (value := found()):
         assert time.monotonic() < limit
@@ -92,26 +93,26 @@ def until(found: Callable[[], Any], seconds: float = 900) -> Any:
     return value
 
 
-def stage_processes(word: str) -> list[int]:
-    """Return the processes of a stage that descend from this one."""
+def stage_processes(module: str) -> list[int]:
+    """Return the ids of a stage's processes that descend from this one."""
     found = []
     for pid in children():
         try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
         except OSError:
             continue
-        if "-m" in words and f"pipeline.{word}" in words:
+        if "-m" in arguments and f"pipeline.{module}" in arguments:
             found.append(pid)
     return found
 
 
-def everywhere(word: str, place: Path) -> list[str]:
-    """Return the command lines of all processes that work below a folder and have a word in them."""
+def command_lines(text: str, place: Path) -> list[str]:
+    """Return the command lines that contain a text, of all processes whose working folder is below a folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if str(process.joinpath("cwd").resolve()).startswith(str(place)) and word in (told := process.joinpath("cmdline").read_text()):
-                found.append(told.replace("\0", " "))
+            if str(process.joinpath("cwd").resolve()).startswith(str(place)) and text in (line := process.joinpath("cmdline").read_text()):
+                found.append(line.replace("\0", " "))
         except OSError:
             continue
     return found
@@ -124,14 +125,14 @@ def test_kills_and_cancels_change_nothing_and_the_figures_are_those_of_dvc_repro
     time.sleep(8)
     flow.send_signal(signal.SIGKILL)
     flow.wait()
-    until(lambda: not everywhere("pipeline.", project.place), 15)
+    until(lambda: not command_lines("pipeline.", project.place), 15)
 
-    # SIGTERM, as a cancel from the UI is to the flow's process, in the training of transfer
+    # SIGTERM, which a cancel in the UI sends to the flow's process, during the training of the first system
     flow = project.start("retrain")
     until(lambda: stage_processes("train"))
     flow.send_signal(signal.SIGTERM)
     flow.wait(120)
-    until(lambda: not everywhere("pipeline.", project.place), 15)
+    until(lambda: not command_lines("pipeline.", project.place), 15)
 
     # SIGKILL of the training itself
     flow = project.start("retrain")
@@ -143,22 +144,22 @@ def test_kills_and_cancels_change_nothing_and_the_figures_are_those_of_dvc_repro
 
     name, message, outcome = project.run("retrain")
     assert name == "Completed", message
-    assert not everywhere("pipeline.", project.place)
+    assert not command_lines("pipeline.", project.place)
 
-    by_hand = Path(project.place / "manual")
-    git(project.place, "clone", "--quiet", "origin.git", str(by_hand))
-    done = small_run.dvc(by_hand, "repro")  # a cache of its own: nothing of the flow's
+    manual = Path(project.place / "manual")
+    git(project.place, "clone", "--quiet", "origin.git", str(manual))
+    done = small_run.dvc(manual, "repro")  # with a separate cache
     assert done.returncode == 0, done.stdout
-    figures = {f"data/score/{file.name}": json.loads(file.read_text()) for file in sorted((by_hand / "data/score").glob("*.json"))}
+    figures = {f"data/score/{file.name}": json.loads(file.read_text()) for file in sorted((manual / "data/score").glob("*.json"))}
     assert project.figures(outcome["commit"]) == {file: (score["wer"], score["cer"], score["counts"]) for file, score in figures.items()}
 
-    # On the run's commit `dvc repro` has nothing to do
-    git(by_hand, "fetch", "--quiet", "origin", outcome["commit"])
-    git(by_hand, "checkout", "--quiet", "--force", outcome["commit"])
-    (by_hand / ".dvc/config.local").write_text(f"[cache]\n    dir = {project.place}/third\n")
-    pulled = small_run.dvc(by_hand, "pull", "--force")
+    # On the run commit all stages are up to date
+    git(manual, "fetch", "--quiet", "origin", outcome["commit"])
+    git(manual, "checkout", "--quiet", "--force", outcome["commit"])
+    (manual / ".dvc/config.local").write_text(f"[cache]\n    dir = {project.place}/third\n")
+    pulled = small_run.dvc(manual, "pull", "--force")
     assert pulled.returncode == 0, pulled.stdout
-    assert "Running stage" not in small_run.dvc(by_hand, "repro").stdout
+    assert "Running stage" not in small_run.dvc(manual, "repro").stdout
 
 
 def test_watch_and_evaluate_on_a_run(project: Project) -> None:
@@ -173,7 +174,7 @@ def test_watch_and_evaluate_on_a_run(project: Project) -> None:
 
 
 def recordings(folder: Path) -> Path:
-    """Return a release of thirty recordings: sentences that nobody trained on, in noise."""
+    """Return a release of thirty recordings, all noise, with sentences that are in no training set."""
     import numpy as np
     import soundfile
 

@@ -1,4 +1,4 @@
-"""The DVC remote is lost in the middle of a push, over HTTP: the run says so and ends; the next one loses nothing."""
+"""The DVC remote fails over HTTP during a push: the run ends with a message, and the next run pushes everything."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ folder.mkdir(parents=True)
 
 
 def use(toy: Toy, store: Store) -> None:
-    """Have the toy project's data in a store, all of it pushed, and its training make a file that takes a while to send."""
+    """Push the toy project's data to a store, and let its training write a file that takes a while to send."""
     config = toy.path / ".dvc/config"
     config.write_text(config.read_text().replace("url = ../../dvc-remote", f"url = {store.url}\n    method = PUT"))
     edit(toy, "train", HEAVY)
@@ -41,14 +41,14 @@ def use(toy: Toy, store: Store) -> None:
 
 
 def check(toy: Toy, store: Store, run: Run) -> None:
-    """Check that a run's commit is what `dvc repro` makes, and that all of it can be had from the store."""
+    """Check that a run commit is what `dvc repro` makes, and that the store has all its data."""
     commit = run.outcome["commit"]
-    by_hand = toy.clone("manual")
-    by_hand.git("checkout", "--quiet", f"{commit}^")
-    by_hand.git("checkout", "--quiet", commit, "--", "params.yaml")  # with the place in the period that the flow has taken
-    dvc(by_hand.path, "repro", "--quiet", "--force")
+    manual = toy.clone("manual")
+    manual.git("checkout", "--quiet", f"{commit}^")
+    manual.git("checkout", "--quiet", commit, "--", "params.yaml")  # with the gate index that the flow has set
+    dvc(manual.path, "repro", "--quiet", "--force")
     for file in ("dvc.lock", "data/score/transfer.json", "data/gate/verdict.json"):
-        assert git(toy.origin, "show", f"{commit}:{file}") == (by_hand.path / file).read_text().rstrip("\n"), file
+        assert git(toy.origin, "show", f"{commit}:{file}") == (manual.path / file).read_text().rstrip("\n"), file
 
     theirs = toy.clone("engineer")
     theirs.git("checkout", "--quiet", commit)
@@ -58,30 +58,30 @@ def check(toy: Toy, store: Store, run: Run) -> None:
     assert (theirs.path / "data/train/transfer/layers.safetensors").stat().st_size == SIZE
 
 
-@pytest.mark.parametrize(("how", "said"), [("gone", "failed to transfer"), ("silent", "dvc push: nothing moved for 5 s")])
-def test_a_push_that_is_broken_off_fails_clearly_and_the_next_run_pushes_everything(
-        toy: Toy, started: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: Literal["gone", "silent"], said: str) -> None:
+@pytest.mark.parametrize(("how", "message"), [("gone", "failed to transfer"), ("silent", "dvc push: no progress for 5 s")])
+def test_an_interrupted_push_fails_with_a_message_and_the_next_run_pushes_everything(
+        toy: Toy, started: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: Literal["gone", "silent"], message: str) -> None:
     monkeypatch.setattr(push_data, "retry_delay_seconds", [0])
-    monkeypatch.setattr(workspace, "PATIENCE_S", 5.0)
+    monkeypatch.setattr(workspace, "STALL_TIMEOUT_S", 5.0)
     with http_store(tmp_path / "store") as store:
         use(toy, store)
         before = children()
         store.fail(how, after=SIZE // 2)
         run = started(retrain, promote="auto")
         assert (run.state.name, store.cut > 0) == ("Failed", True)
-        assert said in run.state.message and "Traceback" not in "\n".join(run.lines)
+        assert message in run.state.message and "Traceback" not in "\n".join(run.lines)
         assert run.tasks[next(name for name in run.tasks if name.startswith("push data"))].run_count == 4
         assert git(toy.origin, "for-each-ref", "refs/heads/retrain") == "" and toy.in_use() is None
         assert children() <= before
 
-        store.mend()
+        store.fix()
         again = started(retrain, promote="auto")
         assert again.state.is_completed(), again.state.message
         assert (again.states()["train@transfer"], again.outcome["promoted"]) == ("Cached", "v0.1.0")
         check(toy, store, again)
 
 
-def test_a_remote_that_comes_back_in_time_is_found_again_by_the_same_run(
+def test_the_same_run_pushes_to_a_remote_that_returns_in_time(
         toy: Toy, started: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(push_data, "retry_delay_seconds", [3])
     with http_store(tmp_path / "store") as store:
@@ -91,7 +91,7 @@ def test_a_remote_that_comes_back_in_time_is_found_again_by_the_same_run(
         def repair() -> None:
             while not store.cut:
                 time.sleep(0.1)
-            store.mend()
+            store.fix()
 
         threading.Thread(target=repair, daemon=True).start()
         run = started(retrain)

@@ -1,160 +1,20 @@
-"""watch, through a real server and a real worker: new utterances come, one retraining is started and only one, and it says why not."""
+"""The reasons to retrain."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 
-import numpy as np
-import pandas as pd
-import pytest
-import yaml
-
-from pipeline.registry.store import dvc
-from tests.flows.service import Service, at_work, check, toy_service, until
-from tests.toy_registry import Toy
-
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-FIRST = """import pathlib, sys, time
-import pandas as pd
-place, stage = pathlib.Path("PLACE"), sys.argv[1]
-manifest = pathlib.Path("data/normalise/portuguese/toy/manifest.parquet")
-while (place / f"hold-{stage}").exists():
-    print("held", flush=True)
-    time.sleep(0.5)
-if (place / f"break-{stage}").exists():
-    sys.exit(f"error: {stage}: broken")
-if stage == "normalise":
-    manifest.parent.mkdir(parents=True, exist_ok=True)
-    pd.read_parquet("data/raw/release.parquet").assign(keep=True).to_parquet(manifest)
-    sys.exit()
-if stage == "split":
-    folder = pathlib.Path("data/split/portuguese")
-    folder.mkdir(parents=True, exist_ok=True)
-    for part in ("train", "dev", "test"):
-        pd.read_parquet(manifest).to_parquet(folder / f"{part}.parquet")
-    (folder / "certificate.json").write_text('{"left_total": 0, "notes": []}')
-    sys.exit()
-"""
+from flows.drift import Drift
+from flows.watch import NewData, reasons_against, reasons_for
 
 
-def release(file: Path, utterances: int, duration_s: float = 4.0) -> None:
-    """Write a corpus release of so many utterances; a longer one begins with those of a shorter one."""
-    random = np.random.default_rng(1)
-    number = np.arange(utterances)
-    pd.DataFrame({
-        "utterance_id": [f"u{index:05}" for index in number], "corpus": "toy", "speaker": [f"s{index % 20}" for index in number],
-        "duration_s": duration_s + random.normal(0, 0.5, utterances), "snr_db": 30 + random.normal(0, 3, utterances),
-        "locale": "pt-BR", "licence": "CC0-1.0", "text": [f"a loja {['abre', 'fecha', 'fica'][index % 3]} cedo" for index in number],
-    }).to_parquet(file)
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    service: Service
-    toy: Toy
-    place: Path
-
-    def watch(self) -> tuple[str, str]:
-        """Return how a watch ended, name and message, after checking that log and artifact say the same."""
-        run = self.service.run("watch/hourly", min_utterances=50, promote="never")
-        until(lambda: self.service.state(run)["type"] in ("COMPLETED", "FAILED", "CRASHED"), 240, lambda: self.service.log(run)[-3000:])
-        state = self.service.state(run)
-        message = state["message"]
-        if state["name"] == "Nothing to do":
-            until(lambda: message in self.service.log(run), 30, lambda: self.service.log(run)[-3000:])  # a log comes in batches
-            assert message[1:] in self.service.artifacts(run)["asr-pt-toy-watch"]
-        return state["name"], message
-
-    def retrains(self) -> list[str]:
-        """Return the retrainings that the server knows of, oldest first."""
-        found = self.service.post("/flow_runs/filter", {"flows": {"name": {"any_": ["retrain"]}}, "sort": "EXPECTED_START_TIME_ASC"})
-        return [run["id"] for run in found if run["created_by"] is None or run["created_by"]["type"] != "SCHEDULE"]
-
-
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    place = tmp_path_factory.mktemp("watch")
-    release(place / "release.parquet", 300)
-
-    def prepared(toy: Toy) -> None:
-        file = toy.path / "dvc.yaml"
-        pipeline = yaml.safe_load(file.read_text())
-        python = pipeline["stages"]["donor"]["cmd"].split()[0]
-        pipeline["stages"]["normalise"] = {"cmd": f"{python} make.py normalise", "deps": ["data/raw/release.parquet"],
-                                           "outs": ["data/normalise/portuguese/toy"]}
-        pipeline["stages"]["split"]["do"]["deps"] = ["data/normalise/portuguese/toy"]
-        file.write_text(yaml.safe_dump(pipeline, sort_keys=False))
-        (toy.path / "data/raw").mkdir()
-        dvc(toy.path, "import-url", str(place / "release.parquet"), "data/raw/release.parquet")
-        toy.run(1)
-        dvc(toy.path, "push", "--quiet")
-
-    with toy_service(place / "toy", FIRST.replace("PLACE", str(place)), prepared) as (service, toy):
-        yield Watched(service, toy, place)
-
-
-def test_new_utterances_start_one_retraining_and_only_one(watched: Watched) -> None:
-    service = watched.service
-    name, message = watched.watch()
-    assert name == "Nothing to do" and message.startswith("no retraining: 0 new utterances (of 50), 0.00 hours (of 1)"), message
-    assert "too few new utterances to judge drift" in message and watched.retrains() == []
-
-    release(watched.place / "release.parquet", 380)
-    (watched.place / "hold-train").touch()
-    name, message = watched.watch()
-    assert name == "Completed" and message.endswith("80 new utterances (50 are enough)"), message
-    run, = watched.retrains()
-    until(lambda: "held" in service.log(run), 120, lambda: service.log(run)[-3000:])
-    name, message = watched.watch()
-    assert name == "Nothing to do" and message.startswith("no retraining: 80 new utterances (50 are enough), but embedded 20"), message
-    assert message.endswith("is at work already") and watched.retrains() == [run]
-
-    (watched.place / "hold-train").unlink()
-    service.wait(run)
-    assert set(service.get(f"/flow_runs/{run}")["tags"]) >= {"watch", "vizinho"}
-    check(service, watched.toy, run)
-    name, message = watched.watch()
-    assert name == "Nothing to do" and message.startswith("no retraining: 0 new utterances"), message
-    assert watched.retrains() == [run]
-
-
-def test_a_retraining_that_has_failed_is_not_started_again_every_hour(watched: Watched) -> None:
-    service, before = watched.service, watched.retrains()
-    release(watched.place / "release.parquet", 440)
-    (watched.place / "break-train").touch()
-    name, message = watched.watch()
-    assert name == "Completed", message
-    run = watched.retrains()[-1]
-    assert len(watched.retrains()) == len(before) + 1
-    service.wait(run, "Failed")
-    for _ in range(2):
-        name, message = watched.watch()
-        assert name == "Nothing to do" and "60 new utterances (50 are enough), but embedded 20" in message, message
-        assert "was started for the same data already (Failed)" in message
-    assert len(watched.retrains()) == len(before) + 1
-
-    (watched.place / "break-train").unlink()
-    service.again(run)
-    service.wait(run)
-    assert watched.watch()[1].startswith("no retraining: 0 new utterances")
-    release(watched.place / "release.parquet", 500)  # other data are another reason
-    assert watched.watch()[0] == "Completed"
-    service.wait(watched.retrains()[-1])
-    assert len(watched.retrains()) == len(before) + 2
-
-
-def test_data_that_drift_are_a_reason_where_their_number_is_none(watched: Watched) -> None:
-    before = watched.retrains()
-    rows = pd.read_parquet(watched.place / "release.parquet")
-    longer = rows.iloc[:60].assign(utterance_id=[f"long{index}" for index in range(60)], duration_s=9.0)
-    pd.concat([rows, longer]).to_parquet(watched.place / "release.parquet")
-    run = watched.service.run("watch/hourly", min_utterances=1000, promote="never")
-    watched.service.wait(run)
-    assert "drift: length" in watched.service.state(run)["message"]
-    retrain = watched.retrains()[-1]
-    watched.service.wait(retrain)
-    assert len(watched.retrains()) == len(before) + 1
-    until(lambda: not at_work(watched.service), 30)
+def test_each_threshold_is_a_reason_and_below_all_of_them_the_flow_reports_why_not() -> None:
+    found = NewData("retrain/2026-11-01-x", 10, 0.1, 3.0, ())
+    assert reasons_for(found, 11, 0.2, None) == []
+    assert reasons_against(found, 11, 0.2, None) == (
+        "10 new utterances (threshold 11), 0.10 hours (threshold 0.2), 3 days since the last run; too few new utterances to measure drift")
+    assert reasons_for(found, 10, 0.2, None) == ["10 new utterances (threshold 10)"]
+    assert reasons_for(found, 11, 0.1, None) == ["0.10 hours of new speech (threshold 0.1)"]
+    assert reasons_for(found, 11, 0.2, 3.0) == ["3 days since the last run (threshold 3)"]
+    assert reasons_for(replace(found, age_days=1.2), 11, 0.2, 1.0) == ["1 day since the last run (threshold 1)"]
+    assert reasons_for(replace(found, drifts=(Drift("length", 0.3, 0.2),)), 11, 0.2, None) == ["drift: length 0.30 (bound 0.2)"]

@@ -1,0 +1,56 @@
+"""Stages as tasks: what their output means."""
+
+from __future__ import annotations
+
+import pytest
+
+from flows import stages
+from flows.graph import Graph, base, parse
+from flows.process import Progress
+from flows.stages import describe_changes, key_of, parse_rejects, stale_reason
+from pipeline.core.stage import exit_with_code
+from tests.flows.test_graph import DOT
+
+
+def test_a_stage_may_be_stale_by_its_own_changes_or_after_another_stage() -> None:
+    graph = Graph(parse(DOT), {"train@a": [{"changed deps": {"params.yaml": {"train.steps": "modified"}, "x.py": "modified"}}]})
+    maybe_stale = graph.after(["train@a"])
+    assert [stale_reason(graph, stage, maybe_stale) for stage in graph.needs] == [
+        None, "deps: params.yaml changed, x.py modified", None, "after train@a"]
+
+
+def test_a_change_that_dvc_reports_without_details_is_described_as_changed() -> None:
+    assert describe_changes(["changed command"]) == "changed"
+
+
+def test_a_reject_table_is_found_in_an_error_message(capsys: pytest.CaptureFixture[str]) -> None:
+    from pipeline.ingest import refuse_if_broken
+
+    counts = {"too short": 6, "clipped": 3}
+    found = [{"reason": reason, "source": "a.wav", "detail": "0.1 s" if reason == "too short" else ""} for reason in counts]
+    with pytest.raises(SystemExit), exit_with_code():
+        refuse_if_broken({"corpus": "toy", "utterances": 1, "rejected": 9, "rejects": counts}, found, 0.05)
+    assert parse_rejects(["read", *capsys.readouterr().err.splitlines()]) == [
+        {"reason": "too short", "utterances": 6, "example": "a.wav: 0.1 s"}, {"reason": "clipped", "utterances": 3, "example": "a.wav"}]
+    assert parse_rejects(["      6  no error line before it"]) == []
+
+
+@pytest.mark.parametrize(("label", "description"), [("train@mine", "train@mine: 240/480 [00:33<00:33, 7.2step/s]"),
+                                                      ("dev", "train@mine: dev 240/480 [00:33<00:33, 7.2step/s]")])
+def test_a_stage_has_one_progress_artifact_that_names_it_once(label: str, description: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[object, ...]] = []
+    monkeypatch.setattr(stages, "create_progress_artifact", lambda percent, key, description: shown.append((key, percent, description)) or "id")
+    monkeypatch.setattr(stages, "update_progress_artifact", lambda found, percent, description: shown.append((found, percent, description)))
+    artifact = stages.ProgressArtifact("train@mine")
+    for percent in (50, 60, 100):
+        artifact.show(Progress(label, percent, "240/480 [00:33<00:33, 7.2step/s]"))
+    assert shown == [("progress-train-mine", 50.0, description), ("id", 100.0, description)]  # 60 comes within two seconds
+
+
+@pytest.mark.parametrize("stage", ["donor", "align@portuguese", "train@mine", "transcribe@mine", "transcribe_existing@champion"])
+def test_a_stage_that_uses_the_whole_machine_runs_alone_for_any_system(stage: str) -> None:
+    assert base(stage) in stages.EXCLUSIVE
+
+
+def test_an_artifact_key_has_only_what_prefect_allows() -> None:
+    assert key_of("progress", "train@scratch_long") == "progress-train-scratch-long"

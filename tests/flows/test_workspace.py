@@ -1,0 +1,63 @@
+"""Clones of the repository, their lock and their environment."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from flows import workspace
+from flows.workspace import Repository, command_environment, last_lines, repository
+from pipeline.core.errors import MissingInputError
+from pipeline.registry.git import git
+
+
+def test_a_second_run_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIZINHO_STATE", str(tmp_path))
+    waited: list[str] = []
+    took: list[str] = []
+
+    def second() -> None:
+        with workspace.machine_lock("retrain", waited.append):
+            took.append("second")
+
+    with workspace.machine_lock("retrain", waited.append):
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.5)
+        took.append("first")
+    thread.join(10)
+    assert took == ["first", "second"]
+    assert waited == [f"waiting: process {os.getpid()} holds the lock retrain of this machine"]
+
+
+def test_a_commands_environment_has_the_shared_state_and_nothing_of_prefects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIZINHO_STATE", str(tmp_path))
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
+    monkeypatch.setenv("GIT_INDEX_FILE", "/elsewhere")
+    found = command_environment(tmp_path / "clone")
+    assert found["VIZINHO_STATE"] == str(tmp_path)
+    assert not [name for name in found if name.startswith(("PREFECT_", "GIT_INDEX"))]
+
+
+def test_a_checkout_stands_for_its_remote_and_for_itself_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git(tmp_path, "init", "--quiet", "checkout")
+    monkeypatch.setenv("VIZINHO_REPOSITORY", str(tmp_path / "checkout"))
+    assert repository() == Repository(str(tmp_path / "checkout"), tmp_path / "checkout")
+    git(tmp_path / "checkout", "remote", "add", "origin", "https://example.org/team/vizinho.git")
+    assert repository() == Repository("https://example.org/team/vizinho.git", tmp_path / "checkout")
+    monkeypatch.setenv("VIZINHO_REPOSITORY", "git@example.org:team/vizinho.git")
+    assert repository() == Repository("git@example.org:team/vizinho.git", None)
+    monkeypatch.setenv("VIZINHO_REPOSITORY", str(tmp_path / "absent"))
+    with pytest.raises(MissingInputError, match="no folder"):
+        repository()
+
+
+def test_the_last_lines_of_a_command_never_cut_its_error_message() -> None:
+    lines = ["read", "error: three problems", *(f"  problem {number}" for number in range(20))]
+    assert last_lines(lines).splitlines()[1] == "  error: three problems"
+    assert last_lines(["one", "two"], 1) == "\n  two"
+    assert last_lines([]) == "it failed without a message"

@@ -26,7 +26,7 @@ class Edit:
 def align(reference: str, hypothesis: str) -> list[Edit]:
     """Return a minimum-cost alignment of two texts, word by word.
 
-    "a casa azul" and "a caza" → hit a, substitution casa → caza, deletion azul.
+    "a casa azul" and "a caza azul grande" → hit a, substitution casa → caza, hit azul, insertion grande.
 
     Args:
         reference: words separated by whitespace.

@@ -12,8 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.core.errors import DataError, MissingInputError
+from pipeline.core.errors import DataError, MissingInputError, ParamsError
 from pipeline.core.files import hash_file, read_json, read_table
+from pipeline.core.params import read_params
 from pipeline.reporting.charts import Interval
 from pipeline.reporting.curves import Curve, curve_from
 
@@ -177,6 +178,21 @@ def _read_corpora(reader: _Reader) -> dict[tuple[str, str], dict[str, Any]]:
                 f"{stage}/{language}/{corpus}/report.json", True
             )
     return dict(sorted(corpora.items(), key=lambda pair: (pair[0][0] != TARGET, pair[0])))
+
+
+def system_names(root: Path | str) -> list[str]:
+    """Return the names of the systems of a checkout: those of `train.systems` in params.yaml, then champion and donor.
+
+    Raises:
+        MissingInputError: there is no params.yaml.
+        ParamsError: it names no system.
+    """
+    file = Path(root) / "params.yaml"
+    train = read_params(file).get("train")
+    systems = train.get("systems") if isinstance(train, dict) else None
+    if not isinstance(systems, dict) or not systems:
+        raise ParamsError(file.name, [f"train.systems: found {systems!r}; expected at least one system"])
+    return [*map(str, systems), "champion", "donor"]
 
 
 def _check_score(score: Mapping[str, Any], where: str) -> None:

@@ -1,6 +1,6 @@
 """The challenger of a run becomes the champion: at once, or after somebody has approved it.
 
-An approval holds for the run commit, its verdict and the champion at that time (`pipeline.registry.promotion.Approval`). The key of the
+An approval holds for the run commit, its verdict and the champion at that time (`pipeline.registry.promotion.ApprovalRequest`). The key of the
 approval request is made of the three, so that any change leads to a new request.
 """
 
@@ -29,7 +29,7 @@ from pipeline.core.files import hash_json
 from pipeline.registry import promotion
 from pipeline.registry.git import resolves
 from pipeline.registry.markdown import markdown_table
-from pipeline.registry.promotion import Approval, Candidate
+from pipeline.registry.promotion import ApprovalRequest, Candidate
 from pipeline.registry.record import Record, champion
 
 Policy = Literal["auto", "approve", "never"]
@@ -90,10 +90,10 @@ def apply_policy(commit: str, policy: Policy, approval_hours: float, by: str = P
     """
     log = get_run_logger().info
     with registry_checkout(log) as root:
-        candidate = promotion.ask(root, commit)
+        candidate = promotion.read_candidate(root, commit)
         in_use, replaced = champion(root)
         done = replaced if replaced and replaced.commit == commit else None
-        current = promotion.faces(candidate, in_use, replaced)
+        current = promotion.compares_with_champion(candidate, in_use, replaced)
     verdict = candidate.verdict["verdict"]
     outcome = {"commit": commit, "artefact": candidate.artefact, "verdict": verdict, "promoted": done.version if done else None}
     if done:
@@ -112,7 +112,7 @@ def apply_policy(commit: str, policy: Policy, approval_hours: float, by: str = P
             emit_event("approval.rejected", candidate.artefact, f"{summary(candidate)}: rejected by {by} ({reason})", **outcome)
             return _completed(f"rejected by {by}: {reason}; the champion stays", outcome, "Rejected")
     with registry_checkout(log) as root:
-        record = promotion.promote(root, candidate.approval, by, override, reason)
+        record = promotion.promote(root, candidate.request, by, override, reason)
     publish_record(record)
     outcome["promoted"] = record.version
     message = f"{record.version} is the champion: {summary(candidate)}"
@@ -133,22 +133,22 @@ def request_approval(candidate: Candidate, hours: float) -> Answer:
     Raises:
         PromotionError: there was no answer in time.
     """
-    key = request_key(candidate.approval)
+    key = request_key(candidate.request)
     context = FlowRunContext.get()
     requested = context.flow_run.empirical_policy.pause_keys if context and context.flow_run else None
     if key not in (requested or set()):
-        emit_event("approval.requested", candidate.artefact, f"Promote? {summary(candidate)}", commit=candidate.approval.commit,
-                   flow_run=str(flow_run.id), champion=candidate.approval.champion)
+        emit_event("approval.requested", candidate.artefact, f"Promote? {summary(candidate)}", commit=candidate.request.commit,
+                   flow_run=str(flow_run.id), champion=candidate.request.champion)
     form = Answer.with_initial_data(description=request_text(candidate))
     halt = suspend_flow_run if deployment.id else pause_flow_run
     try:
         return halt(wait_for_input=form, timeout=round(hours * 3600), key=key)
     except FlowPauseTimeout:
-        raise PromotionError(f"run {candidate.approval.commit[:9]}", f"no answer in {hours:g} hours", "approve or reject",
+        raise PromotionError(f"run {candidate.request.commit[:9]}", f"no answer in {hours:g} hours", "approve or reject",
                              "the champion stays; start promote to request an approval again") from None
 
 
-def request_key(approval: Approval) -> str:
+def request_key(approval: ApprovalRequest) -> str:
     """Return the key of the approval request for exactly this run, verdict and champion."""
     return hash_json([approval.commit, approval.verdict, approval.champion])[:24]
 
@@ -156,13 +156,13 @@ def request_key(approval: Approval) -> str:
 def summary(candidate: Candidate) -> str:
     """Return in one line what a promotion would change: model, run and WER."""
     challenger, rival = candidate.verdict["challenger"], candidate.verdict["champion"]
-    return (f"{candidate.artefact}, {challenger['system']} of run {candidate.approval.commit[:9]}: WER {100 * rival['wer']:.1f} % → "
+    return (f"{candidate.artefact}, {challenger['system']} of run {candidate.request.commit[:9]}: WER {100 * rival['wer']:.1f} % → "
             f"{100 * challenger['wer']:.1f} %")
 
 
 def request_text(candidate: Candidate) -> str:
     """Return the text of the approval form: the change, and the verdict's table."""
-    approval = candidate.approval
+    approval = candidate.request
     return "\n\n".join([
         f"**{summary(candidate)}**",
         f"Replaces {approval.champion or 'the donor of day one'}. Verdict: **{candidate.verdict['verdict']}**, SHA-256 `{approval.verdict[:12]}`, "
@@ -173,7 +173,7 @@ def request_text(candidate: Candidate) -> str:
 
 def publish_record(record: Record) -> None:
     """Publish a promotion record as an artifact."""
-    approval = record.leave
+    approval = record.approval
     rows = [{"": name, "record": value} for name, value in {
         "version": record.version, "replaces": record.replaces or "the donor of day one",
         "model": f"of {record.restores}" if record.restores else f"of run {record.commit}",

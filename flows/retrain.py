@@ -32,7 +32,7 @@ from pipeline.core.params import load_section
 from pipeline.core.timing import TIMING
 from pipeline.registry import gates
 from pipeline.registry.git import git
-from pipeline.registry.promotion import ask
+from pipeline.registry.promotion import read_candidate
 from pipeline.registry.record import Registry
 
 EMBEDDED: Final = "embedded"
@@ -96,7 +96,7 @@ def execute(branch: str, profile: str, git_ref: str, corpora: list[str] | None, 
         done |= run_stages(space, graph, gated, max_parallel)
         artifacts.publish_run(space.path, artefact, branch.rpartition("/")[2])
         commit = commit_run(space, profile, summarise(done))
-        candidate = ask(space.path, commit)
+        candidate = read_candidate(space.path, commit)
         verdict = candidate.verdict["verdict"]
         emit_event(VERDICTS[verdict], artefact, f"{artefact}: {verdict}, {summary(candidate)}; {summarise(done)}", commit=commit, branch=branch)
         if push:
@@ -109,8 +109,8 @@ def execute(branch: str, profile: str, git_ref: str, corpora: list[str] | None, 
 def set_gate_index(space: Workspace) -> bool:
     """Write this evidence's gate index in the champion's tenure into the params; return whether it was another before."""
     gates.fetch_runs(space.path)
-    place = gates.place(space.path)
-    moved = gates.write_place(space.path, place)
+    place = gates.gate_index(space.path)
+    moved = gates.write_gate_index(space.path, place)
     get_run_logger().info("gate %d since the last promotion", place + 1)
     return moved
 

@@ -73,11 +73,11 @@ def promote(commit: Annotated[str, typer.Argument(help="The run: a commit with i
     from pipeline.registry import promotion
 
     root = checkout()
-    candidate = promotion.ask(root, commit)
+    candidate = promotion.read_candidate(root, commit)
     if ask:
         typer.echo(question(candidate))
         return
-    approval = candidate.approval
+    approval = candidate.request
     approval = replace(approval, verdict=verdict or approval.verdict,
                        champion=approval.champion if champion is None else None if champion == "none" else champion)
     promotion.promote(root, approval, by or identity(root), override)
@@ -113,7 +113,7 @@ def gates(write: Annotated[bool, typer.Option("--write", help="Write this run's 
     ledger.fetch_runs(root)
     policy, place = read_params(root / ledger.PARAMS)["gate"], ledger.place(root)
     if write:
-        ledger.write_place(root, place)
+        ledger.write_gate_index(root, place)
     level, stated = spent_level(policy["alpha"], place), place if write else policy["gates_since_promotion"]
     if as_json:
         _print_json({"gates_before": place, "one_sided_level": level, "params": stated})
@@ -167,12 +167,12 @@ def row(record: Record, *, in_use: bool) -> str:
     """Return a record in a line."""
     origin = f"model of {record.restores}" if record.restores else record.system
     return (f"{'*' if in_use else ' '} {record.version:<8} {record.promoted_at:%Y-%m-%d %H:%M}  WER {100 * record.verdict.wer:6.2f} %  "
-            f"{record.verdict.verdict:<12}  {origin:<16}  run {record.commit[:9]}  by {record.leave.by}")
+            f"{record.verdict.verdict:<12}  {origin:<16}  run {record.commit[:9]}  by {record.approval.by}")
 
 
 def described(record: Record) -> str:
     """Return a record for people."""
-    leave, judged = record.leave, record.verdict
+    leave, judged = record.approval, record.verdict
     lines = {
         "artefact": f"{record.artefact} {record.version}, {record.promoted_at:%Y-%m-%d %H:%M} UTC",
         "model": f"{record.system} of run {record.commit}, weights {record.model.weights_hash[:12]}, DVC {record.model.dvc}",
@@ -190,7 +190,7 @@ def described(record: Record) -> str:
 
 def question(candidate: Any) -> str:
     """Return what a yes is asked for, and the command that gives it."""
-    approval, verdict = candidate.approval, candidate.verdict
+    approval, verdict = candidate.request, candidate.verdict
     against = [rule["name"] for rule in verdict["rules"] if rule["enabled"] and not rule["passed"]]
     challenger, rival = verdict["challenger"], verdict["champion"]
     command = f"vizinho registry promote {approval.commit} --verdict {approval.verdict} --champion {approval.champion or 'none'}"

@@ -11,18 +11,20 @@ import pandas as pd
 import yaml
 
 from pipeline.core.files import read_json, read_table
+from pipeline.core.timing import all_timings
 from pipeline.registry.markdown import markdown_table
 
-SYSTEMS = {"champion": "the model in use before", "scratch": "same data and steps, no donor", "scratch_long": "no donor, more steps",
-           "donor": "the donor as it is"}
+EXISTING = {"champion": "the previous champion", "donor": "the donor as it is"}
+"""The systems that a run does not train."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a card tells of the run that made the model.
+    """What a card needs to know about the run that made the model.
 
     Args:
-        scores: system to its `vizinho.score/1`.
+        scores: system to its `vizinho.score/2`.
+        timings: DVC stage to what it measured of itself (data/timing/).
         trained_on: language to the utterances of its train split (corpus, speaker, duration_s, licence); with the
             donor's languages where there was a donor.
         certificate: of the Portuguese split.
@@ -30,6 +32,7 @@ class Run:
     """
 
     scores: Mapping[str, Any]
+    timings: Mapping[str, Any]
     trained_on: Mapping[str, pd.DataFrame]
     certificate: Mapping[str, Any]
     model: Mapping[str, Any]
@@ -42,7 +45,7 @@ def read_run(root: Path, folder: str) -> Run:
              for file in sorted((root / "data/split").glob("*/train.parquet" if model.get("donor") else "portuguese/train.parquet"))}
     files["portuguese"] = root / model.get("split", "data/split/portuguese") / "train.parquet"  # what `align` kept, where it was asked
     trained_on = {language: read_table(file, ["corpus", "speaker", "duration_s", "licence"]) for language, file in files.items()}
-    return Run({file.stem: read_json(file) for file in sorted((root / "data/score").glob("*.json"))}, trained_on,
+    return Run({file.stem: read_json(file) for file in sorted((root / "data/score").glob("*.json"))}, all_timings(root), trained_on,
                read_json(root / "data/split/portuguese/certificate.json"), model)
 
 
@@ -62,27 +65,29 @@ def model_card(run: Run, *, artefact: str, version: str, system: str, commit: st
     parts = [
         "---\n" + yaml.safe_dump(front, sort_keys=False, allow_unicode=True) + "---",
         f"# {artefact} {version}",
-        "Portuguese speech to text: a wav2vec2 CTC model" + (" carried over from a Spanish one." if run.model.get("donor") else "."),
+        "Portuguese speech recognition: a wav2vec2 CTC model" + (" transferred from a Spanish one." if run.model.get("donor") else "."),
         "```python\nfrom transformers import pipeline\n\n"
         'pipeline("automatic-speech-recognition", model="data/champion")("speech.flac")\n```',
         "## Intended use\n\n"
         "Transcripts of read or dictated Portuguese at 16 kHz, one speaker at a time. Output is spoken form: lower case, numbers as words, "
-        "no punctuation. Not for identifying people, nor where an error does harm and nobody reads along.",
-        "## Measured\n\n"
-        f"{test['utterances']} utterances of {test['speakers']} speakers that it has {'' if test.get('speaker_dependent') else 'not '}heard, "
+        "no punctuation. Do not use it to identify people, nor where an error does harm and nobody checks the transcript.",
+        "## Evaluation\n\n"
+        f"{test['utterances']} utterances of {test['speakers']} speakers who are {'' if test.get('speaker_dependent') else 'not '}in its training data, "
         f"{test['words']} words "
         f"(test set `{test['hash'][:12]}`, normaliser {score['normaliser']}). Error rates of the whole set, with intervals of "
         f"{100 * score['wer']['level']:g} % over {score['wer']['unit']}s.\n\n"
         + markdown_table([
-            {"system": told, **_rates(run.scores[name])}
-            for name, told in {system: "**this model**", **SYSTEMS}.items() if name in run.scores])
+            {"system": description, **_rates(run.scores[name])}
+            for name, description in {system: "**this model**", **EXISTING, **{other: other for other in run.scores if other not in EXISTING}}.items()
+            if name in run.scores and (name != system or description == "**this model**")])
         + "\n\n" + markdown_table([
             {"slice": ", ".join(f"{column} {value or 'unknown'}" for column, value in part["slice"].items()), "utterances": part["utterances"],
              **_rates(part)}
             for part in score["slices"] if set(part["slice"]) <= {"locale", "gender", "corpus"}])
-        + _robustness(score.get("robustness")),
+        + _robustness(score.get("robustness"))
+        + _speed(run.timings, system),
         "## Data and licences\n\n" + markdown_table([
-            {"learned from": f"{corpus} ({language})", "utterances": len(rows), "speakers": rows.loc[rows["speaker"] != "", "speaker"].nunique(),
+            {"trained on": f"{corpus} ({language})", "utterances": len(rows), "speakers": rows.loc[rows["speaker"] != "", "speaker"].nunique(),
              "hours": f"{rows['duration_s'].sum() / 3600:.2f}",
              "licence": ", ".join(sorted(name or "none stated" for name in rows["licence"].unique()))}
             for language, table in run.trained_on.items() for corpus, rows in table.groupby("corpus")])
@@ -97,31 +102,41 @@ def model_card(run: Run, *, artefact: str, version: str, system: str, commit: st
 
 
 def _left_out(alignment: Mapping[str, Any] | None) -> str:
-    """Return how many transcripts were left out; nothing where none was looked at."""
+    """Return how many transcripts `align` dropped; an empty text if it did not run."""
     if not alignment:
         return ""
     reasons = ", ".join(f"{count} {reason}" for reason, count in alignment["dropped"].items())
-    return (f"\n\nOf {alignment['utterances']} Portuguese training utterances {sum(alignment['dropped'].values())} were left out as their "
-            f"transcripts do not fit{f' ({reasons})' if reasons else ''}, by forced alignment with a model of weights "
+    return (f"\n\nOf {alignment['utterances']} Portuguese training utterances {sum(alignment['dropped'].values())} were dropped because their "
+            f"transcripts do not fit the audio{f' ({reasons})' if reasons else ''}, by forced alignment with a model of weights "
             f"`{alignment['aligner']['weights_hash'][:12]}`.")
 
 
+def _speed(timings: Mapping[str, Any], system: str) -> str:
+    """Return how fast the model transcribed and on what; an empty text if that was not measured."""
+    found = timings.get(f"transcribe@{system}", {})
+    if "rtfx" not in found:
+        return ""
+    machine = found["machine"]
+    return (f"\n\nSpeed: {found['rtfx']:.0f} audio-seconds per second on {machine['processor']}, {machine['cores']} cores; peak memory "
+            f"{found['peak_memory_bytes'] / 2**30:.1f} GiB.")
+
+
 def _robustness(found: Mapping[str, Any] | None) -> str:
-    """Return a table of the conditions in which the model was measured; nothing where it was not."""
+    """Return a table of the conditions in which the model was measured; an empty text if it was not."""
     if not found:
         return ""
-    return f"\n\nOf {found['utterances']} of these utterances, as they are and made harder:\n\n" + markdown_table([
+    return f"\n\nOf {found['utterances']} of these utterances, as they are and degraded:\n\n" + markdown_table([
         {"condition": name.replace("_", " "), **_rates(part)}
         for name, part in [("as it is", found), *((entry["condition"], entry) for entry in found["conditions"])]])
 
 
 def _limits(run: Run, score: Mapping[str, Any], override: str | None) -> list[str]:
-    lines = ["It has heard nothing but the corpora above; on other speech expect more errors until they are measured.",
+    lines = ["It was trained on the corpora above only. Expect more errors on other speech until you measure them.",
              "Noise, telephone speech, several speakers at once and code-switching count as other speech unless a row above names them."]
     if override:
-        lines.insert(0, f"It came into use in spite of the gate's verdict: {override}")
+        lines.insert(0, f"It was promoted although the gate's verdict was not promote: {override}")
     if score["test_set"].get("speaker_dependent"):
-        lines.append("The figures are of speakers that it was trained on.")
+        lines.append("The figures are for speakers who are in its training data.")
     return lines + [str(note) for note in run.certificate.get("notes", [])]
 
 

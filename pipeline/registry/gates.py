@@ -1,16 +1,16 @@
-"""How many gates have been run since the last promotion: what the error level of a period was spent on. Git is the ledger.
+"""How many gates have run since the last promotion, which share the error level of that period. Git is the ledger.
 
-A gate's verdict is committed with its run. All verdicts, in whatever branch or tag, that compare with the champion in use
-belong to its period, and each stands in a *place*: `gate.gates_since_promotion`, 0 for the first, which its error level
-shrinks with. Three rules follow, and nothing has to be counted up or taken back when a run is killed:
+A gate's verdict is committed with its run. All verdicts, in any branch or tag, that compare with the champion in use belong to
+its period. Each has a *gate index*, `gate.gates_since_promotion`: 0 for the first one. The error level shrinks with the index.
+Three rules follow, and a killed run leaves nothing to undo:
 
-- evidence (weights of challenger and champion, test set) that was judged before keeps its place: judged again, it spends
+- evidence (weights of challenger and champion, test set) that was judged before keeps its index: judging it again spends
   nothing, and `dvc repro` has nothing to do;
-- new evidence takes the place after the last one;
-- a place that two pieces of evidence stand in (two runs at once, a number left as it was) was spent twice: neither is
-  promoted before it was judged again in a place of its own.
+- new evidence gets the index after the last one;
+- an index that two pieces of evidence share (two runs at once, an index that nobody raised) was spent twice: neither is promoted
+  before it is judged again with an index that no other evidence has.
 
-What was never committed is not known here; a branch of a run is to be kept, and fetched, until the next promotion.
+Verdicts that were never committed do not count. Keep the branch of a run, and fetch it, until the next promotion.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pipeline.registry.git import git, git_bytes, remote_of
 
 VERDICT: Final = "data/gate/verdict.json"
 PARAMS: Final = "params.yaml"
-PLACE: Final = re.compile(r"^(\s+gates_since_promotion:[ ]*)(\d+)", re.MULTILINE)
+GATE_INDEX: Final = re.compile(r"^(\s+gates_since_promotion:[ ]*)(\d+)", re.MULTILINE)
 
 Evidence = tuple[str, str, str]
 """SHA-256 of the challenger's weights, of the champion's, and of the test set."""
@@ -39,24 +39,25 @@ def evidence_of(verdict: Mapping[str, Any]) -> Evidence:
     return verdict["challenger"]["weights_hash"], verdict["champion"]["weights_hash"], verdict["challenger"]["test_set"]
 
 
-def place_of(verdict: Mapping[str, Any]) -> int:
-    """Return the place of a verdict in its period: how many gates came before."""
-    return int(verdict.get("period", {}).get("gates_before", 0))  # the first verdicts did not say: each was the first of its period
+def gate_index_of(verdict: Mapping[str, Any]) -> int:
+    """Return the gate index of a verdict: how many gates of its period came before."""
+    return int(verdict.get("period", {}).get("gates_before", 0))
 
 
 def fetch_runs(root: Path) -> None:
-    """Bring the branches of runs (`retrain/*`) here from where root pushes to, under refs/vizinho, so that their verdicts count."""
+    """Fetch the branches of runs (`retrain/*`) from the remote that root pushes to, under refs/vizinho, so that their verdicts count."""
     git(root, "fetch", "--quiet", "--no-tags", remote_of(root), "+refs/heads/retrain/*:refs/vizinho/retrain/*")
 
 
 def spent(root: Path, champion: str) -> dict[Evidence, set[int]]:
-    """Return every piece of evidence of a period with its places, by the verdicts in this clone's branches and tags.
+    """Return every piece of evidence of a period with its gate indices, by the verdicts in this clone's branches and tags.
 
     Args:
+        root: the checkout.
         champion: SHA-256 of the weights that the period's challengers are compared with.
 
     Raises:
-        PipelineError: the clone has not the whole history.
+        PipelineError: the clone is shallow.
     """
     if git(root, "rev-parse", "--is-shallow-repository") == "true":
         raise PipelineError(str(root), "a shallow clone", "the whole history, to count gates in", "git fetch --unshallow")
@@ -67,29 +68,29 @@ def spent(root: Path, champion: str) -> dict[Evidence, set[int]]:
             verdict = json.loads(git_bytes(root, "cat-file", "blob", blob))
             evidence = evidence_of(verdict)
         except (ValueError, KeyError, TypeError):
-            continue  # no verdict of a form that could be promoted
+            continue  # not a verdict of a form that could be promoted
         if evidence[1] == champion:
-            found.setdefault(evidence, set()).add(place_of(verdict))
+            found.setdefault(evidence, set()).add(gate_index_of(verdict))
     return found
 
 
-def free_place(known: Mapping[Evidence, Iterable[int]], evidence: Evidence) -> int:
-    """Return the place in which evidence is to be judged: its own, if it has one for itself, else the one after the last."""
-    taken = {place for other, places in known.items() if other != evidence for place in places}
+def free_index(known: Mapping[Evidence, Iterable[int]], evidence: Evidence) -> int:
+    """Return the gate index for evidence: the one that it alone has, otherwise the one after the last."""
+    taken = {index for other, indices in known.items() if other != evidence for index in indices}
     own = set(known.get(evidence, ()))
     return min(own - taken) if own - taken else max(own | taken, default=-1) + 1
 
 
-def spent_twice(root: Path, verdict: Mapping[str, Any]) -> bool:
-    """Return whether other evidence stands in the place of a verdict."""
+def index_used_twice(root: Path, verdict: Mapping[str, Any]) -> bool:
+    """Return whether other evidence has the gate index of a verdict."""
     evidence = evidence_of(verdict)
-    return any(other != evidence and place_of(verdict) in places for other, places in spent(root, evidence[1]).items())
+    return any(other != evidence and gate_index_of(verdict) in indices for other, indices in spent(root, evidence[1]).items())
 
 
-def place(root: Path) -> int:
-    """Return the place in which the evidence in a checkout, judged or not, is to be judged.
+def gate_index(root: Path) -> int:
+    """Return the gate index for the evidence in a checkout, judged or not.
 
-    For a flow: after `score`, before `gate`, with `fetch_runs` before it and `write_place` after it.
+    For a flow: after `score`, before `gate`, with `fetch_runs` before it and `write_gate_index` after it.
 
     Raises:
         MissingInputError: challenger or champion was not transcribed and scored.
@@ -100,19 +101,19 @@ def place(root: Path) -> int:
         evidence = weights[0], weights[1], read_json(root / f"data/score/{challenger}.json")["test_set"]["hash"]
     except (KeyError, TypeError) as error:
         raise DataError(f"data/transcribe or data/score of {challenger}", f"no usable {error}", "the figures of a run", "`dvc repro score`") from None
-    return free_place(spent(root, evidence[1]), evidence)
+    return free_index(spent(root, evidence[1]), evidence)
 
 
-def write_place(root: Path, gates: int) -> bool:
-    """Write `gate.gates_since_promotion` into params.yaml, comments kept; return whether it was another before.
+def write_gate_index(root: Path, gates: int) -> bool:
+    """Write `gate.gates_since_promotion` into params.yaml, keep its comments, and return whether the value changed.
 
     Raises:
-        ParamsError: the key is not there, or more than once.
+        ParamsError: the key is missing, or occurs more than once.
     """
     before = (root / PARAMS).read_text(encoding="utf-8")
-    if len(found := PLACE.findall(before)) != 1:
+    if len(found := GATE_INDEX.findall(before)) != 1:
         raise ParamsError(PARAMS, [f"gate.gates_since_promotion: found {len(found)} times on a line of its own; expected once"])
-    after = PLACE.sub(rf"\g<1>{gates}", before)
+    after = GATE_INDEX.sub(rf"\g<1>{gates}", before)
     if after != before:
         write_text(root / PARAMS, after)
     return after != before

@@ -1,7 +1,7 @@
-"""What a promotion leaves in git: its record, the pointer to the model in use, a line in the changelog.
+"""What a promotion writes into git: its record, the champion pointer, a line in the changelog.
 
-`registry/records/VERSION.json` (`vizinho.record/1`, docs/schemas/record.json) is written once and never changed.
-A promotion of a new model raises the minor number (v0.1.0, v0.2.0), a return to an earlier model the last one (v0.2.1).
+`registry/records/VERSION.json` (`vizinho.record/2`, docs/schemas/record.json) is written once and never changed.
+A promotion of a new model raises the minor number (v0.1.0, v0.2.0), a rollback the last one (v0.2.1).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pipeline.core.files import read_json, write_json, write_text
 from pipeline.core.params import Section, problems_of
 
 RECORDS: Final = "registry/records"
-POINTER: Final = "champion.yaml"
+CHAMPION_POINTER: Final = "champion.yaml"
 CHAMPION: Final = "data/champion"
 CHANGELOG: Final = "CHANGELOG.md"
 HEADING: Final = "## Champions"
 DAY_ONE: Final = "day-one"
-"""Stands for the version that day one's model never had."""
+"""Names the first model, which has no version."""
 
 
 class Registry(Section):
@@ -45,7 +45,7 @@ class Model(Section):
 
 
 class Judgement(Section):
-    """What the gate said of the model."""
+    """The gate's verdict on the model."""
 
     hash: str = Field(description="SHA-256 of data/gate/verdict.json at the commit")
     verdict: Literal["promote", "reject", "inconclusive"]
@@ -54,19 +54,21 @@ class Judgement(Section):
     gates: int = Field(ge=1, description="gates run in this period, this one included: what the error level was spent on")
 
 
-class Leave(Section):
-    """Who let it into use."""
+class Approval(Section):
+    """Who approved the promotion, when and why."""
 
     by: str = Field(min_length=1, description="a person, or the policy that decided")
+    decision: Literal["approve"] = Field(default="approve", description="a rejected challenger leaves no record")
+    at: datetime = Field(description="when it was approved")
     champion: str | None = Field(description="tag of the champion at that time; null on day one")
-    override: str | None = Field(default=None, min_length=1, description="why in spite of the verdict")
-    reason: str | None = Field(default=None, min_length=1, description="why an earlier model came back; of a new one, what was said with the yes")
+    override: str | None = Field(default=None, min_length=1, description="why it was promoted although the verdict was not promote")
+    reason: str | None = Field(default=None, min_length=1, description="why it was approved; for a rollback, why the earlier model was restored")
 
 
 class Record(Section):
-    """A promotion, or the return of an earlier model."""
+    """A promotion, or a rollback to an earlier model."""
 
-    form: Literal["vizinho.record/1"] = Field(default="vizinho.record/1", alias="schema")
+    form: Literal["vizinho.record/2"] = Field(default="vizinho.record/2", alias="schema")
     artefact: str
     version: str = Field(pattern=r"^v\d+\.\d+\.\d+$")
     restores: str | None = Field(description="the version whose model came back, or day-one; null for a new model")
@@ -80,7 +82,7 @@ class Record(Section):
     test_set: str
     normaliser: str
     verdict: Judgement
-    leave: Leave
+    approval: Approval
 
     def as_json(self) -> dict[str, Any]:
         return self.model_dump(mode="json", by_alias=True)
@@ -122,10 +124,11 @@ def champion(root: Path) -> tuple[str, Record | None]:
         MissingInputError: champion.yaml names a version that has no record.
     """
     try:
-        found = yaml.safe_load((root / POINTER).read_text(encoding="utf-8"))["champion"]
+        found = yaml.safe_load((root / CHAMPION_POINTER).read_text(encoding="utf-8"))["champion"]
         path, version = str(found["path"]), found["version"]
     except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise DataError(POINTER, f"no usable pointer ({error!r})", "champion: {path: ..., version: ...}", f"git checkout -- {POINTER}") from None
+        raise DataError(CHAMPION_POINTER, f"no usable pointer ({error!r})", "champion: {path: ..., version: ...}",
+                        f"git checkout -- {CHAMPION_POINTER}") from None
     if version is None:
         return path, None
     file = root / RECORDS / f"{version}.json"
@@ -136,7 +139,7 @@ def champion(root: Path) -> tuple[str, Record | None]:
 
 def write_facts(root: Path, record: Record) -> list[str]:
     """Write record, pointer and changelog line into a checkout; return their paths."""
-    pointer = root / POINTER
+    pointer = root / CHAMPION_POINTER
     comments = [line for line in pointer.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     write_text(pointer, "\n".join([*comments, "champion:", f"  path: {CHAMPION}", f"  version: {record.version}", ""]))
     file = f"{RECORDS}/{record.version}.json"
@@ -144,15 +147,15 @@ def write_facts(root: Path, record: Record) -> list[str]:
     changelog = root / CHANGELOG
     before = changelog.read_text(encoding="utf-8") if changelog.exists() else "# Changelog\n"
     write_text(changelog, with_line(before, changelog_line(record)))
-    return [POINTER, file, CHANGELOG]
+    return [CHAMPION_POINTER, file, CHANGELOG]
 
 
 def changelog_line(record: Record) -> str:
     """Return a record for people, in a line."""
-    what = f"the model of {record.restores} is back ({record.leave.reason})" if record.restores else f"{record.system}"
-    judged = f"overridden: {record.leave.override}" if record.leave.override else f"gate: {record.verdict.verdict}"
+    what = f"the model of {record.restores} is back ({record.approval.reason})" if record.restores else f"{record.system}"
+    judged = f"overridden: {record.approval.override}" if record.approval.override else f"gate: {record.verdict.verdict}"
     return (f"- {record.promoted_at:%Y-%m-%d} {record.artefact} {record.version}: {what}; WER {100 * record.verdict.wer:.2f} %, "
-            f"CER {100 * record.verdict.cer:.2f} % ({judged}), run {record.commit[:9]}, by {record.leave.by}")
+            f"CER {100 * record.verdict.cer:.2f} % ({judged}), run {record.commit[:9]}, by {record.approval.by}")
 
 
 def with_line(changelog: str, line: str) -> str:

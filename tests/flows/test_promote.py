@@ -1,4 +1,4 @@
-"""Approval of a promotion: approved, rejected, unanswered, or outdated."""
+"""ApprovalRequest of a promotion: approved, rejected, unanswered, or outdated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from prefect.logging import disable_run_logger
 
 from flows.promote import promote, request_key, request_text
 from pipeline.registry.git import git
-from pipeline.registry.promotion import ask
+from pipeline.registry.promotion import read_candidate
 from tests.flows.conftest import Run
 from tests.toy_registry import Toy
 
@@ -82,8 +82,8 @@ def test_an_approval_of_a_run_that_was_promoted_meanwhile_promotes_nothing_twice
 
 
 def test_an_approval_request_is_about_one_run_verdict_and_champion(toy: Toy) -> None:
-    candidate = ask(toy.path, "main")
-    approval = candidate.approval
+    candidate = read_candidate(toy.path, "main")
+    approval = candidate.request
     others = [replace(approval, commit="0" * 40), replace(approval, verdict="0" * 64), replace(approval, champion="asr-pt-toy#champion#1")]
     assert len({request_key(approval), *map(request_key, others)}) == 4
     assert approval.commit in request_text(candidate) and "WER 90.0 % → 50.0 %" in request_text(candidate)

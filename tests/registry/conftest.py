@@ -24,7 +24,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             toy = Toy(folder / after)
             if generation > 1:
                 toy.run(generation, gates=0)
-            promotion.promote(toy.path, promotion.ask(toy.path).approval, "Ana Reis")
+            promotion.promote(toy.path, promotion.read_candidate(toy.path).request, "Ana Reis")
         yield folder
 
 

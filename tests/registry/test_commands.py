@@ -57,7 +57,7 @@ def test_ask_prints_the_command_that_says_yes_and_that_command_promotes(toy: Toy
     code, out, err = vizinho(toy, *words)
     assert (code, err) == (0, "")
     assert toy.in_use() == "v0.1.0"
-    assert records(toy.path)[0].leave.by == "Ana Reis <ana@example.org>"
+    assert records(toy.path)[0].approval.by == "Ana Reis <ana@example.org>"
 
 
 def test_a_refusal_is_one_line_and_exit_1_a_wrong_override_exit_2(once: Toy, vizinho) -> None:  # noqa: ANN001

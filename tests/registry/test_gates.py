@@ -13,7 +13,7 @@ from pipeline.core.errors import DataError, MissingInputError, ParamsError, Pipe
 from pipeline.core.files import read_json
 from pipeline.registry import gates
 from pipeline.registry.git import git
-from pipeline.registry.promotion import ask, promote
+from pipeline.registry.promotion import promote, read_candidate
 from pipeline.registry.record import records
 from pipeline.registry.store import dvc
 from tests.toy_registry import Toy
@@ -56,21 +56,21 @@ def test_every_verdict_in_any_branch_that_faces_the_champion_counts_once(clone: 
     assert gates.spent(clone, "nobody") == {}
 
 
-def test_evidence_keeps_its_place_and_new_evidence_takes_the_next_one() -> None:
+def test_evidence_keeps_its_gate_index_and_new_evidence_gets_the_next_one() -> None:
     a, b, c = (("weights", CHAMPION, name) for name in "abc")
-    assert gates.free_place({}, a) == 0
-    assert gates.free_place({a: {0}, b: {3}}, a) == 0
-    assert gates.free_place({a: {0}, b: {3}}, c) == 4
-    assert gates.free_place({a: {0}, b: {0}}, a) == 1
-    assert gates.free_place({a: {0, 1}, b: {0}}, a) == 1
+    assert gates.free_index({}, a) == 0
+    assert gates.free_index({a: {0}, b: {3}}, a) == 0
+    assert gates.free_index({a: {0}, b: {3}}, c) == 4
+    assert gates.free_index({a: {0}, b: {0}}, a) == 1
+    assert gates.free_index({a: {0, 1}, b: {0}}, a) == 1
 
 
 def test_a_place_that_two_stand_in_was_spent_twice_and_judging_anew_was_not(clone: Path) -> None:
     commit(clone, verdict("a", 0))
-    assert not gates.spent_twice(clone, verdict("a", 0))
-    assert gates.spent_twice(clone, verdict("b", 0))
-    assert not gates.spent_twice(clone, verdict("b", 1))
-    assert not gates.spent_twice(clone, verdict("b", 0, champion="another"))
+    assert not gates.index_used_twice(clone, verdict("a", 0))
+    assert gates.index_used_twice(clone, verdict("b", 0))
+    assert not gates.index_used_twice(clone, verdict("b", 1))
+    assert not gates.index_used_twice(clone, verdict("b", 0, champion="another"))
 
 
 def test_in_a_shallow_clone_gates_cannot_be_counted(clone: Path) -> None:
@@ -84,49 +84,49 @@ def test_in_a_shallow_clone_gates_cannot_be_counted(clone: Path) -> None:
 def test_the_number_is_written_where_it_stands_and_nowhere_else(tmp_path: Path) -> None:
     text = "# how strict\ngate:\n  alpha: 0.05\n  gates_since_promotion: 0    # by git\n  level: 0.95\n"
     (tmp_path / "params.yaml").write_text(text)
-    assert gates.write_place(tmp_path, 12) is True
+    assert gates.write_gate_index(tmp_path, 12) is True
     assert (tmp_path / "params.yaml").read_text() == text.replace("promotion: 0", "promotion: 12")
-    assert gates.write_place(tmp_path, 12) is False
+    assert gates.write_gate_index(tmp_path, 12) is False
     (tmp_path / "params.yaml").write_text("gate: {gates_since_promotion: 0}\n")
     with pytest.raises(ParamsError, match="found 0 times on a line of its own; expected once"):
-        gates.write_place(tmp_path, 1)
+        gates.write_gate_index(tmp_path, 1)
 
 
 def test_without_figures_of_the_run_there_is_no_place(toy: Toy) -> None:
     (toy.path / "data/transcribe/champion.json").write_text("{}")
     with pytest.raises(DataError, match="no usable 'weights_hash'"):
-        gates.place(toy.path)
+        gates.gate_index(toy.path)
     (toy.path / "data/transcribe/champion.json").unlink()
     with pytest.raises(MissingInputError, match=r"data/transcribe/champion\.json"):
-        gates.place(toy.path)
+        gates.gate_index(toy.path)
 
 
 def test_a_second_try_needs_a_place_of_its_own_and_a_promotion_begins_anew(toy: Toy) -> None:
     """The first run is judged and left; the next one, judged as if it were the first, is refused until it is judged as the second."""
-    assert gates.place(toy.path) == 0  # judged already: it keeps its place
+    assert gates.gate_index(toy.path) == 0  # judged already: it keeps its place
     toy.run(2, gates=0)
-    assert (gates.place(toy.path), gates.write_place(toy.path, 0)) == (1, False)
-    with pytest.raises(PromotionError, match="gate 1 of its period, as another verdict is; expected a place of its own"):
-        promote(toy.path, ask(toy.path).approval, "Ana Reis")
+    assert (gates.gate_index(toy.path), gates.write_gate_index(toy.path, 0)) == (1, False)
+    with pytest.raises(PromotionError, match="gate 1 of its period, as another verdict is; expected a gate index that no other evidence has"):
+        promote(toy.path, read_candidate(toy.path).request, "Ana Reis")
     assert toy.in_use() is None
-    assert gates.write_place(toy.path, gates.place(toy.path))
+    assert gates.write_gate_index(toy.path, gates.gate_index(toy.path))
     dvc(toy.path, "repro", "--quiet")
     toy.commit("Judge it as the second")
-    assert gates.place(toy.path) == 1  # a rerun has nothing to do
-    record = promote(toy.path, ask(toy.path).approval, "Ana Reis")
+    assert gates.gate_index(toy.path) == 1  # a rerun has nothing to do
+    record = promote(toy.path, read_candidate(toy.path).request, "Ana Reis")
     assert record.verdict.gates == 2
     assert yaml.safe_load((toy.path / "params.yaml").read_text())["gate"]["gates_since_promotion"] == 0
     assert toy.git("show", "--name-only", "--format=", "HEAD").split()[-2:] == ["params.yaml", "registry/records/v0.1.0.json"]
     dvc(toy.path, "repro", "--quiet")
-    assert gates.place(toy.path) == 0
+    assert gates.gate_index(toy.path) == 0
     assert read_json(toy.path / gates.VERDICT)["champion"]["model"] == "data/champion"
 
 
 @pytest.mark.slow
 def test_a_person_may_promote_what_was_spent_twice_and_it_goes_on_record(toy: Toy) -> None:
     toy.run(2, gates=0)
-    promote(toy.path, ask(toy.path).approval, "Ana Reis", override="the first run was a rehearsal")
-    assert records(toy.path)[0].leave.override == "the first run was a rehearsal"
+    promote(toy.path, read_candidate(toy.path).request, "Ana Reis", override="the first run was a rehearsal")
+    assert records(toy.path)[0].approval.override == "the first run was a rehearsal"
 
 
 def test_a_verdict_on_a_branch_of_the_remote_counts_though_nobody_fetched_it(toy: Toy) -> None:
@@ -137,4 +137,4 @@ def test_a_verdict_on_a_branch_of_the_remote_counts_though_nobody_fetched_it(toy
     other.commit("Judge another")
     other.git("push", "--quiet", "origin", "retrain/2026-11-22-cd34")
     with pytest.raises(PromotionError, match="that error level was spent"):
-        promote(toy.path, ask(toy.path).approval, "Ana Reis")
+        promote(toy.path, read_candidate(toy.path).request, "Ana Reis")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.files import ROOT
-from pipeline.registry.promotion import ask, promote
+from pipeline.registry.promotion import promote, read_candidate
 from pipeline.registry.record import champion, records
 from pipeline.registry.verify import verify
 from tests.toy_registry import Toy
@@ -28,7 +28,7 @@ KILLED = """
         step(*given, **named)
         os.killpg(0, signal.SIGKILL)
     promotion.{step} = last
-    promotion.promote(Path.cwd(), promotion.ask(Path.cwd()).approval, "Ana Reis")
+    promotion.promote(Path.cwd(), promotion.read_candidate(Path.cwd()).approval, "Ana Reis")
 """
 
 AT_ONCE = """
@@ -60,7 +60,7 @@ def after_the_kill(toy: Toy, expected: str | None) -> None:
     """Check that the champion is the expected one, whole, and that the same promotion, tried again, ends well."""
     assert toy.in_use() == expected
     run = toy.git("log", "--format=%H", "--grep=^Run generation", "-1")
-    promote(toy.path, replace(ask(toy.path, run).approval, champion=None), "Ana Reis")
+    promote(toy.path, replace(read_candidate(toy.path, run).request, champion=None), "Ana Reis")
     assert toy.in_use() == "v0.1.0"
     assert champion(toy.path)[1] == records(toy.path)[-1]
     assert toy.git("status", "--porcelain") == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.registry.promotion import ask, promote
+from pipeline.registry.promotion import promote, read_candidate
 from pipeline.registry.store import dvc
 from tests.toy_registry import Toy
 
@@ -20,7 +20,7 @@ def test_a_promoted_model_loads_with_plain_transformers_in_a_fresh_clone(toy: To
     save_model(tiny.model(), tiny.vocabulary(), toy.path / "source_model", {"system": "transfer", "seed": 1})
     dvc(toy.path, "repro", "--quiet", "--force", "--single-item", "train@transfer")
     toy.run(2)
-    promote(toy.path, ask(toy.path).approval, "Ana Reis")
+    promote(toy.path, read_candidate(toy.path).request, "Ana Reis")
     fresh = toy.clone("fresh")
     dvc(fresh.path, "pull", "data/champion")
     speech_B = 0.1 * np.sin(np.arange(16_000, dtype=np.float32))

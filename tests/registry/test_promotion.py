@@ -13,7 +13,7 @@ from pipeline.core.errors import DataError, MissingInputError, ParamsError, Pipe
 from pipeline.core.files import ROOT, hash_file, read_json
 from pipeline.registry import promotion, tags
 from pipeline.registry.git import git
-from pipeline.registry.promotion import Approval, ask, promote, rollback
+from pipeline.registry.promotion import ApprovalRequest, promote, read_candidate, rollback
 from pipeline.registry.record import Record, champion, changelog_line, next_version, records, with_line
 from pipeline.registry.store import dvc
 from pipeline.registry.verify import verify
@@ -48,7 +48,7 @@ def test_a_record_fits_its_schema_and_says_what_was_promoted(twice: Toy) -> None
         jsonschema.validate(record, SCHEMA)
     assert set(SCHEMA["properties"]) == set(first) == {field.alias or name for name, field in Record.model_fields.items()}
     assert (first["replaces"], second["replaces"], second["restores"]) == (None, "v0.1.0", None)
-    assert (first["leave"]["champion"], second["leave"]["champion"]) == (None, f"{ARTEFACT}#champion#1")
+    assert (first["approval"]["champion"], second["approval"]["champion"]) == (None, f"{ARTEFACT}#champion#1")
     assert second["model"]["files"] == folder(twice.path / "data/champion")
     assert second["data"] == {"data/split/portuguese": folder(twice.path / "data/split/portuguese")}
     assert second["verdict"] == {"hash": hash_file(twice.path / "data/gate/verdict.json"), "verdict": "promote", "wer": 0.25, "cer": 0.1, "gates": 1}
@@ -94,7 +94,7 @@ def test_without_any_remote_a_promotion_ends_in_the_checkout_itself_and_says_so(
     config = toy.path / ".dvc/config"
     config.write_text(config.read_text().replace("    remote = store\n", ""))
     toy.commit("Do without remotes")
-    record = promote(toy.path, ask(toy.path).approval, "Ana Reis")
+    record = promote(toy.path, read_candidate(toy.path).request, "Ana Reis")
     assert "no DVC remote" in capsys.readouterr().out
     assert champion(toy.path)[1] == record
     assert folder(toy.path / "data/champion") == record.model.files
@@ -109,18 +109,18 @@ def test_a_run_on_a_branch_is_merged_where_main_has_moved_on_and_an_override_is_
     (toy.path / "notes.md").write_text("meanwhile\n")
     toy.commit("Write notes")
     toy.git("push", "--quiet", "origin", "main")
-    record = promote(toy.path, ask(toy.path, "retrain/2026-11-22-ab12").approval, "Ana Reis", override="too few speakers; heard by hand")
+    record = promote(toy.path, read_candidate(toy.path, "retrain/2026-11-22-ab12").request, "Ana Reis", override="too few speakers; heard by hand")
     assert toy.in_use() == "v0.1.0"
     assert commit in toy.git("show", "--no-patch", "--format=%P", "HEAD").split()
     assert (toy.path / "notes.md").exists()
     assert "generation 2" in (toy.path / "data/champion/model.safetensors").read_text()
-    assert (record.verdict.verdict, record.leave.override) == ("inconclusive", "too few speakers; heard by hand")
+    assert (record.verdict.verdict, record.approval.override) == ("inconclusive", "too few speakers; heard by hand")
     assert "overridden: too few speakers" in (toy.path / "CHANGELOG.md").read_text()
     assert "in spite of the gate's verdict" in (toy.path / "data/champion/README.md").read_text()
 
 
 def test_a_promotion_that_is_done_already_is_not_made_twice(once: Toy) -> None:
-    approval = Approval(once.git("rev-parse", "HEAD^"), records(once.path)[0].verdict.hash, None)
+    approval = ApprovalRequest(once.git("rev-parse", "HEAD^"), records(once.path)[0].verdict.hash, None)
     tip = git(once.origin, "rev-parse", "main")
     assert promote(once.path, approval, "Ana Reis") == records(once.path)[0]
     assert git(once.origin, "rev-parse", "main") == tip
@@ -134,7 +134,7 @@ def test_a_rollback_brings_the_earlier_model_back_byte_for_byte_as_a_version_of_
     fresh = twice.clone("fresh")
     record = rollback(fresh.path, "v0.1.0", "Ana Reis", "numbers are misheard")
     assert twice.in_use() == "v0.2.1"
-    assert (record.restores, record.replaces, record.leave.reason) == ("v0.1.0", "v0.2.0", "numbers are misheard")
+    assert (record.restores, record.replaces, record.approval.reason) == ("v0.1.0", "v0.2.0", "numbers are misheard")
     assert (record.model, record.verdict, record.commit) == (first.model, first.verdict, first.commit)
     assert folder(fresh.path / "data/champion") == first.model.files
     jsonschema.validate(read_json(fresh.path / "registry/records/v0.2.1.json"), SCHEMA)
@@ -195,7 +195,7 @@ def test_on_day_one_there_is_nothing_to_roll_back_to(toy: Toy) -> None:
 
 
 def test_an_approval_holds_for_one_champion_and_one_verdict_only(once: Toy) -> None:
-    approval = ask(once.path).approval
+    approval = read_candidate(once.path).request
     with pytest.raises(PromotionError, match=r"the champion is asr-pt-toy#champion#1 now; expected the donor of day one"):
         promote(once.path, replace(approval, champion=None), "Ana Reis")
     with pytest.raises(PromotionError, match=r"the verdict at \w+ is \w+; expected 000000000000, which it was given for"):
@@ -206,17 +206,17 @@ def test_an_approval_holds_for_one_champion_and_one_verdict_only(once: Toy) -> N
 @pytest.mark.parametrize("commit", ["HEAD", "HEAD^"])
 def test_a_verdict_against_an_earlier_champion_is_refused(once: Toy, commit: str) -> None:
     with pytest.raises(PromotionError, match=r"it compares with data/donor, weights \w+; expected v0\.1\.0, the champion on main"):
-        promote(once.path, ask(once.path, commit).approval, "Ana Reis")
+        promote(once.path, read_candidate(once.path, commit).request, "Ana Reis")
     assert once.in_use() == "v0.1.0"
 
 
 def test_a_verdict_other_than_promote_needs_an_override_and_promote_needs_none(toy: Toy) -> None:
-    approval = ask(toy.path).approval
+    approval = read_candidate(toy.path).request
     with pytest.raises(ParamsError, match="there is nothing to override"):
         promote(toy.path, approval, "Ana Reis", override="I like it")
     toy.run(1, verdict="reject")
     with pytest.raises(PromotionError, match="reject; expected promote"):
-        promote(toy.path, ask(toy.path).approval, "Ana Reis")
+        promote(toy.path, read_candidate(toy.path).request, "Ana Reis")
     assert toy.in_use() is None
 
 
@@ -226,7 +226,7 @@ def test_a_profile_never_replaces_the_champion_of_another(once: Toy) -> None:
     (once.path / "params.yaml").write_text(yaml.safe_dump(params))
     once.commit("Take up another profile")
     with pytest.raises(PromotionError, match="asr-pt-xlsr; expected asr-pt-toy, as the champion on main"):
-        promote(once.path, ask(once.path).approval, "Ana Reis")
+        promote(once.path, read_candidate(once.path).request, "Ana Reis")
 
 
 def test_a_verdict_that_is_not_the_one_of_dvc_lock_is_refused(toy: Toy) -> None:
@@ -234,7 +234,7 @@ def test_a_verdict_that_is_not_the_one_of_dvc_lock_is_refused(toy: Toy) -> None:
     verdict.write_text(verdict.read_text().replace("0.5", "0.1"))
     toy.commit("Better the figures by hand")
     with pytest.raises(DataError, match=r"not the verdict of its dvc\.lock"):
-        ask(toy.path)
+        read_candidate(toy.path)
 
 
 def test_a_model_that_is_not_the_one_judged_is_refused(toy: Toy) -> None:
@@ -246,7 +246,7 @@ def test_a_model_that_is_not_the_one_judged_is_refused(toy: Toy) -> None:
     toy.commit("Train again, judge nothing")
     assert read_json(toy.path / "data/gate/verdict.json") == verdict
     with pytest.raises(DataError, match="which was judged"):
-        promote(toy.path, ask(toy.path).approval, "Ana Reis")
+        promote(toy.path, read_candidate(toy.path).request, "Ana Reis")
     assert toy.in_use() is None
 
 
@@ -257,7 +257,7 @@ def test_pickled_weights_are_refused(toy: Toy) -> None:
     dvc(toy.path, "repro", "--quiet", "--force", "--single-item", "train@transfer")
     toy.commit("Pickle")
     with pytest.raises(DataError, match=r"pickled weights \(pytorch_model\.bin\)"):
-        promote(toy.path, ask(toy.path).approval, "Ana Reis")
+        promote(toy.path, read_candidate(toy.path).request, "Ana Reis")
 
 
 @pytest.mark.slow
@@ -269,7 +269,7 @@ def test_a_run_that_main_cannot_take_in_is_refused(toy: Toy) -> None:
     toy.commit("Change the same params")
     toy.git("push", "--quiet", "origin", "main")
     with pytest.raises(PromotionError, match="merge main into the run's branch"):
-        promote(toy.path, ask(toy.path, "retrain").approval, "Ana Reis")
+        promote(toy.path, read_candidate(toy.path, "retrain").request, "Ana Reis")
     assert toy.in_use() is None
 
 
@@ -279,18 +279,18 @@ def test_a_remote_that_refuses_leaves_the_old_champion(toy: Toy) -> None:
     hook.write_text("#!/bin/sh\necho main is closed for the holidays >&2\nexit 1\n")
     hook.chmod(0o755)
     with pytest.raises(PipelineError, match="main is closed for the holidays"):
-        promote(toy.path, ask(toy.path).approval, "Ana Reis")
+        promote(toy.path, read_candidate(toy.path).request, "Ana Reis")
     assert toy.in_use() is None
     assert toy.git("tag") == ""
 
 
 def test_a_commit_without_a_run_is_refused(toy: Toy) -> None:
     with pytest.raises(MissingInputError, match="no such commit here"):
-        ask(toy.path, "nowhere")
+        read_candidate(toy.path, "nowhere")
     toy.git("rm", "--quiet", "--cached", "data/gate/verdict.json")
     toy.git("commit", "--quiet", "-m", "Forget the verdict")
     with pytest.raises(MissingInputError, match="not committed"):
-        ask(toy.path)
+        read_candidate(toy.path)
 
 
 # ---- Small parts ----------------------------------------------------------------------------------------------------
@@ -316,11 +316,11 @@ def test_the_number_of_a_tag_orders_history_not_its_clock(twice: Toy) -> None:
 
 
 def test_a_second_promotion_in_the_same_checkout_is_told_to_wait(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    approval = ask(toy.path).approval
+    approval = read_candidate(toy.path).request
 
     def meanwhile(*_: object) -> None:
         promote(toy.path, approval, "Rui")
 
     monkeypatch.setattr(promotion, "fetch", meanwhile)
-    with pytest.raises(PromotionError, match="another promotion is at work in this checkout"):
+    with pytest.raises(PromotionError, match="another promotion is running in this checkout"):
         promote(toy.path, approval, "Ana Reis")

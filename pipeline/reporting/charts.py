@@ -13,7 +13,8 @@ from html import escape
 from itertools import pairwise
 from typing import Final
 
-from pipeline.reporting.curves import Curve, Point, percent, thousands
+from pipeline.reporting.curves import Curve, Point
+from pipeline.reporting.formatting import percent, thousands
 
 NEUTRAL: Final = "#757f8a"
 COLOURS: Final = {
@@ -103,31 +104,14 @@ def learning_curve(curves: Mapping[str, Curve]) -> str:
         )
         parts.append(f'<circle cx="{path[-1][0]:.1f}" cy="{path[-1][1]:.1f}" r="3.5" fill="{COLOURS[name]}"/>')
     parts.append(_line(plot.left, target_y, target_right, target_y, dashes="1.5 4", width=1.5, opacity=0.9))
-    for name, point in reached.items():
-        x, y = position(point)
+    circles = {name: position(point) for name, point in reached.items()}
+    for name, (x, y) in circles.items():
         parts.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6.5" fill="none" stroke="{COLOURS[name]}" stroke-width="2"/>'
         )
 
-    drawn = [spot for path in paths.values() for spot in _densify(path)]
-    drawn += _densify([(plot.left, target_y), (target_right, target_y)])
-    labels: list[Box] = []
-    frame = Box(plot.left + 4, plot.top, WIDTH - 4, plot.bottom - 2)
-    for name, path in paths.items():
-        value = percent(curves[name].last.cer)
-        x, y, anchor, box = _place_label(path[-1], f"{name} {value}", 13.5, drawn, labels, frame)
-        labels.append(box)
-        parts.append(
-            f'<text x="{x:.1f}" y="{y:.1f}" font-size="13.5" text-anchor="{anchor}" fill="{COLOURS[name]}">'
-            f'<tspan font-weight="600">{escape(name)}</tspan> {value}</text>'
-        )
-    for name, point in reached.items():
-        if point == curves[name].last:
-            continue
-        label = f"step {thousands(point.step)}"
-        x, y, anchor, box = _place_label(position(point), label, 12, drawn, labels, frame)
-        labels.append(box)
-        parts.append(_text(x, y, label, anchor=anchor, colour=COLOURS[name]))
+    target_line = [(plot.left, target_y), (target_right, target_y)]
+    parts += _curve_labels(curves, paths, reached, circles, target_line, plot)
 
     subtitle = f"Circles: first evaluation at or below the final CER of scratch, {percent(target)} (dotted line)"
     description = ". ".join(
@@ -150,6 +134,38 @@ def _curve_axes(plot: Box, cer_ticks: Sequence[float], last_step: int) -> list[s
         if x <= plot.right + 0.5:
             parts.append(_text(x, plot.bottom + 20, thousands(step), anchor="middle"))
     parts.append(_text(plot.left, plot.bottom + 40, "Portuguese training steps"))
+    return parts
+
+
+def _curve_labels(
+    curves: Mapping[str, Curve],
+    paths: Mapping[str, Sequence[XY]],
+    reached: Mapping[str, Point],
+    circles: Mapping[str, XY],
+    target_line: Sequence[XY],
+    plot: Box,
+) -> list[str]:
+    """Return the labels of the curves' ends and of the circles before an end, each where it covers least."""
+    drawn = [spot for path in paths.values() for spot in _densify(path)]
+    drawn += _densify(target_line)
+    labels: list[Box] = []
+    frame = Box(plot.left + 4, plot.top, WIDTH - 4, plot.bottom - 2)
+    parts = []
+    for name, path in paths.items():
+        value = percent(curves[name].last.cer)
+        x, y, anchor, box = _place_label(path[-1], f"{name} {value}", 13.5, drawn, labels, frame)
+        labels.append(box)
+        parts.append(
+            f'<text x="{x:.1f}" y="{y:.1f}" font-size="13.5" text-anchor="{anchor}" fill="{COLOURS[name]}">'
+            f'<tspan font-weight="600">{escape(name)}</tspan> {value}</text>'
+        )
+    for name, point in reached.items():
+        if point == curves[name].last:
+            continue
+        label = f"step {thousands(point.step)}"
+        x, y, anchor, box = _place_label(circles[name], label, 12, drawn, labels, frame)
+        labels.append(box)
+        parts.append(_text(x, y, label, anchor=anchor, colour=COLOURS[name]))
     return parts
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pipeline.core.errors import DataError
+from pipeline.reporting.formatting import percent, thousands
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +205,3 @@ def _ratio(ours: float, theirs: float) -> str:
     if theirs <= 0 or ours == theirs:
         return ""
     return f": {abs(ours / theirs - 1) * 100:.0f}\N{NO-BREAK SPACE}% {'fewer' if ours < theirs else 'more'} errors"
-
-
-def percent(fraction: float) -> str:
-    """Return a rate in percent for print: 0.1234 → 12.3 %, with a no-break space."""
-    return f"{fraction * 100:.1f}\N{NO-BREAK SPACE}%"
-
-
-def thousands(number: int | float) -> str:
-    """Return a whole number for print: 12345 → 12 345, with a no-break space."""
-    return f"{number:,.0f}".replace(",", "\N{NO-BREAK SPACE}")

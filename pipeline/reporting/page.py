@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,9 +10,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedErro
 
 from pipeline.core.errors import DataError
 from pipeline.reporting.charts import COLOURS, learning_curve, score_chart, system_chart
-from pipeline.reporting.curves import answers, percent, thousands
-from pipeline.reporting.diff import Edit, align, count_errors
-from pipeline.reporting.inputs import Inputs, interval, need, outcome, point, read_flac
+from pipeline.reporting.clips import Row, select_clips
+from pipeline.reporting.curves import answers
+from pipeline.reporting.diff import align
+from pipeline.reporting.formatting import (
+    format_p_value,
+    format_seconds,
+    format_signed,
+    format_value,
+    percent,
+    thousands,
+    visible_symbol,
+)
+from pipeline.reporting.inputs import Inputs, interval, need, outcome, point
 
 MEANING: Final = {
     "transfer": "Portuguese, started from the Spanish donor",
@@ -27,39 +34,6 @@ MEANING: Final = {
 
 UNCHANGED: Final = "unchanged"
 """Name of the first row of the robustness table: the sample without any change to its audio."""
-
-Row = dict[str, Any]
-"""A row of a table on the page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """An utterance to listen to, with the hypothesis of each system.
-
-    Attributes:
-        utterance_id: as in the test split.
-        kind: best, median or worst, by the challenger's word errors.
-        speaker: speaker id.
-        attributes: locale, accent and gender, those that are known.
-        duration_s: of the audio.
-        audio: FLAC as a data URI.
-        transcript: as found in the corpus.
-        reference: the normalised transcript.
-        words: number of words in the reference.
-        hypotheses: by system: its row of the systems table, its alignment with the reference, its number of word errors.
-    """
-
-    utterance_id: str
-    kind: str
-    speaker: str
-    attributes: str
-    duration_s: float
-    audio: str
-    transcript: str
-    reference: str
-    words: int
-    hypotheses: list[tuple[Row, list[Edit], int]]
-
 
 def render(inputs: Inputs, clips: int) -> str:
     """Return the page.
@@ -104,10 +78,11 @@ def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
     """Return the variables of page.html."""
     score = inputs.scores[inputs.challenger]
     alignment = inputs.models["transfer"].get("alignment")  # the report of the stage `align`, if the training set was filtered
+    systems = system_rows(inputs)
     return dict(
         verdict=inputs.verdict,
         sentence=verdict_sentence(inputs.verdict),
-        systems=system_rows(inputs),
+        systems=systems,
         challenger=inputs.challenger,
         test_set=score["test_set"],
         wer=score["wer"],
@@ -120,7 +95,7 @@ def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
         robustness=robustness_rows(inputs),
         errors=score.get("errors"),
         worst=worst_utterances(score.get("errors") or {}),
-        clips=select_clips(inputs, clips),
+        clips=select_clips(inputs, systems, clips),
         corpora=corpus_rows(inputs),
         certificates=inputs.certificates,
         alignment=alignment,
@@ -281,96 +256,13 @@ def describe_changes(changes: Mapping[str, Any]) -> str:
 
     {"speed": 0.9, "snr_db": 10.0} → "speed × 0.9, noise at 10 dB"
     """
-    describe = {
+    describe: dict[str, Callable[[Any], str]] = {
         "speed": lambda value: f"speed × {value:g}" if value != 1 else "",
         "snr_db": lambda value: f"noise at {value:g} dB" if value is not None else "",
         "telephone": lambda value: "300 to 3,400 Hz, G.711" if value else "",
         "codec": lambda value: f"low-rate {value.upper()}" if value else "",
     }
     return ", ".join(filter(None, (text(changes.get(name)) for name, text in describe.items() if name in changes)))
-
-
-def select_clips(inputs: Inputs, count: int) -> list[Clip]:
-    """Return `count` clips to listen to: the challenger's best, median and worst utterances."""
-    table = inputs.hypotheses[inputs.challenger]
-    chosen = select_utterances(
-        table["utterance_id"].tolist(),
-        table["speaker"].tolist(),
-        table["reference"].tolist(),
-        table["hypothesis"].tolist(),
-        count,
-    )
-    return [_clip(inputs, name, kind) for name, kind in chosen]
-
-
-def select_utterances(
-    ids: Sequence[str],
-    speakers: Sequence[str],
-    references: Sequence[str],
-    hypotheses: Sequence[str],
-    count: int,
-) -> list[tuple[str, str]]:
-    """Return `count` utterances, each with its kind: best, median or worst by its word errors per reference word.
-
-    Longer utterances come before shorter ones. Within a kind, each utterance has another speaker as long as there is one.
-
-    Args:
-        ids: utterance ids, unique.
-        speakers: the speaker of each; empty if unknown.
-        references: the reference of each.
-        hypotheses: the hypothesis of each.
-        count: utterances to select; fewer are returned if there are fewer.
-
-    Returns:
-        (utterance id, kind), the best first.
-    """
-    speaker = dict(zip(ids, speakers, strict=True))
-    length = {name: len(reference.split()) for name, reference in zip(ids, references, strict=True)}
-    error_rate = {
-        name: count_errors(align(reference, hypothesis)) / max(1, length[name])
-        for name, reference, hypothesis in zip(ids, references, hypotheses, strict=True)
-    }
-    median = sorted(error_rate.values())[len(error_rate) // 2] if error_rate else 0.0
-    chosen: dict[str, str] = {}
-    kinds: dict[str, Callable[[float], float]] = {
-        "worst": lambda rate: -rate,
-        "best": lambda rate: rate,
-        "median": lambda rate: abs(rate - median),
-    }
-    for extra, (kind, distance) in enumerate(kinds.items()):
-        share = (count + extra) // 3
-        order = [name for *_, name in sorted((distance(rate), -length[name], name) for name, rate in error_rate.items())]
-        used_speakers: set[str] = set()
-        for _ in range(min(share, len(order) - len(chosen))):
-            left = [name for name in order if name not in chosen]
-            pick = next((name for name in left if speaker[name] not in used_speakers), left[0])
-            chosen[pick] = kind
-            used_speakers |= {speaker[pick]} - {""}
-    return sorted(chosen.items(), key=lambda pair: ("best", "median", "worst").index(pair[1]))
-
-
-def _clip(inputs: Inputs, utterance_id: str, kind: str) -> Clip:
-    hypotheses = []
-    for row in system_rows(inputs):
-        table = inputs.hypotheses.get(row["name"])
-        found = table[table["utterance_id"] == utterance_id] if table is not None else None
-        if found is not None and not found.empty:
-            edits = align(found.iloc[0]["reference"], found.iloc[0]["hypothesis"])
-            hypotheses.append((row, edits, count_errors(edits)))
-    first = inputs.hypotheses[inputs.challenger].set_index("utterance_id").loc[utterance_id].to_dict()
-    transcript = inputs.test.set_index("utterance_id")["transcript"].get(utterance_id, "")
-    return Clip(
-        utterance_id=utterance_id,
-        kind=kind,
-        speaker=first["speaker"],
-        duration_s=float(first["duration_s"]),
-        attributes=", ".join(filter(None, (first["locale"], first["accent"], first["gender"]))),
-        audio="data:audio/flac;base64," + base64.b64encode(read_flac(inputs, utterance_id)).decode("ascii"),
-        transcript=transcript,
-        reference=first["reference"],
-        words=len(first["reference"].split()),
-        hypotheses=hypotheses,
-    )
 
 
 def corpus_rows(inputs: Inputs) -> list[Row]:
@@ -426,36 +318,3 @@ def worst_utterances(error_analysis: Mapping[str, Any]) -> list[Row]:
     """Return the worst utterances of an error analysis, each with its alignment as `edits`."""
     worst = error_analysis.get("worst") or []
     return [{**entry, "edits": align(entry["reference"], entry["hypothesis"])} for entry in worst]
-
-
-def format_p_value(p: float | None) -> str:
-    """Return a p-value for print: 0.0004 → < 0.001, None → –."""
-    return "–" if p is None else "<\N{NO-BREAK SPACE}0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def format_signed(number: float, digits: int) -> str:
-    """Return a number with its sign, with U+2212 as minus: -0.25, 1 → −0.2."""
-    return f"{number:+.{digits}f}".replace("-", "−")
-
-
-def format_value(value: Any) -> str:
-    """Return a JSON value for print: numbers with up to four significant digits, yes or no, – for null."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value) and abs(value) >= 10_000):
-        return thousands(value).replace("-", "−")
-    if isinstance(value, float):
-        return f"{value:.4g}".replace("-", "−")
-    return str(value)
-
-
-def format_seconds(seconds: float) -> str:
-    """Return a duration for print: 2.84 → 2.8 s."""
-    return f"{seconds:.1f}\N{NO-BREAK SPACE}s"
-
-
-def visible_symbol(symbol: str) -> str:
-    """Return a symbol for print: space → ␣, nothing → ∅."""
-    return symbol.replace(" ", "␣") or "∅"

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.core.files import read_json
 from pipeline.core.stage import stage_main
 from pipeline.core.timing import read_timing
-from pipeline.reporting.curves import percent, thousands
+from pipeline.reporting.formatting import percent, thousands
 from pipeline.reporting.inputs import interval, need, outcome, system_names
 
 

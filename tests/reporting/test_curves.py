@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline.core.errors import DataError
-from pipeline.reporting.curves import Point, answers, curve_from, percent, steps_saved, thousands
+from pipeline.reporting.curves import Point, answers, curve_from, steps_saved
 from tests.reporting.results import curve
 
 
@@ -70,8 +70,3 @@ def test_a_curve_has_the_evaluated_steps_in_ascending_order_and_the_last_step_of
     assert found.steps == 300
     assert found.at(199) == found.points[0]
     assert found.at(99) is None
-
-
-def test_numbers_are_printed_with_no_break_spaces() -> None:
-    assert percent(0.1234) == "12.3\N{NO-BREAK SPACE}%"
-    assert thousands(12345) == "12\N{NO-BREAK SPACE}345"

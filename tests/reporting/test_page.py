@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,13 @@ from pipeline.reporting.inputs import read_inputs
 from pipeline.reporting.page import (
     corpus_rows,
     describe_changes,
-    format_p_value,
-    format_signed,
-    format_value,
     head_groups,
-    select_utterances,
     slice_groups,
     system_rows,
     verdict_sentence,
-    visible_symbol,
 )
 from tests.reporting.html_page import page_of
-from tests.reporting.results import TRAININGS, edit, flac, interval, rule
+from tests.reporting.results import TRAININGS, edit, interval, rule
 
 # ---- The whole page -------------------------------------------------------------------------------------------------
 
@@ -248,46 +242,6 @@ def test_only_changes_to_the_audio_are_described(changes: dict[str, Any], expect
     assert describe_changes(changes) == expected
 
 
-# ---- Clips ----------------------------------------------------------------------------------------------------------
-
-
-def test_each_clip_plays_its_own_utterance(root: Path) -> None:
-    page = page_of(root)
-    test = pd.read_parquet(root / "data/split/portuguese/test.parquet").set_index("utterance_id")
-    clips = [(attributes["aria-label"], attributes["src"]) for tag, attributes in page.elements if tag == "audio"]
-    assert len(clips) == 8
-    for name, source in clips:
-        kind, _, sound = (source or "").partition(",")
-        assert kind == "data:audio/flac;base64"
-        assert base64.b64decode(sound) == flac(int(test.loc[name, "row"]), float(test.loc[name, "duration_s"]))
-
-
-def test_clips_are_the_best_the_median_and_the_worst_of_different_speakers() -> None:
-    ids = [f"u{number:02d}" for number in range(30)]
-    references = ["um dois três quatro cinco"] * 30
-    hypotheses = [
-        " ".join(reference.split()[: 5 - number // 5]) for number, reference in enumerate(references)
-    ]  # u25 and later: every word deleted
-    speakers = [f"s{number % 3}" for number in range(30)]
-    chosen = select_utterances(ids, speakers, references, hypotheses, 8)
-    assert [kind for _, kind in chosen] == ["best"] * 3 + ["median"] * 3 + ["worst"] * 2
-    assert all(name < "u05" for name, kind in chosen if kind == "best")
-    assert all("u15" <= name < "u20" for name, kind in chosen if kind == "median")
-    assert all(name >= "u25" for name, kind in chosen if kind == "worst")
-    for kind in ("best", "median", "worst"):
-        of_kind = [speakers[ids.index(name)] for name, found in chosen if found == kind]
-        assert len(set(of_kind)) == len(of_kind)
-    assert len(select_utterances(ids[:2], speakers[:2], references[:2], hypotheses[:2], 8)) == 2
-    assert select_utterances([], [], [], [], 8) == []
-
-
-def test_a_clip_that_is_not_in_the_test_split_is_refused(root: Path) -> None:
-    path = root / "data/split/portuguese/test.parquet"
-    pd.read_parquet(path).iloc[:0].to_parquet(path)
-    with pytest.raises(DataError, match="0 rows of speak-pt/"):
-        page_of(root)
-
-
 # ---- Data and filtered transcripts ----------------------------------------------------------------------------------
 
 
@@ -329,7 +283,7 @@ def test_transcripts_that_align_dropped_are_shown_if_the_training_set_was_filter
         page_of(root)
 
 
-# ---- Output layer, and values as they are printed -------------------------------------------------------------------
+# ---- Output layer ---------------------------------------------------------------------------------------------------
 
 
 def test_rows_of_the_head_are_grouped_by_origin_copied_rows_first() -> None:
@@ -342,20 +296,3 @@ def test_rows_of_the_head_are_grouped_by_origin_copied_rows_first() -> None:
     assert head_groups(plan) == [
         ("copied", [("a", "a")]), ("base letter", [("ã", "a")]), ("fresh", [("ç", "")]), ("another way", [("x", "x")]),
     ]
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (None, "–"), (True, "yes"), (False, "no"), (12_345, "12\N{NO-BREAK SPACE}345"), (-7, "−7"), (0.123456, "0.1235"), (-0.5, "−0.5"),
-        (12_345.6, "12\N{NO-BREAK SPACE}346"), ("text", "text"),
-    ],
-)
-def test_a_value_of_any_json_type_is_printed(value: Any, expected: str) -> None:
-    assert format_value(value) == expected
-
-
-def test_p_values_signs_and_blanks_are_printed_legibly() -> None:
-    assert [format_p_value(p) for p in (None, 0.0004, 0.0123)] == ["–", "<\N{NO-BREAK SPACE}0.001", "0.012"]
-    assert [format_signed(value, 1) for value in (-0.25, 0.0, 1.04)] == ["−0.2", "+0.0", "+1.0"]
-    assert [visible_symbol(symbol) for symbol in (" ", "", "ã")] == ["␣", "∅", "ã"]

@@ -39,14 +39,14 @@ def run(root: Path | str = ".") -> None:
     """
     from pipeline.reporting.charts import learning_curve
     from pipeline.reporting.inputs import read_inputs
-    from pipeline.reporting.page import chart, render
+    from pipeline.reporting.page import render, wer_chart
 
     params = load_section(Params, "report", path=Path(root) / "params.yaml")
     inputs = read_inputs(Path(root) / "data")
     page = render(inputs, params.clips)
     folder = Path(root) / "data/report"
     write_text(folder / "learning_curve.svg", learning_curve(inputs.curves))
-    write_text(folder / "systems.svg", chart(inputs))
+    write_text(folder / "systems.svg", wer_chart(inputs))
     write_text(folder / "index.html", page)
     size = f"{len(page.encode()) / 1e6:.1f} MB"
     log(f"report: {len(inputs.scores)} systems, {inputs.verdict['verdict']}, {size} in {folder / 'index.html'}")

@@ -75,7 +75,7 @@ def _environment() -> Environment:
 
 
 def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
-    """Return the variables of page.html."""
+    """Return the variables of page.html; `clips` is the number of clips."""
     score = inputs.scores[inputs.challenger]
     alignment = inputs.models["transfer"].get("alignment")  # the report of the stage `align`, if the training set was filtered
     systems = system_rows(inputs)
@@ -90,7 +90,7 @@ def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
         comparisons=comparison_rows(inputs),
         answers=answers(inputs.curves, inputs.donor_curve.steps if inputs.donor_curve else None),
         learning_curve=learning_curve(inputs.curves),
-        system_chart=chart(inputs),
+        system_chart=wer_chart(inputs),
         slices=slice_groups(inputs),
         robustness=robustness_rows(inputs),
         errors=score.get("errors"),
@@ -110,7 +110,8 @@ def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
         colours=COLOURS,
     )
 
-def chart(inputs: Inputs) -> str:
+
+def wer_chart(inputs: Inputs) -> str:
     """Return the chart of the systems' word error rates as SVG."""
     return system_chart([(row["name"], row["label"], row["wer"]) for row in system_rows(inputs)])
 

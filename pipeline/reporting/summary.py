@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import read_json
-from pipeline.core.stage import stage_main
+from pipeline.core.stage import exit_with_code
 from pipeline.core.timing import read_timing
 from pipeline.reporting.formatting import percent, thousands
 from pipeline.reporting.inputs import interval, need, outcome, system_names
@@ -70,10 +70,11 @@ def describe_speed(system: str, root: Path) -> str:
     return f" On this machine {text}." if text else ""
 
 
-def main(root: str = ".") -> None:
-    """Print the summary of a checkout."""
-    sys.stdout.write("\n".join(summary(root)) + "\n")
+def main() -> None:
+    """Print the summary of this checkout. Unlike a stage it records no timing."""
+    with exit_with_code():
+        sys.stdout.write("\n".join(summary()) + "\n")
 
 
 if __name__ == "__main__":
-    stage_main(main)
+    main()

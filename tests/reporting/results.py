@@ -335,7 +335,7 @@ def write_ranking(data: Path) -> None:
     """Write a donor ranking of two candidates."""
     families = {name: {"value": 0.9, "low": 0.7, "high": 1.1} for name in ("lexical", "phonological", "orthographic")}
     write_json(data / "rank/ranking.json", {
-        "schema": "vizinho.rank/1", "target": "pt-BR", "concepts": 100,
+        "schema": "vizinho.rank/2", "target": "pt-BR", "concepts": 100,
         "candidates": [
             {"rank": 1, "language": "es", "name": "Spanish", "score": {"value": 1.21, "low": 1.0, "high": 1.4}, "families": families},
             {"rank": 2, "language": "it", "name": "Italian", "score": {"value": -0.71, "low": -0.9, "high": -0.5}, "families": families},

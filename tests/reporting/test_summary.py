@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline import report
+from pipeline.core.files import ROOT
 from pipeline.core.timing import record_timing
 from pipeline.reporting.summary import describe_rules, summary
 from tests.reporting.results import edit, rule
@@ -36,6 +40,24 @@ def test_speed_is_reported_where_it_was_recorded(root: Path) -> None:
 def test_the_challenger_is_that_of_the_verdict(root: Path) -> None:
     edit(root / "data/gate/verdict.json", lambda verdict: verdict["challenger"].update(system="scratch_long"))
     assert summary(root)[2] == f"The challenger is scratch_long, in {root}/data/train/scratch_long."
+
+
+def test_the_command_prints_the_summary_or_one_message_and_records_no_timing(root: Path) -> None:
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "pipeline.reporting.summary"], cwd=root, env={**os.environ, "PYTHONPATH": str(ROOT)},
+            text=True, capture_output=True, timeout=60,
+        )
+
+    done = run()
+    assert done.stdout.startswith("Verdict: promote.")
+    assert done.returncode == 0
+    assert not list((ROOT / "data/timing").rglob("*summary*"))
+    (root / "data/gate/verdict.json").unlink()
+    done = run()
+    assert "data/gate/verdict.json: no such file" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
 
 
 @pytest.mark.parametrize(

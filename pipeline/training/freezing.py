@@ -51,7 +51,7 @@ class Freezing:
         shape = models[0].config
         blocks: int = shape.num_hidden_layers
         self._config, self._blocks = config, blocks
-        self._weights = [(weight, depth(name, config)) for model in models for name, weight in model.named_parameters() if weight.requires_grad]
+        self._weights = [(weight, depth(name, shape)) for model in models for name, weight in model.named_parameters() if weight.requires_grad]
         for model in models:  # the library asks for the gradient of the waveform itself, for a kind of checkpointing that is not used here
             model.wav2vec2.feature_extractor._requires_grad = False
         last = config.freeze_encoder_steps + config.unfreeze_every * blocks

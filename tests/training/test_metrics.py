@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from pipeline.core.files import read_json
-from pipeline.model import device as devices
+from pipeline.training import acceleration as devices
 from pipeline.training.metrics import LIVE, Watch, follow, silent
 from tests import small_run, tiny
 

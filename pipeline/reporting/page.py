@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
 from pipeline.core.errors import DataError
@@ -110,6 +111,18 @@ def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
         colours=colours,
         dashed=[name for name, colour in colours.items() if colour in FURTHER],
     )
+
+
+def curves_csv(folder: Path, inputs: Inputs) -> str:
+    """Return the histories of all trained systems and the donor as one CSV with a column `system`, for `dvc plots show`.
+
+    Args:
+        folder: the folder `data`.
+        inputs: the results of the run.
+    """
+    files = {name: folder / f"train/{name}/history.csv" for name in inputs.curves} | {"donor": folder / "donor/history.csv"}
+    tables = [pd.read_csv(file).assign(system=name) for name, file in files.items() if file.exists()]
+    return str(pd.concat(tables, ignore_index=True).to_csv(index=False))
 
 
 def wer_chart(inputs: Inputs) -> str:

@@ -14,7 +14,7 @@ from pipeline.core.closure import code_hash
 from pipeline.core.files import hash_bytes, hash_file, hash_json, read_table, state_dir
 from pipeline.core.manifest import counts
 from pipeline.core.progress import log, stage_line
-from pipeline.core.timing import peak_memory_bytes, record_timing, timing_folder
+from pipeline.core.timing import curves_folder, peak_memory_bytes, record_timing, timing_folder
 from pipeline.model.artifact import expects_normalised_input, save_model
 from pipeline.model.device import choose_device, peak_bytes
 from pipeline.model.provenance import TRAINED_ON, trained_on
@@ -61,7 +61,7 @@ def fit(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, split: Path, config: RunC
     train_set, dev_set = (Utterances.of(feasible[name], normalise=expects_normalised_input(model)) for name in ("train", "dev"))
     is_rank_zero = ProcessGroup.joined().is_rank_zero
     result = train(model, vocabulary, train_set, dev_set, config, resume, error_rates, label,
-                   dvclive_logger(timing_folder(label, Path.cwd())) if is_rank_zero else discard)
+                   dvclive_logger(timing_folder(label, Path.cwd()), curves_folder(label, Path.cwd())) if is_rank_zero else discard)
     if not is_rank_zero:
         return
 

@@ -14,27 +14,35 @@ from typing import Any
 
 METRICS = "metrics.json"
 """File with the last row, as DVCLive writes it."""
-PLOTS = "plots"
-"""Folder with all rows, plots/metrics/NAME.tsv, as DVCLive writes it."""
 
 LogRow = Callable[[int, Mapping[str, float]], None]
 """Takes a step, counted from 1, and its metrics by name."""
 
 
-def dvclive_logger(folder: Path) -> LogRow:
-    """Return a function that writes rows to a folder with DVCLive; `discard` if DVCLive is not installed.
+def dvclive_logger(folder: Path, curves: Path) -> LogRow:
+    """Return a function that writes rows with DVCLive; `discard` if DVCLive is not installed.
 
     Rows of an earlier run are removed, since a resumed training logs its own rows again; other files in the folder are kept.
     Nothing is committed, added to dvc.yaml or made an experiment, and nothing is sent to a Studio unless DVC_STUDIO_OFFLINE is false.
+
+    Args:
+        folder: for metrics.json, the last row.
+        curves: for metrics/NAME.tsv, all rows; a folder with nothing else in it, so that DVC can plot all of it.
     """
     try:
         from dvclive import Live
     except ImportError:
         return discard
-    shutil.rmtree(folder / PLOTS, ignore_errors=True)
+
+    class LiveWithCurves(Live):
+        @property
+        def plots_dir(self) -> str:
+            return str(curves)
+
+    shutil.rmtree(curves, ignore_errors=True)
     (folder / METRICS).unlink(missing_ok=True)
     os.environ.setdefault("DVC_STUDIO_OFFLINE", "true")  # a token in a configuration is no request to send this run
-    live = Live(str(folder), save_dvc_exp=False, dvcyaml=None, report=None)
+    live = LiveWithCurves(str(folder), save_dvc_exp=False, dvcyaml=None, report=None)
 
     def log_row(step: int, metrics: Mapping[str, float]) -> None:
         live.step = step

@@ -28,21 +28,21 @@ def rows(folder: Path, name: str) -> dict[int, float]:
 
 
 def test_rows_are_written_as_dvc_reads_them_and_only_those_of_an_earlier_run_are_removed(tmp_path: Path) -> None:
-    (tmp_path / "live/plots/metrics").mkdir(parents=True)
-    (tmp_path / "live/plots/metrics/loss.tsv").write_text("step\tloss\n7\t9.0\n")
+    (tmp_path / "curves/metrics").mkdir(parents=True)
+    (tmp_path / "live").mkdir()
+    (tmp_path / "curves/metrics/loss.tsv").write_text("step\tloss\n7\t9.0\n")
     (tmp_path / "live/metrics.json").write_text("{}")
     (tmp_path / "live/timing.json").write_text("{}")
     (tmp_path / "live/other").mkdir()
     (tmp_path / "live/other/timing.json").write_text("{}")
-    log_row = dvclive_logger(tmp_path / "live")
+    log_row = dvclive_logger(tmp_path / "live", tmp_path / "curves")
     log_row(5, {"loss": 2.5})
-    assert rows(tmp_path / "live", "loss") == {5: 2.5}
+    assert rows(tmp_path / "curves", "loss") == {5: 2.5}
     log_row(10, {"loss": 1.5, "dev_wer": 0.5})
-    assert rows(tmp_path / "live", "loss") == {5: 2.5, 10: 1.5}
+    assert rows(tmp_path / "curves", "loss") == {5: 2.5, 10: 1.5}
     assert read_json(tmp_path / "live/metrics.json") == {"step": 10, "loss": 1.5, "dev_wer": 0.5}
     files = sorted(str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file())
-    assert files == ["live/metrics.json", "live/other/timing.json", "live/plots/metrics/dev_wer.tsv", "live/plots/metrics/loss.tsv",
-                     "live/timing.json"]
+    assert files == ["live/metrics.json", "live/other/timing.json", "live/timing.json"]
 
 
 def test_without_dvclive_no_row_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +52,7 @@ def test_without_dvclive_no_row_is_written(tmp_path: Path, monkeypatch: pytest.M
         return real(name, *more)
 
     monkeypatch.setattr(builtins, "__import__", absent)
-    assert dvclive_logger(tmp_path / "live") is discard
+    assert dvclive_logger(tmp_path / "live", tmp_path / "curves") is discard
     discard(1, {})
     assert not (tmp_path / "live").exists()
 
@@ -65,7 +65,7 @@ def test_nothing_is_sent_to_a_studio_even_with_a_token(tmp_path: Path, monkeypat
     monkeypatch.setenv("DVC_STUDIO_TOKEN", "isat_0")
     monkeypatch.setenv("DVC_STUDIO_REPO_URL", "https://example.invalid/a.git")
     monkeypatch.delenv("DVC_STUDIO_OFFLINE", raising=False)
-    log_row = dvclive_logger(tmp_path / "live")
+    log_row = dvclive_logger(tmp_path / "live", tmp_path / "curves")
     log_row(1, {"loss": 1.0})
     assert not asked
     assert os.environ["DVC_STUDIO_OFFLINE"] == "true"
@@ -167,7 +167,7 @@ def test_dvc_plots_and_exp_show_follow_a_training_also_after_a_kill_and_git_is_u
             assert process.poll() is None and time.monotonic() < end, process.communicate()[0]
             time.sleep(0.1)
 
-    live, status = clone / "data/timing/donor", ["git", "status", "--porcelain"]
+    live, curves, status = clone / "data/timing/donor", clone / "data/timing/curves/donor", ["git", "status", "--porcelain"]
 
     def last_step() -> int:
         try:
@@ -190,8 +190,8 @@ def test_dvc_plots_and_exp_show_follow_a_training_also_after_a_kill_and_git_is_u
     output = again.communicate()[0]
     assert again.returncode == 0, output
     assert "donor: resumed at step" in output
-    assert sorted(rows(live, "loss")) == steps_shown(clone) == list(range(50, 3_001, 50))
-    assert sorted(rows(live, "dev_wer")) == list(range(200, 3_001, 200))
+    assert sorted(rows(curves, "loss")) == steps_shown(clone) == list(range(50, 3_001, 50))
+    assert sorted(rows(curves, "dev_wer")) == list(range(200, 3_001, 200))
     assert read_json(live / METRICS)["step"] == 3_000
     assert not list((clone / "data/donor").rglob("*.tsv")), "nothing measured is in the out"
     assert read_timing("donor", clone)["audio_seconds_per_second"] > 0  # type: ignore[index]

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from pipeline.core.progress import bar
 from pipeline.gate import Policy, judge
 from pipeline.scoring.counts import Counts
-from pipeline.scoring.evidence import Evidence, System, of_rows
+from pipeline.scoring.evidence import Evidence, System, rescored
 from pipeline.scoring.rules import spent_level
 from pipeline.scoring.scorecard import Resampling
 from pipeline.scoring.utterances import Scored
@@ -55,7 +55,7 @@ def system(name: str, rate_B: np.ndarray, generator: np.random.Generator) -> Sys
         return Counts(wrong_B, none_B, none_B, tokens - wrong_B)
 
     rows = Scored(TABLE, counts(WORDS), counts(CHARACTERS))
-    return of_rows(System(name, rows, "", "pt-BR/1", None, None, FACTS), rows, Resampling(resamples=1_000))  # type: ignore[arg-type]
+    return rescored(System(name, rows, "", "pt-BR/1", None, None, FACTS), rows, Resampling(resamples=1_000))  # type: ignore[arg-type]
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ def compare_files(reference: Path, champion: Path, challenger: Path, locale: str
         DataError: the files do not belong together, or hold nothing to score.
     """
     tables = paired(reference, [champion, challenger], locale)
-    return compare(*map(scored, tables), names=(champion.stem, challenger.stem), how=Resampling())
+    return compare(*map(scored, tables), names=(champion.stem, challenger.stem), resampling=Resampling())
 
 
 def render_compare(found: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from pipeline.text import version
 
 
 def score_files(reference: Path, hypothesis: Path, locale: str | None = None) -> dict[str, Any]:
-    """Return a hypothesis file's score as `vizinho.score/1`; the system is named after the file.
+    """Return a hypothesis file's score as `vizinho.score/2`; the system is named after the file.
 
     Without `locale` texts are taken as they are (as jiwer takes them), and no spelling variants are known.
 
@@ -19,7 +19,7 @@ def score_files(reference: Path, hypothesis: Path, locale: str | None = None) ->
         DataError: the files do not belong together, or hold nothing to score.
     """
     table, = paired(reference, [hypothesis], locale)
-    return scorecard(table, system=hypothesis.stem, normaliser=version(locale) if locale else None, how=Resampling())
+    return scorecard(table, system=hypothesis.stem, normaliser=version(locale) if locale else None, resampling=Resampling())
 
 
 def render_score(card: dict[str, Any]) -> str:

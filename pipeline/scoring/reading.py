@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,7 +82,7 @@ def _read_conditions(rows: Scored, score: Any, where: Path) -> dict[str, Conditi
     return results
 
 
-def _check_figures(found: Any, expected: dict[str, type | tuple[type, ...]], where: Path, stage: str) -> None:
+def _check_figures(found: Any, expected: Mapping[str, type | tuple[type, ...]], where: Path, stage: str) -> None:
     """Check that a file has its required figures, and that all its numbers are finite.
 
     Raises:
@@ -163,8 +163,8 @@ def read_evidence(root: Path, challenger: str, baseline: str, licence_tables: Se
     for path in licence_tables:
         for name, count in read_table(root / path, ["licence"])["licence"].value_counts().items():
             licences[str(name)] = licences.get(str(name), 0) + int(count)
-    systems = (system for system, _, _ in found)
-    return Evidence(*systems, leaked, licences, speaker_dependent=found[0][1], corpora=read_corpora(languages, root),
+    first, second, third = (system for system, _, _ in found)
+    return Evidence(first, second, third, leaked, licences, speaker_dependent=found[0][1], corpora=read_corpora(languages, root),
                     speed=read_speed(found[0][0], root))
 
 

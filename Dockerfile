@@ -11,14 +11,14 @@ RUN pip install --no-deps --require-hashes -r /tmp/requirements/main.txt \
 
 FROM python:3.11-slim
 RUN apt-get update && apt-get install --yes --no-install-recommends ffmpeg git make && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home --uid 1000 vizinho
+    && useradd --create-home --uid 1000 vizinho && install -d -o vizinho /var/lib/vizinho
 COPY --from=build /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 DO_NOT_TRACK=1 PREFECT_SERVER_ANALYTICS_ENABLED=false
-COPY --chown=vizinho:vizinho . /srv/vizinho
-WORKDIR /srv/vizinho
+COPY --chown=vizinho:vizinho . /opt/vizinho
+WORKDIR /opt/vizinho
 RUN pip install --no-deps --no-build-isolation --editable .
 USER vizinho
-ENV VIZINHO_CHECKOUT=/srv/vizinho VIZINHO_STATE=/home/vizinho/state
-VOLUME /home/vizinho/state
+ENV VIZINHO_CHECKOUT=/opt/vizinho VIZINHO_STATE=/var/lib/vizinho
+VOLUME /var/lib/vizinho
 ENTRYPOINT ["vizinho"]
 CMD ["--help"]

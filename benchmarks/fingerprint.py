@@ -24,7 +24,7 @@ import scipy.fft
 import soundfile
 
 from pipeline.audio.codecs import read_audio
-from pipeline.audio.fingerprint import BANDS, HOP, TIMES, WINDOW, _fingerprint_plan, fingerprint
+from pipeline.audio.fingerprint import BANDS, HOP, TIMES, WINDOW, fingerprint, fingerprint_bands
 from pipeline.audio.resample import resample
 from pipeline.audio.samples import FULL_SCALE, Samples, to_int16
 from pipeline.core.manifest import SAMPLE_RATE_HZ
@@ -41,7 +41,7 @@ Bits = npt.NDArray[np.uint8]
 
 def equal_times(samples_S: Samples) -> str:
     """Return the fingerprint of 33 equal times between 1 % and 99 % of the energy."""
-    window, edges_B = _fingerprint_plan()
+    window, edges_B = fingerprint_bands()
     frames_FS = np.lib.stride_tricks.sliding_window_view(np.pad(samples_S.astype(np.float32), WINDOW), WINDOW)[:: HOP]
     power_FB = np.add.reduceat(np.abs(scipy.fft.rfft(frames_FS * window)) ** 2, edges_B, axis=1)[:, : BANDS]
     energy_FB = np.concatenate([np.zeros((1, BANDS)), np.cumsum(power_FB, axis=0, dtype=np.float64)])

@@ -1,14 +1,14 @@
-"""Ingest a corpus: one form of audio and description, whatever the release looks like.
+"""Ingest a corpus: one format for audio and metadata, whatever the release looks like.
 
-Reads:  `ingest.CORPUS.source`: a corpus release, as a folder or an archive (`core.archives`), in the checkout or behind an address
-        (`core.remote`), or the lexicon that the speaker makes sentences from.
+Reads:  `ingest.CORPUS.source`: a corpus release, as a folder or an archive (`sources.archives`), in the checkout or at an address
+        (`sources.remote`), or the lexicon that the synthetic speaker makes sentences from.
 Writes: `data/ingest/LANGUAGE/CORPUS/`: `shard-NNNNN.parquet` (`core.manifest.SHARD`), `rejects.parquet`
         (`core.manifest.REJECT`) and `report.json` (counts by reason, hours, versions).
-Params: `ingest.CORPUS`, whose `reader` names the module in `pipeline/corpora/` that knows the release's form and its
-        other params.
+Params: `ingest.CORPUS`, whose `reader` names the module in `pipeline/corpora/` that reads the release's format and defines
+        its other params.
 
-Each shard is made by a fresh process and is whole or absent. Until the last one is there they lie in the state folder
-(`VIZINHO_STATE`), under a hash of params, source and code: after a kill, only the shards then in the making are redone.
+A fresh process makes each shard, and a shard is complete or absent. Until the last one is complete they are in the state folder
+(`VIZINHO_STATE`), under a hash of params, source and code: after a kill, only the shards in progress are made again.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ from pipeline.core.manifest import DESCRIPTION, REJECT, SAMPLE_RATE_HZ, SHARD, c
 from pipeline.core.params import Section, load_section
 from pipeline.core.progress import bar, log, stage_line
 from pipeline.core.stage import stage_main
-from pipeline.corpora.release import repeated
+from pipeline.corpora.release import repeated_values
 from pipeline.sources.archives import unpacked
 from pipeline.sources.cluster import on_ray
 from pipeline.sources.remote import fetched, is_address
@@ -71,15 +71,15 @@ from pipeline.sources.remote import fetched, is_address
 T = TypeVar("T")
 
 ROW_GROUP: Final = 16  # utterances decoded and written together: bounds memory, and what a reader of one row must load
-SILENT: Final = 64  # peak to peak, in steps of 16 bits (-60 dB): a closed microphone; whispering lies over -50 dB
+SILENT: Final = 64  # peak to peak, in steps of 16 bits (-60 dB): a muted microphone; whispering is above -50 dB
 PRELOADED: Final = ("pandas", "pyarrow.parquet", "pyarrow.pandas_compat", "pipeline.audio.codecs", "pipeline.core.params", "pipeline.core.progress")
-TOLD: Final = ("utterance_id", "audio_hash", "source", "speaker", "locale", "gender", "duration_s")
-"""What the stage's own process must know of each utterance: from a record it reads them ten times faster than from a shard."""
+RECORDED: Final = ("utterance_id", "audio_hash", "source", "speaker", "locale", "gender", "duration_s")
+"""What the stage's own process needs of each utterance: it reads them ten times faster from a record than from a shard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """All that a worker needs to write one shard."""
+    """What a worker needs to write one shard."""
 
     corpus: str
     params: corpora.Release
@@ -89,12 +89,17 @@ class Job:
 
     @property
     def record(self) -> Path:
-        """The record written after the shard: `TOLD` of its utterances, and its rejects."""
+        """The record written after the shard: `RECORDED` of its utterances, and its rejects."""
         return self.shard.with_suffix(".json")
 
 
 def examine(found: corpora.Utterance, params: corpora.Release) -> Samples | tuple[str, str]:
-    """Return the utterance's 16 kHz samples, or the reason and detail of its rejection."""
+    """Return the utterance's 16 kHz samples, or the reason and detail of its rejection.
+
+    Args:
+        found: an utterance as its reader yields it.
+        params: limits of the corpus.
+    """
     if not found.transcript.strip():
         return "empty transcript", ""
     try:
@@ -106,13 +111,13 @@ def examine(found: corpora.Utterance, params: corpora.Release) -> Samples | tupl
     except OSError as error:
         return "unreadable", error.strerror or str(error)
     if not len(waveform_S):
-        return "empty", f"no samples from {found.start_s:.2f} s on" if found.start_s else "no samples"
+        return "empty", f"no samples after {found.start_s:.2f} s" if found.start_s else "no samples"
     if not np.isfinite(waveform_S).all():
-        return "unreadable", "samples that are not numbers"
+        return "unreadable", "non-finite samples"
     if len(waveform_S) > params.max_duration_s * rate_hz:
         return "too long", f"over {params.max_duration_s:g} s"
     if found.duration_s is not None and abs(len(waveform_S) / rate_hz - found.duration_s) > params.duration_tolerance_s:
-        return "wrong duration", f"{len(waveform_S) / rate_hz:.2f} s; the release says {found.duration_s:.2f} s"
+        return "wrong duration", f"{len(waveform_S) / rate_hz:.2f} s; {found.duration_s:.2f} s according to the release"
     if len(waveform_S) < params.min_duration_s * rate_hz:
         return "too short", f"{len(waveform_S) / rate_hz:.2f} s"
     samples_S = to_int16(resample(waveform_S, rate_hz))
@@ -128,22 +133,29 @@ def examine(found: corpora.Utterance, params: corpora.Release) -> Samples | tupl
 
 
 def sound_file(found: corpora.Utterance) -> Path | bytes:
-    """Return an utterance's sound file, or what is in it."""
+    """Return an utterance's sound file: its path, or its content."""
     assert isinstance(found.audio, Path | bytes), "a reader's `read` yields no cells"
     return found.audio
 
 
 def headerless(found: corpora.Utterance, params: corpora.Release) -> Headerless | None:
-    """Return how a file is coded if it has no header, None where the params do not say."""
-    said = params.headerless
+    """Return the declared coding of a file without a header, None where the params declare none for its ending."""
+    declared = params.headerless
     name = found.audio if isinstance(found.audio, Path) else Path(found.source)
-    if said is None or name.suffix.lower() not in said.endings:
+    if declared is None or name.suffix.lower() not in declared.endings:
         return None
-    return Headerless(said.rate_hz, said.coding, said.channels)
+    return Headerless(declared.rate_hz, declared.coding, declared.channels)
 
 
 def describe(corpus: str, params: corpora.Release, found: corpora.Utterance, samples_S: Samples) -> dict[str, Any]:
-    """Return the utterance's row of `core.manifest.SHARD`."""
+    """Return the utterance's row of `core.manifest.SHARD`.
+
+    Args:
+        corpus: prefix of ids and speakers.
+        params: of the corpus.
+        found: the utterance as its reader yields it.
+        samples_S: 16 kHz, 16 bit.
+    """
     return {
         "utterance_id": f"{corpus}/{found.id}", "corpus": corpus, "language": params.language,
         "speaker": f"{corpus}/{found.speaker}" if found.speaker else "",
@@ -171,32 +183,32 @@ def rows(job: Job) -> Iterator[dict[str, Any] | corpora.Reject]:
 
 
 def write_shard(job: Job, parent: Connection) -> None:
-    """Write one shard and then its record; tell `parent` of progress (a count) or of an error (four strings)."""
+    """Write one shard and then its record; send `parent` progress (a count) or an error (four strings)."""
     rejects: list[dict[str, Any]] = []
-    told: dict[str, list[Any]] = {name: [] for name in TOLD}
-    rare_collections()
+    recorded: dict[str, list[Any]] = {name: [] for name in RECORDED}
+    collect_garbage_rarely()
     try:
         with atomic(job.shard) as temporary, shard_writer(temporary) as writer:
             for group in batched(rows(job), ROW_GROUP):
                 taken = [row for row in group if not isinstance(row, corpora.Reject)]
                 rejects += [asdict(row) for row in group if isinstance(row, corpora.Reject)]
                 writer.write_table(pa.Table.from_pylist(taken, schema=SHARD))
-                for name, values in told.items():
+                for name, values in recorded.items():
                     values.extend(row[name] for row in taken)
                 parent.send(len(group))
-        write_text(job.record, json.dumps({**told, "rejects": rejects}, ensure_ascii=False))  # not indented: ten times faster
+        write_text(job.record, json.dumps({**recorded, "rejects": rejects}, ensure_ascii=False))  # not indented: ten times faster
     except BrokenPipeError:
-        pass  # the stage was killed: nobody waits for this shard
+        pass  # the stage was killed: no process waits for this shard
     except PipelineError as error:
         parent.send((error.where, error.found, error.expected, error.action))
     except Exception:  # noqa: BLE001 (handed to the parent, which fails with it)
         parent.send((f"ingest@{job.corpus}, {job.shard.name}", traceback.format_exc(), "", ""))
 
 
-def rare_collections() -> None:
-    """Let garbage be collected rarely: a worker's rows hold no cycles, and its imports live as long as it does.
+def collect_garbage_rarely() -> None:
+    """Collect garbage rarely: a worker's rows hold no cycles, and its imports live as long as it does.
 
-    Looking through them again and again took a fifteenth of a worker's time.
+    Frequent collections took a fifteenth of a worker's time.
     """
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
@@ -210,14 +222,19 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def shard_writer(path: Path) -> pq.ParquetWriter:
-    """Return a writer of `core.manifest.SHARD`: text compressed, audio (compressed already) as it is."""
+    """Return a writer of `core.manifest.SHARD`: text is compressed, audio (FLAC already) is not."""
     text = list(DESCRIPTION)
     return pq.ParquetWriter(path, SHARD, compression={**dict.fromkeys(text, "zstd"), "audio.bytes": "none", "audio.path": "zstd"},
                             use_dictionary=text, write_statistics=text)
 
 
 def run_jobs(jobs: Sequence[Job], workers: int, done: Callable[[int], object]) -> None:
-    """Make all shards, each in a fresh process; call `done` with the number of utterances that each step took in.
+    """Make all shards, each in a fresh process.
+
+    Args:
+        jobs: one per shard.
+        workers: processes at a time.
+        done: called with the number of utterances of each finished row group.
 
     Raises:
         DataError: a shard cannot be made, or its process died; the others are stopped.
@@ -244,7 +261,7 @@ def run_jobs(jobs: Sequence[Job], workers: int, done: Callable[[int], object]) -
                     del running[connection]
                     if not job.record.exists():
                         raise DataError(f"ingest@{job.corpus}, {job.shard.name}", f"its process died (exit {process.exitcode})",
-                                        action="see whether memory or disk is full, and run the stage again") from None
+                                        action="check whether memory or disk is full, and run the stage again") from None
                     continue
                 if not isinstance(message, int):
                     raise DataError(*message)
@@ -256,13 +273,13 @@ def run_jobs(jobs: Sequence[Job], workers: int, done: Callable[[int], object]) -
 
 
 def run_on_ray(jobs: Sequence[Job], workers: int, done: Callable[[int], object]) -> None:
-    """Make all shards as `run_jobs` does, the same bytes, on the machines of a Ray cluster.
+    """Make the same shards as `run_jobs`, on the machines of a Ray cluster.
 
     Raises:
-        DataError: as `run_jobs`, or a machine does not see the state folder or the source.
-        MissingInputError: no Ray, or no cluster.
+        DataError: as `run_jobs`, or a machine has no access to the state folder or the source.
+        MissingInputError: Ray is not installed, or no cluster answers.
     """
-    for count, problem in on_ray(make_on_machine, jobs, workers):
+    for count, problem in on_ray(make_shard_on_node, jobs, workers):
         if problem:
             raise DataError(*problem)
         done(count)
@@ -271,11 +288,11 @@ def run_on_ray(jobs: Sequence[Job], workers: int, done: Callable[[int], object])
                         "a state folder that all machines share", "set VIZINHO_STATE to a folder on a shared filesystem")
 
 
-def make_on_machine(job: Job) -> tuple[int, tuple[str, str, str, str] | None]:
-    """Make one shard in a fresh process of this machine; return how many utterances it took in, and what went wrong."""
+def make_shard_on_node(job: Job) -> tuple[int, tuple[str, str, str, str] | None]:
+    """Make one shard in a fresh process of this machine; return the number of its utterances, and the error if there was one."""
     for folder in (job.shard.parent, job.source):
         if not folder.exists():
-            return 0, (f"ingest@{job.corpus}, {job.shard.name}", f"{socket.gethostname()} sees no {folder}",
+            return 0, (f"ingest@{job.corpus}, {job.shard.name}", f"{folder} is missing on {socket.gethostname()}",
                        "a filesystem that all machines of the cluster share",
                        "put the checkout with its data/raw, and VIZINHO_STATE, on one; or set engine: processes")
     counts: list[int] = []
@@ -287,21 +304,23 @@ def make_on_machine(job: Job) -> tuple[int, tuple[str, str, str, str] | None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What the shards' records tell of the corpus as a whole."""
+class Merged:
+    """The shards' records merged into one corpus."""
 
-    keep: dict[Path, list[bool]]    # for each shard, which of its rows
-    rejects: list[dict[str, str]]   # the shards' own in their order, then those whose audio is another's
-    table: pd.DataFrame             # of what is kept: speaker, locale, gender, duration_s
+    keep: dict[Path, list[bool]]    # for each shard, which of its rows are kept
+    rejects: list[dict[str, str]]   # the shards' own in their order, then duplicates of other utterances' audio
+    table: pd.DataFrame             # of the kept utterances: speaker, locale, gender, duration_s
 
 
-def taken(corpus: str, jobs: Sequence[Job]) -> Taken:
-    """Return what comes in, of the same audio the first, and what does not. Each record is read twice.
+def merge_records(corpus: str, jobs: Sequence[Job]) -> Merged:
+    """Return kept and rejected utterances of all shards; of utterances with the same audio the first is kept.
+
+    Each record is read twice.
 
     Raises:
         DataError: an utterance id occurs twice.
     """
-    again = suspects(jobs, "utterance_id", "audio_hash")
+    repeats = repeated_hashes(jobs, "utterance_id", "audio_hash")
     first_with: dict[str, str] = {}
     ids: Counter[str] = Counter()
     keep: dict[Path, list[bool]] = {}
@@ -314,9 +333,9 @@ def taken(corpus: str, jobs: Sequence[Job]) -> Taken:
         rejects += record["rejects"]
         kept = keep[job.shard] = [True] * len(record["utterance_id"])
         for row, (name, audio_hash, source) in enumerate(zip(record["utterance_id"], record["audio_hash"], record["source"], strict=True)):
-            if hash(name) in again["utterance_id"]:
+            if hash(name) in repeats["utterance_id"]:
                 ids[name] += 1
-            if hash(audio_hash) in again["audio_hash"] and (first := first_with.setdefault(audio_hash, name)) != name:
+            if hash(audio_hash) in repeats["audio_hash"] and (first := first_with.setdefault(audio_hash, name)) != name:
                 kept[row] = False
                 copies.append({"id": name.removeprefix(f"{corpus}/"), "source": source, "reason": "duplicate audio",
                                "detail": f"the samples of {first}"})
@@ -324,22 +343,22 @@ def taken(corpus: str, jobs: Sequence[Job]) -> Taken:
         parts.append(part.filter(pa.array(kept, pa.bool_())))
     if twice := [name for name, count in ids.items() if count > 1]:
         raise DataError(f"ingest@{corpus}", f"{len(twice)} utterance ids occur more than once, such as {twice[0]}",
-                        "one utterance an id")
-    return Taken(keep, rejects + copies, pa.concat_tables(parts).to_pandas())
+                        "one utterance per id")
+    return Merged(keep, rejects + copies, pa.concat_tables(parts).to_pandas())
 
 
-def suspects(jobs: Sequence[Job], *columns: str) -> dict[str, set[int]]:
-    """Return the hashes that more than one value of a column has: 8 bytes a value, so that the others need not be remembered."""
+def repeated_hashes(jobs: Sequence[Job], *columns: str) -> dict[str, set[int]]:
+    """Return, for each column, the hashes that occur more than once. 8 bytes per value: the values themselves need not stay in memory."""
     hashes: dict[str, list[Any]] = {column: [] for column in columns}
     for job in jobs:
         record = read_json(job.record)
         for column, found in hashes.items():
             found.append(np.array([hash(value) for value in record[column]], np.int64))
-    return {column: repeated(np.concatenate(found)) for column, found in hashes.items()}
+    return {column: repeated_values(np.concatenate(found)) for column, found in hashes.items()}
 
 
-def place(shard: Path, keep: Sequence[bool], target: Path) -> None:
-    """Put a finished shard, with only the rows where `keep` is true, to `target`."""
+def publish(shard: Path, keep: Sequence[bool], target: Path) -> None:
+    """Write a finished shard to `target`: by a link if all rows are kept, otherwise only the rows where `keep` is true."""
     if not all(keep):
         with pq.ParquetFile(shard) as reader, shard_writer(target) as writer:
             for group in range(reader.num_row_groups):
@@ -349,12 +368,12 @@ def place(shard: Path, keep: Sequence[bool], target: Path) -> None:
         return
     try:
         os.link(shard, target)
-    except OSError:  # the state folder lies on another disk, or the disk knows no links
+    except OSError:  # the state folder is on another disk, or the disk has no hard links
         shutil.copyfile(shard, target)
 
 
-def summary(corpus: str, found: Taken) -> dict[str, Any]:
-    """Return the report's counts: what came in and of whom, and what did not and why."""
+def summary(corpus: str, found: Merged) -> dict[str, Any]:
+    """Return the report's counts: utterances, speakers and hours in all, by locale and by gender, and rejects by reason."""
     table = found.table
     return {
         "corpus": corpus,
@@ -366,11 +385,16 @@ def summary(corpus: str, found: Taken) -> dict[str, Any]:
     }
 
 
-def refuse_if_broken(report: Mapping[str, Any], rejects: Sequence[Mapping[str, str]], max_reject_share: float) -> None:
-    """Let a sound corpus pass.
+def check_reject_share(report: Mapping[str, Any], rejects: Sequence[Mapping[str, str]], max_reject_share: float) -> None:
+    """Check the share of rejects.
+
+    Args:
+        report: of `summary`.
+        rejects: id, source, reason and detail of each.
+        max_reject_share: 0..1.
 
     Raises:
-        DataError: no utterance, or too large a share rejected; with the reasons, their counts and an example of each.
+        DataError: no utterance is left, or too large a share is rejected; lists reasons, counts and an example of each.
     """
     offered = report["utterances"] + report["rejected"]
     if report["utterances"] and report["rejected"] <= max_reject_share * offered:
@@ -381,11 +405,11 @@ def refuse_if_broken(report: Mapping[str, Any], rejects: Sequence[Mapping[str, s
         detail = f": {example['detail']}" if example["detail"] else ""
         reasons += f"\n  {count:>7}  {reason} (such as {example['source']}{detail})"
     raise DataError(f"ingest@{report['corpus']}", f"{report['rejected']} of {offered} utterances rejected{reasons}\n ",
-                    f"at most {max_reject_share:.0%}", "mend the source or the params, or raise max_reject_share")
+                    f"at most {max_reject_share:.0%}", "fix the source or the params, or raise max_reject_share")
 
 
 def state_key(params: corpora.Release, source: Path, versions: Mapping[str, str]) -> str:
-    """Return the hash of all that a shard's bytes depend on: params, source, code and libraries."""
+    """Return the hash of everything that a shard's bytes depend on: params, source, code and libraries."""
     found = [(path, path.lstat()) for path in sorted(source.rglob("*"))] if source.is_dir() else []
     return hash_json([
         params.model_dump(exclude={"max_reject_share", "engine"}), dict(versions),
@@ -394,11 +418,11 @@ def state_key(params: corpora.Release, source: Path, versions: Mapping[str, str]
     ])
 
 
-def limited(reader: corpora.Reader, params: corpora.Release, source: Path,
-            tasks: Iterable[Iterable[corpora.Utterance | corpora.Reject]]) -> Sequence[Sequence[Any]]:
-    """Return tasks that hold `limit_hours` of the release, drawn by hash: a smaller limit gives a part of what a larger one gives.
+def limit_hours(reader: corpora.Reader, params: corpora.Release, source: Path,
+                tasks: Iterable[Iterable[corpora.Utterance | corpora.Reject]]) -> Sequence[Sequence[Any]]:
+    """Return tasks that hold `limit_hours` of the release, drawn by hash: a smaller limit gives a subset of a larger one.
 
-    A reject, and a recording that cannot be read, counts for nothing and is drawn like the rest.
+    Rejects and unreadable recordings are drawn like the rest and count 0 s.
     """
     rows = [row for task in tasks for row in task]
     left_s = 3600 * cast(float, params.limit_hours)
@@ -408,18 +432,18 @@ def limited(reader: corpora.Reader, params: corpora.Release, source: Path,
             break
         drawn.add(row.id)
         if isinstance(row, corpora.Utterance):
-            left_s -= length_s(reader, params, source, row) if row.duration_s is None else row.duration_s
+            left_s -= header_duration_s(reader, params, source, row) if row.duration_s is None else row.duration_s
     return list(batched((row for row in rows if row.id in drawn), params.utterances_per_shard))
 
 
-def length_s(reader: corpora.Reader, params: corpora.Release, source: Path, row: corpora.Utterance) -> float:
-    """Return the seconds that the header of an utterance's sound file says, 0 where there is none to be read."""
+def header_duration_s(reader: corpora.Reader, params: corpora.Release, source: Path, row: corpora.Utterance) -> float:
+    """Return the duration in the header of an utterance's sound file in seconds, 0 if the header cannot be read."""
     found = next(reader.read(params, source, [row]))
     return duration_from_header(sound_file(found), headerless(found, params)) if isinstance(found, corpora.Utterance) else 0.0
 
 
-class Named(Section):
-    """What must be known of a corpus before its reader can check the rest."""
+class ReaderName(Section):
+    """The one param of a corpus that is needed before its reader can check the others."""
 
     model_config = ConfigDict(extra="ignore")
     reader: Literal[*corpora.READERS]  # type: ignore[valid-type]
@@ -430,26 +454,30 @@ def run(corpus: str, *, root: Path = ROOT, workers: int = 0) -> None:
 
     Args:
         corpus: its key under `ingest` in params.yaml.
-        root: the checkout whose params and data are meant.
-        workers: processes at a time, by default one a core; the result does not depend on it.
+        root: the checkout with params and data.
+        workers: processes at a time, by default one per core; the result does not depend on it.
+
+    Raises:
+        ParamsError: wrong params; lists all problems.
+        DataError: a source that cannot be read, or too many rejects.
     """
     file = root / "params.yaml"
-    reader = corpora.reader(load_section(Named, "ingest", corpus, path=file).reader)
+    reader = corpora.reader(load_section(ReaderName, "ingest", corpus, path=file).reader)
     params = load_section(reader.Params, "ingest", corpus, path=file)
     with ExitStack() as stack:
         at = stack.enter_context(fetched(params.source, state_dir() / "fetched")) if is_address(params.source) else root / params.source
         source = stack.enter_context(unpacked(at, state_dir() / "archives"))
-        take_in(corpus, reader, params, source, root / "data" / "ingest" / params.language / corpus, workers or len(os.sched_getaffinity(0)))
+        ingest_corpus(corpus, reader, params, source, root / "data" / "ingest" / params.language / corpus, workers or len(os.sched_getaffinity(0)))
 
 
-def take_in(corpus: str, reader: corpora.Reader, params: corpora.Release, source: Path, target: Path, workers: int) -> None:
-    """Write to `target` what the reader finds in `source`."""
+def ingest_corpus(corpus: str, reader: corpora.Reader, params: corpora.Release, source: Path, target: Path, workers: int) -> None:
+    """Write the corpus that the reader finds in `source` to `target`: shards, rejects and report."""
     started = time.monotonic()
     versions = {**{name: importlib.metadata.version(name) for name in ("numpy", "scipy", "soundfile", "pyarrow")},
                 "libsndfile": soundfile.__libsndfile_version__, **reader.versions()}
     tasks = reader.shards(params, source)
     if params.limit_hours is not None:
-        tasks = limited(reader, params, source, tasks)
+        tasks = limit_hours(reader, params, source, tasks)
     state = state_dir() / "ingest" / f"{corpus}-{state_key(params, source, versions)[:16]}"
     state.mkdir(parents=True, exist_ok=True)
     jobs = [Job(corpus, params, source, task, state / f"shard-{index:05d}.parquet") for index, task in enumerate(tasks)]
@@ -462,12 +490,12 @@ def take_in(corpus: str, reader: corpora.Reader, params: corpora.Release, source
         make = run_on_ray if params.engine == "ray" else run_jobs
         make([job for job in jobs if not job.record.exists()], workers, progress.update)
 
-    found = taken(corpus, jobs)
+    found = merge_records(corpus, jobs)
     with atomic_folder(target) as folder:
         for job in jobs:
-            place(job.shard, found.keep[job.shard], folder / job.shard.name)
+            publish(job.shard, found.keep[job.shard], folder / job.shard.name)
         report = {**summary(corpus, found), "versions": versions}
-        refuse_if_broken(report, found.rejects, params.max_reject_share)
+        check_reject_share(report, found.rejects, params.max_reject_share)
         table = pd.DataFrame(found.rejects, columns=["id", "source", "reason", "detail"]).assign(corpus=corpus)
         table["utterance_id"] = f"{corpus}/" + table["id"]
         write_table(folder / "rejects.parquet", conform(table, REJECT, f"ingest@{corpus}"))

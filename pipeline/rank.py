@@ -1,27 +1,27 @@
-"""Stage `rank`: which candidate donor language lies nearest to the target, by measures that need no speech?
+"""Stage `rank`: order candidate donor languages by their similarity to the target, by measures that need no speech.
 
 Reads   data/tokenise/portuguese/vocabulary.json and report.json (the target's letters and how often each occurs in the
-        training text; the word list's own letters where there are none yet), pipeline/similarity/*.tsv
-Writes  data/rank/ranking.json (`vizinho.rank/1`)
+        training text; before `tokenise`, the letters of the word list), pipeline/similarity/*.tsv
+Writes  data/rank/ranking.json (`vizinho.rank/2`)
 Params  rank
 
 Three families of evidence, each on the same 100 concepts:
 
-- *lexical*: how alike the words are, in spelling and in sound;
-- *phonological*: how alike the sounds are, whatever they mean;
-- *orthographic*: what a moved CTC head would be worth: which letters have a row to start from, and whether that row
-  fires on the right sound.
+- *lexical*: similarity of the words, in spelling and in sound;
+- *phonological*: similarity of the sounds, independent of meaning;
+- *orthographic*: how useful a transferred CTC head is: which letters have a row to start from, and whether that row
+  stands for the right sound.
 
-The rule that combines them has no weights to tune. Each measure is turned so that higher is nearer and standardised
-over the candidates (mean 0, deviation 1), so that a small spread weighs as much as a large one; a family is the mean
-of its measures, the score the mean of the families. A measure on which all candidates are equal says nothing and is
-left out. The score is relative to the candidates asked for: adding one moves all. Where the first does not lead
-another by an interval, the ranking says so, and the choice belongs to evidence of another kind (a measured transfer,
-the hours of speech that a donor has heard).
+The combination has no weights to tune. Each measure gets a sign so that higher is nearer and is standardised over the
+candidates (mean 0, deviation 1), so that a small spread counts as much as a large one. A family is the mean of its
+measures, the score the mean of the families. A measure with equal values for all candidates is left out. The score is
+relative to the candidates: an additional one changes all scores. If the interval of the first candidate's lead over
+another contains 0, the ranking lists that candidate, and the choice needs other evidence (a measured transfer, the hours
+of speech in a donor's training).
 
-Uncertainty: the concepts are drawn again with replacement, the same draw for all candidates. Intervals are value
-± 1.96 deviations of the draws; percentiles of the draws would be biased, for a draw holds fewer different words and so
-fewer sounds than the list. What the draws cannot show is the choice of the words and eSpeak NG's idea of each language.
+Uncertainty: a bootstrap over concepts, the same resamples for all candidates. Intervals are value ± 1.96 deviations of
+the resamples; percentiles would be biased, since a resample has fewer different words and so fewer sounds than the list.
+The intervals do not cover the choice of the words and the quality of eSpeak NG's voices.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ from pipeline.similarity.measures import Array
 from pipeline.similarity.phonemes import asjp, phonemise, segments
 from pipeline.similarity.tables import Language, read_languages, read_words
 
-SCHEMA: Final = "vizinho.rank/1"
+SCHEMA: Final = "vizinho.rank/2"
 LEVEL: Final = 0.95
 
 
 class Params(Section):
     """`rank` in params.yaml."""
 
-    target: Literal["pt-BR", "pt-PT"] = Field(description="the language to be recognised, by its norm")
+    target: Literal["pt-BR", "pt-PT"] = Field(description="the language to recognise, by its standard variety")
     candidates: tuple[str, ...] = Field(min_length=2, description="possible donors: codes of similarity/languages.tsv")
-    resamples: int = Field(ge=100, le=10_000, description="draws of the concepts; 1000 settle an interval's 2nd digit")
-    seed: int = Field(ge=0, description="of the draws")
+    resamples: int = Field(ge=100, le=10_000, description="bootstrap resamples of the concepts; 1000 fix an interval's 2nd digit")
+    seed: int = Field(ge=0, description="of the resamples")
 
     @field_validator("candidates")
     @classmethod
@@ -68,13 +68,13 @@ class Params(Section):
         if unknown := [code for code in candidates if code not in donors]:
             raise ValueError(f"no donor language {', '.join(unknown)}; expected any of {', '.join(donors)}")
         if len(set(candidates)) < len(candidates):
-            raise ValueError("a language comes twice; expected each once")
+            raise ValueError("a language occurs twice; expected each once")
         return candidates
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A measure of nearness: what it is called, which family it belongs to, and which way it points."""
+    """A measure of similarity: its name, family and direction."""
 
     name: str
     family: str
@@ -93,14 +93,14 @@ MEASURES: Final = (
     Measure("bigrams", "phonological", "lower", "Jensen-Shannon distance of pairs of ASJP symbols, word ends included"),
     Measure("letters_kept", "orthographic", "higher", "share of the target's running letters in the donor's alphabet"),
     Measure("letters_mapped", "orthographic", "higher", "the same, or whose base letter is in it"),
-    Measure("letter_sounds", "orthographic", "higher", "share of running letters that sound as their donor row's do"),
+    Measure("letter_sounds", "orthographic", "higher", "share of running letters with the sound of their donor row"),
 )
 FAMILIES: Final = tuple(dict.fromkeys(measure.family for measure in MEASURES))
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A language's word list in the forms that are measured; each sequence has one entry a concept."""
+    """A language's word list as spelt, in sounds and by letter; each sequence has one entry per concept."""
 
     language: Language
     spelt: tuple[str, ...]
@@ -109,23 +109,28 @@ class Evidence:
 
 
 def evidence(language: Language, words: Mapping[str, str]) -> Evidence:
-    """Return a language's words (by concept) as spelt, in ASJP symbols, and letter by sound."""
+    """Return a language's words (by concept) as spelt, in ASJP symbols, and by letter and sound.
+
+    Raises:
+        MissingInputError: espeakng-loader is not installed.
+        DataError: eSpeak NG cannot be loaded, or gives no sound for a word.
+    """
     spelt = tuple(word.lower() for word in words.values())
     symbols = tuple(asjp(segments(ipa, language.voice)) for ipa in phonemise(language.voice, spelt))
-    if silent := [word for word, sounds in zip(spelt, symbols, strict=True) if not sounds]:
-        raise DataError(f"eSpeak NG voice {language.voice}", f"says nothing for {', '.join(silent)}",
-                        "sounds for every word", "correct pipeline/similarity/wordlists.tsv")
+    if without := [word for word, sounds in zip(spelt, symbols, strict=True) if not sounds]:
+        raise DataError(f"eSpeak NG voice {language.voice}", f"gives no sound for {', '.join(without)}",
+                        "a sound for every word", "correct pipeline/similarity/wordlists.tsv")
     return Evidence(language, spelt, symbols, tuple(letter_sounds(spelt, symbols)))
 
 
-def draws(concepts: int, resamples: int, seed: int) -> Array:
-    """Return how often each concept counts, shape (1 + resamples, concepts): the list as it is, then the draws."""
+def resample_weights(concepts: int, resamples: int, seed: int) -> Array:
+    """Return the weight of each concept, shape (1 + resamples, concepts): the list itself, then the bootstrap resamples."""
     drawn = np.random.default_rng(seed).multinomial(concepts, np.full(concepts, 1 / concepts), size=resamples)
     return np.vstack([np.ones(concepts), drawn])
 
 
 def measure(target: Evidence, donor: Evidence, letter_counts: Mapping[str, int], weights_RC: Array) -> dict[str, Array]:
-    """Return every measure of `MEASURES` between two languages, one value a row of weights, shape (R,)."""
+    """Return every measure of `MEASURES` between two languages, one value per row of weights, shape (R,)."""
     spelling_CC = measures.word_distances(target.spelt, donor.spelt)
     sound_CC = measures.word_distances(target.symbols, donor.symbols)
     words = (target.symbols, donor.symbols)
@@ -153,10 +158,10 @@ def measure(target: Evidence, donor: Evidence, letter_counts: Mapping[str, int],
 
 
 def standardise(values_MDR: Array) -> tuple[Array, Array]:
-    """Return each measure over the candidates with mean 0 and deviation 1, and which measures tell them apart.
+    """Return each measure over the candidates with mean 0 and deviation 1, and which measures discriminate between them.
 
     Args:
-        values_MDR: measures by donors by resamples, higher is nearer; resample 0 is the list as it is.
+        values_MDR: measures by donors by resamples, higher is nearer; resample 0 is the list itself.
 
     Returns:
         The same shape (zero where all donors are equal), and a mask of measures, shape (M,).
@@ -166,18 +171,22 @@ def standardise(values_MDR: Array) -> tuple[Array, Array]:
     return centred / np.where(deviation > 1e-9, deviation, np.inf), deviation[:, 0, 0] > 1e-9
 
 
-def combine(standard_MDR: Array, told_M: Array) -> tuple[dict[str, Array], Array]:
-    """Return each family's mean over its telling measures, by family, and the mean over families; shapes (D, R).
+def combine(standard_MDR: Array, discriminating_M: Array) -> tuple[dict[str, Array], Array]:
+    """Return each family's mean over its discriminating measures, and the mean over families; shapes (D, R).
+
+    Args:
+        standard_MDR: standardised measures by donors by resamples.
+        discriminating_M: which measures to use.
 
     Raises:
-        DataError: no measure tells the candidates apart.
+        DataError: no measure discriminates between the candidates.
     """
-    if not told_M.any():
-        raise DataError("rank", "no measure tells the candidates apart", "candidates that differ",
+    if not discriminating_M.any():
+        raise DataError("rank", "no measure discriminates between the candidates", "candidates that differ",
                         "change rank.candidates")
     families = {}
     for family in FAMILIES:
-        members = told_M & np.array([measure.family == family for measure in MEASURES])
+        members = discriminating_M & np.array([measure.family == family for measure in MEASURES])
         if members.any():
             families[family] = standard_MDR[members].mean(axis=0)
     return families, np.mean(list(families.values()), axis=0)
@@ -191,35 +200,35 @@ def ranks(values_D: Array) -> Array:
 
 
 def concordance(values_JD: Array) -> float:
-    """Return how far J judges agree on the order of D donors: Kendall's W, 0 (not at all) to 1 (fully).
+    """Return the agreement of J rankings of D donors: Kendall's W, 0 (none) to 1 (full).
 
     Source: Kendall & Babington Smith 1939, "The problem of m rankings", with Kendall's correction for ties.
     """
-    judges, donors = values_JD.shape
+    rankings, donors = values_JD.shape
     ranks_JD = ranks(values_JD.T).T
-    spread = ((ranks_JD.sum(axis=0) - judges * (donors + 1) / 2) ** 2).sum()
+    spread = ((ranks_JD.sum(axis=0) - rankings * (donors + 1) / 2) ** 2).sum()
     ties = sum(count**3 - count for row in ranks_JD for count in Counter(row.tolist()).values())
-    return float(12 * spread / (judges**2 * (donors**3 - donors) - judges * ties))
+    return float(12 * spread / (rankings**2 * (donors**3 - donors) - rankings * ties))
 
 
 def ranking(params: Params, letter_counts: Mapping[str, int], letters_from: str) -> dict[str, Any]:
-    """Return the ranking as data/rank/ranking.json has it.
+    """Return the content of data/rank/ranking.json.
 
     Args:
         params: what to compare.
-        letter_counts: the target's letters and how often each occurs.
-        letters_from: where those were counted.
+        letter_counts: the target's letters and their counts.
+        letters_from: the text in which they were counted.
     """
     languages, words = read_languages(), read_words()
     target = evidence(languages[params.target], words[languages[params.target].words])
     donors = [languages[code] for code in params.candidates]
-    weights_RC = draws(len(target.spelt), params.resamples, params.seed)
+    weights_RC = resample_weights(len(target.spelt), params.resamples, params.seed)
     measured = [measure(target, evidence(donor, words[donor.words]), letter_counts, weights_RC) for donor in donors]
     values_MDR = np.array([[found[item.name] for found in measured] for item in MEASURES])
     nearness_MDR = values_MDR * np.array([1 if item.nearer == "higher" else -1 for item in MEASURES])[:, None, None]
-    # to 9 digits, so that the last bit of a sum decides no tie
-    standard_MDR, told_M = standardise(nearness_MDR.round(9))
-    families, score_DR = combine(standard_MDR, told_M)
+    # to 9 digits, so that ties do not depend on the last bit of a sum
+    standard_MDR, discriminating_M = standardise(nearness_MDR.round(9))
+    families, score_DR = combine(standard_MDR, discriminating_M)
     ranks_DR = ranks(score_DR)
     ranks_MD = np.array([ranks(standard[:, 0]) for standard in standard_MDR])
     order = sorted(range(len(donors)), key=lambda donor: (-score_DR[donor, 0], donor))
@@ -235,27 +244,27 @@ def ranking(params: Params, letter_counts: Mapping[str, int], letters_from: str)
         "level": LEVEL,
         "measures": [
             {"name": item.name, "family": item.family, "nearer": item.nearer, "meaning": item.meaning,
-             "tells": bool(told)}
-            for item, told in zip(MEASURES, told_M, strict=True)
+             "discriminates": bool(used)}
+            for item, used in zip(MEASURES, discriminating_M, strict=True)
         ],
         "nearest": {
             "language": donors[first].code,
             "runner_up": donors[second].code,
             "lead": _interval(score_DR[first] - score_DR[second]),
-            "not_told_apart": [
+            "not_distinguished": [
                 donors[donor].code for donor in order[1:] if _interval(score_DR[first] - score_DR[donor])["low"] <= 0
             ],
             "share_first": _round((score_DR[first, 1:] >= score_DR[:, 1:].max(axis=0)).mean()),
         },
         "agreement": {
-            "measures_w": _round(concordance(standard_MDR[told_M][:, :, 0])),
+            "measures_w": _round(concordance(standard_MDR[discriminating_M][:, :, 0])),
             "families_w": _round(concordance(families_JD)),
             "nearest_by_family": {
                 family: donors[int(score[:, 0].argmax())].code for family, score in families.items()
             },
             "nearest_by_measure": {
                 item.name: [donor.code for donor, rank in zip(donors, row, strict=True) if rank == row.min()]
-                for item, row, told in zip(MEASURES, ranks_MD, told_M, strict=True) if told
+                for item, row, used in zip(MEASURES, ranks_MD, discriminating_M, strict=True) if used
             },
         },
         "candidates": [
@@ -266,7 +275,7 @@ def ranking(params: Params, letter_counts: Mapping[str, int], letters_from: str)
                 "rank": position,
                 "rank_low": int(np.quantile(ranks_DR[donor, 1:], (1 - LEVEL) / 2, method="inverted_cdf")),
                 "rank_high": int(np.ceil(np.quantile(ranks_DR[donor, 1:], (1 + LEVEL) / 2, method="inverted_cdf"))),
-                "mean_rank": _round(ranks_MD[told_M, donor].mean()),
+                "mean_rank": _round(ranks_MD[discriminating_M, donor].mean()),
                 "score": _interval(score_DR[donor]),
                 "families": {family: _interval(score[donor]) for family, score in families.items()},
                 "measures": {
@@ -300,26 +309,30 @@ def ranking_table(ranking: Mapping[str, Any]) -> str:
             f"{found['measures'][name]['value']:.3f}" + ("*" if found["language"] in best else " ")
             for found in candidates
         )])
-    lead, tied = nearest["lead"], nearest["not_told_apart"]
-    dissent = [name for name, best in agreement["nearest_by_measure"].items() if nearest["language"] not in best]
+    lead, close = nearest["lead"], nearest["not_distinguished"]
+    others = [name for name, best in agreement["nearest_by_measure"].items() if nearest["language"] not in best]
     return "\n".join([
         f"Nearest neighbours of {ranking['target']} by {ranking['concepts']} concepts"
         " (score: mean of standardised measures, higher is nearer; * nearest by this measure)",
         *_columns(order, left=3), "", *_columns(proof, left=2), "",
         f"{nearest['language']} leads {nearest['runner_up']} by {lead['value']:+.2f}"
         f" [{lead['low']:+.2f}, {lead['high']:+.2f}]; first in {nearest['share_first']:.0%} of"
-        f" {ranking['resamples']} draws of the concepts. Not told apart from it: {', '.join(tied) or 'none'}.",
+        f" {ranking['resamples']} resamples of the concepts. Not distinguished from it: {', '.join(close) or 'none'}.",
         f"Kendall's W: {agreement['measures_w']:.2f} over measures, {agreement['families_w']:.2f} over families."
-        f" Another language is nearest by {', '.join(dissent) or 'no measure'}.",
+        f" Another language is nearest by {', '.join(others) or 'no measure'}.",
         f"Letters counted in {ranking['letters']['from']}.",
     ])
 
 
 def letters_of_target(folder: Path, words: Sequence[str]) -> tuple[dict[str, int], str]:
-    """Return how often each letter of the target occurs, and where that was counted.
+    """Return the count of each letter of the target, and the text in which it was counted.
 
-    In the training text where `folder` has the vocabulary of `tokenise` (its letters are those a head must have), else
-    in the target's own word list.
+    The text is the training text if `folder` has the vocabulary of `tokenise` (its letters are those of the head), otherwise
+    the target's word list.
+
+    Args:
+        folder: of `tokenise`.
+        words: the target's word list.
 
     Raises:
         DataError: the report lacks the count of a letter of the vocabulary.
@@ -336,7 +349,16 @@ def letters_of_target(folder: Path, words: Sequence[str]) -> tuple[dict[str, int
 
 
 def run(data: Path = Path("data"), params_file: Path = PARAMS_FILE) -> None:
-    """Rank the candidates, write the ranking and print it."""
+    """Rank the candidates, write the ranking and print it.
+
+    Args:
+        data: folder with the outs of the stages.
+        params_file: params.yaml.
+
+    Raises:
+        ParamsError: wrong params; lists all problems.
+        DataError: an input is wrong, or eSpeak NG fails.
+    """
     params = load_section(Params, "rank", path=params_file)
     words = read_words()[read_languages()[params.target].words]
     found = ranking(params, *letters_of_target(data / "tokenise/portuguese", list(words.values())))
@@ -355,7 +377,7 @@ def _weighted(weights_RC: Array, sides: Sequence[Sequence[Mapping[Any, float]]])
 def _letter_tables(
     target: Evidence, donor: Evidence, rows: Mapping[str, str | None], weights_RC: Array
 ) -> tuple[Array, Array]:
-    """Return what the target's letters write, and what the letters that lend them their rows write; each (R, L, K)."""
+    """Return the sounds of the target's letters, and of the donor's letters whose rows they start from; each (R, L, K)."""
     chunks = {chunk for side in (target, donor) for word in side.letters for _, chunk in word}
     column = {chunk: number for number, chunk in enumerate(sorted(chunks))}
     tables = []

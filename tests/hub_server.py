@@ -1,4 +1,4 @@
-"""A model hub on this machine: what a download asks of one, for one repository at one commit."""
+"""A model hub on this machine: it serves one repository at one commit."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub(BaseHTTPRequestHandler):
-    """The requests that a download makes: the commit, its files, a file's head, and the file."""
+    """The requests of a download: the commit, its files, a file's head, and the file."""
 
     kind: Literal["models", "datasets"]
     name: str
     folder: Path
-    asked: list[str]
+    requests: list[str]
     broken: set[str]
 
     def do_HEAD(self) -> None:
@@ -33,7 +33,7 @@ class Hub(BaseHTTPRequestHandler):
 
     def answer(self, body: bool) -> None:
         path = self.path.split("?")[0]
-        self.asked.append(f"{self.command} {path}")
+        self.requests.append(f"{self.command} {path}")
         names = sorted(str(file.relative_to(self.folder)) for file in self.folder.rglob("*") if file.is_file())
         files = "" if self.kind == "models" else f"/{self.kind}"
         name = path.removeprefix(f"{files}/{self.name}/resolve/{REVISION}/")
@@ -62,8 +62,8 @@ class Hub(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(kind: Literal["models", "datasets"], name: str, folder: Path) -> Iterator[type[Hub]]:
-    """Serve a folder as a repository of the hub that HF_ENDPOINT names; yield what is asked of it and may be broken."""
-    handler = type("Here", (Hub,), {"kind": kind, "name": name, "folder": folder, "asked": [], "broken": set()})
+    """Serve a folder as a repository of the hub that HF_ENDPOINT names; yield its handler, with the requests made and the files to break."""
+    handler = type("Here", (Hub,), {"kind": kind, "name": name, "folder": folder, "requests": [], "broken": set()})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, pytest.MonkeyPatch.context() as patch:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         patch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")

@@ -119,7 +119,7 @@ def test_one_language_of_mms_is_brought_in(root: Path) -> None:
 def test_a_checkpoint_from_a_hub_is_recorded_with_revision_and_hash(root: Path) -> None:
     lay(root / "raw", "jonatasgrosman/wav2vec2-large-xlsr-53-spanish")
     hub = {"repository": "somebody/spanish", "revision": "0" * 40}
-    with pytest.raises(DataError, match="a checkpoint from nobody says where; expected somebody/spanish"):
+    with pytest.raises(DataError, match="a checkpoint of unknown origin; expected somebody/spanish"):
         run(root, source="raw", hub=hub)
     (root / "raw/.hub.json").write_text(json.dumps(hub))
     run(root, source="raw", hub=hub)
@@ -151,9 +151,9 @@ def test_a_fetched_checkpoint_is_the_same_dep_to_dvc_in_every_clone_and_is_fetch
             assert done.returncode == 0, done.stdout[-3000:]
             deps = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]["donor"]["deps"]
             hashes += [dep["md5"] for dep in deps if dep["path"] == source]
-        hub.asked.clear()
+        hub.requests.clear()
         assert "didn't change" in dvc(folder, "repro", "--single-item", "donor").stdout
-        assert hub.asked == []
+        assert hub.requests == []
     assert hashes[0] == hashes[1]
 
 

@@ -1,4 +1,4 @@
-"""The ingest stage: the same bytes however it is run, nothing lost to a kill, nothing dropped without a reason."""
+"""The ingest stage: the same bytes in any run, no finished shard lost to a kill, no utterance dropped without a reason."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def corpus(root: Path, recordings: dict[str, tuple[np.ndarray, int] | bytes | No
 
 @pytest.fixture(scope="module")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A corpus spoken by two workers."""
+    """Ingest a synthetic corpus with two workers."""
     root = checkout(tmp_path_factory.mktemp("spoken"), toy=SPEAK)
     ingest.run("toy", root=root, workers=2)
     return root
@@ -104,7 +104,7 @@ def test_a_larger_corpus_begins_with_the_smaller_one(spoken: Path, tmp_path: Pat
     assert "shard-00003.parquet" in kept
 
 
-def test_a_shard_has_the_columns_types_and_sound_that_the_schema_says(spoken: Path) -> None:
+def test_a_shard_has_the_columns_types_and_audio_of_the_schema(spoken: Path) -> None:
     path = spoken / "data" / "ingest" / "spanish" / "toy" / "shard-00000.parquet"
     assert pq.read_schema(path).equals(SHARD)
     for row in pd.read_parquet(path).to_dict("records"):
@@ -129,7 +129,7 @@ def test_the_report_adds_up(spoken: Path) -> None:
     assert {"espeakng-loader", "soundfile", "scipy"} <= set(report["versions"])
 
 
-def test_a_kill_in_the_middle_costs_only_the_shard_in_the_making(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_kill_costs_only_the_shard_in_progress(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     toy = {**SPEAK, "utterances": 160, "utterances_per_shard": 40}
     undisturbed, killed = checkout(tmp_path / "undisturbed", toy=toy), checkout(tmp_path / "killed", toy=toy)
     ingest.run("toy", root=undisturbed)
@@ -220,7 +220,7 @@ def test_every_reason_of_rejection_is_counted_with_its_detail(tmp_path: Path) ->
     assert report["rejects"]["unreadable"] == 4
 
 
-def test_any_rate_channels_and_coding_come_in_as_the_same_sound(tmp_path: Path) -> None:
+def test_any_rate_channels_and_coding_give_the_same_audio(tmp_path: Path) -> None:
     both = np.stack([tone(1_000, 48_000) + tone(300, 48_000), tone(1_000, 48_000) - tone(300, 48_000)], axis=1)
     root = corpus(checkout(tmp_path, toy=PLAIN), {
         "reference.wav": (tone(1_000), 16_000),
@@ -240,7 +240,7 @@ def test_any_rate_channels_and_coding_come_in_as_the_same_sound(tmp_path: Path) 
         assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.3 / np.sqrt(2), rel=0.02), row["source"]
 
 
-def test_a_copy_in_another_shard_is_found_and_the_rest_kept_in_place(tmp_path: Path) -> None:
+def test_a_copy_in_another_shard_is_rejected_and_the_rest_kept_in_order(tmp_path: Path) -> None:
     recordings = {f"{number}.wav": (tone(300 + 10 * (number % 5)), 16_000) for number in range(8)}
     root = corpus(checkout(tmp_path, toy={**PLAIN, "utterances_per_shard": 3, "max_reject_share": 0.5}), recordings)
     ingest.run("toy", root=root)
@@ -261,13 +261,13 @@ def test_a_corpus_with_too_many_rejects_fails_with_the_table_of_reasons(tmp_path
     assert not (root / "data" / "ingest" / "portuguese" / "toy").exists()
 
 
-def test_a_table_in_which_nothing_is_good_fails_even_if_all_rejects_are_allowed(tmp_path: Path) -> None:
+def test_a_corpus_without_a_valid_utterance_fails_even_if_all_rejects_are_allowed(tmp_path: Path) -> None:
     root = corpus(checkout(tmp_path, toy={**PLAIN, "max_reject_share": 1.0}), {"absent.wav": None})
     with pytest.raises(DataError, match="1 of 1 utterances rejected"):
         ingest.run("toy", root=root)
 
 
-def test_a_new_run_replaces_the_old_result_whole(tmp_path: Path) -> None:
+def test_a_new_run_replaces_the_old_result_completely(tmp_path: Path) -> None:
     recordings = {f"{number}.wav": (tone(300 + 10 * number), 16_000) for number in range(4)}
     root = corpus(checkout(tmp_path, toy={**PLAIN, "utterances_per_shard": 1}), recordings)
     ingest.run("toy", root=root)
@@ -276,7 +276,7 @@ def test_a_new_run_replaces_the_old_result_whole(tmp_path: Path) -> None:
     assert list(result(root, "portuguese")) == ["rejects.parquet", "report.json", "shard-00000.parquet"]
 
 
-def test_changed_recordings_are_read_anew_after_a_failure(tmp_path: Path) -> None:
+def test_changed_recordings_are_read_again_after_a_failure(tmp_path: Path) -> None:
     root = corpus(checkout(tmp_path, toy=PLAIN), {"a.wav": (tone(), 16_000), "b.wav": None})
     with pytest.raises(DataError, match="1 of 2 utterances rejected"):
         ingest.run("toy", root=root)
@@ -285,7 +285,7 @@ def test_changed_recordings_are_read_anew_after_a_failure(tmp_path: Path) -> Non
     assert len(shards(root)) == 2
 
 
-def test_wrong_params_are_named_before_any_work(tmp_path: Path) -> None:
+def test_wrong_params_are_reported_before_any_work(tmp_path: Path) -> None:
     root = checkout(tmp_path, toy={**PLAIN, "tabel": "x.tsv", "max_clipped": 2})
     with pytest.raises(ParamsError) as caught:
         ingest.run("toy", root=root)
@@ -310,7 +310,7 @@ def test_an_archive_gives_the_same_bytes_as_its_folder_and_leaves_nothing_behind
     assert [path.suffix for path in (tmp_path / "state" / "archives").iterdir()] == [".lock"]
 
 
-def test_shards_made_from_an_archive_outlive_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_shards_made_from_an_archive_are_kept_after_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recordings: dict[str, Any] = {**{f"{number}.wav": (tone(300 + 10 * number), 16_000) for number in range(3)}, "words.wav": b"no sound"}
     root = corpus(checkout(tmp_path / "checkout", toy={**PLAIN, "source": "toy.zip"}), recordings)
     shutil.make_archive(str(root / "toy"), "zip", root / "corpus")
@@ -327,13 +327,13 @@ def test_a_malicious_archive_is_refused_and_writes_nothing(tmp_path: Path) -> No
         member = tarfile.TarInfo("../../../escaped")
         member.size = 4
         writer.addfile(member, io.BytesIO(b"evil"))
-    with pytest.raises(DataError, match="'../../../escaped' lies outside of it; expected files and folders only"):
+    with pytest.raises(DataError, match="'../../../escaped' is outside of the archive; expected files and folders only"):
         ingest.run("toy", root=root)
     assert not list(tmp_path.rglob("escaped"))
     assert not (root / "data").exists()
 
 
-def test_a_release_is_cut_to_hours_that_are_part_of_more_hours(tmp_path: Path) -> None:
+def test_fewer_hours_of_a_release_are_a_subset_of_more_hours(tmp_path: Path) -> None:
     recordings = {f"{number}.wav": (tone(300 + 10 * number), 16_000) for number in range(30)}
     root = corpus(checkout(tmp_path, toy=PLAIN), recordings)
     taken: dict[tuple[float, int], list[str]] = {}
@@ -347,24 +347,24 @@ def test_a_release_is_cut_to_hours_that_are_part_of_more_hours(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_ten_times_the_data_take_no_more_memory(tmp_path: Path) -> None:
+def test_ten_times_the_data_takes_no_more_memory(tmp_path: Path) -> None:
     peaks_mb = []
     for utterances in (200, 2_000):
         (tmp_path / f"{utterances}").mkdir()
         memory.corpus(tmp_path / f"{utterances}", utterances, seconds=1.0)
         peaks_mb.append(memory.peaks_mb(tmp_path / f"{utterances}", workers=2))
     (stage, worker), (stage_of_more, worker_of_more) = peaks_mb
-    assert worker > 50 and stage > 50, "they were seen"
+    assert worker > 50 and stage > 50, "both were measured"
     assert stage_of_more < stage * memory.GROWTH
     assert worker_of_more < worker * memory.GROWTH
 
 
-def test_the_speaker_is_not_cut_by_hours(tmp_path: Path) -> None:
-    with pytest.raises(ParamsError, match="limit_hours cuts a release; here, set utterances"):
+def test_the_synthetic_speaker_has_no_limit_by_hours(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="limit_hours is for releases; set utterances instead"):
         ingest.run("toy", root=checkout(tmp_path, toy={**SPEAK, "limit_hours": 1}))
 
 
-def test_silence_at_the_ends_is_trimmed_where_params_say_so(tmp_path: Path) -> None:
+def test_silence_at_the_ends_is_trimmed_by_params(tmp_path: Path) -> None:
     noise = 0.0003 * np.random.default_rng(1).standard_normal(16_000)  # 60 dB under the tone
     spoken = np.concatenate([noise, tone(), noise[::-1], tone(660), noise[5:]])
     root = corpus(checkout(tmp_path, toy={}), {"a.wav": (spoken, 16_000), "b.wav": (np.concatenate([noise, tone(duration_s=0.1), noise]), 16_000)})
@@ -375,7 +375,7 @@ def test_silence_at_the_ends_is_trimmed_where_params_say_so(tmp_path: Path) -> N
     assert rejects(root)["detail"].tolist() == ["0.10 s without the silence at its ends"]
 
 
-def test_params_say_which_channel_and_how_a_file_without_header_is_coded(tmp_path: Path) -> None:
+def test_params_select_the_channel_and_declare_the_coding_of_a_file_without_header(tmp_path: Path) -> None:
     both = np.stack([tone(1_000), tone(500)], axis=1)
     bare = np.rint(tone(1_000, amplitude=0.2) * 32_768).astype("<i2").tobytes()
     root = corpus(checkout(tmp_path, toy={}), {"both.wav": (both, 16_000), "bare.raw": bare})
@@ -393,7 +393,7 @@ def test_params_say_which_channel_and_how_a_file_without_header_is_coded(tmp_pat
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="needs the recorded speech")
-def test_each_odd_input_comes_in_or_is_named(tmp_path: Path) -> None:
+def test_each_odd_input_is_ingested_or_rejected_with_a_reason(tmp_path: Path) -> None:
     names = [line.partition("\t")[0] for line in (SHARED / "odd_inputs" / "INDEX.tsv").read_text().splitlines()[1:]]
     root = checkout(tmp_path, toy={**PLAIN, "max_reject_share": 0.9, "headerless": {"rate_hz": 16_000, "endings": [".wav"]}})
     shutil.copytree(SHARED / "odd_inputs", root / "corpus", copy_function=shutil.copyfile)
@@ -415,7 +415,7 @@ def test_each_odd_input_comes_in_or_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="needs the recorded speech")
-def test_real_recordings_come_in(tmp_path: Path) -> None:
+def test_real_recordings_are_ingested(tmp_path: Path) -> None:
     root = checkout(tmp_path, toy={**PLAIN, "source": "speech", "where": {"subset": "cv61", "language": "pt"},
                                    "columns": {"licence": "license"}})
     (root / "speech").symlink_to(SHARED)

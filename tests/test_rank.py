@@ -20,11 +20,11 @@ from pipeline.rank import (
     Params,
     combine,
     concordance,
-    draws,
     letters_of_target,
     ranking,
     ranking_table,
     ranks,
+    resample_weights,
     standardise,
 )
 
@@ -73,7 +73,7 @@ def test_european_portuguese_is_ranked_by_its_own_sounds(found: dict[str, Any]) 
         assert row["measures"]["unigrams"]["value"] != brazilian[row["language"]]["unigrams"]["value"]
 
 
-def test_intervals_hold_their_value_and_ranks_lie_in_theirs(found: dict[str, Any]) -> None:
+def test_intervals_contain_their_value_and_rank_intervals_the_rank(found: dict[str, Any]) -> None:
     assert [row["rank"] for row in found["candidates"]] == list(range(1, 8))
     scores = [row["score"]["value"] for row in found["candidates"]]
     assert scores == sorted(scores, reverse=True)
@@ -83,15 +83,15 @@ def test_intervals_hold_their_value_and_ranks_lie_in_theirs(found: dict[str, Any
         assert 1 <= row["rank_low"] <= row["rank_high"] <= 7
 
 
-def test_a_candidate_that_the_first_does_not_lead_by_an_interval_is_named(found: dict[str, Any]) -> None:
+def test_a_candidate_within_the_interval_of_the_lead_is_listed(found: dict[str, Any]) -> None:
     nearest = found["nearest"]
-    assert (nearest["runner_up"] in nearest["not_told_apart"]) == (nearest["lead"]["low"] <= 0)
-    assert not {"de", "en"} & set(nearest["not_told_apart"])
+    assert (nearest["runner_up"] in nearest["not_distinguished"]) == (nearest["lead"]["low"] <= 0)
+    assert not {"de", "en"} & set(nearest["not_distinguished"])
 
 
 def test_a_measure_on_which_all_are_equal_is_left_out(found: dict[str, Any]) -> None:
     """Every candidate has a base letter for each Portuguese letter."""
-    assert [item["name"] for item in found["measures"] if not item["tells"]] == ["letters_mapped"]
+    assert [item["name"] for item in found["measures"] if not item["discriminates"]] == ["letters_mapped"]
     assert "letters_mapped" not in found["agreement"]["nearest_by_measure"]
 
 
@@ -155,22 +155,22 @@ def test_all_problems_of_the_params_are_reported_at_once(tmp_path: Path) -> None
         assert part in message
 
 
-def test_draws_start_with_the_list_as_it_is_and_keep_its_length() -> None:
-    drawn = draws(30, 50, seed=3)
+def test_resamples_start_with_the_list_itself_and_keep_its_length() -> None:
+    drawn = resample_weights(30, 50, seed=3)
     assert drawn.shape == (51, 30)
     assert (drawn[0] == 1).all()
     assert (drawn.sum(axis=1) == 30).all()
-    assert (drawn == draws(30, 50, seed=3)).all()
-    assert (drawn != draws(30, 50, seed=4)).any()
+    assert (drawn == resample_weights(30, 50, seed=3)).all()
+    assert (drawn != resample_weights(30, 50, seed=4)).any()
 
 
 @given(st.lists(st.lists(st.integers(0, 5).map(float), min_size=4, max_size=4), min_size=2, max_size=5))
 def test_standardised_measures_have_mean_0_and_deviation_1_unless_all_are_equal(rows: list[list[float]]) -> None:
-    standard, told = standardise(np.array(rows)[:, :, None])
-    for row, values, tells in zip(rows, standard[:, :, 0], told, strict=True):
-        assert tells == (len(set(row)) > 1)
+    standard, discriminating = standardise(np.array(rows)[:, :, None])
+    for row, values, used in zip(rows, standard[:, :, 0], discriminating, strict=True):
+        assert used == (len(set(row)) > 1)
         assert values.mean() == pytest.approx(0, abs=1e-9)
-        assert values.std() == pytest.approx(1 if tells else 0)
+        assert values.std() == pytest.approx(1 if used else 0)
 
 
 def test_families_weigh_the_same_however_many_measures_they_have() -> None:
@@ -182,8 +182,8 @@ def test_families_weigh_the_same_however_many_measures_they_have() -> None:
     assert score[:, 0] == pytest.approx([-1 / 3, 1 / 3])
 
 
-def test_without_a_measure_that_tells_there_is_no_ranking() -> None:
-    with pytest.raises(DataError, match="no measure tells the candidates apart"):
+def test_without_a_discriminating_measure_there_is_no_ranking() -> None:
+    with pytest.raises(DataError, match="no measure discriminates between the candidates"):
         combine(np.zeros((len(MEASURES), 2, 1)), np.zeros(len(MEASURES), dtype=bool))
 
 

@@ -1,6 +1,6 @@
-"""Audio as the pipeline keeps it: decoding, resampling, FLAC, quality measures, fingerprint. No torch here.
+"""Decoding of audio files, and FLAC, the format that the pipeline stores. No torch here.
 
-Shapes: S samples, F frames, B bands or blocks, K lines of a spectrum.
+Shapes: S samples, C channels.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pipeline.core.manifest import SAMPLE_RATE_HZ
 
 
 class Unreadable(OSError):
-    """A sound file that cannot be read here, and what would help."""
+    """An audio file that cannot be decoded; the message has the action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,35 +41,39 @@ CODINGS: Final = {
     "s8": ("PCM_S8", None), "u8": ("PCM_U8", None), "s16le": ("PCM_16", "LITTLE"), "s16be": ("PCM_16", "BIG"), "s24le": ("PCM_24", "LITTLE"),
     "s32le": ("PCM_32", "LITTLE"), "f32le": ("FLOAT", "LITTLE"), "mulaw": ("ULAW", None), "alaw": ("ALAW", None),
 }
-"""libsndfile's subtype and order of bytes."""
+"""libsndfile's subtype and byte order."""
 HEADERS: Final = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd", b"caff", b"ID3")
-FOREIGN: Final = {
-    # how a file starts: FFmpeg's name of its form, what people call it
+FFMPEG_FORMATS: Final = {
+    # first bytes of a file: FFmpeg's name of the format, its usual name
     rb"....ftyp": ("mov", "MPEG-4 (m4a, mp4, 3gp)"), rb"\x1a\x45\xdf\xa3": ("matroska", "WebM or Matroska"),
     rb"\x30\x26\xb2\x75": ("asf", "Windows Media"), rb"#!AMR": ("amr", "AMR"), rb"\xff[\xf1\xf9]": ("aac", "AAC"),
 }
-"""What libsndfile does not read."""
-PATIENCE_S: Final = 300  # FFmpeg decodes hours in that; longer is a file that keeps it busy for ever
+"""Formats that libsndfile does not read."""
+TIMEOUT_S: Final = 300  # FFmpeg decodes hours of audio in that time
 
 
 def read_audio(path: Path | bytes, max_duration_s: float, start_s: float = 0.0, end_s: float = math.inf, channel: int = 0,
-         headerless: Headerless | None = None) -> tuple[Waveform, int]:
-    """Return the samples of a sound file, or of what is in one, from `start_s` to `end_s`, and their rate in Hz.
+               headerless: Headerless | None = None) -> tuple[Waveform, int]:
+    """Return the samples of an audio file from `start_s` to `end_s`, (S,), full scale 1.0, and their rate in Hz.
 
     Reading stops one sample after `max_duration_s`, whatever the header claims, and at the end of the file.
 
     Args:
+        path: the file, or its content.
+        max_duration_s: longest part to read.
+        start_s: start of the part.
+        end_s: end of the part.
         channel: 1 for the first; 0 for the mean of all.
         headerless: how the file is coded if it has no header.
 
     Raises:
-        soundfile.LibsndfileError: it is no audio.
-        OSError: there is no such file, or it may not be read, or (Unreadable) it lacks that channel, or a decoder is not installed.
+        soundfile.LibsndfileError: the file is not audio.
+        OSError: the file is missing or may not be read, or (Unreadable) lacks that channel, or its decoder is not installed.
     """
-    with opened(path, min(end_s, start_s + max_duration_s) + 1, headerless) as sound:
+    with open_sound(path, min(end_s, start_s + max_duration_s) + 1, headerless) as sound:
         rate_hz = int(sound.samplerate)
         if channel > sound.channels:
-            raise Unreadable(f"channel {channel} is asked for, it has {sound.channels}")
+            raise Unreadable(f"channel {channel} is missing, it has {sound.channels}")
         first = min(round(start_s * rate_hz), sound.frames)
         if first:
             sound.seek(first)
@@ -81,34 +85,34 @@ def read_audio(path: Path | bytes, max_duration_s: float, start_s: float = 0.0, 
 
 
 def duration_from_header(path: Path | bytes, headerless: Headerless | None = None) -> float:
-    """Return a sound file's length in seconds by its header, 0 where there is none to be read."""
+    """Return the duration in an audio file's header in seconds, 0 if the header cannot be read."""
     try:
-        with opened(path, math.inf, headerless) as sound:
+        with open_sound(path, math.inf, headerless) as sound:
             return float(sound.frames / sound.samplerate)
     except (soundfile.LibsndfileError, OSError):
         return 0.0
 
 
 @contextmanager
-def opened(path: Path | bytes, until_s: float, headerless: Headerless | None) -> Iterator[soundfile.SoundFile]:
-    """Yield a sound file opened by libsndfile, or what FFmpeg decodes of it up to `until_s`.
+def open_sound(path: Path | bytes, until_s: float, headerless: Headerless | None) -> Iterator[soundfile.SoundFile]:
+    """Yield an audio file opened by libsndfile, decoded by FFmpeg up to `until_s` where libsndfile does not read its format.
 
     Raises:
-        soundfile.LibsndfileError, OSError: as `read`.
+        soundfile.LibsndfileError, OSError: as `read_audio`.
     """
     with ExitStack() as stack:
         handle: IO[bytes] = io.BytesIO(path) if isinstance(path, bytes) else stack.enter_context(open(path, "rb", buffering=0))
         start = handle.read(12)
         handle.seek(0)
-        content = handle if isinstance(path, bytes) else handle.fileno()  # a file is read by libsndfile itself: a seventh faster
-        foreign = next((form for pattern, form in FOREIGN.items() if re.match(pattern, start, re.DOTALL)), None)
+        content = handle if isinstance(path, bytes) else handle.fileno()  # libsndfile reads a file itself: a seventh faster
+        ffmpeg_format = next((form for pattern, form in FFMPEG_FORMATS.items() if re.match(pattern, start, re.DOTALL)), None)
         if headerless and not start.startswith(HEADERS):
             subtype, endian = CODINGS[headerless.coding]
             sound = soundfile.SoundFile(content, format="RAW", samplerate=headerless.rate_hz, channels=headerless.channels,
                                         subtype=subtype, endian=endian, closefd=False)
-        elif foreign:
-            file = stack.enter_context(on_disk(path)) if isinstance(path, bytes) else path
-            sound = soundfile.SoundFile(io.BytesIO(decoded(file, *foreign, until_s)))
+        elif ffmpeg_format:
+            file = stack.enter_context(temporary_file(path)) if isinstance(path, bytes) else path
+            sound = soundfile.SoundFile(io.BytesIO(decode_with_ffmpeg(file, *ffmpeg_format, until_s)))
         elif isinstance(path, Path) and path.suffix.lower() == ".raw":
             raise Unreadable("it has no header: declare how it is coded (ingest.CORPUS.headerless)")
         else:
@@ -118,31 +122,37 @@ def opened(path: Path | bytes, until_s: float, headerless: Headerless | None) ->
 
 
 @contextmanager
-def on_disk(content: bytes) -> Iterator[Path]:
-    """Yield a file of this content, for a program that must be able to seek in it."""
+def temporary_file(content: bytes) -> Iterator[Path]:
+    """Yield a file with this content, for a program that has to seek in it."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
         file.flush()
         yield Path(file.name)
 
 
-def decoded(path: Path, form: str, called: str, until_s: float) -> bytes:
-    """Return the first sound track of a file, up to `until_s`, as FFmpeg decodes it: an AU file of 32-bit floats.
+def decode_with_ffmpeg(path: Path, form: str, name: str, until_s: float) -> bytes:
+    """Return the first audio track of a file, up to `until_s`, as FFmpeg decodes it: an AU file of 32-bit floats.
 
-    The file is opened as the form that its start says, and nothing that it refers to is.
+    FFmpeg opens the file as the given format, and no other file or address that it refers to.
+
+    Args:
+        path: the file.
+        form: FFmpeg's name of its format.
+        name: its usual name, for the message.
+        until_s: end of the part to decode; infinite for all.
 
     Raises:
         Unreadable: FFmpeg is not installed, or cannot decode it.
     """
     program = shutil.which("ffmpeg")
     if program is None:
-        raise Unreadable(f"{called} is decoded by FFmpeg, which is not on the path: install it (Debian: apt install ffmpeg)")
+        raise Unreadable(f"{name} is decoded by FFmpeg, which is not on the path: install it (Debian: apt install ffmpeg)")
     length = ["-t", f"{until_s:.3f}"] if math.isfinite(until_s) else []
     try:
         done = subprocess.run([program, "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe", "-f", form, "-i", f"file:{path}",
-                               "-map", "0:a:0", *length, "-c:a", "pcm_f32be", "-f", "au", "pipe:1"], capture_output=True, timeout=PATIENCE_S)
+                               "-map", "0:a:0", *length, "-c:a", "pcm_f32be", "-f", "au", "pipe:1"], capture_output=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
-        raise Unreadable(f"FFmpeg was not done with it in {PATIENCE_S} s") from None
+        raise Unreadable(f"FFmpeg did not finish within {TIMEOUT_S} s") from None
     if done.returncode or len(done.stdout) < 24:
         message = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise Unreadable(f"FFmpeg cannot decode it: {message.replace(str(path), path.name)}")

@@ -14,7 +14,7 @@ from pipeline.audio.samples import FULL_SCALE, Samples, Waveform
 from pipeline.core.manifest import SAMPLE_RATE_HZ
 
 FRAME: Final = SAMPLE_RATE_HZ // 50  # 20 ms: the unit of level, silence and signal-to-noise ratio
-FLOOR_DB: Final = -100.0             # below the quietest level that 16 bits hold: stands for digital silence
+FLOOR_DB: Final = -100.0             # below the quietest level that 16 bits hold: is the level of digital silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ class Measures:
 def trim_silence(samples_S: Samples, keep_s: float) -> Samples:
     """Return 16 kHz samples (at least one) with at most `keep_s` of silence at either end.
 
-    Silence is what `Measures.silence` counts: 20 ms frames 40 dB or more under the loudest.
+    Silence is defined as in `Measures.silence`: 20 ms frames 40 dB or more below the loudest.
     """
-    levels_F = frames_of(samples_S)[1]
+    levels_F = frame_levels(samples_S)[1]
     sounding = np.flatnonzero(levels_F > levels_F.max() - 40)
     keep = round(keep_s * SAMPLE_RATE_HZ)
     return samples_S[max(0, int(sounding[0]) * FRAME - keep) : (int(sounding[-1]) + 1) * FRAME + keep]
@@ -49,8 +49,8 @@ def clipped_share(samples_S: Samples) -> float:
 
 
 def measure(samples_S: Samples) -> Measures:
-    """Return the quality measures of 16 kHz samples (at least one). Frame levels leave a constant offset out."""
-    offset, levels_F, power = frames_of(samples_S)
+    """Return the quality measures of 16 kHz samples (at least one). Frame levels exclude a constant offset."""
+    offset, levels_F, power = frame_levels(samples_S)
     quiet, loud = np.interp((0.05 * (len(levels_F) - 1), 0.9 * (len(levels_F) - 1)), np.arange(len(levels_F)), np.sort(levels_F))
     return Measures(
         duration_s=len(samples_S) / SAMPLE_RATE_HZ,
@@ -64,15 +64,15 @@ def measure(samples_S: Samples) -> Measures:
 
 
 def decibels(power: float) -> float:
-    """Return a mean square as dB relative to full scale, not under -100."""
+    """Return a mean square as dB relative to full scale, at least -100."""
     return max(FLOOR_DB, 10 * float(np.log10(power))) if power > 0 else FLOOR_DB
 
 
-def frames_of(samples_S: Samples) -> tuple[float, Waveform, float]:
-    """Return the constant offset, the level of each 20 ms frame without it in dB (not under -100), and the mean square with it.
+def frame_levels(samples_S: Samples) -> tuple[float, Waveform, float]:
+    """Return the constant offset, the level of each 20 ms frame without it in dB (at least -100), and the mean square with it.
 
-    A rest shorter than a frame counts as one that is silent to its end. One array is filled and then worked on in place:
-    of what measuring a clip takes, most is memory that is new.
+    The last frame is padded with silence. All steps work in place on one array: most of the time to measure an utterance is
+    spent on new memory.
     """
     number = -(-len(samples_S) // FRAME)
     frames_FS = np.zeros((number, FRAME), np.float32)

@@ -1,4 +1,4 @@
-"""Waveforms and samples: their types, full scale, and how one becomes the other."""
+"""Waveforms (float) and samples (16 bit): their types, full scale, conversion."""
 
 from __future__ import annotations
 

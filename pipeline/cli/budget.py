@@ -40,7 +40,7 @@ def budget_of(params: dict[str, Any], system: str, memory_gib: float | None, roo
     from pipeline.tuning.batch_size import Attempt, find_budget
 
     config = TrainingConfig.model_validate(section["config"])
-    if system == "scratch":
+    if system != "donor" and section["systems"][system]["starts_from"].endswith(".json"):  # fresh weights
         config = without_donor_settings(config)
     run = Run(**config.model_dump(), steps=section["steps"], peak_rate=1e-6, warmup_steps=0, seed=1)
     device = choose_device()

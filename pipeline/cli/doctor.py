@@ -1,4 +1,4 @@
-"""`vizinho doctor`: is this machine fit to run, and do the params hold together?"""
+"""`vizinho doctor`: check this machine and the params before a run."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ from pipeline.core.files import ROOT, state_dir
 from pipeline.core.params import PARAMS_FILE, Section, problems_of, read_params
 
 PACKAGES = ("torch", "torchaudio", "transformers", "datasets", "pandas", "numpy", "jiwer", "dvc", "gto", "prefect", "fastapi", "espeakng-loader")
-LOCK = ROOT / "requirements/main.txt"
+LOCKS = (ROOT / "requirements/main.txt", ROOT / "requirements/speak.txt")
 DISK_BYTES = 2 << 30
-SYSTEMS = ("transfer", "scratch", "scratch_long")
-"""What dvc.yaml transcribes and scores beside the donor and the champion."""
 
 
 # ---- Params ---------------------------------------------------------------------------------------------------------
@@ -109,10 +107,13 @@ def disagreements(params: dict[str, Any]) -> Iterator[str]:
         for corpus in section.get("one_speaker", ()):
             if ingest.get(corpus, {}).get("language") != language:
                 yield f"split.{language}.one_speaker: found {corpus!r}; expected a corpus of this language under ingest"
-    if set(SYSTEMS) - set(train["systems"]):
-        yield f"train.systems: found {', '.join(train['systems']) or 'none'}; expected {', '.join(SYSTEMS)}, as in dvc.yaml, and others beside them"
-    elif params["gate"]["challenger"] not in SYSTEMS:
-        yield f"gate.challenger: found {params['gate']['challenger']!r}; expected one of {', '.join(SYSTEMS)}"
+    if reserved := sorted({"donor", "champion"} & set(train["systems"])):
+        yield f"train.systems: found {', '.join(reserved)}; expected other names, since these systems exist before a run trains any"
+    for role in ("challenger", "baseline"):
+        if params["gate"][role] not in train["systems"]:
+            yield f"gate.{role}: found {params['gate'][role]!r}; expected one of train.systems ({', '.join(train['systems']) or 'none'})"
+    if params["gate"]["challenger"] == params["gate"]["baseline"]:
+        yield f"gate.baseline: found {params['gate']['baseline']!r}, the challenger; expected another system"
 
 
 # ---- The machine ----------------------------------------------------------------------------------------------------
@@ -129,7 +130,7 @@ def examine() -> tuple[list[str], bool]:
 
 
 def _package(name: str) -> tuple[str, bool]:
-    locked = re.findall(rf"^{name}==([^ ;\\]+)", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    locked = re.findall(rf"^{name}==([^ ;\\]+)", "".join(lock.read_text(encoding="utf-8") for lock in LOCKS), re.MULTILINE)
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

@@ -1,7 +1,7 @@
-"""`vizinho`: every word of the command line, and what becomes of errors.
+"""`vizinho`: the commands, their arguments and exit codes.
 
 Exit codes: 0 done (a verdict of any kind is done), 1 the work failed or some inputs failed, 2 wrong usage or params.
-Everything heavy is imported where it is used, so that `--help` answers at once.
+Commands import heavy packages only when they run, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.stage import arguments_of, exit_with_code
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
-                  help="Portuguese speech recognition, retrained from a Spanish model and promoted on evidence.")
+                  help="Retrain Portuguese speech recognition from a Spanish model, and promote a new model only on evidence.")
 app.add_typer(registry, name="registry")
 
 
 class Locale(StrEnum):
-    """Whose writing rules hold."""
+    """The locale whose writing rules apply."""
 
     BRAZIL = "pt-BR"
     PORTUGAL = "pt-PT"
@@ -33,7 +33,7 @@ class Locale(StrEnum):
 
 
 class Format(StrEnum):
-    """How transcripts are printed."""
+    """The format of transcripts."""
 
     TXT = "txt"
     JSON = "json"
@@ -58,23 +58,16 @@ class Stage(StrEnum):
     REPORT = "report"
 
 
-class Trained(StrEnum):
-    """What is trained by a config: the donor by its own, the rest by train's."""
-
-    DONOR = "donor"
-    TRANSFER = "transfer"
-    SCRATCH = "scratch"
-
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Transcripts = "lines of id<TAB>text[<TAB>speaker]"
+Transcripts = "File with lines id<TAB>text[<TAB>speaker]."
+Profile = Annotated[str | None, typer.Option(help="A file in profiles/, without its extension. Default: params.yaml.")]
 
 
 @app.command()
-def normalise(locale: Annotated[Locale, typer.Option(help="Whose numbers, money and abbreviations.")]) -> None:
-    """Written form to spoken form, line by line.
+def normalise(locale: Annotated[Locale, typer.Option(help="Locale of numbers, money and abbreviations.")]) -> None:
+    """Convert written text to its spoken form, line by line.
 
-    From standard input to standard output, each line as soon as it comes.
+    Read standard input and write standard output; each line is written as soon as it is read.
 
     echo "A loja abre às 14h30." | vizinho normalise --locale pt-BR
     """
@@ -85,9 +78,9 @@ def normalise(locale: Annotated[Locale, typer.Option(help="Whose numbers, money 
 
 @app.command()
 def score(reference: Annotated[Path, typer.Option(help=Transcripts)], hypothesis: Annotated[Path, typer.Option(help=Transcripts)],
-          locale: Annotated[Locale | None, typer.Option(help="Normalise both sides by this locale's rules first.")] = None,
+          locale: Annotated[Locale | None, typer.Option(help="Normalise both files by the rules of this locale first.")] = None,
           as_json: AsJson = False) -> None:
-    """WER and CER of transcripts, with intervals over speakers.
+    """Compute WER and CER with intervals over speakers.
 
     vizinho score --reference ref.tsv --hypothesis hyp.tsv --locale pt-BR
     """
@@ -99,11 +92,11 @@ def score(reference: Annotated[Path, typer.Option(help=Transcripts)], hypothesis
 @app.command()
 def compare(reference: Annotated[Path, typer.Option(help=Transcripts)], champion: Annotated[Path, typer.Option(help=Transcripts)],
             challenger: Annotated[Path, typer.Option(help=Transcripts)],
-            locale: Annotated[Locale | None, typer.Option(help="Normalise all sides by this locale's rules first.")] = None,
+            locale: Annotated[Locale | None, typer.Option(help="Normalise all files by the rules of this locale first.")] = None,
             as_json: AsJson = False) -> None:
-    """Which of two systems' transcripts are better, beyond chance.
+    """Compare the transcripts of two systems on the same utterances.
 
-    The paired difference of WER and CER with its interval and p-values, on the whole and by slice.
+    Print the paired differences of WER and CER with intervals and p-values, in total and by slice.
 
     vizinho compare --reference ref.tsv --champion a.tsv --challenger b.tsv
     """
@@ -113,10 +106,12 @@ def compare(reference: Annotated[Path, typer.Option(help=Transcripts)], champion
 
 
 @app.command()
-def transcribe(audio: Annotated[list[Path], typer.Argument(help="Sound files: wav, flac, mp3, ogg, opus.", show_default=False)],
-               model: Annotated[Path | None, typer.Option(help="Model folder; the champion by default.")] = None,
-               form: Annotated[Format, typer.Option("--format", help="json and the subtitle forms carry word times.")] = Format.TXT) -> None:
-    """What is said in sound files. Files that fail are named on standard error; the others are done all the same.
+def transcribe(audio: Annotated[list[Path], typer.Argument(help="Audio files: wav, flac, mp3, ogg, opus.", show_default=False)],
+               model: Annotated[Path | None, typer.Option(help="Model folder. Default: the champion.")] = None,
+               form: Annotated[Format, typer.Option("--format", help="Output format; json, srt and vtt include word times.")] = Format.TXT) -> None:
+    """Transcribe audio files.
+
+    Files that fail are listed on standard error (exit code 1); the others are transcribed.
 
     vizinho transcribe --format srt talk.flac
     """
@@ -133,9 +128,9 @@ def transcribe(audio: Annotated[list[Path], typer.Argument(help="Sound files: wa
 
 @app.command()
 def rank(as_json: AsJson = False) -> None:
-    """Which language is nearest to Portuguese.
+    """Print which languages are closest to Portuguese.
 
-    By words, sounds and letters, as the last `dvc repro rank` found.
+    Show the result of the last `dvc repro rank`: distances by words, sounds and letters.
     """
     from pipeline.core.files import ROOT, read_json
     from pipeline.rank import ranking_table
@@ -144,11 +139,11 @@ def rank(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def doctor(profile: Annotated[str | None, typer.Option(help="A file of profiles/, without its ending; params.yaml by default.")] = None) -> None:
-    """Is this machine fit, and do the params hold together?
+def doctor(profile: Profile = None) -> None:
+    """Check this machine and the params before a run.
 
-    What is installed, what differs from the lock, what the machine has, every problem of the params at once (exit 2), and
-    whether data, checkpoint, memory and disk are there for what they ask for (exit 1 where a run cannot start).
+    List installed versions, differences from the lock and hardware. List every problem of the params (exit code 2). Check data,
+    checkpoint, memory and disk that the params need (exit code 1 if a run cannot start).
     """
     from pipeline.cli.doctor import examine, params_file, problems
     from pipeline.cli.needs import examine_needs
@@ -159,7 +154,7 @@ def doctor(profile: Annotated[str | None, typer.Option(help="A file of profiles/
     typer.echo("\n".join(lines))
     if wrong := problems(path):
         raise ParamsError(path.name, wrong)
-    typer.echo(f"params           {path.name} holds together")
+    typer.echo(f"params           {path.name} is valid")
     needs, ready = examine_needs(read_params(path))
     typer.echo("\n".join(needs))
     if not (healthy and ready):
@@ -167,15 +162,15 @@ def doctor(profile: Annotated[str | None, typer.Option(help="A file of profiles/
 
 
 @app.command()
-def budget(system: Annotated[Trained, typer.Argument(help="Whose step: scratch moves most weights, so what fits it fits all of train.")]
-           = Trained.SCRATCH,
-           profile: Annotated[str | None, typer.Option(help="A file of profiles/, without its ending; params.yaml by default.")] = None,
-           memory: Annotated[float | None, typer.Option(help="GiB to stay within; by default nine tenths of the device's.", min=0.1)] = None,
+def budget(system: Annotated[str | None, typer.Argument(help="donor, or a system of train.systems. Default: gate.baseline, which trains most weights.",
+                                                        show_default=False)] = None,
+           profile: Profile = None,
+           memory: Annotated[float | None, typer.Option(help="Memory limit in GiB. Default: 90 % of the device's memory.", min=0.1)] = None,
            as_json: AsJson = False) -> None:
-    """How large batch_s may be on this device.
+    """Find the largest batch_s that fits this device.
 
-    By real steps on noise, at the longest and the shortest utterances, doubled and then halved in between; two minutes at
-    most. Data need not be there. Nothing is written: put the figure into the params, where a run takes it from.
+    Run real training steps on noise, with the longest and the shortest utterances, for at most two minutes. No data are needed.
+    Nothing is written: copy the figure into the params.
 
     vizinho budget --profile common-voice-xlsr
     """
@@ -186,22 +181,27 @@ def budget(system: Annotated[Trained, typer.Argument(help="Whose step: scratch m
     path = params_file(profile)
     if wrong := problems(path):
         raise ParamsError(path.name, wrong)
-    _show(budget_of(read_params(path), system.value, memory), render_budget, as_json)
+    params = read_params(path)
+    trained = ["donor", *params["train"]["systems"]]
+    wanted = system or params["gate"]["baseline"]
+    if wanted not in trained:
+        raise ParamsError("vizinho budget", [f"system: found {wanted!r}; expected one of {', '.join(trained)}"])
+    _show(budget_of(params, wanted, memory), render_budget, as_json)
 
 
 @app.command()
-def stage(name: Stage, words: Annotated[list[str] | None, typer.Argument(
-        help="What follows in dvc.yaml: a corpus, a language, a system and its model.", show_default=False)] = None) -> None:
-    """Run one stage by itself, as dvc.yaml would.
+def stage(name: Stage, arguments: Annotated[list[str] | None, typer.Argument(
+        help="Arguments of the stage as in dvc.yaml: a corpus, a language, a system and its model.", show_default=False)] = None) -> None:
+    """Run one stage without DVC.
 
-    DVC does not notice: the next `dvc repro` runs it again.
+    DVC does not record the run: the next `dvc repro` runs the stage again.
 
     vizinho stage split portuguese
     """
     run = importlib.import_module(f"pipeline.{name.value}").run
-    given, wanted = words or [], arguments_of(run)
+    given, wanted = arguments or [], arguments_of(run)
     if len(given) != len(wanted):
-        raise typer.BadParameter(f"{name.value} takes {' '.join(map(str.upper, wanted)) or 'no words'}; found {' '.join(given) or 'none'}")
+        raise typer.BadParameter(f"{name.value} takes {' '.join(map(str.upper, wanted)) or 'no arguments'}; found {' '.join(given) or 'none'}")
     run(*given)
 
 

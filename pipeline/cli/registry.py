@@ -1,4 +1,4 @@
-"""`vizinho registry`: which model is in use, on what evidence; promotion, rollback and the proof of both."""
+"""`vizinho registry`: list, show, promote, roll back and verify models."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from pipeline.registry.record import Record
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None,
-                  help="Which model is in use, and on what evidence. Promotion, rollback and the proof of both; works on the checkout you are in.")
+                  help="List, show, promote, roll back and verify models.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-By = Annotated[str | None, typer.Option(help="Who decides; git's user by default.", show_default=False)]
+By = Annotated[str | None, typer.Option(help="Who approves; recorded. Default: the user of git.", show_default=False)]
 
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """Every version, the newest first; the one in use is marked."""
+    """List all versions; an asterisk marks the champion."""
     from pipeline.registry.record import champion, records
 
     root = checkout()
@@ -29,15 +29,15 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         _print_json({"champion": {"path": path, "version": current.version if current else None}, "records": [record.as_json() for record in found]})
     elif not found:
-        typer.echo(f"day one: {path} is in use, nothing was promoted yet")
+        typer.echo(f"day one: the champion is {path}; nothing has been promoted")
     for record in found if not as_json else ():
         typer.echo(row(record, in_use=current is not None and record.version == current.version))
 
 
 @app.command()
-def show(version: Annotated[str | None, typer.Argument(help="v0.1.0; the champion by default.", show_default=False)] = None,
+def show(version: Annotated[str | None, typer.Argument(help="A version such as v0.1.0. Default: the champion.", show_default=False)] = None,
          as_json: AsJson = False) -> None:
-    """One version's record: model, data, verdict, who let it into use."""
+    """Show the record of one version: model, data, verdict, approval."""
     from pipeline.core.errors import MissingInputError
     from pipeline.registry.record import champion, records
 
@@ -45,7 +45,7 @@ def show(version: Annotated[str | None, typer.Argument(help="v0.1.0; the champio
     path, current = champion(root)
     if version is None and current is None:
         day_one = {"path": path, "version": None}
-        _print_json(day_one) if as_json else typer.echo(f"day one: {path} is in use, nothing was promoted yet")
+        _print_json(day_one) if as_json else typer.echo(f"day one: the champion is {path}; nothing has been promoted")
         return
     known = {record.version: record for record in records(root)}
     wanted = version or (current.version if current else "")
@@ -55,16 +55,16 @@ def show(version: Annotated[str | None, typer.Argument(help="v0.1.0; the champio
 
 
 @app.command()
-def promote(commit: Annotated[str, typer.Argument(help="The run: a commit with its dvc.lock and verdict.")] = "HEAD",
+def promote(commit: Annotated[str, typer.Argument(help="The run commit, with dvc.lock and verdict.")] = "HEAD",
             verdict: Annotated[str | None, typer.Option(help="SHA-256 of the verdict that was approved.", show_default=False)] = None,
-            champion: Annotated[str | None, typer.Option(help="Tag of the champion that it was approved against; `none` on day one.",
+            champion: Annotated[str | None, typer.Option(help="Tag of the champion when it was approved; `none` on day one.",
                                                          show_default=False)] = None,
             by: By = None,
-            override: Annotated[str | None, typer.Option(help="Why in spite of the verdict.", show_default=False)] = None,
-            ask: Annotated[bool, typer.Option("--ask", help="Only say what would be approved, and the command for it.")] = False) -> None:
-    """Make a run's challenger the champion.
+            override: Annotated[str | None, typer.Option(help="Reason for promoting although the verdict is not promote; recorded.", show_default=False)] = None,
+            ask: Annotated[bool, typer.Option("--ask", help="Print what would be approved and the command for it; change nothing.")] = False) -> None:
+    """Promote the challenger of a run to champion.
 
-    The yes holds for this commit, this verdict and this champion; without --verdict and --champion, for what they are now.
+    The approval is valid for this commit, this verdict and this champion. Default of --verdict and --champion: the present ones.
 
     vizinho registry promote --ask
     """
@@ -84,9 +84,9 @@ def promote(commit: Annotated[str, typer.Argument(help="The run: a commit with i
 
 
 @app.command()
-def rollback(version: Annotated[str, typer.Argument(help="The version whose model comes back: v0.1.0, or day-one.", show_default=False)],
-             reason: Annotated[str, typer.Option(help="Why; it goes on record.")], by: By = None) -> None:
-    """Bring an earlier model back as champion.
+def rollback(version: Annotated[str, typer.Argument(help="The version to restore: v0.1.0, or day-one.", show_default=False)],
+             reason: Annotated[str, typer.Option(help="Why; recorded.")], by: By = None) -> None:
+    """Restore an earlier model as champion.
 
     vizinho registry rollback v0.1.0 --reason "numbers are misheard since v0.2.0"
     """
@@ -97,11 +97,14 @@ def rollback(version: Annotated[str, typer.Argument(help="The version whose mode
 
 
 @app.command()
-def gates(write: Annotated[bool, typer.Option("--write", help="Write this run's place into params.yaml, where the gate reads it.")] = False,
+def gates(write: Annotated[bool, typer.Option("--write", help="Write the gate index of this run into params.yaml.")] = False,
           as_json: AsJson = False) -> None:
-    """How many gates were run since the last promotion, and which of them this run's is; counted from git.
+    """Count the gates since the last promotion.
 
-    Each has a smaller error level, so that many tries do not promote by luck. Between `dvc repro score` and `dvc repro gate`.
+    Print the index of this run's gate, counted from git.
+
+    Each gate has a smaller error level, so that many attempts do not promote by chance. Run it between `dvc repro score` and
+    `dvc repro gate`.
 
     vizinho registry gates --write
     """
@@ -111,23 +114,25 @@ def gates(write: Annotated[bool, typer.Option("--write", help="Write this run's 
 
     root = checkout()
     ledger.fetch_runs(root)
-    policy, place = read_params(root / ledger.PARAMS)["gate"], ledger.place(root)
+    policy, index = read_params(root / ledger.PARAMS)["gate"], ledger.gate_index(root)
     if write:
-        ledger.write_gate_index(root, place)
-    level, stated = spent_level(policy["alpha"], place), place if write else policy["gates_since_promotion"]
+        ledger.write_gate_index(root, index)
+    level, stated = spent_level(policy["alpha"], index), index if write else policy["gates_since_promotion"]
     if as_json:
-        _print_json({"gates_before": place, "one_sided_level": level, "params": stated})
+        _print_json({"gates_before": index, "one_sided_level": level, "params": stated})
         return
-    typer.echo(f"gate {place + 1} of the period since the last promotion: one-sided error level {level:.2g}")
-    if stated != place:
+    typer.echo(f"gate {index + 1} of the period since the last promotion: one-sided error level {level:.2g}")
+    if stated != index:
         typer.echo(f"params.yaml has gate.gates_since_promotion: {stated} (`vizinho registry gates --write`, then `dvc repro gate`)")
 
 
 @app.command()
 def verify(as_json: AsJson = False) -> None:
-    """Prove that models, data and verdicts are what the records say; exit 1 where one is not.
+    """Check that models, data and verdicts match their records.
 
-    Every byte is read again, in the DVC cache and in the DVC remote.
+    The exit code is 1 if one does not.
+
+    Read every byte again, in the DVC cache and in the DVC remote.
     """
     from dataclasses import asdict
 
@@ -139,16 +144,16 @@ def verify(as_json: AsJson = False) -> None:
     else:
         for proof in proofs:
             where = f" ({' and '.join(proof.places)} read)" if proof.places else ""
-            typer.echo(f"{proof.version}: " + ("\n  ".join(["DOES NOT HOLD", *proof.problems]) if proof.problems else f"holds{where}"))
+            typer.echo(f"{proof.version}: " + ("\n  ".join(["fail", *proof.problems]) if proof.problems else f"pass{where}"))
     if any(proof.problems for proof in proofs):
         raise typer.Exit(1)
 
 
 def checkout() -> Path:
-    """Return the top of the checkout that the command was given in.
+    """Return the root of the checkout of the current folder.
 
     Raises:
-        PipelineError: it was given outside of one.
+        PipelineError: the current folder is in no checkout.
     """
     from pipeline.registry.git import git
 
@@ -172,33 +177,33 @@ def row(record: Record, *, in_use: bool) -> str:
 
 def described(record: Record) -> str:
     """Return a record for people."""
-    leave, judged = record.approval, record.verdict
+    approval, judged = record.approval, record.verdict
     lines = {
         "artefact": f"{record.artefact} {record.version}, {record.promoted_at:%Y-%m-%d %H:%M} UTC",
         "model": f"{record.system} of run {record.commit}, weights {record.model.weights_hash[:12]}, DVC {record.model.dvc}",
-        "back from": record.restores,
-        "in place of": record.replaces or "day one's donor",
+        "restores": record.restores,
+        "replaces": record.replaces or "the donor of day one",
         "verdict": f"{judged.verdict} (gate {judged.gates} of its period), SHA-256 {judged.hash[:12]}",
         "measured": f"WER {100 * judged.wer:.2f} %, CER {100 * judged.cer:.2f} % on test set {record.test_set[:12]}, {record.normaliser}",
         "data": ", ".join(f"{folder} ({len(files)} files)" for folder, files in record.data.items()),
-        "by": leave.by,
-        "override": leave.override,
-        "reason": leave.reason,
+        "approved": f"{approval.at:%Y-%m-%d %H:%M} UTC by {approval.by}",
+        "override": approval.override,
+        "reason": approval.reason,
     }
     return "\n".join(f"{name:<12} {value}" for name, value in lines.items() if value)
 
 
 def question(candidate: Any) -> str:
-    """Return what a yes is asked for, and the command that gives it."""
+    """Return what is to be approved, and the command that approves it."""
     approval, verdict = candidate.request, candidate.verdict
     against = [rule["name"] for rule in verdict["rules"] if rule["enabled"] and not rule["passed"]]
     challenger, rival = verdict["challenger"], verdict["champion"]
     command = f"vizinho registry promote {approval.commit} --verdict {approval.verdict} --champion {approval.champion or 'none'}"
     return "\n".join([
-        f"{candidate.artefact}: {challenger['system']} of run {approval.commit[:9]} in place of {approval.champion or 'the donor of day one'}?",
+        f"{candidate.artefact}: {challenger['system']} of run {approval.commit[:9]} replaces {approval.champion or 'the donor of day one'}?",
         f"verdict      {verdict['verdict']}" + (f" (without {', '.join(against)})" if against else ""),
         f"WER          {100 * rival['wer']:.2f} % -> {100 * challenger['wer']:.2f} %",
-        f"yes          {command}" + ("" if verdict["verdict"] == "promote" else " --override WHY"),
+        f"approve      {command}" + ("" if verdict["verdict"] == "promote" else " --override REASON"),
     ])
 
 

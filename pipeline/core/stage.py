@@ -12,7 +12,6 @@ from contextlib import contextmanager
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.progress import log_error
-from pipeline.core.timing import peak_memory_bytes, record_timing
 
 
 def arguments_of(run: Callable[..., object]) -> list[str]:
@@ -30,6 +29,8 @@ def stage_main(run: Callable[..., object]) -> None:
     with exit_with_code():
         run(*arguments)
         if os.environ.get("RANK", "0") == "0":  # of the processes of a training, one records
+            from pipeline.core.timing import peak_memory_bytes, record_timing  # late: it loads pandas, which `vizinho --help` need not
+
             record_timing("@".join([module.removeprefix("pipeline."), *arguments[:1]]), seconds=round(time.perf_counter() - began, 2),
                           peak_memory_bytes=peak_memory_bytes())
 

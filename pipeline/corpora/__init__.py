@@ -1,13 +1,13 @@
-"""Readers of corpora: one module per form in which speech is released, and the speaker that makes its own.
+"""Readers of corpora: one module per release format, and the synthetic speaker.
 
 A reader is a module with
     Params      its section under `ingest` in params.yaml, a subclass of `Release`;
-    shards      what each shard is to hold, as picklable tasks whose `len` is the number of candidates;
+    shards      the content of each shard, as picklable tasks whose `len` is the number of candidates;
     read        the utterances and rejects of one task, in a fresh process;
-    versions    what else its result depends on;
-or a `READER` that has these (`release.Listed`, for releases whose utterances can be listed at once). One that keeps something
-while a corpus comes in has `clean(params, source)` too, which is called when the corpus is in.
-It yields audio as it finds it; decoding, resampling, measuring and writing are `ingest`'s. No torch here.
+    versions    the libraries that its result depends on;
+or a `READER` that has these (`release.ListedReader`, for releases whose utterances can be listed at once). One that keeps files
+during ingest also has `clean(params, source)`, which is called at the end.
+A reader yields audio as released; `ingest` decodes, resamples, measures and writes it. No torch here.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ READERS: Final = {
 }
 """The `reader` of a corpus in params.yaml, and its module."""
 
-SHARD_BYTES: Final = 256_000_000  # more, and a reader of single rows waits for what it does not want
+SHARD_BYTES: Final = 256_000_000  # larger shards are slow to read one row of
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Where a sound lies in an Arrow file: what a list holds of it, until `read` fetches the content."""
+    """The location of audio in an Arrow file, which a listing holds until `read` loads the content."""
 
     file: Path
     column: str
@@ -56,8 +56,8 @@ class Cell:
 class Utterance:
     """An utterance as released. `audio` is a sound file, its content, or mono samples (full scale 1.0) and their rate in Hz.
 
-    `start_s` and `end_s` say which part of the file is meant; `duration_s` is what the release says of its length, and an
-    utterance of another length is rejected.
+    `start_s` and `end_s` are the utterance's part of the file. `duration_s` is its duration according to the release; an
+    utterance of another duration is rejected.
     """
 
     id: str
@@ -78,7 +78,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """An utterance that does not come in, and why."""
+    """An utterance that is not ingested, and the reason."""
 
     id: str
     source: str
@@ -87,30 +87,30 @@ class Reject:
 
 
 class Headerless(Section):
-    """How recordings without a header are coded. One of these endings that has a header after all is read by that."""
+    """How recordings without a header are coded. A file with one of these endings and a header is read by its header."""
 
     rate_hz: int = Field(gt=0)
     coding: Literal["s8", "u8", "s16le", "s16be", "s24le", "s32le", "f32le", "mulaw", "alaw"] = Field("s16le", description="of a sample")
     channels: int = Field(1, ge=1)
-    endings: tuple[str, ...] = Field((".raw", ".pcm"), description="of the files that are meant, in lower case")
+    endings: tuple[str, ...] = Field((".raw", ".pcm"), description="of such files, in lower case")
 
 
 class Release(Section):
-    """What every corpus under `ingest` declares, whatever its reader."""
+    """The params that every corpus under `ingest` has, whatever its reader."""
 
     reader: str
     language: str = Field(description="spanish or portuguese: the key under `split`")
     source: str = Field(description="folder, file or archive of the release, relative to the checkout, or its address; the stage's data dep")
-    utterances_per_shard: int = Field(250, ge=1, description="a shard is read whole by one process; a kill costs as much")
+    utterances_per_shard: int = Field(250, ge=1, description="one process makes a shard; a kill costs at most one per process")
     engine: Literal["processes", "ray"] = Field("processes", description="what makes the shards; the same bytes by either")
     channel: Literal["mix"] | Annotated[int, Field(ge=1)] = Field("mix", description="the mean of all, or the number of one, from 1")
-    headerless: Headerless | None = Field(None, description="of recordings that have no header; by default there are none")
+    headerless: Headerless | None = Field(None, description="of recordings without a header; by default none")
     limit_hours: float | None = Field(None, gt=0, description="hours of the release, for trials; by default all of it")
     limit_seed: int = Field(1, ge=0, description="which hours; a smaller limit is part of a larger one")
     min_duration_s: float = Field(0.5, gt=0, description="shorter holds no word")
     max_duration_s: float = Field(20.0, gt=0, description="longer does not fit a batch")
     trim_silence_s: float | None = Field(None, ge=0, description="silence kept at either end, such as 0.2; by default all of it")
-    duration_tolerance_s: float = Field(0.25, ge=0, description="off what the release says of an utterance's length; MP3 pads 0.1")
+    duration_tolerance_s: float = Field(0.25, ge=0, description="difference from the release's duration of an utterance; MP3 pads 0.1")
     max_clipped: float = Field(0.01, ge=0, le=1, description="share of samples at full scale; more sounds broken")
     max_reject_share: float = Field(0.05, ge=0, le=1, description="more rejects than this mean a wrong source or wrong params")
 
@@ -126,16 +126,21 @@ class Release(Section):
 
 
 class Reader(Protocol):
-    """The form of a reader."""
+    """What a reader has to provide."""
 
     Params: type[Release]
 
-    def shards(self, params: Any, source: Path) -> Sequence[Sized]: ...
-    def read(self, params: Any, source: Path, task: Any) -> Iterator[Utterance | Reject]: ...
-    def versions(self) -> dict[str, str]: ...
+    def shards(self, params: Any, source: Path) -> Sequence[Sized]:
+        """Return one picklable task per shard; its `len` is the number of candidates."""
+
+    def read(self, params: Any, source: Path, task: Any) -> Iterator[Utterance | Reject]:
+        """Yield the utterances and rejects of one task, in a fresh process."""
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of libraries that the result depends on."""
 
 
 def reader(name: str) -> Reader:
-    """Return the reader that params.yaml calls `name`."""
+    """Return the reader that params.yaml names `name`."""
     module = importlib.import_module(READERS[name])
     return cast(Reader, getattr(module, "READER", module))

@@ -1,10 +1,10 @@
 """CORAA ASR v1: spontaneous and prepared Portuguese speech, transcribed or validated by listeners.
 
-    metadata_{train,dev,test}_final.csv     comma-separated, quoted; any of the three
+    metadata_{train,dev,test}_final.csv     comma-separated, quoted; at least one of the three
     {train,dev,test}/...                    the recordings, at `file_path`
 
-No speaker is named, so that `split` can only keep the official sets apart. Listeners voted for and against an utterance and its
-transcript; rows that were only transcribed may have no votes, and stay.
+The release has no speakers, so `split` can only keep the official sets apart. Listeners voted for and against an utterance and its
+transcript; rows that were only transcribed may have no votes, and are kept.
 """
 
 from __future__ import annotations
@@ -16,33 +16,43 @@ from typing import Final, Literal
 from pydantic import Field
 
 from pipeline.corpora import Reject, Utterance
-from pipeline.corpora.release import Listed, Published, comma_cells, inside, malformed, number, read_text, root_of, whole
+from pipeline.corpora.release import (
+    ListedReader,
+    PublishedRelease,
+    checked,
+    comma_cells,
+    find_root,
+    malformed_row,
+    parse_number,
+    path_inside,
+    read_text,
+)
 
 SETS: Final = ("train", "dev", "test")
 NEEDED: Final = ("file_path", "text", "variety")
 VARIETIES: Final = {"pt_br": "pt-BR", "pt_pt": "pt-PT"}
 
 
-class Params(Published):
+class Params(PublishedRelease):
     """`ingest.CORPUS` with `reader: coraa`."""
 
     reader: Literal["coraa"]
     licence: str = Field("CC-BY-NC-ND-4.0", min_length=1, description="of all of it")
-    min_up_votes: int = Field(0, ge=0, description="listeners for it; fewer is a reject, and counts towards max_reject_share")
-    max_down_votes: int | None = Field(None, ge=0, description="listeners against it; more is a reject as well; by default any number")
+    min_up_votes: int = Field(0, ge=0, description="up votes at least; fewer is a reject, which counts towards max_reject_share")
+    max_down_votes: int | None = Field(None, ge=0, description="down votes at most; more is a reject as well; by default any number")
 
 
 def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
-    """Return the utterances of the sets that are there.
+    """Return the utterances of the sets that exist.
 
     Raises:
-        MissingInputError: no release.
-        DataError: a table lacks a column, breaks its own quoting, or names a path twice or outside the release.
+        MissingInputError: the release is missing.
+        DataError: a table lacks a column, has unmatched quotes, or has a path twice or outside the release.
     """
-    root = root_of(source, "metadata_*_final.csv", "CORAA release")
+    root = find_root(source, "metadata_*_final.csv", "CORAA release")
     problems: list[str] = []
     found = [row for name in SETS if (root / f"metadata_{name}_final.csv").is_file() for row in _rows(params, root, name, problems)]
-    return whole(root, found, problems, "utterance")
+    return checked(root, found, problems, "utterance")
 
 
 def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterator[Utterance | Reject]:
@@ -51,16 +61,16 @@ def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterato
     rows = comma_cells(read_text(root / table, "metadata of CORAA"), broken)
     _, header = next(rows, (1, []))
     if missing := [column for column in NEEDED if column not in header]:
-        problems.append(f"{table}: no column {', '.join(missing)}; there are {', '.join(header)}")
+        problems.append(f"{table}: no column {', '.join(missing)}; found {', '.join(header)}")
         return
     for line, cells in rows:
         if not any(cells):
             continue
         if len(cells) != len(header):
-            yield malformed(table, line, f"{len(cells)} cells; expected {len(header)}")
+            yield malformed_row(table, line, f"{len(cells)} cells; expected {len(header)}")
             continue
         row = dict(zip(header, cells, strict=True))
-        path = inside(root, row["file_path"])
+        path = path_inside(root, row["file_path"])
         if not path:
             problems.append(f"{table}, line {line}: path {row['file_path']!r}; expected one inside the release")
         if against := outvoted(params, row):
@@ -75,10 +85,10 @@ def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterato
 
 
 def outvoted(params: Params, row: Mapping[str, str]) -> str:
-    """Return the votes that keep a row out, "" for one that comes in. Votes that are not there keep nothing out."""
-    up, down = (number(row.get(column, "")) for column in ("up_votes", "down_votes"))
+    """Return the votes that reject a row, "" for a row that is kept. A row without votes is kept."""
+    up, down = (parse_number(row.get(column, "")) for column in ("up_votes", "down_votes"))
     few, many = up is not None and up < params.min_up_votes, down is not None and params.max_down_votes is not None and down > params.max_down_votes
     return f"{up or 0:g} for it, {down or 0:g} against" if few or many else ""
 
 
-READER: Final = Listed(Params, utterances)
+READER: Final = ListedReader(Params, utterances)

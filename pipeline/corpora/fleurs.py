@@ -1,7 +1,7 @@
-"""FLEURS: sentences of an encyclopaedia, each read by two or three speakers, who are not told apart.
+"""FLEURS: sentences of an encyclopaedia, each read by two or three speakers, who are not identified.
 
-    {train,dev,test}.tsv              no header: id, file, as written, as spoken, letters, samples, gender; quotes are quotes
-    audio/{train,dev,test}/FILE       what audio/{train,dev,test}.tar.gz holds
+    {train,dev,test}.tsv              no header: id, file, as written, as spoken, letters, samples, gender; quotes are literal
+    audio/{train,dev,test}/FILE       the content of audio/{train,dev,test}.tar.gz
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pydantic import Field
 from pipeline.core.errors import MissingInputError
 from pipeline.core.manifest import SAMPLE_RATE_HZ
 from pipeline.corpora import Reject, Utterance
-from pipeline.corpora.release import GENDERS, Listed, Published, inside, malformed, read_text, root_of, tab_cells, whole
+from pipeline.corpora.release import GENDERS, ListedReader, PublishedRelease, checked, find_root, malformed_row, path_inside, read_text, tab_cells
 
 SETS: Final = ("train", "dev", "test")
 LOCALES: Final = {"pt_br": "pt-BR", "es_419": "es-419"}
 
 
-class Params(Published):
+class Params(PublishedRelease):
     """`ingest.CORPUS` with `reader: fleurs`."""
 
     reader: Literal["fleurs"]
@@ -30,16 +30,16 @@ class Params(Published):
 
 
 def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
-    """Return the readings of the sets that are there.
+    """Return the readings of the sets that exist.
 
     Raises:
-        MissingInputError: no release, or a set whose recordings are not unpacked.
-        DataError: a recording is named twice, or one outside the release.
+        MissingInputError: the release is missing, or the recordings of a set are not unpacked.
+        DataError: a recording is listed twice or is outside the release.
     """
-    root = root_of(source, "t*.tsv", "FLEURS release")
+    root = find_root(source, "t*.tsv", "FLEURS release")
     problems: list[str] = []
     found = [row for name in SETS if (root / f"{name}.tsv").is_file() for row in _rows(params, root, name, problems)]
-    return whole(root, found, problems, "reading")
+    return checked(root, found, problems, "reading")
 
 
 def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterator[Utterance | Reject]:
@@ -52,9 +52,9 @@ def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterato
         if not any(cells):
             continue
         if len(cells) != 7 or not cells[5].isdigit():
-            yield malformed(f"{name}.tsv", line, f"{len(cells)} cells; expected 7, the sixth a number of samples")
+            yield malformed_row(f"{name}.tsv", line, f"{len(cells)} cells; expected 7, the sixth a number of samples")
             continue
-        path = inside(root, f"{folder}/{cells[1]}")
+        path = path_inside(root, f"{folder}/{cells[1]}")
         if not path.startswith(f"{folder}/"):
             problems.append(f"{name}.tsv, line {line}: file {cells[1]!r}; expected one inside {folder}")
         yield Utterance(
@@ -64,4 +64,4 @@ def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterato
         )
 
 
-READER: Final = Listed(Params, utterances)
+READER: Final = ListedReader(Params, utterances)

@@ -1,10 +1,10 @@
-"""Any dataset that Hugging Face's `datasets` loads: saved to disk, a folder of Parquet, Arrow, CSV or sound files, or a commit on the hub.
+"""Any dataset that Hugging Face's `datasets` loads: saved to disk, a folder of Parquet, Arrow, CSV or audio files, or a commit on the hub.
 
-    dataset_dict.json, or state.json     as `save_to_disk` leaves it
-    *.parquet, metadata.csv, ...         as `load_dataset` reads a folder, its README.md with configurations included
+    dataset_dict.json, or state.json     as `save_to_disk` writes it
+    *.parquet, metadata.csv, ...         a folder as `load_dataset` reads it, including configurations in its README.md
 
-`datasets` finds the splits and columns, in the stage's own process; sound is read by ours, row by row from its Arrow files, and
-decoded like any other corpus's. No code of a dataset is run, and the network is used only where `hub.download` says so.
+`datasets` finds the splits and columns in the stage's own process. The workers read audio row by row from its Arrow files and
+decode it like that of any other corpus. No code of a dataset runs, and only `hub.download: true` allows the network.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pipeline.core.files import hash_json, state_dir
 from pipeline.core.params import Section
 from pipeline.core.progress import log
 from pipeline.corpora import Cell, Reject, Release, Utterance
-from pipeline.corpora.release import GENDERS, SPLITS, Listed, Listing, inside, number, read_text, refuse, repeated_ids
+from pipeline.corpora.release import GENDERS, SPLITS, ListedReader, Listing, parse_number, path_inside, raise_problems, read_text, repeated_ids
 from pipeline.sources.hub import fetch_once, first_line
 
 Column = Literal["audio", "text", "id", "speaker", "locale", "accent", "gender", "age", "licence", "split", "duration"]
@@ -48,40 +48,40 @@ ROWS: Final = 10_000  # described at a time
 
 
 class Hub(Section):
-    """A dataset on a hub, to be kept in the folder that `source` names."""
+    """A dataset on a hub; `source` is the folder that it is downloaded to."""
 
     repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="OWNER/NAME")
-    revision: str = Field(pattern="^[0-9a-f]{40}$", description="a commit: a branch would be other data tomorrow")
+    revision: str = Field(pattern="^[0-9a-f]{40}$", description="a commit: a branch changes over time")
     files: tuple[str, ...] = Field((), description="patterns of the files to fetch, such as pt/*; by default all but code")
-    download: bool = Field(False, description="fetch it where the folder is empty; otherwise nothing uses the network")
+    download: bool = Field(False, description="download it if the folder is empty; otherwise nothing uses the network")
 
 
 class Params(Release):
     """`ingest.CORPUS` with `reader: datasets`."""
 
     reader: Literal["datasets"]
-    hub: Hub | None = Field(None, description="where the dataset comes from; by default it is there")
-    config: str = Field("", description="which of a dataset's configurations, where there are several")
+    hub: Hub | None = Field(None, description="where to download the dataset from; by default the folder has it")
+    config: str = Field("", description="which configuration, if the dataset has several")
     data_files: str | None = Field(None, pattern=r"^[^/~.:][^/:]*(/[^/~.:][^/:]*)*$",
-                                   description="which files, such as shard-*.parquet, where the folder holds others; they are one split")
+                                   description="which files, such as shard-*.parquet, if the folder has others; they are one split")
     splits: tuple[str, ...] = Field((), description="such as train, validation; by default all")
-    columns: dict[Column, str] = Field({}, description="field: its column, where the dataset calls it otherwise")
+    columns: dict[Column, str] = Field({}, description="field: its column, where the name differs")
     where: dict[str, str] = Field({}, description="column: value; only rows with all of them are read")
-    locale: str = Field("", description="of rows that name none")
-    licence: str = Field("", description="of rows that name none; SPDX where there is one")
+    locale: str = Field("", description="of rows without one")
+    licence: str = Field("", description="of rows without one; SPDX where it exists")
 
 
 # ---- Finding the dataset --------------------------------------------------------------------------------------------
 
 
 def fetch(hub: Hub, folder: Path) -> None:
-    """Bring a commit's files into `folder`, unless it holds them already; what was cut off goes on where it was.
+    """Download a commit's files to `folder`, unless it has them already; an interrupted download is resumed.
 
     Raises:
-        DataError: the folder holds another commit or nobody knows what, or the hub does not answer.
-        MissingInputError: it does not hold all, and nothing may be downloaded.
+        DataError: the folder has another commit or files of unknown origin, or the hub does not answer.
+        MissingInputError: files are missing, and `hub.download` is false.
     """
-    def bring() -> None:
+    def download() -> None:
         import huggingface_hub
 
         log(f"ingest: fetching {hub.repository} at {hub.revision[:12]}")
@@ -90,20 +90,20 @@ def fetch(hub: Hub, folder: Path) -> None:
                                           endpoint=os.environ.get("HF_ENDPOINT"))
 
     wanted = {"repository": hub.repository, "revision": hub.revision, "files": list(hub.files)}
-    fetch_once(folder, wanted, "dataset", "ingest.CORPUS.hub", hub.download, bring)
+    fetch_once(folder, wanted, "dataset", "ingest.CORPUS.hub", hub.download, download)
 
 
 def load(params: Params, source: Path) -> dict[str, Any]:
-    """Return the splits that the params ask for, by name; a dataset without splits is one of the name "".
+    """Return the splits that the params select, by name; a dataset without splits is one split named "".
 
     Raises:
-        MissingInputError: no source.
+        MissingInputError: the source is missing.
         DataError: `datasets` cannot load it, or it lacks a split.
     """
     if not source.is_dir():
         raise MissingInputError(str(source), "no such folder", "a dataset",
-                                "set ingest.CORPUS.source, or make the folder if ingest.CORPUS.hub is to fill it")
-    _refuse_pointers(source)
+                                "set ingest.CORPUS.source, or create the folder for ingest.CORPUS.hub to fill")
+    _refuse_outside_files(source)
     import datasets
 
     if not sys.stderr.isatty():
@@ -112,7 +112,7 @@ def load(params: Params, source: Path) -> dict[str, Any]:
         if any((source / name).is_file() for name in ("dataset_dict.json", "state.json")):
             loaded = datasets.load_from_disk(str(source))
         else:
-            with _sound_as_it_is(datasets.Audio):
+            with _undecoded_audio(datasets.Audio):
                 loaded = datasets.load_dataset(str(source.resolve()), params.config or None, data_files=params.data_files,
                                                cache_dir=str(_cache(params, source)),
                                                download_config=datasets.DownloadConfig(local_files_only=True))
@@ -128,25 +128,25 @@ def load(params: Params, source: Path) -> dict[str, Any]:
     return {name: part for name, part in splits.items() if not params.splits or name in params.splits}
 
 
-def _refuse_pointers(source: Path) -> None:
-    """Let pass a folder whose configurations name files within it alone: `datasets` would fetch any other, offline or not.
+def _refuse_outside_files(source: Path) -> None:
+    """Check that the configurations of a folder name only files in it: `datasets` would fetch others, offline or not.
 
     Raises:
-        DataError: one names a file elsewhere, or cannot be read.
+        DataError: a configuration names a file elsewhere, or cannot be read.
     """
     for card, form in ((source / "README.md", r"\A\s*---\s*\n(.*?)\n---"), (source / ".huggingface.yaml", r"(.*)")):
         match = re.search(form, read_text(card, "the dataset's card", "latin-1"), re.DOTALL) if card.is_file() else None
         try:
             configs = (yaml.safe_load(match[1]) or {}).get("configs") if match else None
         except (yaml.YAMLError, AttributeError) as error:
-            raise DataError(str(card), f"its head is no mapping in YAML ({first_line(error)})", "what `datasets` reads",
-                            "mend or remove it") from None
+            raise DataError(str(card), f"its header is not a YAML mapping ({first_line(error)})", "what `datasets` reads",
+                            "fix or remove it") from None
         if elsewhere := [name for name in _strings(configs) if "://" in name or name.startswith(("/", "~")) or ".." in name.split("/")]:
-            raise DataError(str(card), f"it names {elsewhere[0]}", "files of the dataset alone", "mend or remove it")
+            raise DataError(str(card), f"it names {elsewhere[0]}", "files of the dataset alone", "fix or remove it")
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """Yield every word in a value of YAML."""
+    """Yield every string in a YAML value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
@@ -155,19 +155,19 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 @contextmanager
-def _sound_as_it_is(feature: Any) -> Iterator[None]:
-    """Let `datasets` list sound files without torchcodec, which it asks for (5.2) even where it encodes nothing."""
-    theirs = feature.encode_example
+def _undecoded_audio(feature: Any) -> Iterator[None]:
+    """Let `datasets` list audio files without torchcodec, which it needs (5.2) even where it encodes nothing."""
+    original = feature.encode_example
     feature.encode_example = lambda _, value: {name: value.get(name) for name in ("bytes", "path")} if isinstance(value, dict) else \
         {"bytes": value, "path": None} if isinstance(value, bytes) else {"bytes": None, "path": str(value)}
     try:
         yield
     finally:
-        feature.encode_example = theirs
+        feature.encode_example = original
 
 
 def _cache(params: Params, source: Path) -> Path:
-    """Return where `datasets` keeps its Arrow form of what is not in that form already, until the corpus is in."""
+    """Return the folder for the Arrow files that `datasets` makes of other formats, until the corpus is ingested."""
     rows = params.model_dump(mode="json", include={"hub", "config", "data_files", "splits", "columns", "where"})
     return state_dir() / "datasets" / hash_json([rows, str(source.resolve())])[:16]
 
@@ -176,11 +176,11 @@ def _cache(params: Params, source: Path) -> Path:
 
 
 def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
-    """Return the rows that the params ask for, in the dataset's order, without their sound.
+    """Return the rows that the params select, in the dataset's order, without their audio.
 
     Raises:
-        MissingInputError: no source, or no dataset in it.
-        DataError: it cannot be loaded, or lacks a column, or rows are wrong; all that are, up to 20, are named.
+        MissingInputError: the source or its dataset is missing.
+        DataError: it cannot be loaded or lacks a column, or rows are wrong; lists up to 20 problems.
     """
     if params.hub is not None:
         fetch(params.hub, source)
@@ -190,40 +190,40 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     for name, split in splits.items():
         columns = _columns(params, split.features, f"split {name}: " if name else "", problems)
         if not problems:
-            official = SPLITS.get(name, "") if len(splits) > 1 else ""  # a dataset of one split calls it train, whatever it is
+            official = SPLITS.get(name, "") if len(splits) > 1 else ""  # a dataset of one split names it train, whatever it is
             found += _rows(params, name, official, split, columns, problems)
     problems += [f"id {name} occurs more than once; leave ingest.CORPUS.columns.id out to number the rows"
                  for name in repeated_ids(found)] if not problems else []
-    refuse(source, problems)
+    raise_problems(source, problems)
     if not found:
         raise DataError(str(source), f"none of {sum(map(len, splits.values()))} rows has {params.where}", "some that do", "see ingest.CORPUS.where")
     return found
 
 
 def _columns(params: Params, features: Mapping[str, Any], where: str, problems: list[str]) -> dict[str, str]:
-    """Return where each field that the split has is found: field -> column."""
+    """Return the column of each field that the split has."""
     columns = {str(field): name for field, name in params.columns.items()}
     for field in get_args(Column):
         for name in (*((field,) if field not in NOT_ITSELF else ()), *ALIASES.get(field, ())):
             if name in features:
                 columns.setdefault(field, name)
-    sounding = [name for name, feature in features.items() if type(feature).__name__ == "Audio"]
-    if "audio" not in columns and len(sounding) == 1:
-        columns["audio"] = sounding[0]
-    there = ", ".join(features)
-    problems += [f"{where}no column {name!r}; there are {there}" for name in (*params.columns.values(), *params.where) if name not in features]
-    problems += [f"{where}no column for {field}; there are {there}; name it in ingest.CORPUS.columns"
+    audio_columns = [name for name, feature in features.items() if type(feature).__name__ == "Audio"]
+    if "audio" not in columns and len(audio_columns) == 1:
+        columns["audio"] = audio_columns[0]
+    found = ", ".join(features)
+    problems += [f"{where}no column {name!r}; found {found}" for name in (*params.columns.values(), *params.where) if name not in features]
+    problems += [f"{where}no column for {field}; found {found}; name it in ingest.CORPUS.columns"
                  for field in ("audio", "text") if field not in columns]
     return columns
 
 
 def _rows(params: Params, name: str, official: str, split: Any, columns: Mapping[str, str], problems: list[str]) -> Iterator[Utterance | Reject]:
-    """Yield the utterances of one split; what is wrong with a row is added to `problems`."""
+    """Yield the utterances of one split; errors of a row are added to `problems`."""
     read = dict.fromkeys(column for column in (*(columns[field] for field in columns if field != "audio"), *params.where))
     table = split.select_columns(list(read)).with_format(None)
     cells = _cells(split, columns["audio"])
     for start in range(0, len(table), ROWS):
-        part = {column: _words(table.features[column], values) for column, values in table[start : start + ROWS].items()}
+        part = {column: _as_text(table.features[column], values) for column, values in table[start : start + ROWS].items()}
         for offset in range(min(ROWS, len(table) - start)):
             row = start + offset
             cell = next(cells)
@@ -231,50 +231,50 @@ def _rows(params: Params, name: str, official: str, split: Any, columns: Mapping
                 continue
             value = {field: part[column][offset] for field, column in columns.items() if field != "audio"}
             here = f"{name}/{row}" if name else f"{row}"
-            said = value.get("split", "").lower()
-            if said not in SPLITS:
-                problems.append(f"row {here}: split {said!r}; expected one of {', '.join(filter(None, SPLITS))}")
+            declared = value.get("split", "").lower()
+            if declared not in SPLITS:
+                problems.append(f"row {here}: split {declared!r}; expected one of {', '.join(filter(None, SPLITS))}")
             locale, licence = value.get("locale") or params.locale, value.get("licence") or params.licence
             problems += [f"row {here}: no {field}; give the dataset a column, or set ingest.CORPUS.{field}"
                          for field, given in (("locale", locale), ("licence", licence)) if not given]
-            duration_s = number(value["duration"]) if value.get("duration") else None
+            duration_s = parse_number(value["duration"]) if value.get("duration") else None
             yield Utterance(
                 id=value.get("id") or (f"{name}-{row:08d}" if name else f"{row:08d}"), source=here, audio=cell, transcript=value["text"],
                 locale=locale, licence=licence, speaker=value.get("speaker", ""), accent=value.get("accent", ""),
                 gender=GENDERS.get(value.get("gender", "").lower(), "other"), age=value.get("age", ""),
-                release_split=SPLITS.get(said, "") if "split" in columns else official, duration_s=duration_s)
+                release_split=SPLITS.get(declared, "") if "split" in columns else official, duration_s=duration_s)
 
 
-def _words(feature: Any, values: Sequence[Any]) -> list[str]:
-    """Return a column's values as words: classes by their names, nothing as ""."""
+def _as_text(feature: Any, values: Sequence[Any]) -> list[str]:
+    """Return a column's values as text: classes by their names, None as ""."""
     name = feature.int2str if hasattr(feature, "int2str") else str
     return ["" if value is None else name(value) for value in values]
 
 
-# ---- Its sound ------------------------------------------------------------------------------------------------------
+# ---- Its audio ------------------------------------------------------------------------------------------------------
 
 
 def _cells(split: Any, column: str) -> Iterator[Cell]:
-    """Yield where the sound of each row lies.
+    """Yield the location of each row's audio.
 
     Raises:
-        DataError: the rows are not those of Arrow files in their order.
+        DataError: the rows are not in the order of the Arrow files, or not in files.
     """
     files = [Path(file["filename"]) for file in split.cache_files]
     if sum(_table(file).num_rows for file in files) != len(split):
         raise DataError(str(files[0].parent) if files else "the dataset", "rows in another order than its files, or not in files",
-                        "rows as they lie in its files", "load it with `datasets`, call flatten_indices and save it again")
+                        "rows in the order of its files", "load it with `datasets`, call flatten_indices and save it again")
     yield from (Cell(file, column, row) for file in files for row in range(_table(file).num_rows))
 
 
 @lru_cache(maxsize=4)
 def _table(file: Path) -> pa.Table:
-    """Return an Arrow file's rows, mapped into memory: only what is looked at is read."""
+    """Return an Arrow file's rows, mapped into memory: only the rows in use are read."""
     return pa.ipc.open_stream(pa.memory_map(str(file))).read_all()
 
 
-def sound(source: Path, row: Utterance) -> Utterance | Reject:
-    """Return an utterance with its sound: the content of a sound file, or a path in the source."""
+def with_audio(source: Path, row: Utterance) -> Utterance | Reject:
+    """Return an utterance with its audio: the content of an audio file, or a path in the source."""
     cell = row.audio
     assert isinstance(cell, Cell)
     value = _table(cell.file)[cell.column][cell.row].as_py()
@@ -283,28 +283,28 @@ def sound(source: Path, row: Utterance) -> Utterance | Reject:
     if content:
         return replace(row, source=f"{row.source}/{os.path.basename(path)}" if path else row.source, audio=content)
     if not path:
-        return Reject(row.id, row.source, "unreadable", "no sound in the row")
-    within = inside(source, path)
+        return Reject(row.id, row.source, "unreadable", "no audio in the row")
+    within = path_inside(source, path)
     if not within:
-        return Reject(row.id, row.source, "unreadable", f"{path} lies outside of the source")
+        return Reject(row.id, row.source, "unreadable", f"{path} is outside of the source")
     return replace(row, source=within, audio=source / within)
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset(Listed):
-    """The reader: lists rows like any other, and fetches the sound of each where it is decoded."""
+class Dataset(ListedReader):
+    """The reader: lists rows first, and loads the audio of each in the worker that decodes it."""
 
     def read(self, params: Release, source: Path, task: Iterable[Utterance | Reject]) -> Iterator[Utterance | Reject]:
         """Yield the utterances and rejects of one shard."""
         for row in task:
-            yield row if isinstance(row, Reject) else sound(source, row)
+            yield row if isinstance(row, Reject) else with_audio(source, row)
 
     def versions(self) -> dict[str, str]:
-        """Return the version of `datasets`, which decides what a folder's rows are."""
+        """Return the version of `datasets`, which determines a folder's rows."""
         return {"datasets": version("datasets")}
 
     def clean(self, params: Any, source: Path) -> None:
-        """Remove what lay in the state folder while the corpus came in."""
+        """Remove the Arrow files of this corpus from the state folder."""
         shutil.rmtree(_cache(params, source), ignore_errors=True)
 
 

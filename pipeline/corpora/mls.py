@@ -4,7 +4,7 @@
     {train,dev,test}/transcripts.txt                  id, tab, text; no header
     {train,dev,test}/segments.txt                     id, tab, recording, tab, start, tab, end; no header
     {train,dev,test}/audio/SPEAKER/BOOK/ID.flac       or .opus
-    train/limited_supervision/{1hr,9hr}/.../handles.txt     ids, one a line: hours to train on where few are wanted
+    train/limited_supervision/{1hr,9hr}/.../handles.txt     ids, one per line, of official subsets of 1 and 9 hours
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from pydantic import Field
 
 from pipeline.core.errors import MissingInputError
 from pipeline.corpora import Reject, Utterance
-from pipeline.corpora.release import GENDERS, Listed, Published, malformed, number, read_text, root_of, tab_cells, whole
+from pipeline.corpora.release import GENDERS, ListedReader, PublishedRelease, checked, find_root, malformed_row, parse_number, read_text, tab_cells
 
 SETS: Final = ("train", "dev", "test")
 ENDINGS: Final = (".flac", ".opus")
 LISTS: Final = {"1h": ("1hr",), "9h": ("9hr",), "10h": ("1hr", "9hr")}
 
 
-class Params(Published):
+class Params(PublishedRelease):
     """`ingest.CORPUS` with `reader: mls`."""
 
     reader: Literal["mls"]
     licence: str = Field("CC-BY-4.0", min_length=1, description="of all of it")
-    limited: Literal["1h", "9h", "10h"] | None = Field(None, description="the release's own lists of so many hours in place of all of train")
+    limited: Literal["1h", "9h", "10h"] | None = Field(None, description="the release's own list of 1, 9 or 10 hours instead of all of train")
 
 
 def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     """Return the segments of the three sets.
 
     Raises:
-        MissingInputError: no release, or none of a set's tables, or of the lists that are asked for.
+        MissingInputError: the release, a table of a set or a selected list is missing.
         DataError: an id occurs twice, or is on a list and not in the transcripts.
     """
-    root = root_of(source, "*/transcripts.txt", "MLS release")
+    root = find_root(source, "*/transcripts.txt", "MLS release")
     genders = genders_of(root)
     sets = [name for name in SETS if (root / name).is_dir()]
     found = [row for name in sets for row in _rows(params, root, name, genders)]
     if params.limited is None:
-        return whole(root, found, [], "segment", "id ")
+        return checked(root, found, [], "segment", "id ")
     wanted = handles(root, LISTS[params.limited])
     lacking = sorted(wanted - {row.id for row in found if isinstance(row, Utterance) and row.release_split == "train"})
     kept = [row for row in found if isinstance(row, Reject) or row.release_split != "train" or row.id in wanted]
     problems = [f"id {name} is on a list of limited_supervision, and not in train/transcripts.txt" for name in lacking]
-    return whole(root, kept, problems, "segment", "id ")
+    return checked(root, kept, problems, "segment", "id ")
 
 
 def _rows(params: Params, root: Path, name: str, genders: dict[str, str]) -> Iterator[Utterance | Reject]:
@@ -61,7 +61,7 @@ def _rows(params: Params, root: Path, name: str, genders: dict[str, str]) -> Ite
         if not any(cells):
             continue
         if len(cells) != 2 or len(parts) != 3 or not all(part.isalnum() for part in parts):
-            yield malformed(table, line, "expected SPEAKER_BOOK_NUMBER, a tab, and the text")
+            yield malformed_row(table, line, "expected SPEAKER_BOOK_NUMBER, a tab, and the text")
             continue
         stem = f"{name}/audio/{parts[0]}/{parts[1]}/{cells[0]}"
         ending = ending or next((end for end in ENDINGS if (root / f"{stem}{end}").exists()), "")
@@ -76,7 +76,7 @@ def handles(root: Path, folders: Sequence[str]) -> set[str]:
     """Return the ids on the lists of these folders of limited_supervision.
 
     Raises:
-        MissingInputError: a folder holds no list.
+        MissingInputError: a folder has no list.
     """
     found: set[str] = set()
     for folder in folders:
@@ -89,7 +89,7 @@ def handles(root: Path, folders: Sequence[str]) -> set[str]:
 
 
 def genders_of(root: Path) -> dict[str, str]:
-    """Return each speaker's gender, as far as metainfo.txt tells."""
+    """Return each speaker's gender in metainfo.txt, {} without that file."""
     if not (root / "metainfo.txt").is_file():
         return {}
     lines = read_text(root / "metainfo.txt", "speakers of MLS").splitlines()
@@ -98,14 +98,14 @@ def genders_of(root: Path) -> dict[str, str]:
 
 
 def durations(table: Path) -> dict[str, float]:
-    """Return the length in seconds of each segment, as far as segments.txt tells."""
+    """Return the duration of each segment in segments.txt in seconds, {} without that file."""
     if not table.is_file():
         return {}
     found = {}
     for _, cells in tab_cells(read_text(table, "segments of MLS")):
-        if len(cells) == 4 and (start_s := number(cells[2])) is not None and (end_s := number(cells[3])) is not None:
+        if len(cells) == 4 and (start_s := parse_number(cells[2])) is not None and (end_s := parse_number(cells[3])) is not None:
             found[cells[0]] = end_s - start_s
     return found
 
 
-READER: Final = Listed(Params, utterances)
+READER: Final = ListedReader(Params, utterances)

@@ -1,10 +1,10 @@
-"""Multilingual TEDx: whole talks, and which part of each is which sentence.
+"""Multilingual TEDx: whole talks, and the part of each sentence.
 
     data/{train,valid,test}/wav/TALK.flac             the folder is called wav
-    data/{train,valid,test}/txt/{train,valid,test}.pt     a sentence a line
-    data/{train,valid,test}/txt/{train,valid,test}.yaml   as many items: duration, offset, speaker_id, wav (called .wav)
+    data/{train,valid,test}/txt/{train,valid,test}.pt     one sentence per line
+    data/{train,valid,test}/txt/{train,valid,test}.yaml   one item per sentence: duration, offset, speaker_id, wav (named .wav)
 
-Subtitles hold sounds and text on the screen in brackets, « (Aplausos) », which nobody speaks: they are taken out.
+Subtitles have sounds and text on the screen in brackets, « (Aplausos) », which are not spoken: the reader removes them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,18 @@ from pydantic import Field
 
 from pipeline.core.errors import DataError
 from pipeline.corpora import Reject, Utterance
-from pipeline.corpora.release import LOCALES, SPLITS, Listed, Published, inside, malformed, number, read_text, root_of, whole
+from pipeline.corpora.release import (
+    LOCALES,
+    SPLITS,
+    ListedReader,
+    PublishedRelease,
+    checked,
+    find_root,
+    malformed_row,
+    parse_number,
+    path_inside,
+    read_text,
+)
 
 SETS: Final = ("train", "valid", "test")
 KEYS: Final = ("duration", "offset", "speaker_id", "wav")
@@ -27,7 +38,7 @@ ENDINGS: Final = (".flac", ".wav")
 UNSPOKEN: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|[♪♫]")
 
 
-class Params(Published):
+class Params(PublishedRelease):
     """`ingest.CORPUS` with `reader: mtedx`."""
 
     reader: Literal["mtedx"]
@@ -35,16 +46,16 @@ class Params(Published):
 
 
 def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
-    """Return the sentences of the sets that are there.
+    """Return the sentences of the sets that exist.
 
     Raises:
-        MissingInputError: no release.
-        DataError: a set's sentences and its parts are not equally many, or a talk lies outside the release.
+        MissingInputError: the release is missing.
+        DataError: a set has more or fewer sentences than parts, or a talk is outside the release.
     """
-    root = root_of(source, "data/*/txt/*.yaml", "mTEDx release")
+    root = find_root(source, "data/*/txt/*.yaml", "mTEDx release")
     problems: list[str] = []
     found = [row for name in SETS if (root / "data" / name).is_dir() for row in _rows(params, root, name, problems)]
-    return whole(root, found, problems, "sentence")
+    return checked(root, found, problems, "sentence")
 
 
 def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterator[Utterance | Reject]:
@@ -57,11 +68,11 @@ def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterato
         return
     for line, (sentence, part) in enumerate(zip(sentences, parts, strict=True), 1):
         values = {key: str(part.get(key, "")) for key in KEYS} if isinstance(part, dict) else dict.fromkeys(KEYS, "")
-        offset_s, duration_s = number(values["offset"]), number(values["duration"])
+        offset_s, duration_s = parse_number(values["offset"]), parse_number(values["duration"])
         talk = values["wav"].rpartition(".")[0] or values["wav"]
-        path = inside(root, f"data/{name}/wav/{talk}")
+        path = path_inside(root, f"data/{name}/wav/{talk}")
         if not talk or offset_s is None or duration_s is None or offset_s < 0 or duration_s <= 0:
-            yield malformed(table, line, f"{part}; expected {', '.join(KEYS)}")
+            yield malformed_row(table, line, f"{part}; expected {', '.join(KEYS)}")
             continue
         if not path.startswith(f"data/{name}/wav/"):
             problems.append(f"{table}, item {line}: wav {values['wav']!r}; expected one inside data/{name}/wav")
@@ -74,10 +85,10 @@ def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterato
 
 
 def parts_of(table: Path) -> list[Any]:
-    """Return the items of a set's list, all values as they are written (a talk's id may look like a number).
+    """Return the items of a set's list, all values as strings (a talk's id may look like a number).
 
     Raises:
-        DataError: it is no list in YAML.
+        DataError: the file is not a YAML list.
     """
     try:
         parts = yaml.load(read_text(table, "parts of mTEDx"), Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))
@@ -88,4 +99,4 @@ def parts_of(table: Path) -> list[Any]:
     return parts
 
 
-READER: Final = Listed(Params, utterances)
+READER: Final = ListedReader(Params, utterances)

@@ -1,4 +1,4 @@
-"""Sentences of our own, without end: what the embedded default's speakers say.
+"""An endless list of generated sentences, which the synthetic speakers of the embedded default read.
 
 A lexicon and a grammar per language over the same concepts (`lexicon/`, `grammar/`) make sentences in ordinary written
 form: capitals, punctuation and, in a share of them, digits, times, money and abbreviations.
@@ -23,16 +23,16 @@ def grammar(locale: str) -> Romance:
     """Return the grammar of a locale.
 
     Raises:
-        DataError: there is none.
+        DataError: no grammar has this locale.
     """
     for language in LANGUAGES:
         if locale in language.locales:
             return language(locale)
-    raise DataError(f"locale {locale!r}", "no grammar makes its sentences", f"one of {', '.join(LOCALES)}")
+    raise DataError(f"locale {locale!r}", "no grammar for it", f"one of {', '.join(LOCALES)}")
 
 
 def sentence(locale: str, seed: int, index: int) -> str:
-    """Return sentence `index` of the endless list that `seed` stands for, in written form.
+    """Return sentence `index` of the endless list of a seed, in written form.
 
     Args:
         locale: pt-BR, pt-PT, es or es-419.

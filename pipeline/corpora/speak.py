@@ -1,38 +1,33 @@
-"""The speaker: sentences of our own grammar, spoken by eSpeak NG in many voices, rooms and noises.
+"""The synthetic speaker: generated sentences, synthesised by eSpeak NG in many voices, rooms and noises.
 
-A *speaker* here is a voice of the locale with a variant, pitch, liveliness and pace, a room, the colour of a microphone
-and a level of noise, all drawn from the seed and the speaker's number. What is read aloud is the sentence in its
-normalised, spoken form; the transcript is the written form.
+A *speaker* here is a voice of the locale with a variant, pitch, pitch range and rate, a room, a microphone's frequency
+response and a noise level, all drawn from the seed and the speaker's number. eSpeak NG synthesises the normalised sentence
+in its spoken form; the transcript is the written form.
 
-eSpeak carries state from one utterance to the next: its bytes are the same only for the same utterances in the same
-order after a fresh start. So a shard is a fixed range of utterances, spoken by a fresh process.
+eSpeak NG carries state from one utterance to the next: its samples are the same only for the same utterances in the same
+order after a fresh start. So a shard is a fixed range of utterances, and a fresh child process (`pipeline.espeak`)
+synthesises each shard.
 """
 
 from __future__ import annotations
 
-import ctypes
-import hashlib
-import importlib.metadata
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
-import espeakng_loader
 import numpy as np
-import numpy.typing as npt
 import scipy.fft
 from pydantic import Field, model_validator
 
-from pipeline.core.errors import DataError
+from pipeline.audio.degrade import Spectrum, noise_gain, noise_spectrum, room_response
+from pipeline.audio.samples import FULL_SCALE, Waveform
 from pipeline.corpora import Reject, Release, Utterance
 from pipeline.corpora.sentences import sentence
+from pipeline.espeak import launcher
+from pipeline.espeak.launcher import RATE_HZ, Espeak
 from pipeline.text import normalise
-
-Waveform = npt.NDArray[np.float32]
 
 VOICES: Final = {
     # locale: eSpeak's voice, region
@@ -42,7 +37,7 @@ VOICES: Final = {
     "es-419": ("es-419", "Latin America"),
 }
 VARIANTS: Final = {
-    # eSpeak's own, but for robots, whisper, croak, the Klatt synthesisers, and those with next to nothing over 4 kHz
+    # all of eSpeak's except robots, whisper, croak, the Klatt synthesisers, and those with little energy above 4 kHz
     "female": ("f1", "f2", "f3", "f4", "f5", "Alicia", "Andrea", "Annie", "aunty", "belinda", "linda", "grandma"),
     "male": ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "Alex", "Andy", "Denis", "Diogo", "Henrique", "Hugo", "Lee",
              "Mario", "Michael", "Mike", "Nguyen", "boris", "ian", "john", "marcelo", "max", "michel", "norbert", "pablo",
@@ -50,31 +45,32 @@ VARIANTS: Final = {
 }
 AGES: Final = {"grandma": "seventies", "grandpa": "seventies"}
 LICENCE: Final = "CC0-1.0"
+VOLUME: Final = 60  # eSpeak's 0..200; louder, and some voices are limited
 
 
 class Params(Release):
     """`ingest.CORPUS` with `reader: speak`."""
 
     reader: Literal["speak"]
-    locales: dict[str, float] = Field(description="share of the speakers by locale; they sum to 1")
+    locales: dict[str, float] = Field(description="share of the speakers by locale; the shares sum to 1")
     speakers: int = Field(ge=1, description="utterance i is spoken by speaker i mod speakers")
     utterances: int = Field(ge=1, description="sentences spoken, before rejects")
     seed: int = Field(ge=0, description="of sentences, voices, rooms and noises")
-    rate_wpm: tuple[int, int] = Field((130, 210), description="range of the speakers' pace, words a minute: calm to brisk")
-    variants: int = Field(50, ge=1, description="of eSpeak's voice variants a gender, the first so many; they differ in vocal tract")
+    rate_wpm: tuple[int, int] = Field((130, 210), description="range of the speakers' rate, words per minute: slow to fast")
+    variants: int = Field(50, ge=1, description="how many of eSpeak's voice variants per gender, from the first on; they differ in vocal tract")
     pitch: tuple[int, int] = Field((32, 68), description="range of the speakers' pitch; eSpeak's 0..100, 50 is the variant's own")
     snr_db: tuple[float, float] = Field((15.0, 40.0), description="range of the speakers' signal-to-noise ratio, dB")
     word_gap_ms: tuple[int, int] = Field((0, 0), description="range of the speakers' pause between words: 0 fluent, 50 dictation")
-    drr_db: tuple[float, float] = Field((4.0, 16.0), description="range of direct sound over the room's, dB: far to near")
+    drr_db: tuple[float, float] = Field((4.0, 16.0), description="range of the direct-to-reverberant ratio, dB: far to near")
 
     @model_validator(mode="after")
     def _check_speakers(self) -> Params:
         if unknown := sorted(set(self.locales) - set(VOICES)):
-            raise ValueError(f"no voice for locale {', '.join(unknown)}; there are {', '.join(VOICES)}")
+            raise ValueError(f"no voice for locale {', '.join(unknown)}; expected any of {', '.join(VOICES)}")
         if abs(sum(self.locales.values()) - 1) > 1e-6 or min(self.locales.values()) <= 0:
             raise ValueError(f"locales must be shares over 0 that sum to 1; they sum to {sum(self.locales.values()):g}")
         if self.limit_hours is not None:
-            raise ValueError("limit_hours cuts a release; here, set utterances")
+            raise ValueError("limit_hours is for releases; set utterances instead")
         for name in ("rate_wpm", "pitch", "snr_db", "drr_db", "word_gap_ms"):
             low, high = getattr(self, name)
             if low > high:
@@ -84,7 +80,7 @@ class Params(Release):
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """All that stays the same from one utterance of a speaker to the next."""
+    """The properties that all utterances of a speaker share."""
 
     id: str
     locale: str
@@ -97,28 +93,28 @@ class Speaker:
     peak_db: float        # loudest sample, relative to full scale
     snr_db: float
     noise_slope: float    # noise power falls as f ** -slope: 0 hiss, 1.5 rumble
-    rt60_s: float  # until the room's decay has fallen by 60 dB
-    drr_db: float      # direct sound over the room's
-    room_seed: int        # of the room's echoes
+    rt60_s: float         # reverberation time of the room
+    drr_db: float         # direct-to-reverberant ratio
+    room_seed: int        # of the room's reverberation
     low_hz: float         # the microphone's pass band
     high_hz: float
-    tilt_db: float        # the microphone's slope, dB an octave
+    tilt_db: float        # the microphone's slope, dB per octave
 
     @property
     def voice(self) -> str:
-        """eSpeak's name of the voice."""
+        """The voice's name in eSpeak NG."""
         return f"{VOICES[self.locale][0]}+{self.variant}"
 
 
 def speakers(params: Params) -> list[Speaker]:
-    """Return the corpus's speakers. More speakers leave the first ones as they are."""
-    given = dict.fromkeys(params.locales, 0)
-    cast = []
+    """Return the corpus's speakers. A larger number of speakers begins with the same ones."""
+    number_of = dict.fromkeys(params.locales, 0)
+    drawn = []
     for number in range(params.speakers):
-        locale = max(given, key=lambda name: params.locales[name] * (number + 1) - given[name])
-        cast.append(_speaker(params, number, locale, given[locale]))
-        given[locale] += 1
-    return cast
+        locale = max(number_of, key=lambda name: params.locales[name] * (number + 1) - number_of[name])
+        drawn.append(_speaker(params, number, locale, number_of[locale]))
+        number_of[locale] += 1
+    return drawn
 
 
 def _speaker(params: Params, number: int, locale: str, rank: int) -> Speaker:
@@ -139,41 +135,74 @@ def _speaker(params: Params, number: int, locale: str, rank: int) -> Speaker:
 
 
 def shards(params: Params, source: Path) -> Sequence[range]:
-    """Return the ranges of utterances that each shard is to hold."""
+    """Return the range of utterances of each shard."""
     step = params.utterances_per_shard
     return [range(start, min(start + step, params.utterances)) for start in range(0, params.utterances, step)]
 
 
 def read(params: Params, source: Path, task: range) -> Iterator[Utterance | Reject]:
-    """Yield the utterances of one shard. To be called once in a process."""
-    engine = Engine(seed=params.seed * 1_000_003 + task.start)
-    cast = speakers(params)
-    for index in task:
-        speaker = cast[index % len(cast)]
-        draw = np.random.default_rng([params.seed, index, 1])
-        written = sentence(speaker.locale, params.seed, index)
-        spoken = engine.say(normalise(written, speaker.locale), speaker, pace=float(draw.uniform(0.94, 1.06)))
-        name, voice = f"{index:06d}", f"eSpeak NG {speaker.voice}"
-        if not len(spoken):
-            yield Reject(name, voice, "empty", f"nothing to say in {written!r}")
-            continue
-        yield Utterance(
-            id=name, source=voice, audio=(record(spoken, speaker, draw), engine.rate_hz),
-            transcript=written, locale=speaker.locale, licence=LICENCE, speaker=speaker.id, accent=VOICES[speaker.locale][1],
-            gender=speaker.gender, age=AGES.get(speaker.variant, ""),
-        )
+    """Yield the utterances of one shard, synthesised in a child process of its own.
+
+    Raises:
+        MissingInputError: espeakng-loader is not installed.
+        DataError: eSpeak NG cannot be loaded, returns an error, or its process died.
+    """
+    all_speakers = speakers(params)
+    with Espeak(seed=params.seed * 1_000_003 + task.start) as espeak:
+        for index in task:
+            speaker = all_speakers[index % len(all_speakers)]
+            draw = np.random.default_rng([params.seed, index, 1])
+            written = sentence(speaker.locale, params.seed, index)
+            spoken_S = synthesise(espeak, normalise(written, speaker.locale), speaker, pace=float(draw.uniform(0.94, 1.06)))
+            name, voice = f"{index:06d}", f"eSpeak NG {speaker.voice}"
+            if not len(spoken_S):
+                yield Reject(name, voice, "empty", f"no sound for {written!r}")
+                continue
+            yield Utterance(
+                id=name, source=voice, audio=(record(spoken_S, speaker, draw), RATE_HZ),
+                transcript=written, locale=speaker.locale, licence=LICENCE, speaker=speaker.id, accent=VOICES[speaker.locale][1],
+                gender=speaker.gender, age=AGES.get(speaker.variant, ""),
+            )
 
 
 def versions() -> dict[str, str]:
-    """Return the version of the package that carries eSpeak NG."""
-    return {"espeakng-loader": importlib.metadata.version("espeakng-loader")}
+    """Return the version of the package that contains eSpeak NG.
+
+    Raises:
+        MissingInputError: it is not installed.
+    """
+    return {launcher.PACKAGE: launcher.version()}
+
+
+def synthesise(espeak: Espeak, text: str, speaker: Speaker, pace: float = 1.0) -> Waveform:
+    """Return the text as spoken by the speaker, without room and noise, at 22,050 Hz, silent ends cut off.
+
+    Args:
+        espeak: a running child.
+        text: in spoken form.
+        speaker: who speaks.
+        pace: factor on the speaker's rate.
+
+    Raises:
+        DataError: the voice does not exist, eSpeak returns an error, or its process died.
+    """
+    samples = espeak.synthesise(text, VOICES[speaker.locale][0], speaker.variant, rate_wpm=round(speaker.rate_wpm * pace), volume=VOLUME,
+                                pitch=speaker.pitch, pitch_range=speaker.pitch_range, word_gap_ms=speaker.word_gap_ms)
+    waveform_S = np.frombuffer(samples, np.int16).astype(np.float32) / np.float32(FULL_SCALE)
+    sounding = np.flatnonzero(np.abs(waveform_S) > 1e-3)
+    return waveform_S[sounding[0] : sounding[-1] + 1] if len(sounding) else waveform_S[:0]
 
 
 def record(spoken_S: Waveform, speaker: Speaker, draw: np.random.Generator) -> Waveform:
-    """Return dry speech as the speaker's microphone hears it: pauses around it, room, colour, noise, level.
+    """Return dry speech as recorded by the speaker's microphone: with pauses around it, room, frequency response, noise, level.
 
-    All of it is done on one spectrum: the room is a convolution, the colour a gain by frequency, and the noise a random
+    All steps work on one spectrum: the room is a convolution, the microphone a gain by frequency, and the noise a random
     spectrum scaled by the speech's energy (Parseval).
+
+    Args:
+        spoken_S: synthesised speech at 22,050 Hz.
+        speaker: whose room, microphone and noise.
+        draw: random numbers of the utterance.
     """
     lead, trail = (int(RATE_HZ * pause_s) for pause_s in draw.uniform(0.06, 0.30, 2))
     room_S = room(speaker)
@@ -181,119 +210,31 @@ def record(spoken_S: Waveform, speaker: Speaker, draw: np.random.Generator) -> W
     size = scipy.fft.next_fast_len(length + len(room_S), real=True)
     padded = np.zeros(size, np.float32)
     padded[lead : lead + len(spoken_S)] = spoken_S
-    colour_K, noise_K = spectra(speaker, size)
-    heard_K = scipy.fft.rfft(padded) * scipy.fft.rfft(room_S, size) * colour_K
-    random_K = draw.standard_normal((2, size // 2 + 1), np.float32)
-    hiss_K = (random_K[0] + 1j * random_K[1]) * noise_K
+    microphone_K, noise_K = frequency_responses(speaker, size)
+    recorded_K = scipy.fft.rfft(padded) * scipy.fft.rfft(room_S, size) * microphone_K
+    hiss_K = noise_spectrum(noise_K, draw)
     snr_db = speaker.snr_db + draw.uniform(-2, 2)
-    power_ratio = energy(heard_K) / len(spoken_S) / (energy(hiss_K) / size)
-    hiss_K *= np.float32(np.sqrt(power_ratio * 10 ** (-snr_db / 10)))
-    heard_S: Waveform = scipy.fft.irfft(heard_K + hiss_K, size)[:length]
+    hiss_K *= noise_gain(energy(recorded_K) / len(spoken_S), energy(hiss_K) / size, snr_db)
+    recorded_S: Waveform = scipy.fft.irfft(recorded_K + hiss_K, size)[:length]
     peak = 10 ** ((speaker.peak_db + draw.uniform(-1, 1)) / 20)
-    heard_S *= np.float32(peak / np.abs(heard_S).max())
-    return heard_S
+    recorded_S *= np.float32(peak / np.abs(recorded_S).max())
+    return recorded_S
 
 
-def energy(spectrum_K: npt.NDArray[np.complex64]) -> float:
-    """Return the energy of a spectrum (not by a dot product: BLAS sums in an order that depends on its threads)."""
+def energy(spectrum_K: Spectrum) -> float:
+    """Return the energy of a spectrum (without BLAS, whose order of summation depends on its threads)."""
     return float(np.square(spectrum_K.view(np.float32)).sum(dtype=np.float64))
 
 
 @lru_cache(maxsize=1_024)
 def room(speaker: Speaker) -> Waveform:
-    """Return the impulse response of the speaker's room: the direct sound, then noise that decays exponentially."""
-    draw = np.random.default_rng(speaker.room_seed)
-    time_s = np.arange(int(RATE_HZ * speaker.rt60_s * 2 / 3)) / RATE_HZ  # down to -40 dB
-    tail_S = draw.standard_normal(len(time_s)) * 10 ** (-3 * time_s / speaker.rt60_s)
-    tail_S[: int(RATE_HZ * 0.004)] = 0  # the nearest wall is 70 cm away
-    tail_S *= np.sqrt(10 ** (-speaker.drr_db / 10) / np.square(tail_S).sum())
-    tail_S[0] = 1
-    return tail_S.astype(np.float32)
+    """Return the impulse response of the speaker's room."""
+    return room_response(speaker.rt60_s, speaker.drr_db, RATE_HZ, np.random.default_rng(speaker.room_seed))
 
 
-def spectra(speaker: Speaker, size: int) -> tuple[Waveform, Waveform]:
-    """Return gains by frequency, `size // 2 + 1` of them: the microphone's, and those that colour white noise."""
+def frequency_responses(speaker: Speaker, size: int) -> tuple[Waveform, Waveform]:
+    """Return two gains by frequency, `size // 2 + 1` each: the microphone's, and the one that colours white noise."""
     hz = np.maximum(scipy.fft.rfftfreq(size, 1 / RATE_HZ), 20).astype(np.float32)
     microphone = (hz / 1_000) ** np.float32(speaker.tilt_db / 6.02)
     microphone /= np.sqrt((1 + (speaker.low_hz / hz) ** 4) * (1 + (hz / speaker.high_hz) ** 8))
     return microphone, microphone * hz ** np.float32(-speaker.noise_slope / 2)
-
-
-RATE_HZ: Final = 22_050  # eSpeak's own
-LONGEST_PATH: Final = 155  # bytes: eSpeak cannot open its data at a longer one
-
-
-class Engine:
-    """eSpeak NG in this process (it is not thread-safe, and deterministic only while the process is fresh).
-
-    Source: espeak-ng/speak_lib.h of eSpeak NG 1.52.
-    """
-
-    rate_hz = RATE_HZ
-
-    def __init__(self, seed: int) -> None:
-        self._data = Path(str(espeakng_loader.get_data_path()))
-        self._library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
-        self._library.espeak_Initialize.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_int]
-        self._library.espeak_Synth.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint,
-                                               ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p]
-        self._library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
-        path = os.fsencode(short_path(self._data))
-        rate_hz = self._library.espeak_Initialize(SYNCHRONOUS, 2_000, path, DONT_EXIT)
-        if rate_hz != RATE_HZ:
-            raise DataError("eSpeak NG", f"could not open its data in {self._data} (result {rate_hz})", f"{RATE_HZ} Hz",
-                            "install espeakng-loader again")
-        self._pieces: list[bytes] = []
-        self._callback = CALLBACK(self._take)  # kept here: eSpeak holds no reference to it
-        self._library.espeak_SetSynthCallback(self._callback)
-        self._library.espeak_ng_SetRandSeed(seed)
-        self._speaker: Speaker | None = None
-
-    def say(self, text: str, speaker: Speaker, pace: float = 1.0) -> Waveform:
-        """Return the text as spoken by the speaker, without room and noise, at 22,050 Hz, silent ends cut off.
-
-        Raises:
-            DataError: the voice does not exist, or eSpeak gives an error.
-        """
-        self._check_voice(speaker)
-        self._check(self._library.espeak_SetVoiceByName(speaker.voice.encode()), f"voice {speaker.voice}")
-        for parameter, value in ((RATE, round(speaker.rate_wpm * pace)), (VOLUME, 60),  # louder, and some voices are limited
-                                 (PITCH, speaker.pitch), (RANGE, speaker.pitch_range), (WORD_GAP, speaker.word_gap_ms // 10)):
-            self._check(self._library.espeak_SetParameter(parameter, value, 0), f"parameter {parameter} = {value}")
-        self._pieces.clear()
-        encoded = text.encode()
-        self._check(self._library.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, UTF8, None, None), repr(text))
-        waveform_S = np.frombuffer(b"".join(self._pieces), np.int16).astype(np.float32) / np.float32(32_768)
-        sounding = np.flatnonzero(np.abs(waveform_S) > 1e-3)
-        return waveform_S[sounding[0] : sounding[-1] + 1] if len(sounding) else waveform_S[:0]
-
-    def _check_voice(self, speaker: Speaker) -> None:
-        """eSpeak silently takes its default for a variant that it does not know."""
-        if not (self._data / "voices" / "!v" / speaker.variant).is_file():
-            raise DataError("eSpeak NG", f"no variant {speaker.variant!r}", f"a file in {self._data / 'voices' / '!v'}")
-
-    def _check(self, result: int, what: str) -> None:
-        if result != 0:
-            raise DataError("eSpeak NG", f"{what} gave error {result}", "0", "install espeakng-loader again")
-
-    def _take(self, samples: int | None, count: int, _events: int) -> int:
-        if samples and count > 0:
-            self._pieces.append(ctypes.string_at(samples, 2 * count))
-        return 0
-
-
-CALLBACK: Final = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
-SYNCHRONOUS, DONT_EXIT, UTF8 = 2, 0x8000, 1  # without DONT_EXIT, bad data end the process
-RATE, VOLUME, PITCH, RANGE, WORD_GAP = 1, 2, 3, 4, 7
-
-
-def short_path(data: Path) -> Path:
-    """Return a path to eSpeak's data that is short enough for it: a link in the temporary folder where need be."""
-    if len(os.fsencode(data)) <= LONGEST_PATH:
-        return data
-    link = Path(tempfile.gettempdir()) / f"espeak-{os.getuid()}-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}"
-    if not link.is_symlink() or Path(os.readlink(link)) != data:
-        fresh = link.with_name(f"{link.name}.{os.getpid()}")
-        fresh.symlink_to(data)
-        os.replace(fresh, link)
-    return link

@@ -1,1 +1,1 @@
-"""How near a candidate donor language lies to the target: words, sounds and letters. Numpy, no torch."""
+"""Similarity of a candidate donor language to the target: words, sounds and letters. Numpy, no torch."""

@@ -1,25 +1,21 @@
 """Words → IPA → segments → ASJP symbols.
 
-eSpeak NG transcribes for its synthesiser, not for a phonetician, and its voices differ in how much detail they write.
-`CORRECTIONS` undoes what is one voice's own way of writing; the ASJP code, made so that transcriptions of many hands
-can be compared, evens out the rest.
+eSpeak NG transcribes for its synthesiser, and its voices differ in phonetic detail. `CORRECTIONS` undoes the conventions of
+single voices; the ASJP code, designed to compare transcriptions by different authors, removes the remaining differences.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import unicodedata
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from pipeline.core.errors import DataError
+from pipeline.espeak import launcher
 
 SPIRANTS: Final = (("β", "b"), ("ð", "d"), ("ɣ", "ɡ"))
 """Spanish and Catalan /b d ɡ/ are approximants between vowels. eSpeak NG writes them as fricatives, which they are not,
-and writes nothing alike for the same weakening in Portuguese (Martínez-Celdrán, Fernández-Planas & Carrera-Sabaté 2003,
+and does not write the same weakening in Portuguese (Martínez-Celdrán, Fernández-Planas & Carrera-Sabaté 2003,
 JIPA 33:2; Carbonell & Llisterri 1992, JIPA 22)."""
 
 CORRECTIONS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
@@ -32,7 +28,7 @@ CORRECTIONS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "de": (("ɑ", "a"),),  # /aː/ is central, as /a/ is (Kohler 1990, JIPA 20:1)
     "ro": (("y", "ɨ"),),  # â before i in "câine"; Romanian has no [y] in native words
 }
-"""By voice: how eSpeak NG writes → what is said, on the level of detail of the other voices."""
+"""By voice: eSpeak NG's transcription → the sound, in the level of detail of the other voices."""
 
 DROPPED: Final = frozenset("ˈˌːˑ-|\u02b2\u032f")
 """Stress, length, non-syllabicity and eSpeak NG's hyphens; palatalisation, which it writes for Romanian alone."""
@@ -55,31 +51,19 @@ ASJP: Final[dict[str, str]] = {
 """Segment → symbol of the ASJP code (7 vowels, 34 consonants).
 
 Source: Brown, Holman, Wichmann & Velupillai 2008, "Automated classification of the world's languages", STUF 61:4.
-What that leaves open: [ç] goes with [x], [pf] with [f], [ʝ ɥ] with [j], and French and Portuguese [ʁ]
+Additions: [ç] goes with [x], [pf] with [f], [ʝ ɥ] with [j], and French and Portuguese [ʁ]
 with "all varieties of r-sounds".
 """
 
 
 def phonemise(voice: str, words: Sequence[str]) -> list[str]:
-    """Return the words in IPA, each as the eSpeak NG voice says it on its own, in small letters.
-
-    Every voice gets a process of its own, so that what a word becomes depends on no other language.
+    """Return the words in IPA, each as the eSpeak NG voice pronounces it on its own, in lower case.
 
     Raises:
+        MissingInputError: espeakng-loader is not installed.
         DataError: eSpeak NG cannot be loaded, has no such voice, or died.
     """
-    asked = json.dumps({"voice": voice, "words": [word.lower() for word in words]}).encode()
-    child = [sys.executable, str(Path(__file__).with_name("espeak.py"))]
-    try:
-        done = subprocess.run(child, input=asked, capture_output=True, timeout=60, check=False)
-    except subprocess.TimeoutExpired:
-        raise DataError(f"eSpeak NG voice {voice}", "no answer within 60 s", action="run the stage again") from None
-    if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip() or f"the process died (status {done.returncode})"
-        raise DataError(f"eSpeak NG voice {voice}", said, "a voice of espeakng-loader's data",
-                        "correct pipeline/similarity/languages.tsv, or install requirements/ again")
-    written: list[str] = json.loads(done.stdout)
-    return written
+    return launcher.phonemise(voice, [word.lower() for word in words])
 
 
 def segments(ipa: str, voice: str) -> tuple[str, ...]:
@@ -87,8 +71,8 @@ def segments(ipa: str, voice: str) -> tuple[str, ...]:
 
     `segments("nˈo͡ɪt͡ʃy", "pt-BR")` → `("n", "o", "ɪ", "tʃ", "i")`.
     """
-    for found, said in CORRECTIONS.get(voice, ()):
-        ipa = ipa.replace(found, said)
+    for written, sound in CORRECTIONS.get(voice, ()):
+        ipa = ipa.replace(written, sound)
     kept: list[str] = []
     tied = False
     for character in "".join(c if c in ASJP else unicodedata.normalize("NFD", c) for c in ipa):
@@ -109,7 +93,7 @@ def asjp(word: Sequence[str]) -> tuple[str, ...]:
     """Return segments as ASJP symbols; a nasal vowel keeps its mark: `("m", "ɐ̃", "ʊ̃")` → `("m", "a*", "u*")`.
 
     Raises:
-        DataError: a segment that the code has no symbol for.
+        DataError: the code has no symbol for a segment.
     """
     plain = [segment.removesuffix(NASAL) for segment in word]
     if unknown := sorted({segment for segment in plain if segment not in ASJP}):

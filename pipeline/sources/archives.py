@@ -1,9 +1,9 @@
-"""Archives as sources: what lies in them is unpacked into the state folder, once, and nothing else is touched.
+"""Archives as sources: each is unpacked once, into the state folder.
 
-An archive is somebody else's: it is refused, before anything of it is used, where a member is a link or a device, has a
-path that leads outside, occurs twice, or where it holds far more than its size lets expect. Members are copied as plain
-files to paths of our own making; no owner, mode or time is taken over. (Python's `data` filter for tarfile lets links
-within the archive pass, does not know zip, and CPython 3.11.2 lacks it.)
+An archive is untrusted. It is refused as a whole if a member is a link or a device, has a path outside of the archive or occurs
+twice, or if the content is far larger than the archive. Members are written as plain files; owners, modes and times are not
+restored. (Python's `data` filter for tarfile accepts links within the archive, does not cover zip, and is missing in CPython
+3.11.2.)
 """
 
 from __future__ import annotations
@@ -25,28 +25,32 @@ from pipeline.core.errors import DataError
 from pipeline.core.files import hash_file, lock_free
 
 ENDINGS: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
-GROWTH: Final = 20           # times an archive's size that it may unpack to: speech shrinks by half at most, tables to a fifth
-GRANTED: Final = 100_000_000  # bytes: to any archive, however small
-MEMBER: Final = 512          # bytes that a member counts for beside its content
+MAX_GROWTH: Final = 20               # an archive may unpack to 20 times its size: compression halves speech at most, tables to a fifth
+MINIMUM_BYTES: Final = 100_000_000   # that any archive may unpack to, however small
+MEMBER_BYTES: Final = 512            # that a member counts beside its content
 CHUNK: Final = 1 << 20
 
 Open = Callable[[], IO[bytes] | None]
 
 
 def is_archive(path: Path) -> bool:
-    """Return whether a path is a file whose name ends as an archive's does."""
+    """Return whether a path is a file with an archive's ending."""
     return path.name.lower().endswith(ENDINGS) and path.is_file()
 
 
 @contextmanager
 def unpacked(source: Path, state: Path) -> Iterator[Path]:
-    """Yield the folder that `source` is unpacked to, or `source` itself where it is no archive.
+    """Yield the folder that `source` is unpacked to, or `source` itself if it is not an archive.
 
-    It lies in `state` under the archive's hash. What a kill has left there is taken up: members that are whole stay. It is
-    removed when the work is done and nobody else is at it, and stays where the work fails.
+    The folder is in `state` under the archive's hash. After a kill, unpacking is resumed: complete members are kept. The folder
+    is removed at the end if no other process uses it, and kept if the work fails.
+
+    Args:
+        source: folder, file or archive.
+        state: where to unpack.
 
     Raises:
-        DataError: the archive is damaged, or holds what no release of speech does.
+        DataError: the archive is damaged or unsafe.
     """
     if not is_archive(source):
         yield source
@@ -61,67 +65,71 @@ def unpacked(source: Path, state: Path) -> Iterator[Path]:
                 partial = folder.with_suffix(".part")
                 unpack(source, partial)
                 os.replace(partial, folder)
-            fcntl.flock(lock, fcntl.LOCK_SH)  # between two locks, who was done with it may have removed it
+            fcntl.flock(lock, fcntl.LOCK_SH)  # between two locks, another process may have removed it
         yield folder
         if lock_free(lock):
             shutil.rmtree(folder)
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Copy the files of an archive into a folder; a file that is there with its full size is left.
+    """Copy the files of an archive into a folder; files that exist with their full size are kept.
+
+    Args:
+        archive: tar or zip.
+        folder: is created if missing.
 
     Raises:
-        DataError: the archive is damaged, or holds what no release of speech does; the folder is removed.
+        DataError: the archive is damaged or unsafe; the folder is removed.
     """
-    most = GRANTED + GROWTH * archive.stat().st_size
+    most = MINIMUM_BYTES + MAX_GROWTH * archive.stat().st_size
     total = 0
     seen: set[Path] = set()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         for name, size, kind, content in (_zip if archive.name.lower().endswith(".zip") else _tar)(archive):
             path = _path(archive, folder, name, kind)
-            total += MEMBER + size
+            total += MEMBER_BYTES + size
             if total > most:
-                raise _refused(archive, f"it holds more than {most / 1e6:,.0f} MB, {GROWTH} times its own size")
+                raise _unsafe(archive, f"it holds more than {most / 1e6:,.0f} MB, {MAX_GROWTH} times its own size")
             if kind == "folder":
                 path.mkdir(parents=True, exist_ok=True)
                 continue
             if path in seen:
-                raise _refused(archive, f"{name!r} is in it twice")
+                raise _unsafe(archive, f"{name!r} is in it twice")
             seen.add(path)
             if not (path.is_file() and path.stat().st_size == size) and (written := _copy(content, path, size)) != size:
                 raise EOFError(f"{name!r} has {written} bytes of {size}")
     except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         shutil.rmtree(folder)
-        raise _refused(archive, f"{Path(error.filename).name!r} is both a file and a folder in it") from None
+        raise _unsafe(archive, f"{Path(error.filename).name!r} is both a file and a folder in it") from None
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, zlib.error, lzma.LZMAError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk's, not the archive's
+            raise  # an error of the disk, not of the archive
         shutil.rmtree(folder)
         why = str(error).partition("\n")[0]
-        raise DataError(str(archive), f"damaged, or of a kind that is not read ({why})", f"a whole archive ({', '.join(ENDINGS)})",
-                        "fetch it again, or unpack it and set ingest.CORPUS.source to the folder") from None
+        raise DataError(str(archive), f"damaged, or of an unsupported kind ({why})", f"a complete archive ({', '.join(ENDINGS)})",
+                        "download it again, or unpack it and set ingest.CORPUS.source to the folder") from None
     except DataError:
         shutil.rmtree(folder)
         raise
 
 
-def _refused(archive: Path, found: str) -> DataError:
+def _unsafe(archive: Path, found: str) -> DataError:
     return DataError(str(archive), found, "files and folders only, once each and inside the archive",
-                     "do not use this archive, or look into it and set ingest.CORPUS.source to a folder of what you trust")
+                     "do not use this archive, or inspect it and set ingest.CORPUS.source to a folder of the files that you trust")
 
 
 def _path(archive: Path, folder: Path, name: str, kind: str) -> Path:
-    """Return where a member belongs."""
+    """Return the path that a member is written to."""
     if kind not in ("file", "folder"):
-        raise _refused(archive, f"{name!r} is a {kind}")
+        raise _unsafe(archive, f"{name!r} is a {kind}")
     if name.startswith("/") or ".." in name.split("/") or "\0" in name:
-        raise _refused(archive, f"{name!r} lies outside of it")
+        raise _unsafe(archive, f"{name!r} is outside of the archive")
     return folder.joinpath(*(part for part in name.split("/") if part not in ("", ".")))
 
 
 def _copy(opened: Open, path: Path, size: int) -> int:
-    """Copy a member's content, a byte more than `size` of it at the most; return the bytes written."""
+    """Copy a member's content, at most one byte more than `size`; return the number of bytes written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = opened()
     written = 0
@@ -138,8 +146,8 @@ def _tar(archive: Path) -> Iterator[tuple[str, int, str, Open]]:
         for member in reader:
             kind = "file" if member.isreg() else "folder" if member.isdir() else "link" if member.issym() or member.islnk() else "device"
             yield member.name, member.size, kind, lambda member=member: reader.extractfile(member)  # type: ignore[misc]
-            reader.members = []  # type: ignore[attr-defined]  # or it would remember every member
-        for _ in range(GRANTED // CHUNK):  # to the end, where gzip and xz keep the sum that tells of damage
+            reader.members = []  # type: ignore[attr-defined]  # or it would keep every member
+        for _ in range(MINIMUM_BYTES // CHUNK):  # to the end, where gzip and xz have their checksum
             if not reader.fileobj or not reader.fileobj.read(CHUNK):
                 break
 

@@ -1,6 +1,6 @@
-"""Work spread over a Ray cluster: the cluster that `RAY_ADDRESS` names, or one that is started on this machine and ends with the work.
+"""Work on a Ray cluster: the one at `RAY_ADDRESS`, or one on this machine that is started and stopped here.
 
-Ray is not among what a run needs: it is imported here alone, and late.
+Ray is not a requirement of a run: this module alone imports it, and late.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from typing import Any, Final
 from pipeline.core.errors import MissingInputError
 from pipeline.core.files import ROOT
 
-PATIENCE_S: Final = 10
-STORE_BYTES: Final = 200_000_000  # of a cluster of our own; jobs and results are small, audio goes through files
-QUIET: Final = {
-    "RAY_USAGE_STATS_ENABLED": "0",              # nothing is told to anybody
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",   # else a warning; no job here uses a GPU
+TIMEOUT_S: Final = 10
+STORE_BYTES: Final = 200_000_000  # of a cluster started here; jobs and results are small, audio goes through files
+ENVIRONMENT: Final = {
+    "RAY_USAGE_STATS_ENABLED": "0",              # no usage reports
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",   # otherwise a warning; no job uses a GPU
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",       # the stage has one
     "OMP_NUM_THREADS": "1",
 }
 
 
 def on_ray(function: Callable[[Any], Any], items: Sequence[Any], workers: int) -> Iterator[Any]:
-    """Yield what `function` returns for each item, as it is done, in any order. One core an item; what dies with its machine is done again.
+    """Yield the result of `function` for each item, in order of completion. One core per item; an item whose machine dies is repeated.
 
     Args:
-        function: of a module that the machines can import; they use the checkout at the same path.
-        items: picklable; an item travels to the machine that works on it, not to all.
-        workers: items at a time on a cluster of our own; one that is there already has as many cores as it has.
+        function: of a module that the machines can import; the checkout has the same path on all of them.
+        items: picklable; each is sent to one machine only.
+        workers: items at a time on a cluster started here; a running cluster uses all its cores.
 
     Raises:
         MissingInputError: Ray is not installed, or the cluster does not answer.
@@ -44,20 +44,20 @@ def on_ray(function: Callable[[Any], Any], items: Sequence[Any], workers: int) -
         context.enable_progress_bars = False
         context.verbose_stats_logs = False
         rows = ray.data.from_items([{"work": pickle.dumps((function, item))} for item in items], override_num_blocks=len(items))
-        for row in rows.map(_do, num_cpus=1).iter_rows():
-            yield pickle.loads(row["done"])
+        for row in rows.map(_run_item, num_cpus=1).iter_rows():
+            yield pickle.loads(row["result"])
 
 
-def _do(row: dict[str, Any]) -> dict[str, Any]:
-    """Do one piece of work, in a worker of Ray's."""
+def _run_item(row: dict[str, Any]) -> dict[str, Any]:
+    """Run one item in a worker of Ray."""
     function, item = pickle.loads(row["work"])
     with _no_main_program():
-        return {"done": pickle.dumps(function(item))}
+        return {"result": pickle.dumps(function(item))}
 
 
 @contextmanager
 def _connected(workers: int) -> Iterator[Any]:
-    """Yield Ray, connected to a cluster; one of our own is stopped at the end.
+    """Yield Ray, connected to a cluster; a cluster started here is stopped at the end.
 
     Raises:
         MissingInputError: as `on_ray`.
@@ -65,7 +65,7 @@ def _connected(workers: int) -> Iterator[Any]:
     if importlib.util.find_spec("ray") is None:
         raise MissingInputError("engine: ray", "Ray is not installed", "the package ray[data], of the release in requirements/dev.txt",
                                 "install it on every machine of the cluster, or set engine: processes")
-    for name, value in QUIET.items():
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray
     import ray.data
@@ -78,7 +78,7 @@ def _connected(workers: int) -> Iterator[Any]:
     try:
         host, _, port = address.rpartition(":")
         if host and "/" not in address:
-            socket.create_connection((host, int(port)), PATIENCE_S).close()  # where nobody answers, Ray itself waits for minutes
+            socket.create_connection((host, int(port)), TIMEOUT_S).close()  # without an answer, Ray itself waits for minutes
         connect(address=address or "local", logging_level=logging.ERROR, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": path}}, **own)
     except OSError as error:
         raise MissingInputError("engine: ray", f"no cluster at RAY_ADDRESS={address} ({error})", "a cluster that answers",
@@ -92,7 +92,7 @@ def _connected(workers: int) -> Iterator[Any]:
 
 @contextmanager
 def _no_main_program() -> Iterator[None]:
-    """Let processes that are started within not run the main program of this one: it is Ray's, and takes seconds to import."""
+    """Keep child processes from importing the main program of this one: it is Ray's, and takes seconds to import."""
     main = sys.modules["__main__"]
     file = main.__dict__.pop("__file__", None)
     try:

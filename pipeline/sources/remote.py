@@ -1,7 +1,7 @@
-"""Sources behind an address: what fsspec reads (https, s3, gs, az, ...) is fetched into the state folder, once, whole or not at all.
+"""Sources at an address: what fsspec reads (https, s3, gs, az, ...) is downloaded to the state folder once, completely or not at all.
 
-Credentials are none of ours: fsspec's backends take them from their own places (environment, profile, machine). An address that
-holds some is refused, since params.yaml is under version control, and no message shows more of one than host and path.
+fsspec's backends take credentials from their own places (environment, profile, machine). An address with credentials is refused,
+since params.yaml is under version control, and messages show only host and path of an address.
 """
 
 from __future__ import annotations
@@ -18,45 +18,49 @@ from pipeline.core.errors import DataError, MissingInputError, ParamsError
 from pipeline.core.files import hash_json, lock_free
 
 CHUNK: Final = 4 << 20
-AT_ONCE: Final = 64  # files of a folder that a backend fetches together
-TRIES: Final = 4     # of one transfer; each goes on where the last was cut
-MARKS: Final = ("ETag", "etag", "md5", "mtime", "LastModified", "last_modified", "updated", "created")
-"""What stores call that which changes with a file's content."""
+FILES_PER_BATCH: Final = 64  # that a backend downloads together
+MAX_ATTEMPTS: Final = 4      # of one transfer; each resumes the one before
+VERSION_KEYS: Final = ("ETag", "etag", "md5", "mtime", "LastModified", "last_modified", "updated", "created")
+"""The fields in a store's listing that change with a file's content."""
 
 
 def is_address(source: str) -> bool:
-    """Return whether a source lies behind an address, and is no path of the checkout."""
+    """Return whether a source is an address, not a path of the checkout."""
     return "://" in source
 
 
 def shown(address: str) -> str:
-    """Return an address without what may be secret in it: user, password, query."""
+    """Return an address without user, password and query, which may be secret."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 @contextmanager
 def fetched(address: str, state: Path) -> Iterator[Path]:
-    """Yield the file that lies behind an address, or, where it ends in /, the folder.
+    """Yield the local copy of the file at an address, or of the folder if the address ends in /.
 
-    It lies in `state` under a hash of the address and of what the store calls its version. What was whole when the work failed
-    is taken up; it is removed when the work is done and nobody else is at it.
+    The copy is in `state` under a hash of the address and of the store's version of it. Complete files are kept if the work
+    fails; the copy is removed at the end if no other process uses it.
+
+    Args:
+        address: such as s3://bucket/name.tar.gz.
+        state: where to download to.
 
     Raises:
-        ParamsError: the address holds credentials.
-        MissingInputError: nothing is there, or the package that reads such addresses is not installed.
-        DataError: a transfer fails for good, or ends short.
+        ParamsError: the address has credentials.
+        MissingInputError: no such file or folder, or the package that reads such addresses is not installed.
+        DataError: a transfer fails after all attempts, or is incomplete.
     """
     store, place = _store(address)
-    with _told(address):
+    with _store_errors(address):
         listed = _listing(store, place, address)
-    marks = {name: [info.get("size"), *(str(info[mark]) for mark in MARKS if mark in info)] for name, info in listed.items()}
+    marks = {name: [info.get("size"), *(str(info[mark]) for mark in VERSION_KEYS if mark in info)] for name, info in listed.items()}
     folder = state / hash_json([shown(address), marks])[:16]
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         folder.mkdir(parents=True, exist_ok=True)
-        with _told(address):
+        with _store_errors(address):
             _fetch(store, listed, folder, address)
         fcntl.flock(lock, fcntl.LOCK_SH)
         yield folder if address.endswith("/") else folder / next(iter(listed))
@@ -68,38 +72,38 @@ def _store(address: str) -> tuple[Any, str]:
     """Return fsspec's file system for an address, and the path in it."""
     parts = urlsplit(address)
     if "@" in parts.netloc or parts.query:
-        raise ParamsError("params.yaml", [f"source {shown(address)}: it holds a user, a password or a query; expected host and path alone: "
-                                          "credentials go where the store's own tools look for them (environment, profile)"])
+        raise ParamsError("params.yaml", [f"source {shown(address)}: it has a user, a password or a query; expected host and path alone: "
+                                          "put credentials where the store's own tools read them (environment, profile)"])
     import fsspec  # type: ignore[import-untyped]
 
     try:
         return fsspec.core.url_to_fs(address)  # type: ignore[no-any-return]
     except ImportError as error:
         raise MissingInputError(f"source {shown(address)}", str(error), f"a package that reads {parts.scheme}://",
-                                "install it beside the locked ones, or bring the data in (`dvc import-url`)") from None
+                                "install it in addition to the lock, or import the data (`dvc import-url`)") from None
     except ValueError:
-        raise MissingInputError(f"source {shown(address)}", f"nothing reads {parts.scheme}://", "https, s3, gs, az, or another that fsspec knows",
+        raise MissingInputError(f"source {shown(address)}", f"no package reads {parts.scheme}://", "https, s3, gs, az, or another that fsspec knows",
                                 "correct the address") from None
 
 
 @contextmanager
-def _told(address: str) -> Iterator[None]:
-    """Say in one message what a store says, whatever it raises, and nothing of the address but host and path."""
+def _store_errors(address: str) -> Iterator[None]:
+    """Turn any exception of a store into one error, whose message has only host and path of the address."""
     try:
         yield
     except (DataError, KeyboardInterrupt):
         raise
     except FileNotFoundError:
-        raise MissingInputError(f"source {shown(address)}", "nothing is there", "a file, or a folder whose address ends in /",
-                                "correct the address, or give the right to read it") from None
+        raise MissingInputError(f"source {shown(address)}", "no such file or folder", "a file, or a folder whose address ends in /",
+                                "correct the address, or its read permission") from None
     except Exception as error:  # noqa: BLE001 (each backend has its own; the user needs one)
         reason = f"{type(error).__name__} {getattr(error, 'status', '')}".strip()
         raise DataError(f"source {shown(address)}", f"it cannot be read ({reason})", "a store that answers",
-                        "see whether address, network and credentials are right, and run the stage again: what is here is kept") from None
+                        "check address, network and credentials, and run the stage again: finished files are kept") from None
 
 
 def _listing(store: Any, place: str, address: str) -> dict[str, dict[str, Any]]:
-    """Return what the store knows of each file, by its path in the folder; of a single file by its name."""
+    """Return the store's information on each file, by its path in the folder; of a single file by its name."""
     if not address.endswith("/"):
         return {place.rstrip("/").rpartition("/")[2]: store.info(place)}
     root = place.rstrip("/") + "/"
@@ -107,34 +111,34 @@ def _listing(store: Any, place: str, address: str) -> dict[str, dict[str, Any]]:
     if not found:
         raise FileNotFoundError(place)
     if wrong := [name for name in found if not name or ".." in name.split("/") or name.startswith("/")]:
-        raise DataError(f"source {shown(address)}", f"a file of it lies outside of it: {wrong[0]!r}", "paths within the folder")
+        raise DataError(f"source {shown(address)}", f"a file is outside of the folder: {wrong[0]!r}", "paths within the folder")
     return dict(sorted(found.items()))
 
 
 def _fetch(store: Any, listed: dict[str, dict[str, Any]], folder: Path, address: str) -> None:
-    """Fetch what is not there yet, each file to a name of its own until it is whole."""
+    """Download the missing files, each to a temporary name until it is complete."""
     missing = [(info["name"], folder / name, info.get("size")) for name, info in listed.items() if not (folder / name).exists()]
     for _, path, _ in missing:
         path.parent.mkdir(parents=True, exist_ok=True)
     if len(missing) == 1:
         remote, path, size = missing[0]
         _download(store, remote, path.with_name(f"{path.name}.part"), size)
-    for start in range(0, len(missing) if len(missing) > 1 else 0, AT_ONCE):
-        group = missing[start : start + AT_ONCE]
+    for start in range(0, len(missing) if len(missing) > 1 else 0, FILES_PER_BATCH):
+        group = missing[start : start + FILES_PER_BATCH]
         store.get([remote for remote, _, _ in group], [str(path.with_name(f"{path.name}.part")) for _, path, _ in group])
     for _, path, size in missing:
         partial = path.with_name(f"{path.name}.part")
         if size is not None and partial.stat().st_size != size:
             had = partial.stat().st_size
             partial.unlink()
-            raise DataError(f"source {shown(address)}", f"{path.name} has {had} bytes", f"{size}, as the store says", "run the stage again")
+            raise DataError(f"source {shown(address)}", f"{path.name} has {had} bytes", f"{size}, the size in the store", "run the stage again")
         partial.replace(path)
 
 
 def _download(store: Any, remote: str, partial: Path, size: int | None) -> None:
-    """Fetch one file, going on where a transfer was cut if the store gives parts of a file and knows its size."""
+    """Download one file; an interrupted transfer is resumed if the store serves parts of a file and has its size."""
     parts = True
-    for left in reversed(range(TRIES)):
+    for left in reversed(range(MAX_ATTEMPTS)):
         had = partial.stat().st_size if parts and size and partial.exists() else 0
         try:
             if not parts:
@@ -147,6 +151,6 @@ def _download(store: Any, remote: str, partial: Path, size: int | None) -> None:
         except FileNotFoundError:
             raise
         except Exception as error:
-            parts = parts and not isinstance(error, ValueError)  # a store that gives all or nothing
+            parts = parts and not isinstance(error, ValueError)  # a store that serves whole files only
             if not left:
                 raise

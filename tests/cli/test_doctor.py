@@ -78,8 +78,11 @@ def test_the_real_voice_starts_from_the_embedded_donor() -> None:
     (lambda p: p["split"]["spanish"].update(one_speaker=["speak-pt"]),
      "split.spanish.one_speaker: found 'speak-pt'; expected a corpus of this language"),
     (lambda p: p["train"]["systems"].pop("scratch"),
-     "train.systems: found transfer, scratch_long; expected transfer, scratch, scratch_long, as in dvc.yaml, and others"),
-    (lambda p: p["gate"].update(challenger="donor"), "gate.challenger: found 'donor'; expected one of transfer"),
+     "gate.baseline: found 'scratch'; expected one of train.systems (transfer, scratch_long)"),
+    (lambda p: p["train"]["systems"].update(champion=p["train"]["systems"]["transfer"]),
+     "train.systems: found champion; expected other names, since these systems exist before a run trains any"),
+    (lambda p: p["gate"].update(baseline="transfer"), "gate.baseline: found 'transfer', the challenger; expected another system"),
+    (lambda p: p["gate"].update(challenger="donor"), "gate.challenger: found 'donor'; expected one of train.systems (transfer"),
 ])
 def test_a_problem_is_told_with_key_value_and_expectation(broken: Callable[..., list[str]], change: Any, message: str) -> None:
     assert any(problem.startswith(message) for problem in broken(change)), broken(change)
@@ -132,14 +135,15 @@ def test_the_exit_code_tells_whether_the_machine_is_fit(monkeypatch: pytest.Monk
         monkeypatch.setattr(doctor, "examine", lambda fit=fit: (["disk             as found"], fit))
         done = CliRunner().invoke(app, ["doctor"])
         assert done.exit_code == code
-        assert done.stdout.splitlines()[:2] == ["disk             as found", "params           params.yaml holds together"]
+        assert done.stdout.splitlines()[:2] == ["disk             as found", "params           params.yaml is valid"]
         assert done.stdout.splitlines()[2].startswith("data             speak-es: spoken here")
 
 
 def test_the_findings_are_shown_whatever_is_wrong_with_the_params(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "requirements").mkdir()
-    shutil.copy(ROOT / "requirements/main.txt", tmp_path / "requirements")
+    for lock in ("main.txt", "speak.txt"):
+        shutil.copy(ROOT / "requirements" / lock, tmp_path / "requirements")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(DEFAULT | {"report": {"clips": -1, "klips": 8}}), encoding="utf-8")
     done = subprocess.run([sys.executable, "-m", "pipeline.cli", "doctor"], cwd=tmp_path, capture_output=True, text=True)
     for name in ("python", *doctor.PACKAGES, "device", "eSpeak NG", "programs", "disk"):

@@ -120,7 +120,7 @@ def test_rank_without_a_ranking_says_how_to_get_one(checkout: Callable[[str], Pa
     (("stage", "bake"), "'bake' is not one of 'ingest'"),
     (("stage", "split"), "split takes LANGUAGE; found none"),
     (("stage", "split", "portuguese", "spanish"), "split takes LANGUAGE; found portuguese spanish"),
-    (("stage", "gate", "now"), "gate takes no words; found now"),
+    (("stage", "gate", "now"), "gate takes no arguments; found now"),
     (("stage", "transcribe", "donor"), "transcribe takes SYSTEM MODEL_FOLDER; found donor"),
     (("stage", "ingest", "nobody"), "params.yaml: 1 problem\n  ingest.nobody: missing; found speak-es, speak-pt"),
 ])

@@ -1,4 +1,4 @@
-"""What holds for the readers' tests."""
+"""Fixtures of the readers' tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Common Voice: every header, quotes, lengths, official and rebuilt sets, deltas; and the real clips where they are."""
+"""Common Voice: every header, quotes, lengths, official and rebuilt sets, deltas; and the real clips where they exist."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_header_gives_the_same_utterance(tmp_path: Path, header: str) -> N
     ("female", "female"), ("female_feminine", "female"), ("male_masculine", "male"), ("other", "other"), ("non-binary", "other"),
     ("transgender", "other"), ("do_not_wish_to_say", ""), ("", ""),
 ])
-def test_the_words_for_gender_of_old_and_new_releases_are_known(tmp_path: Path, given: str, gender: str) -> None:
+def test_the_gender_values_of_old_and_new_releases_are_mapped(tmp_path: Path, given: str, gender: str) -> None:
     assert one(table(tmp_path / "validated.tsv", {"gender": given})).gender == gender
 
 
@@ -70,7 +70,7 @@ def test_the_words_for_gender_of_old_and_new_releases_are_known(tmp_path: Path, 
     ('"', '"'),
     ("d'água, sim", "d'água, sim"),
 ])
-def test_a_quote_swallows_no_rows_and_doubled_ones_are_undone(tmp_path: Path, cell: str, sentence: str) -> None:
+def test_a_lone_quote_is_literal_and_doubled_quotes_are_undone(tmp_path: Path, cell: str, sentence: str) -> None:
     folder = table(tmp_path / "validated.tsv", clip(1, sentence=cell), clip(2), clip(3, sentence='fim"'))
     found = common_voice.utterances(params(), folder)
     assert [row.transcript for row in found if isinstance(row, Utterance)] == [sentence, "Que pena!", 'fim"']
@@ -86,12 +86,12 @@ def test_a_quote_swallows_no_rows_and_doubled_ones_are_undone(tmp_path: Path, ce
     ("spanish", {"accents": "rioplatense", "locale": "es"}, "es-419"),
     ("spanish", {"accents": "Andino-Pacífico: Colombia, Perú, Ecuador", "locale": "es"}, "es-419"),
 ])
-def test_variant_and_accent_say_the_locale(tmp_path: Path, language: str, row: dict[str, str], locale: str) -> None:
+def test_variant_and_accent_determine_the_locale(tmp_path: Path, language: str, row: dict[str, str], locale: str) -> None:
     folder = table(tmp_path / "validated.tsv", row)
     assert one(folder, language=language).locale == locale
 
 
-def test_a_locale_given_holds_for_rows_that_tell_none(tmp_path: Path) -> None:
+def test_a_given_locale_applies_to_rows_without_one(tmp_path: Path) -> None:
     folder = table(tmp_path / "validated.tsv", clip(1), clip(2, variant="Portuguese (Portugal)"))
     assert [row.locale for row in common_voice.utterances(params(locale="pt-BR"), folder) if isinstance(row, Utterance)] == ["pt-BR", "pt-PT"]
 
@@ -115,11 +115,11 @@ def test_the_sets_are_official_extended_or_rebuilt(tmp_path: Path) -> None:
     assert memberships(folder, "rebuilt") == dict.fromkeys("12534", "")
 
 
-def test_the_release_is_found_in_the_folders_of_its_archive_but_one_language_must_be_meant(tmp_path: Path) -> None:
+def test_the_release_is_found_in_the_folders_of_its_archive_unless_two_languages_match(tmp_path: Path) -> None:
     official(tmp_path / "cv-corpus-17.0-2024-03-15" / "pt")
     assert len(memberships(tmp_path, "official")) == 4
     official(tmp_path / "cv-corpus-17.0-2024-03-15" / "es")
-    with pytest.raises(DataError, match="train.tsv lies in cv-corpus-17.0-2024-03-15/es, cv-corpus-17.0-2024-03-15/pt; expected one"):
+    with pytest.raises(DataError, match="train.tsv is in cv-corpus-17.0-2024-03-15/es, cv-corpus-17.0-2024-03-15/pt; expected one"):
         memberships(tmp_path, "official")
 
 
@@ -135,7 +135,7 @@ def test_a_delta_archive_has_no_official_sets_and_is_read_as_rebuilt(tmp_path: P
     ("times.txt", "common_voice_pt_1.mp3\t4608\n"),
     ("times.txt", "common_voice_pt_1.mp3 4608"),
 ])
-def test_lengths_are_read_in_either_form(tmp_path: Path, name: str, content: str) -> None:
+def test_durations_are_read_from_either_table(tmp_path: Path, name: str, content: str) -> None:
     folder = table(tmp_path / "validated.tsv", clip(1), clip(2))
     write(folder / name, content)
     found = common_voice.utterances(params(), folder)
@@ -143,25 +143,25 @@ def test_lengths_are_read_in_either_form(tmp_path: Path, name: str, content: str
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    ("client_id\tpath\n", "validated.tsv: no column sentence; there are client_id, path"),
+    ("client_id\tpath\n", "validated.tsv: no column sentence; found client_id, path"),
     (f"client_id\tpath\tsentence\n{ANA}\t../../secret.mp3\toi\n", "validated.tsv, line 2: path '../../secret.mp3'; expected one inside clips"),
     (f"client_id\tpath\tsentence\n{ANA}\ta.mp3\toi\n{ANA}\ta.mp3\toi\n", "a is twice in validated.tsv"),
     ("client_id\tpath\tsentence\n", "no rows"),
 ])
-def test_a_table_that_cannot_be_used_is_named(tmp_path: Path, content: str, message: str) -> None:
+def test_an_invalid_table_is_reported(tmp_path: Path, content: str, message: str) -> None:
     write(tmp_path / "validated.tsv", content)
     with pytest.raises(DataError) as caught:
         common_voice.utterances(params(), tmp_path)
     assert message in str(caught.value)
 
 
-def test_a_clip_in_two_official_sets_is_named(tmp_path: Path) -> None:
+def test_a_clip_in_two_official_sets_is_reported(tmp_path: Path) -> None:
     table(official(tmp_path) / "test.tsv", clip(1))
     with pytest.raises(DataError, match="common_voice_pt_1 is in two of train, dev, test"):
         memberships(tmp_path, "official")
 
 
-def test_a_damaged_row_is_a_reject_and_the_rest_comes_in(tmp_path: Path) -> None:
+def test_a_damaged_row_is_a_reject_and_the_rest_is_ingested(tmp_path: Path) -> None:
     folder = table(tmp_path / "validated.tsv", clip(1), clip(2))
     with open(folder / "validated.tsv", "a") as handle:
         handle.write(f"{ANA}\tcommon_voice_pt_3.mp3\n\n")
@@ -169,7 +169,7 @@ def test_a_damaged_row_is_a_reject_and_the_rest_comes_in(tmp_path: Path) -> None
     assert found[2:] == [Reject("validated.tsv-line-4", "validated.tsv", "malformed row", "line 4: 2 cells; expected 13")]
 
 
-def test_a_release_comes_in_and_what_is_not_as_it_says_is_rejected(tmp_path: Path) -> None:
+def test_a_release_is_ingested_and_a_clip_of_another_duration_is_rejected(tmp_path: Path) -> None:
     folder = official(tmp_path / "corpus")
     for number, duration_s in ((1, 1.0), (2, 2.0), (3, 1.0)):  # the fourth is missing
         sound(folder / f"clips/common_voice_pt_{number}.mp3", duration_s, 48_000)
@@ -179,12 +179,12 @@ def test_a_release_comes_in_and_what_is_not_as_it_says_is_rejected(tmp_path: Pat
     assert taken["speaker"].tolist() == [f"toy/{ANA}", f"toy/{RUI}"]
     assert rejects[["utterance_id", "reason"]].to_numpy().tolist() == [
         ["toy/common_voice_pt_2", "wrong duration"], ["toy/common_voice_pt_4", "unreadable"]]
-    assert rejects["detail"][0].endswith(" s; the release says 1.05 s")
+    assert rejects["detail"][0].endswith(" s; 1.05 s according to the release")
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="needs the recorded speech")
 @pytest.mark.parametrize(("language", "code", "clips", "speakers"), [("portuguese", "pt", 63, 11), ("spanish", "es", 55, 27)])
-def test_the_real_clips_of_6_1_come_in(tmp_path: Path, language: str, code: str, clips: int, speakers: int) -> None:
+def test_the_real_clips_of_6_1_are_ingested(tmp_path: Path, language: str, code: str, clips: int, speakers: int) -> None:
     (tmp_path / "corpus").symlink_to(SHARED / "cv-corpus-6.1-2020-12-11")
     taken, rejects = take_in(tmp_path, reader="common_voice", source=f"corpus/{code}", language=language, sets="rebuilt")
     assert (len(taken), len(rejects), taken["speaker"].nunique()) == (clips, 0, speakers)

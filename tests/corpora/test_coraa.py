@@ -28,7 +28,7 @@ def build(root: Path, train: str = TRANSCRIBED + ANNOTATED) -> Path:
     return root
 
 
-def test_a_release_comes_in(tmp_path: Path) -> None:
+def test_a_release_is_ingested(tmp_path: Path) -> None:
     root = build(tmp_path / "corpus")
     for path in ("train/CORAL/a_1.wav", "train/tedx/b_2.wav", "test/sp/c_3.wav"):
         sound(root / path)
@@ -47,19 +47,19 @@ def test_a_release_comes_in(tmp_path: Path) -> None:
     (TRANSCRIBED + TRANSCRIBED, "train/CORAL/a_1 occurs more than once"),
     (TRANSCRIBED + 'train/x.wav,"aberto\n', "metadata_train_final.csv, line 3: unexpected end of data"),
 ])
-def test_metadata_that_cannot_be_used_are_named(tmp_path: Path, train: str, message: str) -> None:
+def test_invalid_metadata_are_reported(tmp_path: Path, train: str, message: str) -> None:
     with pytest.raises(DataError) as caught:
         coraa.utterances(params(), build(tmp_path, train))
     assert message in str(caught.value)
 
 
-def test_a_column_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_a_missing_column_is_reported(tmp_path: Path) -> None:
     write(build(tmp_path) / "metadata_train_final.csv", "file_path,text\n")
-    with pytest.raises(DataError, match="metadata_train_final.csv: no column variety; there are file_path, text"):
+    with pytest.raises(DataError, match="metadata_train_final.csv: no column variety; found file_path, text"):
         coraa.utterances(params(), tmp_path)
 
 
-def test_a_damaged_row_is_a_reject_and_no_release_is_told(tmp_path: Path) -> None:
+def test_a_damaged_row_is_a_reject_and_a_missing_release_an_error(tmp_path: Path) -> None:
     found = coraa.utterances(params(), build(tmp_path / "a", "train/x.wav,annotation\n" + TRANSCRIBED))
     assert found[0] == Reject("metadata_train_final.csv-line-2", "metadata_train_final.csv", "malformed row", "line 2: 2 cells; expected 15")
     with pytest.raises(MissingInputError, match="expected CORAA release"):
@@ -73,7 +73,7 @@ def test_a_damaged_row_is_a_reject_and_no_release_is_told(tmp_path: Path) -> Non
     ({"max_down_votes": 0}, ["3 for it, 1 against"]),
     ({"min_up_votes": 2, "max_down_votes": 1}, ["0 for it, 0 against", "1 for it, 0 against"]),
 ])
-def test_listeners_keep_out_what_the_params_say_and_rows_without_votes_stay(tmp_path: Path, given: dict[str, int], details: list[str]) -> None:
+def test_rows_are_rejected_by_their_votes_and_rows_without_votes_are_kept(tmp_path: Path, given: dict[str, int], details: list[str]) -> None:
     nobody = TRANSCRIBED.replace("a_1", "a_2").replace(",2,0,", ",0,0,")
     unknown = TRANSCRIBED.replace("a_1", "a_3").replace(",2,0,", ",,,")
     found = coraa.utterances(params(**given), build(tmp_path, TRANSCRIBED + ANNOTATED + nobody + unknown))

@@ -1,4 +1,4 @@
-"""FLEURS, built to its layout: no header, literal quotes, one sentence by several unnamed speakers."""
+"""FLEURS, built to its layout: no header, literal quotes, one sentence by several unidentified speakers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def build(root: Path) -> Path:
     return root
 
 
-def test_a_release_comes_in(tmp_path: Path) -> None:
+def test_a_release_is_ingested(tmp_path: Path) -> None:
     build(tmp_path / "corpus" / "pt_br")
     taken, rejects = take_in(tmp_path, reader="fleurs", source="corpus")
     columns = ["utterance_id", "transcript", "speaker", "gender", "locale", "licence", "release_split"]
@@ -34,16 +34,16 @@ def test_a_release_comes_in(tmp_path: Path) -> None:
         ["toy/train/10004088536354799741", 'Ele disse: "São 20 km.', "", "female", "pt-BR", "CC-BY-4.0", "train"],
         ["toy/train/22", 'Ele disse: "São 20 km.', "", "male", "pt-BR", "CC-BY-4.0", "train"],
     ]
-    assert rejects[["utterance_id", "detail"]].to_numpy().tolist() == [["toy/test/33", "1.00 s; the release says 1.50 s"]]
+    assert rejects[["utterance_id", "detail"]].to_numpy().tolist() == [["toy/test/33", "1.00 s; 1.50 s according to the release"]]
 
 
-def test_the_spoken_form_is_taken_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_the_spoken_form_is_read_when_written_is_false(tmp_path: Path) -> None:
     found = fleurs.utterances(params(written=False), build(tmp_path))
     assert {row.transcript for row in found if isinstance(row, Utterance)} == {"ele disse são 20 km"}
     assert {row.locale for row in found if isinstance(row, Utterance)} == {"pt"}
 
 
-def test_recordings_still_in_their_archive_are_told(tmp_path: Path) -> None:
+def test_recordings_still_in_their_archive_are_reported(tmp_path: Path) -> None:
     write(build(tmp_path) / "dev.tsv", ROW.format("44.wav", 16_000, "MALE"))
     write(tmp_path / "audio/dev.tar.gz", b"")
     with pytest.raises(MissingInputError, match="audio/dev: no such folder; expected the recordings of dev; unpack audio/dev.tar.gz"):
@@ -54,7 +54,7 @@ def test_recordings_still_in_their_archive_are_told(tmp_path: Path) -> None:
     (ROW.format("../../22.wav", 16_000, "MALE"), "train.tsv, line 1: file '../../22.wav'; expected one inside audio/train"),
     (ROW.format("22.wav", 16_000, "MALE") * 2, "train/22 occurs more than once"),
 ])
-def test_a_table_that_cannot_be_used_is_named(tmp_path: Path, row: str, message: str) -> None:
+def test_an_invalid_table_is_reported(tmp_path: Path, row: str, message: str) -> None:
     write(build(tmp_path) / "train.tsv", row)
     with pytest.raises(DataError) as caught:
         fleurs.utterances(params(), tmp_path)

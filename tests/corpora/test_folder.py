@@ -1,4 +1,4 @@
-"""Folders of recordings with a text beside each: CETUC, LapsBM and SID as they are handed round."""
+"""Folders of recordings with a text beside each: CETUC, LapsBM and SID as they are distributed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def listed(source: Path, **given: Any) -> list[tuple[str, str, str, str]]:
     return [(row.id, row.transcript, row.speaker, row.gender) for row in found if isinstance(row, Utterance)]
 
 
-def test_a_release_comes_in_and_a_recording_without_text_does_not(tmp_path: Path) -> None:
+def test_a_release_is_ingested_and_a_recording_without_text_rejected(tmp_path: Path) -> None:
     source = tmp_path / "corpus"
     for stem in ("Abel_M001/M001-0000", "Abel_M001/M001-0001", "LapsBM-F004/LapsBM_0385"):
         sound(source / f"{stem}.wav")
@@ -40,21 +40,21 @@ def test_a_release_comes_in_and_a_recording_without_text_does_not(tmp_path: Path
     assert rejects[["utterance_id", "reason"]].to_numpy().tolist() == [["toy/Abel_M001/M001-0001", "empty transcript"]]
 
 
-def test_numbered_prompts_stand_for_text_files(tmp_path: Path) -> None:
+def test_numbered_prompts_replace_text_files(tmp_path: Path) -> None:
     write(tmp_path / "F0012/prompts.txt", "1=bom dia\n12 = boa noite\n")
     for stem in ("F00121", "F001212"):
         sound(tmp_path / f"F0012/{stem}.wav")
     assert listed(tmp_path) == [("F0012/F00121", "bom dia", "F0012", "female"), ("F0012/F001212", "boa noite", "F0012", "female")]
 
 
-def test_all_in_one_folder_are_one_speaker_who_may_be_named(tmp_path: Path) -> None:
+def test_recordings_in_one_folder_are_one_speaker_whom_params_may_name(tmp_path: Path) -> None:
     sound(tmp_path / "voz/a.flac")
     write(tmp_path / "voz/a.txt", "olá")
     assert listed(tmp_path / "voz") == [("a", "olá", "voz", "")]
     assert listed(tmp_path / "voz", speaker="ana") == [("a", "olá", "ana", "")]
 
 
-def test_a_text_of_another_coding_needs_it_declared(tmp_path: Path) -> None:
+def test_a_text_that_is_not_utf_8_needs_a_declared_encoding(tmp_path: Path) -> None:
     sound(tmp_path / "M001/a.wav")
     write(tmp_path / "M001/a.txt", "olá".encode("latin-1"))
     with pytest.raises(DataError, match="a.txt: byte 2 is not UTF-8; expected UTF-8; set ingest.CORPUS.encoding to latin-1 or cp1252"):
@@ -62,11 +62,11 @@ def test_a_text_of_another_coding_needs_it_declared(tmp_path: Path) -> None:
     assert listed(tmp_path, encoding="latin-1")[0][1] == "olá"
 
 
-def test_what_cannot_be_told_apart_or_is_not_there_is_named(tmp_path: Path) -> None:
+def test_ambiguous_and_missing_recordings_are_reported(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="no recording; expected files that end in .wav"):
         listed(tmp_path)
     sound(tmp_path / "a.wav"), sound(tmp_path / "a.flac")
-    with pytest.raises(DataError, match="a is there with two endings"):
+    with pytest.raises(DataError, match="a has two endings"):
         listed(tmp_path)
     with pytest.raises(ValidationError, match="licence"):
         params(licence="")

@@ -1,4 +1,4 @@
-"""Datasets of Hugging Face's library: saved to disk, folders, and a hub (here one of this machine); never its code, never unasked."""
+"""Datasets of Hugging Face's library: saved to disk, folders, and a hub on this machine; without code, downloads only if allowed."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_what_ingest_wrote_is_read_back_sample_for_sample(tmp_path: Path) -> Non
     assert not list((tmp_path / "state/datasets").iterdir()), "the Arrow form is removed"
 
 
-def test_a_dataset_saved_to_disk_comes_in_with_its_splits_classes_and_lengths(tmp_path: Path) -> None:
+def test_a_dataset_saved_to_disk_is_ingested_with_its_splits_classes_and_durations(tmp_path: Path) -> None:
     gender = datasets.ClassLabel(names=["male", "female", "unknown"])
     train = table(3, client_id=["ana", "rui", "ana"], gender=[1, 0, 2], duration_s=[1.0, 1.0, 2.0]).cast_column("gender", gender)
     validation = table(2, 700, client_id=["eva", None], gender=[1, 1], duration_s=[1.0, None]).cast_column("gender", gender)
@@ -92,10 +92,10 @@ def test_a_dataset_saved_to_disk_comes_in_with_its_splits_classes_and_lengths(tm
     assert list(rows["gender"]) == ["female", "male", "female", "female"]
     assert list(rows["source"]) == ["train/0/0.flac", "train/1/1.flac", "validation/0/0.flac", "validation/1/1.flac"]
     assert [heard(row) for _, row in rows.iterrows()] == pytest.approx([300, 350, 700, 750])
-    assert list(rejects["detail"]) == ["1.00 s; the release says 2.00 s"]
+    assert list(rejects["detail"]) == ["1.00 s; 2.00 s according to the release"]
 
 
-def test_rows_and_splits_are_chosen_and_one_split_alone_is_no_official_set(tmp_path: Path) -> None:
+def test_rows_and_splits_are_selected_and_a_single_split_is_not_an_official_set(tmp_path: Path) -> None:
     train, test = table(4, status=["ok", "bad", "ok", "ok"]), table(1, 900, status=["ok"])
     datasets.DatasetDict({"train": train, "test": test}).save_to_disk(tmp_path / "corpus")
     rows = taken(tmp_path, splits=["train"], where={"status": "ok"}, utterances_per_shard=2)
@@ -104,7 +104,7 @@ def test_rows_and_splits_are_chosen_and_one_split_alone_is_no_official_set(tmp_p
     assert set(rows["release_split"]) == {""}
 
 
-def test_a_cut_by_hours_is_part_of_a_larger_one_though_the_dataset_tells_no_lengths(tmp_path: Path) -> None:
+def test_fewer_hours_are_a_subset_of_more_hours_of_a_dataset_without_durations(tmp_path: Path) -> None:
     table(12).save_to_disk(tmp_path / "corpus")
     few, more = (set(taken(tmp_path, limit_hours=hours / 3600)["utterance_id"]) for hours in (3, 7))
     assert (len(few), len(more), few < more) == (3, 7, True)
@@ -112,7 +112,7 @@ def test_a_cut_by_hours_is_part_of_a_larger_one_though_the_dataset_tells_no_leng
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # datasets 5.2 leaves metadata.csv open
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_folder_of_sound_files_is_read_where_they_lie(tmp_path: Path) -> None:
+def test_a_folder_of_audio_files_is_read_in_place(tmp_path: Path) -> None:
     for name, form in (("a.wav", "WAV"), ("b.flac", "FLAC"), ("c.mp3", "MP3")):
         (tmp_path / "corpus").mkdir(exist_ok=True)
         (tmp_path / "corpus" / name).write_bytes(sound(400 + 50 * ord(name[0]), form=form))
@@ -133,7 +133,7 @@ def test_parquet_folders_are_read_by_their_configuration(tmp_path: Path) -> None
     assert "see ingest.CORPUS.config" in message
 
 
-def test_sound_that_is_missing_or_outside_of_the_dataset_is_a_reject(tmp_path: Path) -> None:
+def test_audio_that_is_missing_or_outside_of_the_dataset_is_a_reject(tmp_path: Path) -> None:
     outside = tmp_path / "secret.flac"
     outside.write_bytes(sound(500))
     audio = [{"bytes": sound(300), "path": None}, {"bytes": None, "path": str(outside)}, None, {"bytes": b"no sound", "path": "x.mp3"}]
@@ -143,11 +143,11 @@ def test_sound_that_is_missing_or_outside_of_the_dataset_is_a_reject(tmp_path: P
     rows, rejects = take_in(tmp_path, reader="datasets", source="corpus", **TOLD)
     assert list(rows["transcript"]) == ["um"]
     assert list(zip(rejects["source"], rejects["reason"], rejects["detail"], strict=True)) == [
-        ("train/1", "unreadable", f"{outside} lies outside of the source"), ("train/2", "unreadable", "no sound in the row"),
+        ("train/1", "unreadable", f"{outside} is outside of the source"), ("train/2", "unreadable", "no audio in the row"),
         ("train/3/x.mp3", "unreadable", "Format not recognised.")]
 
 
-def test_the_arrow_form_of_a_run_that_failed_serves_the_next_and_then_goes(tmp_path: Path) -> None:
+def test_the_arrow_files_of_a_failed_run_are_used_by_the_next_and_then_removed(tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
     table(3, kind=["x", "x", "y"]).to_parquet(tmp_path / "corpus/rows.parquet")
     assert "too long" in refused(tmp_path, max_duration_s=0.6)
@@ -159,9 +159,9 @@ def test_the_arrow_form_of_a_run_that_failed_serves_the_next_and_then_goes(tmp_p
     assert not list((tmp_path / "state/datasets").iterdir())
 
 
-@pytest.mark.parametrize(("params", "told"), [
-    ({"columns": {"text": "frase"}}, "corpus: 1 problem\n  no column 'frase'; there are audio, sentence, kind"),
-    ({"columns": {"audio": "som"}}, "no column 'som'; there are audio, sentence, kind"),
+@pytest.mark.parametrize(("params", "expected"), [
+    ({"columns": {"text": "frase"}}, "corpus: 1 problem\n  no column 'frase'; found audio, sentence, kind"),
+    ({"columns": {"audio": "som"}}, "no column 'som'; found audio, sentence, kind"),
     ({"where": {"status": "ok"}}, "no column 'status'"),
     ({"where": {"kind": "z"}}, "none of 3 rows has {'kind': 'z'}"),
     ({"columns": {"id": "kind"}}, "id x occurs more than once; leave ingest.CORPUS.columns.id out to number the rows"),
@@ -170,25 +170,25 @@ def test_the_arrow_form_of_a_run_that_failed_serves_the_next_and_then_goes(tmp_p
     ({"splits": ["test"]}, "no split test; expected some of none; see ingest.CORPUS.splits"),
     ({"source": "elsewhere"}, "elsewhere: no such folder; expected a dataset"),
 ])
-def test_what_is_wrong_with_the_params_is_told_with_what_is_there(tmp_path: Path, params: dict[str, Any], told: str) -> None:
+def test_wrong_params_are_reported_with_what_was_found(tmp_path: Path, params: dict[str, Any], expected: str) -> None:
     table(3, kind=["x", "x", "y"]).save_to_disk(tmp_path / "corpus")
-    assert told in refused(tmp_path, **params)
+    assert expected in refused(tmp_path, **params)
 
 
-def test_a_dataset_without_text_is_told_its_columns(tmp_path: Path) -> None:
+def test_a_dataset_without_text_is_reported_with_its_columns(tmp_path: Path) -> None:
     table(1).rename_column("sentence", "frase").save_to_disk(tmp_path / "corpus")
-    assert "no column for text; there are audio, frase; name it in ingest.CORPUS.columns" in refused(tmp_path)
+    assert "no column for text; found audio, frase; name it in ingest.CORPUS.columns" in refused(tmp_path)
 
 
-@pytest.mark.parametrize(("hub", "told"), [
+@pytest.mark.parametrize(("hub", "expected"), [
     ({"repository": NAME}, "hub.revision: missing; expected a value"),
     ({"repository": NAME, "revision": "main"}, "hub.revision: found 'main'; string should match pattern '^[0-9a-f]{40}$'"),
     ({"repository": "fala", "revision": REVISION}, "hub.repository: found 'fala'"),
     ({"repository": NAME, "revision": REVISION, "trust_remote_code": True}, "hub.trust_remote_code: unknown key"),
 ])
-def test_a_dataset_of_a_hub_needs_a_commit_and_never_runs_code(hub: dict[str, Any], told: str) -> None:
+def test_a_hub_dataset_needs_a_commit_and_never_runs_code(hub: dict[str, Any], expected: str) -> None:
     section = {"reader": "datasets", "language": "portuguese", "source": "corpus", "hub": hub}
-    assert any(told in line for line in problems_of(hugging_face.Params, section, "ingest.toy"))
+    assert any(expected in line for line in problems_of(hugging_face.Params, section, "ingest.toy"))
 
 
 # ---- A hub ----------------------------------------------------------------------------------------------------------
@@ -206,34 +206,34 @@ def hub(tmp_path: Path) -> Iterator[type[Hub]]:
         yield handler
 
 
-def test_a_commit_is_fetched_once_without_its_code(hub: type[Hub], tmp_path: Path) -> None:
+def test_a_commit_is_downloaded_once_without_its_code(hub: type[Hub], tmp_path: Path) -> None:
     pinned = {"repository": NAME, "revision": REVISION, "download": True}
     rows = taken(tmp_path, hub=pinned)
     assert [(row["release_split"], heard(row)) for _, row in rows.iterrows()] == [
         ("train", 300), ("train", 350), ("train", 400), ("test", 900), ("test", 950)]
     assert {str(path.relative_to(tmp_path / "corpus")) for path in (tmp_path / "corpus").rglob("*") if path.is_file()} == {
         "README.md", "data/train-00000-of-00001.parquet", "data/test-00000-of-00001.parquet", ".hub.json"}
-    hub.asked.clear()
+    hub.requests.clear()
     pd.testing.assert_frame_equal(taken(tmp_path, hub={**pinned, "download": False}), rows)
-    assert hub.asked == []
+    assert hub.requests == []
 
 
-def test_nothing_is_downloaded_unless_the_params_say_so(hub: type[Hub], tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match=rf"no dataset, or a part of it; expected {NAME} at {REVISION}; set ingest.CORPUS.hub.download: true"):
+def test_nothing_is_downloaded_unless_params_allow_it(hub: type[Hub], tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match=rf"no dataset, or only a part of it; expected {NAME} at {REVISION}; set ingest.*download: true"):
         taken(tmp_path, hub={"repository": NAME, "revision": REVISION})
-    assert hub.asked == []
+    assert hub.requests == []
 
 
-def test_a_fetch_that_was_cut_off_is_not_taken_for_a_dataset_and_goes_on(hub: type[Hub], tmp_path: Path) -> None:
+def test_an_interrupted_download_is_not_a_dataset_and_is_resumed(hub: type[Hub], tmp_path: Path) -> None:
     pinned = {"repository": NAME, "revision": REVISION, "download": True, "files": ["data/*"]}
     hub.broken = {"data/train-00000-of-00001.parquet"}
-    assert f"{NAME}: cannot be fetched" in refused(tmp_path, hub=pinned)
+    assert f"{NAME}: cannot be downloaded" in refused(tmp_path, hub=pinned)
     hub.broken = set()
-    with pytest.raises(MissingInputError, match="a part of it"):
+    with pytest.raises(MissingInputError, match="only a part of it"):
         taken(tmp_path, hub={**pinned, "download": False})
-    hub.asked.clear()
+    hub.requests.clear()
     assert len(taken(tmp_path, hub=pinned)) == 5
-    assert f"GET /datasets/{NAME}/resolve/{REVISION}/data/test-00000-of-00001.parquet" not in hub.asked, "what had come is kept"
+    assert f"GET /datasets/{NAME}/resolve/{REVISION}/data/test-00000-of-00001.parquet" not in hub.requests, "what had come is kept"
     assert not (tmp_path / "corpus/README.md").exists()
 
 
@@ -242,11 +242,11 @@ def test_a_folder_of_another_commit_or_of_unknown_origin_is_refused(hub: type[Hu
     taken(tmp_path, hub=pinned)
     assert f"a dataset from {NAME} at {REVISION}, files all; expected {NAME} at {'0' * 40}" in refused(tmp_path, hub={**pinned, "revision": "0" * 40})
     (tmp_path / "corpus/.hub.json").unlink()
-    assert "a dataset from nobody says where" in refused(tmp_path, hub=pinned)
+    assert "a dataset of unknown origin" in refused(tmp_path, hub=pinned)
 
 
 @pytest.mark.parametrize("name", ["HERE/data/test-00000-of-00001.parquet", "hf://datasets/somebody/fala/x.parquet", "/etc/*", "../published/data/*"])
-def test_a_folder_whose_card_points_elsewhere_is_refused_before_anything_is_asked(hub: type[Hub], tmp_path: Path, name: str) -> None:
+def test_a_folder_whose_card_points_elsewhere_is_refused_before_any_request(hub: type[Hub], tmp_path: Path, name: str) -> None:
     name = name.replace("HERE", f"{os.environ['HF_ENDPOINT']}/datasets/{NAME}/resolve/{REVISION}")
     card = yaml.safe_dump({"configs": [{"config_name": "pt", "data_files": [{"split": "train", "path": [name]}]}]})
     (tmp_path / "corpus/README.md").write_text(f"---\n{card}---\n# fala\n")
@@ -256,7 +256,7 @@ def test_a_folder_whose_card_points_elsewhere_is_refused_before_anything_is_aske
     assert f".huggingface.yaml: it names {name}" in refused(tmp_path)
     with pytest.raises(ParamsError, match="data_files"):
         taken(tmp_path, data_files=name)
-    assert hub.asked == []
+    assert hub.requests == []
 
 
 def test_ingest_starts_without_the_library() -> None:

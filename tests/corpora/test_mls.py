@@ -37,7 +37,7 @@ def build(folder: Path, ending: str = ".flac") -> Path:
 
 
 @pytest.mark.parametrize("ending", [".flac", ".opus"])
-def test_a_release_comes_in(tmp_path: Path, ending: str) -> None:
+def test_a_release_is_ingested(tmp_path: Path, ending: str) -> None:
     build(tmp_path / "corpus", ending)
     taken, rejects = take_in(tmp_path, reader="mls", source="corpus")
     assert not len(rejects)
@@ -50,14 +50,14 @@ def test_a_release_comes_in(tmp_path: Path, ending: str) -> None:
     assert taken["duration_s"].tolist() == pytest.approx([1.5] * 3, abs=0.01)
 
 
-def test_a_recording_of_another_length_than_its_segment_is_rejected(tmp_path: Path) -> None:
+def test_a_recording_of_another_duration_than_its_segment_is_rejected(tmp_path: Path) -> None:
     root = build(tmp_path / "corpus")
     write(root / "dev" / "segments.txt", SEGMENT.format("2961_6101_000007", 620.09))
     _, rejects = take_in(tmp_path, reader="mls", source="corpus")
-    assert rejects[["reason", "detail"]].to_numpy().tolist() == [["wrong duration", "1.50 s; the release says 3.00 s"]]
+    assert rejects[["reason", "detail"]].to_numpy().tolist() == [["wrong duration", "1.50 s; 3.00 s according to the release"]]
 
 
-def test_a_damaged_row_is_a_reject_also_where_it_would_lead_outside(tmp_path: Path) -> None:
+def test_a_damaged_row_is_a_reject_even_if_its_path_leads_outside(tmp_path: Path) -> None:
     root = build(tmp_path)
     write(root / "train" / "transcripts.txt", "../../x_1_2\tsegredo\n12249_10229_000000\t" + TEXT + "\nsem tabulador\n")
     found = mls.utterances(params(), tmp_path)
@@ -66,7 +66,7 @@ def test_a_damaged_row_is_a_reject_also_where_it_would_lead_outside(tmp_path: Pa
     assert sum(isinstance(row, Utterance) for row in found) == 3
 
 
-def test_no_release_and_an_id_in_two_sets_are_told(tmp_path: Path) -> None:
+def test_a_missing_release_and_an_id_in_two_sets_are_reported(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="expected MLS release"):
         mls.utterances(params(), tmp_path)
     root = build(tmp_path)
@@ -86,13 +86,13 @@ def limited(root: Path) -> Path:
 
 
 @pytest.mark.parametrize(("hours", "numbers"), [(None, range(10)), ("1h", range(3)), ("9h", range(3, 8)), ("10h", range(8))])
-def test_the_lists_of_limited_hours_cut_train_and_nothing_else(tmp_path: Path, hours: str | None, numbers: range) -> None:
+def test_the_lists_of_limited_hours_limit_train_alone(tmp_path: Path, hours: str | None, numbers: range) -> None:
     root = limited(build(tmp_path / "corpus"))
     found = mls.utterances(params(limited=hours), root)
     assert [row.id for row in found] == [*(f"12249_10229_{number:06d}" for number in numbers), "2961_6101_000007", "5739_4739_000001"]
 
 
-def test_lists_that_are_absent_or_do_not_fit_are_named(tmp_path: Path) -> None:
+def test_lists_that_are_missing_or_do_not_match_are_reported(tmp_path: Path) -> None:
     root = build(tmp_path / "corpus")
     with pytest.raises(MissingInputError, match="9hr: no handles.txt; expected the release's lists of limited hours; unpack the release whole"):
         mls.utterances(params(limited="9h"), root)

@@ -42,7 +42,7 @@ def build(folder: Path) -> Path:
     return root
 
 
-def test_the_parts_of_a_talk_come_in_and_only_they(tmp_path: Path) -> None:
+def test_the_parts_of_a_talk_are_ingested_and_nothing_else(tmp_path: Path) -> None:
     build(tmp_path / "corpus")
     taken, rejects = take_in(tmp_path, reader="mtedx", source="corpus")
     columns = ["utterance_id", "transcript", "speaker", "locale", "licence", "release_split", "source"]
@@ -52,7 +52,7 @@ def test_the_parts_of_a_talk_come_in_and_only_they(tmp_path: Path) -> None:
     ]
     assert rejects[["utterance_id", "reason"]].to_numpy().tolist() == [
         ["toy/1e3-2.250", "empty transcript"], ["toy/1e3-5.000", "wrong duration"]]
-    assert rejects["detail"].tolist()[1] == "1.00 s; the release says 3.00 s"
+    assert rejects["detail"].tolist()[1] == "1.00 s; 3.00 s according to the release"
     for audio, hz in zip(taken["audio"], (PITCHES_HZ[0], PITCHES_HZ[2]), strict=True):
         samples, rate_hz = soundfile.read(io.BytesIO(audio["bytes"]))
         assert (len(samples), rate_hz) == (24_000, 16_000)
@@ -66,14 +66,14 @@ def test_the_parts_of_a_talk_come_in_and_only_they(tmp_path: Path) -> None:
     ("um\n", "a: [\n", "not YAML"),
     ("um\n", "a: b\n", "dict; expected a list of parts"),
 ])
-def test_sets_that_cannot_be_used_are_named(tmp_path: Path, texts: str, parts: str, message: str) -> None:
+def test_invalid_sets_are_reported(tmp_path: Path, texts: str, parts: str, message: str) -> None:
     part_set(build(tmp_path), "train", texts, parts)
     with pytest.raises(DataError) as caught:
         mtedx.utterances(params(), tmp_path)
     assert message in str(caught.value)
 
 
-def test_a_damaged_item_is_a_reject_and_no_release_is_told(tmp_path: Path) -> None:
+def test_a_damaged_item_is_a_reject_and_a_missing_release_an_error(tmp_path: Path) -> None:
     part_set(build(tmp_path / "a"), "train", "um\ndois\n", "- {duration: -1, offset: 2, speaker_id: a, wav: a.wav}\n- x\n")
     found = mtedx.utterances(params(), tmp_path / "a")
     assert [row.reason for row in found if isinstance(row, Reject)] == ["malformed row"] * 2

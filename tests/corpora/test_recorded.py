@@ -1,4 +1,4 @@
-"""All recorded speech at hand, end to end through the readers: what comes in, what does not and why, and that nothing is lost."""
+"""All available recorded speech, end to end through the readers: kept and rejected utterances by reason, none lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def listed(subset: str, code: str) -> dict[str, Any]:
 
 
 CORPORA: dict[str, tuple[dict[str, Any], int, dict[str, int]]] = {
-    # name: its section under ingest, utterances that come in, those that do not by reason
+    # name: its section under ingest, kept utterances, rejects by reason
     "cv-pt": ({"reader": "common_voice", "source": "speech/cv-corpus-6.1-2020-12-11/pt", "sets": "rebuilt"}, 63, {}),
     "cv-es": ({"reader": "common_voice", "source": "speech/cv-corpus-6.1-2020-12-11/es", "sets": "rebuilt", "language": "spanish"}, 55, {}),
     "read-sentences": (listed("htsbr_m001", "pt"), 690, {}),
@@ -42,7 +42,7 @@ CORPORA: dict[str, tuple[dict[str, Any], int, dict[str, int]]] = {
 }
 
 
-def test_every_recording_comes_in_or_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_recording_is_ingested_or_rejected_with_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "speech").symlink_to(SHARED)
     table = pd.read_csv(SHARED / "manifest.tsv", sep="\t", quoting=3, keep_default_na=False, dtype=str).set_index("path")
     accounted: Counter[str] = Counter()
@@ -50,7 +50,7 @@ def test_every_recording_comes_in_or_is_named(tmp_path: Path, capsys: pytest.Cap
     for name, (section, expected, reasons) in CORPORA.items():
         lines.append(f"{name:<18}{expected + sum(reasons.values()):>9}{expected:>6}{sum(reasons.values()):>10}  "
                      + ", ".join(f"{count} {reason}" for reason, count in reasons.items()))
-        if not expected:  # then the stage fails, with the table of reasons
+        if not expected:  # the stage fails, with the table of reasons
             (reason, count), = reasons.items()
             with pytest.raises(DataError, match=f"{count} of {count} utterances rejected\n +{count}  {reason} "):
                 take_in(tmp_path, **section)

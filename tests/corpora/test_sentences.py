@@ -1,4 +1,4 @@
-"""Sentences of our own: inflection against written-out tables, agreement, locales, coverage, determinism."""
+"""Generated sentences: inflection against written-out tables, agreement, locales, coverage, determinism."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def words_of(language: str) -> list[str]:
 
 
 def forms(locale: str, infinitive: str, tense: str) -> str:
-    """Return a verb's forms in a tense as one line; vós, which nobody uses, left out."""
+    """Return a verb's forms in a tense as one line, without vós."""
     verbs = [word for word in grammar(locale).lexicon.words.values() if word.part == "verb" and word.text == infinitive]
     return " ".join(form for form in grammar(locale).forms(verbs[0], tense) if form not in ("", "-"))
 
@@ -206,22 +206,22 @@ def test_portuguese_pronouns_are_attached_as_they_are_spelt(form: str, pronoun: 
     assert portuguese.attached(form, pronoun) == expected
 
 
-def said(locale: str, concept: str, tense: str, pronoun: str, drawn: bool = False) -> str:
+def clause(locale: str, concept: str, tense: str, pronoun: str, drawn: bool = False) -> str:
     language = grammar(locale)
     return language.group(language.lexicon.words[concept], tense, Agreement(2, "f"), pronoun, drawn)
 
 
-def test_each_variety_puts_pronouns_in_its_own_place() -> None:
-    assert said("pt-BR", "help", "preterite", "me") == "me ajudou"
-    assert said("pt-PT", "help", "preterite", "me") == "ajudou-me"
-    assert said("pt-PT", "help", "preterite", "me", drawn=True) == "me ajudou"
-    assert said("pt-BR", "get_up", "going", "se") == "vai se levantar"
-    assert said("pt-PT", "get_up", "going", "se") == "vai levantar-se"
-    assert said("pt-BR", "get_up", "progressive", "se") == "está se levantando"
-    assert said("pt-PT", "get_up", "progressive", "se") == "está a levantar-se"
-    assert said("es", "get_up", "progressive", "se") == "se está levantando"
-    assert said("es", "get_up", "infinitive", "se") == "levantarse"
-    assert said("es", "get_up", "gerund", "se") == "levantándose"
+def test_each_variety_places_pronouns_by_its_own_rule() -> None:
+    assert clause("pt-BR", "help", "preterite", "me") == "me ajudou"
+    assert clause("pt-PT", "help", "preterite", "me") == "ajudou-me"
+    assert clause("pt-PT", "help", "preterite", "me", drawn=True) == "me ajudou"
+    assert clause("pt-BR", "get_up", "going", "se") == "vai se levantar"
+    assert clause("pt-PT", "get_up", "going", "se") == "vai levantar-se"
+    assert clause("pt-BR", "get_up", "progressive", "se") == "está se levantando"
+    assert clause("pt-PT", "get_up", "progressive", "se") == "está a levantar-se"
+    assert clause("es", "get_up", "progressive", "se") == "se está levantando"
+    assert clause("es", "get_up", "infinitive", "se") == "levantarse"
+    assert clause("es", "get_up", "gerund", "se") == "levantándose"
 
 
 def test_feminine_nouns_with_a_stressed_a_take_the_masculine_article() -> None:
@@ -241,13 +241,13 @@ def test_every_concept_has_one_word_in_every_locale(locale: str) -> None:
     assert all(word.text.strip() for word in grammar(locale).lexicon.words.values())
 
 
-def test_the_tables_name_no_concept_or_class_twice() -> None:
+def test_no_concept_or_class_occurs_twice_in_the_tables() -> None:
     for name, columns in (("concepts", ("concept",)), ("spanish", ("concept", "locale")), ("portuguese", ("concept", "locale"))):
         counted = Counter(tuple(row[column] for column in columns) for row in read_rows(FOLDER / f"{name}.tsv"))
         assert [key for key, count in counted.items() if count > 1] == []
 
 
-def test_a_concept_without_word_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_concept_without_a_word_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
     for name in ("concepts.tsv", "spanish.tsv", "spanish.verbs.tsv"):
         text = (FOLDER / name).read_text(encoding="utf-8")
         (tmp_path / name).write_text(re.sub(r"(?m)^dog\tperro.*\n", "", text), encoding="utf-8")
@@ -262,7 +262,7 @@ def test_a_concept_without_word_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
     ("[sentence]\n[one|two", r"frames.txt: a \[ is not closed"),
     ("[sentence]\none]", "a bracket too many"),
 ])
-def test_a_frame_that_cannot_be_read_is_named(tmp_path, text: str, message: str) -> None:  # type: ignore[no-untyped-def]
+def test_an_invalid_frame_is_reported(tmp_path, text: str, message: str) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "frames.txt"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=message):
@@ -310,7 +310,7 @@ def test_every_letter_of_the_alphabet_is_written_and_no_other(language: str) -> 
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_sentences_are_of_a_length_to_be_said_in_one_breath(locale: str) -> None:
+def test_sentences_are_short_enough_for_one_breath(locale: str) -> None:
     for text in sample(locale):
         assert 4 <= len(text.split()) <= 14
         assert len(text) <= 95
@@ -331,7 +331,7 @@ def test_a_share_of_the_sentences_holds_numbers_or_abbreviations(locale: str) ->
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_no_word_stands_twice_in_a_row_or_unmerged(locale: str) -> None:
+def test_no_word_is_repeated_or_left_uncontracted(locale: str) -> None:
     unmerged = {"es": ("de el", "a el"), "pt": ("de o", "de a", "em o", "em a", "por o", "por a", "a o", "a os")}[locale[:2]]
     for text in sample(locale):
         words = re.findall(r"\w+", text)
@@ -390,6 +390,6 @@ def test_a_sentence_depends_on_locale_seed_and_index_alone() -> None:
     assert sentence("es", 5, 1) != sentence("es", 6, 1) != sentence("es-419", 6, 1)
 
 
-def test_an_unknown_locale_is_refused_with_those_there_are() -> None:
-    with pytest.raises(DataError, match=r"locale 'fr': no grammar makes its sentences; expected one of pt-BR, pt-PT, es, es-419"):
+def test_an_unknown_locale_is_an_error_that_lists_the_known_ones() -> None:
+    with pytest.raises(DataError, match=r"locale 'fr': no grammar for it; expected one of pt-BR, pt-PT, es, es-419"):
         sentence("fr", 1, 1)

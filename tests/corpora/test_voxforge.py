@@ -45,7 +45,7 @@ def old(source: Path, name: str = "anonymous-20080101-abc") -> Path:
     return folder
 
 
-def test_both_layouts_come_in_and_a_recording_without_prompt_does_not(tmp_path: Path) -> None:
+def test_both_layouts_are_ingested_and_a_recording_without_prompt_rejected(tmp_path: Path) -> None:
     new(tmp_path / "corpus"), old(tmp_path / "corpus")
     taken, rejects = take_in(tmp_path, reader="voxforge", source="corpus", locale="pt-BR")
     columns = ["utterance_id", "transcript", "speaker", "gender", "age", "accent", "locale", "licence"]
@@ -58,28 +58,28 @@ def test_both_layouts_come_in_and_a_recording_without_prompt_does_not(tmp_path: 
     assert rejects[["utterance_id", "reason"]].to_numpy().tolist() == [["toy/anonymous-20080101-abc/pt3", "empty transcript"]]
 
 
-def test_submissions_known_to_be_broken_are_rejected_by_name(tmp_path: Path) -> None:
+def test_broken_submissions_are_rejected_by_name(tmp_path: Path) -> None:
     new(tmp_path, voxforge.BROKEN[0])
     found = voxforge.utterances(params(), tmp_path)
     assert [row.reason for row in found if isinstance(row, Reject)] == ["broken submission"] * 2
 
 
 @pytest.mark.parametrize(("gender", "expected"), [("Masculino;", "male"), ("[Feminino];", "female"), ("Desconhecido", ""), ("Por favor escolha", "")])
-def test_the_gender_is_read_as_volunteers_left_it(tmp_path: Path, gender: str, expected: str) -> None:
+def test_the_gender_is_read_as_volunteers_wrote_it(tmp_path: Path, gender: str, expected: str) -> None:
     new(tmp_path, gender=gender)
     assert {row.gender for row in voxforge.utterances(params(), tmp_path) if isinstance(row, Utterance)} == {expected}
 
 
-def test_a_submission_without_readme_goes_by_its_folder(tmp_path: Path) -> None:
+def test_a_submission_without_readme_has_its_folder_as_speaker(tmp_path: Path) -> None:
     (new(tmp_path) / "etc/README").unlink()
     assert {(row.speaker, row.gender) for row in voxforge.utterances(params(), tmp_path) if isinstance(row, Utterance)} == {("Marcelo", "")}
 
 
 @pytest.mark.parametrize(("stem", "number"), [("pt-0001", "1"), ("001", "1"), ("b0390", "390"), ("ola", "ola"), ("a1-000", "0")])
-def test_a_stem_goes_by_its_number(stem: str, number: str) -> None:
-    assert voxforge.bare(stem) == number
+def test_a_stem_is_matched_by_its_number(stem: str, number: str) -> None:
+    assert voxforge.trailing_number(stem) == number
 
 
-def test_no_submission_is_told(tmp_path: Path) -> None:
+def test_a_source_without_submissions_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="no submission with recordings; expected folders with PROMPTS.*unpack each submission"):
         voxforge.utterances(params(), tmp_path)

@@ -87,7 +87,7 @@ REPRO = (
     b"\rsplit@portuguese:  50%|#####     | 100/200 [00:01<00:01, 99.1utterance/s]\r\x1b[K"
     b"split@portuguese: 200 utterances, 0.25 hours\n"
     b"\r\rCollecting files and computing hashes in data/split/portuguese                               |0.00 [00:00,     ?file/s]"
-    b"\r  0% Checking cache in '/srv/cache/files/md5'|                               |0/? [00:00<?,    ?files/s]"
+    b"\r  0% Checking cache in '/data/cache/files/md5'|                               |0/? [00:00<?,    ?files/s]"
     b"\r 11% Committing data/split/portuguese to cache|###                                 |97/900 [00:00<00:00, 965.48file/s]"
     b"\n\r!\x1b[A\n\r  0%|          |memory://.YeQ6kx1x-kc8OAAOlYM2ug.tmp                      0.00/56.1k [00:00<?,        ?B/s]\x1b[A"
     b"\n\r100%|##########|memory://.YeQ6kx1x-kc8OAAOlYM2ug.tmp                      279/280 [00:00<00:00,   1.2kfile/s]\x1b[A"
@@ -102,8 +102,8 @@ CHECKOUT = (
     b"\rBuilding workspace index                                                                     |904 [00:00, 16.7kentry/s]"
     b"\rComparing indexes                                                                            |906 [00:00, 35.0kentry/s]"
     b"\rApplying changes                                                                             |0.00 [00:00,     ?file/s]\r"
-    b"\x1b[33mWARNING\x1b[39m: No file hash info found for '/srv/clone/out'. It won't be created.\n"
-    b"\x1b[33mWARNING\x1b[39m: No file hash info found for '/srv/clone/data/absent'. It won't be created.\n"
+    b"\x1b[33mWARNING\x1b[39m: No file hash info found for '/data/clone/out'. It won't be created.\n"
+    b"\x1b[33mWARNING\x1b[39m: No file hash info found for '/data/clone/data/absent'. It won't be created.\n"
     b"\x1b[33mWARNING\x1b[39m: the remote is slow\n\x1b[0m")
 
 

@@ -28,7 +28,7 @@ KILLED = """
         step(*given, **named)
         os.killpg(0, signal.SIGKILL)
     promotion.{step} = last
-    promotion.promote(Path.cwd(), promotion.read_candidate(Path.cwd()).approval, "Ana Reis")
+    promotion.promote(Path.cwd(), promotion.read_candidate(Path.cwd()).request, "Ana Reis")
 """
 
 AT_ONCE = """

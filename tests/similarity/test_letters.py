@@ -40,7 +40,7 @@ def test_expected_counts_use_every_letter_and_every_sound_once(pairs: list[tuple
         assert sum(count * len(chunk) for (_, chunk), count in counts.items()) == pytest.approx(len(said), abs=1e-5)
 
 
-def test_portuguese_letters_are_found_to_write_what_they_write() -> None:
+def test_portuguese_letters_are_aligned_to_their_sounds() -> None:
     shares = portuguese_shares()
     assert shares["ç"] == {("s",): 1.0}
     assert shares["j"] == {("Z",): 1.0}
@@ -62,6 +62,6 @@ def portuguese_shares() -> dict[str, dict[Chunk, float]]:
             for letter, row in table.items()}
 
 
-def test_a_word_with_more_sounds_than_its_letters_can_write_is_named() -> None:
+def test_a_word_with_more_sounds_than_its_letters_can_write_is_reported() -> None:
     with pytest.raises(DataError, match="'a' /x y z/: 3 sounds for 1 letters"):
         letter_sounds(["a"], [("x", "y", "z")])

@@ -38,20 +38,20 @@ def test_the_asjp_code_has_seven_vowels_and_each_segment_one_symbol() -> None:
     assert all(len(symbol) == 1 for symbol in ASJP.values())
 
 
-def test_a_segment_without_a_symbol_is_named() -> None:
+def test_a_segment_without_a_symbol_is_reported() -> None:
     with pytest.raises(DataError, match="no ASJP symbol for ǃ"):
         asjp(("ǃ", "a"))
 
 
-def test_every_voice_says_every_word_and_the_same_each_time() -> None:
+def test_every_voice_transcribes_every_word_the_same_each_time() -> None:
     words = read_words()
     for language in read_languages().values():
-        asked = list(words[language.words].values())
-        said = phonemise(language.voice, asked)
-        assert all(asjp(segments(ipa, language.voice)) for ipa in said)
-        assert phonemise(language.voice, asked[::-1]) == said[::-1]
+        spellings = list(words[language.words].values())
+        transcribed = phonemise(language.voice, spellings)
+        assert all(asjp(segments(ipa, language.voice)) for ipa in transcribed)
+        assert phonemise(language.voice, spellings[::-1]) == transcribed[::-1]
 
 
-def test_an_unknown_voice_is_named() -> None:
-    with pytest.raises(DataError, match="eSpeak NG has no voice 'xx-none'"):
+def test_an_unknown_voice_is_reported() -> None:
+    with pytest.raises(DataError, match="eSpeak NG: no voice 'xx-none'"):
         phonemise("xx-none", ["sol"])

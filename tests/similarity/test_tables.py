@@ -30,7 +30,7 @@ def test_every_word_is_spelt_with_the_letters_of_its_language() -> None:
 
 
 def test_no_row_was_shifted_against_another() -> None:
-    """Cognates that every Romance language keeps stand in the same row."""
+    """Cognates that every Romance language has are in the same row."""
     words = read_words()
     rows = {
         "tooth": ("dente", "diente", "dente", "dent", "dent", "dinte", "Zahn", "tooth"),
@@ -45,11 +45,11 @@ def test_no_row_was_shifted_against_another() -> None:
 @pytest.mark.parametrize(("row", "message"), [
     ("sun\tsol\t", "sun, es: ''"),
     ("sun\tsol\tel sol", "sun, es: 'el sol'"),
-    ("moon\tlua\tsol", "'moon' comes twice"),
+    ("moon\tlua\tsol", "'moon' occurs twice"),
     ("sun\tsol", r"lines \[3\] have too few or too many columns"),
     ("night\tnoite\tcorazo\u0301n", "night, es: "),
 ])
-def test_a_bad_row_of_the_word_list_is_named(
+def test_an_invalid_row_of_the_word_list_is_reported(
     row: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = tmp_path / "wordlists.tsv"

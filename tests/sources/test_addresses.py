@@ -1,4 +1,4 @@
-"""A release behind an address: `dvc import-url` brings it in, whole or not at all, and the stage takes it from there."""
+"""A release at an address: `dvc import-url` downloads it, complete or not at all, and the stage reads the download."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def release(*pitches_hz: float) -> bytes:
 
 
 class Bucket(BaseHTTPRequestHandler):
-    """One file behind GET and HEAD, as an object store gives it; a transfer can be cut."""
+    """One file with GET and HEAD, as an object store serves it; a transfer can be cut off."""
 
     content: bytes
     cut_after: int | None
@@ -106,7 +106,7 @@ def taken(root: Path) -> int:
 
 
 @pytest.mark.slow
-def test_a_release_behind_an_address_comes_whole_or_not_at_all_and_is_brought_up_to_date_on_demand(
+def test_a_release_at_an_address_is_downloaded_completely_or_not_at_all_and_updated_on_demand(
         bucket: tuple[type[Bucket], str], checkout: Path) -> None:
     server, url = bucket
     source = checkout / "data/raw/toy.tar"
@@ -156,7 +156,7 @@ def test_a_release_behind_an_address_comes_whole_or_not_at_all_and_is_brought_up
 
 
 @pytest.mark.slow
-def test_an_address_as_source_is_a_dep_that_dvc_watches_and_gives_the_bytes_of_the_archive(bucket: tuple[type[Bucket], str], checkout: Path) -> None:
+def test_an_address_as_source_is_a_dvc_dep_and_gives_the_bytes_of_the_archive(bucket: tuple[type[Bucket], str], checkout: Path) -> None:
     server, url = bucket
 
     def made() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Archives as sources: whole ones are unpacked once and taken up after a kill; malicious and damaged ones are refused."""
+"""Archives as sources: unpacked once, resumed after a kill; malicious and damaged archives are refused."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_an_archive_is_unpacked_whole_and_removed_when_the_work_is_done(tmp_path: Path, name: str) -> None:
+def test_an_archive_is_unpacked_completely_and_removed_at_the_end(tmp_path: Path, name: str) -> None:
     with archives.unpacked(MAKERS[name](tmp_path / name), tmp_path / "state") as folder:
         assert content_of(folder) == FILES
         assert folder.is_relative_to(tmp_path / "state")
     assert not folder.exists()
 
 
-def test_a_folder_and_any_other_file_are_what_they_are(tmp_path: Path) -> None:
+def test_a_folder_and_any_other_file_are_passed_through(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("x")
     for source in (tmp_path, tmp_path / "words.txt", tmp_path / "absent.zip"):
         with archives.unpacked(source, tmp_path / "state") as found:
@@ -75,7 +75,7 @@ def test_a_folder_and_any_other_file_are_what_they_are(tmp_path: Path) -> None:
     assert not (tmp_path / "state").exists()
 
 
-def test_modes_and_folders_of_the_archive_are_not_taken_over(tmp_path: Path) -> None:
+def test_modes_of_the_archive_are_not_restored(tmp_path: Path) -> None:
     member = entry("run.sh", size=3)
     member.mode = 0o6777
     archives.unpack(make_tar(tmp_path / "a.tar.gz", {}, [entry("inner", tarfile.DIRTYPE), member]), tmp_path / "out")
@@ -84,9 +84,9 @@ def test_modes_and_folders_of_the_archive_are_not_taken_over(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("member", "found"), [
-    (entry("../evil", size=4), "'../evil' lies outside of it"),
-    (entry("a/../../evil", size=4), "'a/../../evil' lies outside of it"),
-    (entry("/tmp/evil", size=4), "'/tmp/evil' lies outside of it"),
+    (entry("../evil", size=4), "'../evil' is outside of the archive"),
+    (entry("a/../../evil", size=4), "'a/../../evil' is outside of the archive"),
+    (entry("/tmp/evil", size=4), "'/tmp/evil' is outside of the archive"),
     (entry("evil", tarfile.SYMTYPE, "/etc"), "'evil' is a link"),
     (entry("evil", tarfile.SYMTYPE, "release/a.tsv"), "'evil' is a link"),
     (entry("evil", tarfile.LNKTYPE, "../../evil"), "'evil' is a link"),
@@ -97,7 +97,7 @@ def test_modes_and_folders_of_the_archive_are_not_taken_over(tmp_path: Path) -> 
     (entry("release/a.tsv/b", size=4), "'a.tsv' is both a file and a folder in it"),
     (entry("release", size=4), "'release' is both a file and a folder in it"),
 ])
-def test_a_malicious_tar_is_refused_and_leaves_nothing(tmp_path: Path, member: tarfile.TarInfo, found: str) -> None:
+def test_a_malicious_tar_is_refused_and_writes_nothing(tmp_path: Path, member: tarfile.TarInfo, found: str) -> None:
     archive = make_tar(tmp_path / "a.tar.gz", members=[member])
     with pytest.raises(DataError) as caught, archives.unpacked(archive, tmp_path / "state" / "x"):
         pass
@@ -107,7 +107,7 @@ def test_a_malicious_tar_is_refused_and_leaves_nothing(tmp_path: Path, member: t
 
 
 def test_a_link_cannot_be_written_through(tmp_path: Path) -> None:
-    """The old way out: a link to a folder outside, then a file in it."""
+    """A link to a folder outside, then a file in it."""
     archive = make_tar(tmp_path / "a.tar.gz", {}, [entry("door", tarfile.SYMTYPE, str(tmp_path / "outside")), entry("door/evil", size=4)])
     (tmp_path / "outside").mkdir()
     with pytest.raises(DataError, match="'door' is a link"):
@@ -116,8 +116,8 @@ def test_a_link_cannot_be_written_through(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "mode", "found"), [
-    ("../evil", 0, "'../evil' lies outside of it"),
-    ("/evil", 0, "'/evil' lies outside of it"),
+    ("../evil", 0, "'../evil' is outside of the archive"),
+    ("/evil", 0, "'/evil' is outside of the archive"),
     ("evil", stat.S_IFLNK | 0o777, "'evil' is a link"),
     ("evil", stat.S_IFIFO, "'evil' is a device"),
 ])
@@ -140,8 +140,8 @@ def test_a_name_twice_in_a_zip_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["bomb.tar.gz", "bomb.zip"])
-def test_a_bomb_goes_off_within_bounds(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "GRANTED", 1_000_000)
+def test_a_decompression_bomb_is_stopped_at_the_limit(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "MINIMUM_BYTES", 1_000_000)
     zeros = {f"{number}": bytes(2_000_000) for number in range(10)}
     archive = make_tar(tmp_path / name, zeros) if name.endswith("gz") else make_zip(tmp_path / name, zeros)
     with pytest.raises(DataError, match=r"it holds more than \d MB, 20 times its own size"):
@@ -149,18 +149,18 @@ def test_a_bomb_goes_off_within_bounds(tmp_path: Path, name: str, monkeypatch: p
     assert not (tmp_path / "out").exists()
 
 
-def test_many_empty_members_are_a_bomb_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "GRANTED", 100_000)
+def test_many_empty_members_count_towards_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "MINIMUM_BYTES", 100_000)
     with pytest.raises(DataError, match="it holds more than"):
         archives.unpack(make_tar(tmp_path / "a.tar.gz", {f"{number}": b"" for number in range(3_000)}), tmp_path / "out")
 
 
-def test_a_zip_that_lies_about_its_sizes_is_stopped(tmp_path: Path) -> None:
-    """The directory at the end says 10 bytes; the content is a million."""
+def test_a_zip_with_false_sizes_is_stopped(tmp_path: Path) -> None:
+    """The directory at the end has 10 bytes, the content a million."""
     archive = make_zip(tmp_path / "a.zip", {"a": bytes(1_000_000)})
     data = archive.read_bytes()
     archive.write_bytes(data.replace((1_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little")))
-    with pytest.raises(DataError, match="damaged, or of a kind that is not read"):
+    with pytest.raises(DataError, match="damaged, or of an unsupported kind"):
         archives.unpack(archive, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -169,15 +169,15 @@ def test_a_zip_that_lies_about_its_sizes_is_stopped(tmp_path: Path) -> None:
     lambda data: data[: len(data) // 2], lambda data: data[:2_000] + b"\0" * 500 + data[2_500:], lambda _: b"no archive",
 ], ids=["cut", "overwritten", "another file"])
 @pytest.mark.parametrize("name", ["a.tar.gz", "a.tar.xz", "a.tar.bz2", "a.zip"])
-def test_a_damaged_archive_is_told(tmp_path: Path, name: str, damage: Callable[[bytes], bytes]) -> None:
+def test_a_damaged_archive_is_reported(tmp_path: Path, name: str, damage: Callable[[bytes], bytes]) -> None:
     archive = MAKERS[name](tmp_path / name)
     archive.write_bytes(damage(archive.read_bytes()))
-    with pytest.raises(DataError, match="damaged, or of a kind that is not read .*fetch it again"):
+    with pytest.raises(DataError, match="damaged, or of an unsupported kind .*download it again"):
         archives.unpack(archive, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_what_a_kill_left_is_taken_up(tmp_path: Path) -> None:
+def test_unpacking_is_resumed_after_a_kill(tmp_path: Path) -> None:
     archive, out = make_tar(tmp_path / "a.tar.gz"), tmp_path / "out"
     archives.unpack(archive, out)
     whole, cut = out / "release/clips/1.mp3", out / "release/clips/2.mp3"
@@ -190,7 +190,7 @@ def test_what_a_kill_left_is_taken_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.tar.gz", "a.zip"])
-def test_a_kill_while_unpacking_loses_what_was_in_the_making_only(tmp_path: Path, name: str) -> None:
+def test_a_kill_during_unpacking_loses_only_the_member_in_progress(tmp_path: Path, name: str) -> None:
     files = {f"{number:03d}.mp3": NOISE.randbytes(1_000_000) for number in range(60)}
     archive = (make_tar if name.endswith("gz") else make_zip)(tmp_path / name, files)
     code = "import sys; from pathlib import Path; from pipeline.sources import archives\nwith archives.unpacked(*map(Path, sys.argv[1:])): pass"
@@ -209,7 +209,7 @@ def test_a_kill_while_unpacking_loses_what_was_in_the_making_only(tmp_path: Path
     assert not folder.exists() and not partial.exists()
 
 
-def test_a_failure_keeps_what_was_unpacked_for_the_next_run(tmp_path: Path) -> None:
+def test_a_failure_keeps_the_unpacked_folder_for_the_next_run(tmp_path: Path) -> None:
     archive = make_tar(tmp_path / "a.tar.gz")
     with pytest.raises(ZeroDivisionError), archives.unpacked(archive, tmp_path / "state") as folder:
         raise ZeroDivisionError
@@ -226,7 +226,7 @@ def _hold(archive: Path, state: Path, seconds: float) -> None:
         assert content_of(folder) == FILES
 
 
-def test_several_who_need_an_archive_at_once_share_it(tmp_path: Path) -> None:
+def test_concurrent_processes_share_an_unpacked_archive(tmp_path: Path) -> None:
     archive, state = make_tar(tmp_path / "a.tar.gz"), tmp_path / "state"
     context = multiprocessing.get_context("forkserver")
     processes = [context.Process(target=_hold, args=(archive, state, seconds)) for seconds in (0.0, 0.1, 0.4, 0.0)]

@@ -1,4 +1,4 @@
-"""The engine Ray: the bytes of the process pool, its failures in the same words, nothing left running."""
+"""The engine Ray: the same bytes and messages as the process pool, and nothing left running."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason=
 
 
 def checkout(root: Path, params: dict[str, Any]) -> Path:
-    """Write params and recordings of two rates: 23 good ones of four shards, three copies, two that are none."""
+    """Write params and recordings of two rates: 23 good ones of four shards, three copies, two invalid files."""
     (root / "corpus").mkdir(parents=True)
     for number in range(25):
         waveform_S = np.random.default_rng(number % 22).standard_normal(20_000) / 20
@@ -50,7 +50,7 @@ def result(root: Path) -> dict[str, str]:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Yield an environment that everything started with it can be told by; nothing may be left of it at the end."""
+    """Yield an environment that marks all processes started with it; none of them may be left at the end."""
     mark = f"VIZINHO_TEST_MARK={uuid.uuid4()}"
     yield os.environ | {"VIZINHO_STATE": str(tmp_path / "state"), "PYTHONPATH": str(ROOT), **dict([mark.split("=")])}
     left = []
@@ -78,7 +78,7 @@ def test_two_workers_of_ray_write_the_bytes_of_the_process_pool(tmp_path: Path, 
     assert not list((tmp_path / "state/ingest").iterdir())
 
 
-def test_without_ray_it_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ray_the_error_names_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIZINHO_STATE", str(tmp_path / "state"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingInputError) as caught:
@@ -89,7 +89,7 @@ def test_without_ray_it_is_told_what_to_install(tmp_path: Path, monkeypatch: pyt
 
 @pytest.fixture
 def cluster(environment: dict[str, str], tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Yield the environment of a cluster that runs already, of this machine alone, with two cores."""
+    """Yield the environment of a running cluster, of this machine alone, with two cores."""
     folder = Path("/tmp") / f"ray-{uuid.uuid4().hex[:8]}"  # Ray's sockets lie in it, whose paths must be short
     shared = environment | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": uuid.uuid4().hex * 2}
     script = f"import ray, sys, time; c = ray.init(num_cpus=2, include_dashboard=False, _temp_dir={str(folder)!r}, log_to_driver=False)\n" \
@@ -104,7 +104,7 @@ def cluster(environment: dict[str, str], tmp_path: Path) -> Iterator[dict[str, s
 
 
 @pytest.mark.slow
-def test_on_a_cluster_that_runs_already_speech_is_the_same_and_a_machine_that_sees_no_data_says_so(
+def test_a_running_cluster_gives_the_same_shards_and_a_machine_without_the_data_is_an_error(
         tmp_path: Path, cluster: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIZINHO_STATE", str(tmp_path / "other-state"))
     ingest.run("toy", root=checkout(tmp_path / "pool", SPEAK), workers=2)
@@ -113,9 +113,9 @@ def test_on_a_cluster_that_runs_already_speech_is_the_same_and_a_machine_that_se
     assert result(tmp_path / "ray") == result(tmp_path / "pool")
 
     job = ingest.Job("toy", None, tmp_path / "nowhere", [1, 2], tmp_path / "shard-00000.parquet")  # type: ignore[arg-type]
-    count, problem = ingest.make_on_machine(job)
+    count, problem = ingest.make_shard_on_node(job)
     assert count == 0 and problem is not None
-    assert problem[1].endswith(f"sees no {tmp_path / 'nowhere'}") and problem[2] == "a filesystem that all machines of the cluster share"
+    assert problem[1].startswith(f"{tmp_path / 'nowhere'} is missing on ") and problem[2] == "a filesystem that all machines of the cluster share"
 
     damaged = checkout(tmp_path / "damaged", PLAIN | {"engine": "ray", "max_reject_share": 0.0})
     done = run(damaged, cluster)
@@ -125,7 +125,7 @@ def test_on_a_cluster_that_runs_already_speech_is_the_same_and_a_machine_that_se
 
 
 @pytest.mark.slow
-def test_an_address_where_no_cluster_answers_is_told(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_an_address_without_a_cluster_is_an_error(tmp_path: Path, environment: dict[str, str]) -> None:
     done = run(checkout(tmp_path / "checkout", PLAIN | {"engine": "ray"}), environment | {"RAY_ADDRESS": "127.0.0.1:9"})
     assert done.returncode == 1
     assert "error: engine: ray: no cluster at RAY_ADDRESS=127.0.0.1:9" in done.stderr and "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Sources behind an address, with a web server that cuts and fsspec's own stores: whole or not at all, and no secret told."""
+"""Sources at an address, with a web server that cuts off transfers and fsspec's own stores: complete or not at all, and no secret in a message."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONTENT = bytes(range(256)) * 60_000  # 15 MB: four pieces
 
 
 class Store(BaseHTTPRequestHandler):
-    """One file, as an object store gives it; `cuts` transfers end after 5 MB."""
+    """One file, as an object store serves it; `cuts` transfers end after 5 MB."""
 
     content: bytes = CONTENT
     ranges: bool
@@ -33,7 +33,7 @@ class Store(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         self.send_response(200)
-        self.told(len(self.content))
+        self.send_head(len(self.content))
 
     def do_GET(self) -> None:
         if not self.path.endswith("release.tar"):
@@ -47,17 +47,17 @@ class Store(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {first}-{last}/{len(self.content)}")
         else:
             self.send_response(200)
-        self.told(last + 1 - first)
+        self.send_head(last + 1 - first)
         part = self.content[first : last + 1]
         if type(self).cuts and (self.sent + len(part) > 5_000_000 or len(part) > 5_000_000):
             type(self).cuts -= 1
             part = part[:1_000_000]
             self.close_connection = True
         type(self).sent += len(part)
-        with contextlib.suppress(ConnectionError):  # who has asked may have heard enough
+        with contextlib.suppress(ConnectionError):  # the client may have closed the connection
             self.wfile.write(part)
 
-    def told(self, length: int) -> None:
+    def send_head(self, length: int) -> None:
         self.send_header("Content-Length", str(length))
         self.send_header("ETag", f'"{hashlib.md5(self.content).hexdigest()}"')
         if self.ranges:
@@ -84,13 +84,13 @@ def memory() -> Iterator[fsspec.AbstractFileSystem]:
     system.store.clear()
 
 
-def test_a_file_comes_whole_and_is_removed_when_the_work_is_done(store: tuple[type[Store], str], tmp_path: Path) -> None:
+def test_a_file_is_downloaded_completely_and_removed_at_the_end(store: tuple[type[Store], str], tmp_path: Path) -> None:
     with remote.fetched(store[1], tmp_path / "state") as path:
         assert (path.name, path.read_bytes()) == ("release.tar", CONTENT)
     assert not [path for path in (tmp_path / "state").rglob("*") if path.suffix != ".lock"]
 
 
-def test_a_transfer_that_is_cut_goes_on_and_one_that_is_cut_for_good_leaves_no_half(store: tuple[type[Store], str], tmp_path: Path) -> None:
+def test_an_interrupted_transfer_is_resumed_and_one_that_fails_leaves_no_partial_file(store: tuple[type[Store], str], tmp_path: Path) -> None:
     handler, url = store
     handler.cuts = 2
     with remote.fetched(url, tmp_path / "state") as path:
@@ -106,7 +106,7 @@ def test_a_transfer_that_is_cut_goes_on_and_one_that_is_cut_for_good_leaves_no_h
         assert path.read_bytes() == CONTENT
 
 
-def test_what_was_fetched_is_kept_where_the_work_fails_and_fetched_anew_where_the_store_has_another_version(
+def test_a_download_is_kept_after_a_failure_and_repeated_for_another_version(
         store: tuple[type[Store], str], tmp_path: Path) -> None:
     handler, url = store
     for first in (True, False):
@@ -119,7 +119,7 @@ def test_what_was_fetched_is_kept_where_the_work_fails_and_fetched_anew_where_th
         assert path.read_bytes() == CONTENT[::-1]
 
 
-def test_a_folder_is_an_address_that_ends_in_a_stroke(memory: fsspec.AbstractFileSystem, tmp_path: Path) -> None:
+def test_an_address_that_ends_in_a_slash_is_a_folder(memory: fsspec.AbstractFileSystem, tmp_path: Path) -> None:
     files = {"manifest.tsv": b"path\ttext\n", **{f"clips/{number}.wav": bytes([number]) * 10 for number in range(100)}}
     for name, content in files.items():
         memory.pipe(f"/bucket/pt/{name}", content)
@@ -135,15 +135,15 @@ def test_a_local_address_is_read_as_well(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("secret", ["https://ana:{}@example.org/pt.tar", "https://example.org/pt.tar?X-Amz-Signature={}", "s3://{}@bucket/pt/"])
-def test_an_address_that_holds_credentials_is_refused_and_they_are_not_told(tmp_path: Path, secret: str) -> None:
+def test_an_address_with_credentials_is_refused_and_the_message_has_none(tmp_path: Path, secret: str) -> None:
     with pytest.raises(ParamsError) as caught, remote.fetched(secret.format("s3cr3t"), tmp_path / "state"):
         pass
-    assert "credentials go where the store's own tools look" in str(caught.value)
+    assert "put credentials where the store's own tools read them" in str(caught.value)
     assert "s3cr3t" not in str(caught.value) and "ana" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("address", "package"), [("s3://bucket/pt.tar", "s3fs"), ("gs://bucket/pt/", "gcsfs"), ("az://box/pt.tar", "adlfs")])
-def test_a_store_that_nothing_here_reads_names_the_package(tmp_path: Path, address: str, package: str) -> None:
+def test_a_store_without_a_package_for_it_is_an_error_that_names_the_package(tmp_path: Path, address: str, package: str) -> None:
     if importlib.util.find_spec(package):
         pytest.skip(f"{package} is installed")
     with pytest.raises(MissingInputError) as caught, remote.fetched(address, tmp_path / "state"):
@@ -151,9 +151,9 @@ def test_a_store_that_nothing_here_reads_names_the_package(tmp_path: Path, addre
     assert f"nstall {package}" in str(caught.value) and str(caught.value).startswith(f"source {address}: ")
 
 
-def test_what_is_not_there_is_told(store: tuple[type[Store], str], tmp_path: Path, memory: fsspec.AbstractFileSystem) -> None:
+def test_a_missing_file_is_reported(store: tuple[type[Store], str], tmp_path: Path, memory: fsspec.AbstractFileSystem) -> None:
     for address in (store[1].replace("release", "other"), "memory://bucket/absent.tar", "memory://bucket/absent/"):
-        with pytest.raises(MissingInputError, match="nothing is there"), remote.fetched(address, tmp_path / "state"):
+        with pytest.raises(MissingInputError, match="no such file or folder"), remote.fetched(address, tmp_path / "state"):
             pass
-    with pytest.raises(MissingInputError, match="nothing reads abc://"), remote.fetched("abc://x/y.tar", tmp_path / "state"):
+    with pytest.raises(MissingInputError, match="no package reads abc://"), remote.fetched("abc://x/y.tar", tmp_path / "state"):
         pass

@@ -207,7 +207,8 @@ def tables(done: Sequence[Trial]) -> None:
 
 def grouped(done: Sequence[Trial], about: str, what: str = "", rival: str = "") -> dict[float, list[Trial]]:
     """Return the trials of a kind by the hours that they learned from, fewest first, having printed the head of their table if there
-    are any and `what` it is of is given."""
+    are any and `what` it is of is given.
+    """
     groups: dict[float, list[Trial]] = {}
     for trial in done:
         if trial.about == about:

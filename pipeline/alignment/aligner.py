@@ -79,7 +79,8 @@ class Ear:
 
 def first_ear(aligner: Vocabulary, letters: Sequence[str]) -> Ear:
     """Return an ear by symbol, as a head is carried over: a letter is heard where the aligner emits it, or else its base
-    letter (ã where it emits a, docs/decisions/alphabet.md); a letter with neither is heard nowhere."""
+    letter (ã where it emits a, docs/decisions/alphabet.md); a letter with neither is heard nowhere.
+    """
     plan = plan_head(aligner, Vocabulary((BLANK, UNKNOWN, BOUNDARY, *letters)), "base_letter")
     rows = {row.symbol: row.donor_row for row in plan}
     table_LV = np.zeros((2 + len(letters), len(aligner.symbols)), dtype=np.float32)

@@ -68,7 +68,8 @@ def standardised(measures_UM: Floats, middle_M: Floats, spread_M: Floats) -> Flo
 
 def learn(own_UM: Floats, planted: Mapping[str, Floats]) -> Judge:
     """Return a judge that tells transcripts as they are from planted ones; each kind of plant weighs as much as another, and
-    all of them together as much as the transcripts."""
+    all of them together as much as the transcripts.
+    """
     middle_M = np.median(own_UM, axis=0)
     spread_M = spread_of(own_UM)
     groups = [own_UM, *planted.values()]
@@ -192,7 +193,8 @@ def wrong_share(own_U: Floats, planted_U: Floats) -> float:
 
 def best_threshold(own_U: Floats, planted_U: Floats, share: float) -> float:
     """Return the score below which dropping does most good, wrong transcripts caught less right ones lost, where `share` of
-    the corpus is wrong as the plants are; minus infinity where it does none."""
+    the corpus is wrong as the plants are; minus infinity where it does none.
+    """
     limits = np.sort(own_U)
     caught = share * np.searchsorted(np.sort(planted_U), limits, side="left") / len(planted_U)
     dropped = np.arange(len(limits)) / len(limits)

@@ -133,7 +133,8 @@ def standardise(samples: npt.NDArray[np.int16] | Waveform) -> Waveform:
 
 def prepare(samples: npt.NDArray[np.int16] | Waveform, normalise: bool) -> Waveform:
     """Return samples as a network hears them: standardised, or as they are, from -1 to 1, where its feature extractor says
-    `do_normalize: false`."""
+    `do_normalize: false`.
+    """
     if normalise:
         return standardise(samples)
     return samples.astype(np.float32) / np.float32(32768) if samples.dtype == np.int16 else samples.astype(np.float32)

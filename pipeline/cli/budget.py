@@ -100,7 +100,8 @@ def shape(params: dict[str, Any], system: str, root: Path) -> dict[str, Any]:
 
 def lengths(params: dict[str, Any], system: str, root: Path) -> tuple[tuple[float, float], float]:
     """Return the longest and a short utterance's length, and the seconds of audio there are: from the split if it is made, else from what the
-    corpora may have."""
+    corpora may have.
+    """
     language = "spanish" if system == "donor" else "portuguese"
     split = root / f"data/split/{language}/train.parquet"
     if split.exists():

@@ -93,7 +93,8 @@ def _read_config(folder: Path) -> Wav2Vec2Config:
 
 def _read_weights(folder: Path) -> tuple[Path, list[Path], dict[str, torch.Tensor], str | None]:
     """Return the weights' file or index, the files that hold them, the weights, and the hash of their vocabulary where the file says it
-    (one made here does)."""
+    (one made here does).
+    """
     found, files = find_weights(folder)
     weights, metadata = {}, {}
     for file in files:
@@ -143,6 +144,7 @@ def _fresh_head(vocabulary: Vocabulary, config: Wav2Vec2Config, seed: int) -> di
 
 def _with_mask(weights: Mapping[str, torch.Tensor], model: Wav2Vec2ForCTC) -> dict[str, torch.Tensor]:
     """Return the weights with the vector for masked frames where the model has one, and without it where not: whether a
-    network has it follows from its configuration, not from what it was pretrained as."""
+    network has it follows from its configuration, not from what it was pretrained as.
+    """
     mask = {MASK: weights.get(MASK, made)} if (made := model.state_dict().get(MASK)) is not None else {}
     return {name: tensor for name, tensor in weights.items() if name != MASK} | mask

@@ -70,7 +70,8 @@ def exclusive(device: torch.device, cpu_threads: int) -> Iterator[None]:
 
 def _open_lock(path: Path) -> int:
     """Return an open lock file that every user may open: for reading, as the kernel protects others' files in /tmp from
-    being opened for writing or with O_CREAT."""
+    being opened for writing or with O_CREAT.
+    """
     try:
         try:
             return os.open(path, os.O_RDONLY)

@@ -98,7 +98,8 @@ class Vocabulary:
 
     def encode(self, text: str) -> list[int]:
         """Return the rows of a normalised text; letters that the vocabulary lacks become `unknown` if it has that
-        symbol and are left out otherwise."""
+        symbol and are left out otherwise.
+        """
         text = text.upper() if self.upper_case else text
         unknown = self._rows.get(self.unknown)
         boundary = self._rows[self.boundary]

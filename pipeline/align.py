@@ -30,7 +30,7 @@ from pipeline.core.stage import stage_main
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.alignment.aligner import CorpusMeasures
+    from pipeline.alignment.aligner import CorpusMeasures  # type: ignore[attr-defined]
     from pipeline.alignment.transcript_filter import FilterResult
 
 LEAST: Final = 200
@@ -183,7 +183,8 @@ def report(language: str, aligner: dict[str, Any], table: pd.DataFrame, kept: pd
             "transcripts": np.histogram(np.clip(known, edges[0], edges[-1]), edges)[0].tolist(),
             "negatives": np.histogram(np.clip(negatives, edges[0], edges[-1]), edges)[0].tolist(),
         },
-        "lowest": [{"utterance_id": row.utterance_id, "score": float(row.score), "reason": row.reason, "text": row.text, "hypothesis": row.hypothesis}
+        "lowest": [{"utterance_id": row.utterance_id, "score": float(row.score),  # type: ignore[arg-type]
+                    "reason": row.reason, "text": row.text, "hypothesis": row.hypothesis}
                    for row in lowest.itertuples()],
     }
 

@@ -477,7 +477,7 @@ def ingest_corpus(corpus: str, reader: corpora.Reader, params: corpora.Release, 
                 "libsndfile": soundfile.__libsndfile_version__, **reader.versions()}
     tasks = reader.shards(params, source)
     if params.limit_hours is not None:
-        tasks = limit_hours(reader, params, source, tasks)
+        tasks = limit_hours(reader, params, source, tasks)  # type: ignore[arg-type]
     state = state_dir() / "ingest" / f"{corpus}-{state_key(params, source, versions)[:16]}"
     state.mkdir(parents=True, exist_ok=True)
     jobs = [Job(corpus, params, source, task, state / f"shard-{index:05d}.parquet") for index, task in enumerate(tasks)]

@@ -92,7 +92,7 @@ def run(system: str, model_folder: str) -> None:
         return float(sample_s.sum())
 
     with exclusive(device, params.threads):
-        model.to(device)
+        model.to(device)  # type: ignore[arg-type]
         invariance = check_invariance(model, clips, duration_s, params)
         began = time.perf_counter()
         with bar(float(duration_s.sum()), "s", f"transcribe@{system}") as progress:
@@ -110,7 +110,7 @@ def run(system: str, model_folder: str) -> None:
     test["reference"], test["reference_variants"] = test["text"], test["variants"]
     test["hypothesis"], test["confidence"] = [item.text for item in decoded], [item.confidence for item in decoded]
     test["word_confidence"] = [[word.confidence for word in item.words] for item in decoded]
-    test["robustness"] = degraded
+    test["robustness"] = degraded  # type: ignore[assignment]
     write_table(f"data/transcribe/{system}.parquet", conform(test, HYPOTHESIS, f"transcribe@{system}"))
     write_json(f"data/transcribe/{system}.json", {
         "system": system, "model": model_folder, "audio_s": float(duration_s.sum()), "parameters": parameters(model),

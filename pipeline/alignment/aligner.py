@@ -225,7 +225,7 @@ def measure_all(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, table: pd.DataFra
     device = choose_device()
     with exclusive(device, workers), bar(float(duration_s.sum()), "s", label) as progress, ThreadPoolExecutor(workers) as pool:
         audio = Clips(table, ingest, keep_bytes=0, normalise=expects_normalised_input(model))
-        transcriber = _Transcriber(model.to(device), audio, duration_s, batch_s, pool)
+        transcriber = _Transcriber(model.to(device), audio, duration_s, batch_s, pool)  # type: ignore[arg-type]
         parts = [np.arange(start, min(start + CHUNK, len(table))) for start in range(0, len(table), CHUNK)]
         files = [state / f"part-{number:06d}.parquet" for number in range(len(parts))]
         work = None
@@ -239,8 +239,8 @@ def measure_all(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, table: pd.DataFra
                     del probabilities
                     with_negatives = set(by_rank[:MAX_NEGATIVES].tolist())
                     work = _Measurer(texts, {"plain": plain, "learned": learned}, rank, with_negatives, frame_duration_s(model), seed)
-                found = pool.map(lambda pair, work=work: work.rows(*pair), transcriber.of(part))
-                write_table(file, pd.DataFrame([row for several in found for row in several], columns=["number", "kind", "heard", *MEASURES]))
+                several_rows = pool.map(lambda pair, work=work: work.rows(*pair), transcriber.of(part))
+                write_table(file, pd.DataFrame([row for several in several_rows for row in several], columns=["number", "kind", "heard", *MEASURES]))
             rows.append(read_table(file))
             progress.update(float(duration_s[part].sum()))
     for other in state.parent.iterdir():
@@ -249,7 +249,7 @@ def measure_all(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, table: pd.DataFra
     found = pd.concat(rows, ignore_index=True)
     own = found[found["kind"] == "own"].set_index("number").reindex(range(len(table)))
     heard = own["heard"].fillna("").tolist()
-    unaligned |= {number: "more labels than frames" for number in np.flatnonzero(own["label"].isna()) if number not in unaligned}
+    unaligned |= {int(number): "more labels than frames" for number in np.flatnonzero(own["label"].isna()) if number not in unaligned}
     own.loc[list(unaligned), list(MEASURES)] = np.nan
     negatives = {str(kind): (group["number"].to_numpy(), group[list(MEASURES)].to_numpy(dtype=np.float64))
                for kind, group in found[(found["kind"] != "own") & found["label"].notna() & ~found["number"].isin(list(unaligned))].groupby("kind")}

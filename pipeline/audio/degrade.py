@@ -65,7 +65,7 @@ def add_noise(waveform_S: Waveform, snr_db: float, random: np.random.Generator) 
     colour_K[1:] **= np.float32(-0.5)
     noise_S = scipy.fft.irfft(noise_spectrum(colour_K, random), size)[: len(waveform_S)]
     signal_power, noise_power = (float(np.mean(np.square(part_S), dtype=np.float64)) for part_S in (waveform_S, noise_S))
-    return waveform_S + noise_S * noise_gain(signal_power, noise_power, snr_db)  # type: ignore[no-any-return]
+    return waveform_S + noise_S * noise_gain(signal_power, noise_power, snr_db)
 
 
 def noise_spectrum(colour_K: Waveform, random: np.random.Generator) -> Spectrum:

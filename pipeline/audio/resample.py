@@ -47,7 +47,7 @@ def resample(waveform_S: Waveform, rate_hz: int, to_hz: int = SAMPLE_RATE_HZ) ->
     gain_K = _gain(step_in, step_out, steps)
     spectrum_BK = scipy.fft.rfft(blocks_BS, axis=1)[:, : len(gain_K)] * gain_K
     resampled_BS = scipy.fft.irfft(spectrum_BK, steps * step_out, axis=1)[:, reach * step_out : (reach + fresh) * step_out]
-    return resampled_BS.reshape(-1)[: -(-len(waveform_S) * to_hz // rate_hz)]  # type: ignore[no-any-return]
+    return resampled_BS.reshape(-1)[: -(-len(waveform_S) * to_hz // rate_hz)]
 
 
 TRANSFORM: Final = 6_144   # samples per block, about: longer blocks exceed the cache, shorter ones overlap by more

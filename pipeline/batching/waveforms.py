@@ -131,7 +131,7 @@ def standardise(samples: npt.NDArray[np.int16] | Waveform) -> Waveform:
     if samples.dtype == np.int16:
         waveform /= np.float32(32768)
     waveform -= waveform.mean()
-    return waveform / np.sqrt(np.dot(waveform, waveform) / np.float32(len(waveform)) + np.float32(1e-7))  # type: ignore[no-any-return]
+    return waveform / np.sqrt(np.dot(waveform, waveform) / np.float32(len(waveform)) + np.float32(1e-7))
 
 
 def prepare(samples: npt.NDArray[np.int16] | Waveform, normalise: bool) -> Waveform:

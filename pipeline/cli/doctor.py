@@ -67,10 +67,11 @@ def problems(path: Path) -> list[str]:
         elif not isinstance(params[section], dict):
             found.append(f"{section}: found {params[section]!r}; expected a mapping")
         elif pattern == section:
-            found += problems_of(model, params[section], section)
+            found += problems_of(model, params[section], section)  # type: ignore[arg-type]
         else:
             for key, value in params[section].items():
-                found += _corpus_problems(value, f"ingest.{key}") if section == "ingest" else problems_of(model, value, f"{section}.{key}")
+                own = _corpus_problems(value, f"ingest.{key}") if section == "ingest" else None
+                found += own if own is not None else problems_of(model, value, f"{section}.{key}")  # type: ignore[arg-type]
     return found or list(disagreements(params))
 
 

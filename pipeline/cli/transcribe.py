@@ -36,7 +36,7 @@ def transcribe_files(files: Sequence[Path], model_folder: Path | None = None) ->
     from pipeline.model.device import choose_device
 
     model, vocabulary, _ = load_model(model_folder or champion_folder())
-    model.to(choose_device())
+    model.to(choose_device())  # type: ignore[arg-type]
     results: dict[Path, dict[str, Any]] = {}
     waveforms, durations_s, readable = [], [], []
     for file in dict.fromkeys(files):

@@ -55,7 +55,7 @@ def logits_of(model: Wav2Vec2ForCTC, waveforms: Sequence[Waveform]) -> list[npt.
     padded_BS, mask_BS = collate(waveforms)
     with torch.inference_mode():
         logits_BTV = model(torch.from_numpy(padded_BS).to(device), attention_mask=torch.from_numpy(mask_BS).to(device)).logits
-    frames = model._get_feat_extract_output_lengths(torch.from_numpy(mask_BS.sum(1))).tolist()
+    frames = model._get_feat_extract_output_lengths(torch.from_numpy(mask_BS.sum(1))).tolist()  # type: ignore[arg-type]
     return [logits_BTV[row, : frames[row]].float().cpu().numpy() for row in range(len(waveforms))]
 
 

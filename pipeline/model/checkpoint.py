@@ -89,13 +89,13 @@ def _read_config(folder: Path) -> Wav2Vec2Config:
     config = Wav2Vec2Config.from_pretrained(folder)
     if not settings.get("do_normalize", True):  # said only where it is not as always
         config.do_normalize = False
-    return config  # type: ignore[no-any-return]
+    return config
 
 
 def _read_weights(folder: Path) -> tuple[Path, list[Path], dict[str, torch.Tensor], str | None]:
     """Return the weights' file or index, the files with the weights, the weights, and the hash of their vocabulary if recorded."""
     found, files = find_weights(folder)
-    weights, metadata = {}, {}
+    weights, metadata = {}, {}  # type: ignore[var-annotated]
     for file in files:
         tensors, metadata = _tensors(file)
         weights |= {_new_name(name): tensor for name, tensor in tensors.items() if not name.startswith(PRETRAINING)}

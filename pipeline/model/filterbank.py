@@ -31,17 +31,17 @@ def start_as_filterbank(model: Wav2Vec2ForCTC) -> None:
         ParamsError: the first layer has not four channels a band, or the second too few for the bands.
     """
     first, second = (layer.conv for layer in model.wav2vec2.feature_extractor.conv_layers[:2])
-    channels, _, kernel = first.weight.shape
+    channels, _, kernel = first.weight.shape  # type: ignore[misc, union-attr]
     bands = channels // 4
-    if channels % 4 or second.weight.shape[0] < 2 * bands:
+    if channels % 4 or second.weight.shape[0] < 2 * bands:  # type: ignore[index, union-attr]
         raise ParamsError("params.yaml", [f"donor.model.conv_dim: found {list(model.config.conv_dim)}; front_end: filterbank needs a first layer "
                                           "of four channels a band and a second of at least two"])
     with torch.no_grad():
-        first.weight.copy_(torch.from_numpy(_filters(bands, kernel))[:, None, :])
-        _start_as_envelopes(second, bands)
+        first.weight.copy_(torch.from_numpy(_filters(bands, kernel))[:, None, :])  # type: ignore[operator, union-attr]
+        _start_as_envelopes(second, bands)  # type: ignore[arg-type]
         for convolution in (first, second):
-            if convolution.bias is not None:
-                convolution.bias.zero_()
+            if convolution.bias is not None:  # type: ignore[union-attr]
+                convolution.bias.zero_()  # type: ignore[operator, union-attr]
 
 
 def _filters(bands: int, kernel: int) -> npt.NDArray[np.float32]:

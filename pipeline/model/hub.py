@@ -44,7 +44,7 @@ def fetch(repository: str, revision: str, folder: Path, language: str | None, do
         adapter = next((name for ending in ("safetensors", "bin") if (name := f"adapter.{language}.{ending}") in there), None)
         for name in shards(get(weights)):
             get(name)
-        for name in (adapter, *SETTINGS):
+        for name in (adapter, *SETTINGS):  # type: ignore[assignment]
             if name in there:
                 get(name)
 

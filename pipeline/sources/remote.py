@@ -74,10 +74,10 @@ def _store(address: str) -> tuple[Any, str]:
     if "@" in parts.netloc or parts.query:
         raise ParamsError("params.yaml", [f"source {shown(address)}: it has a user, a password or a query; expected host and path alone: "
                                           "put credentials where the store's own tools read them (environment, profile)"])
-    import fsspec  # type: ignore[import-untyped]
+    import fsspec
 
     try:
-        return fsspec.core.url_to_fs(address)  # type: ignore[no-any-return]
+        return fsspec.core.url_to_fs(address)
     except ImportError as error:
         raise MissingInputError(f"source {shown(address)}", str(error), f"a package that reads {parts.scheme}://",
                                 "install it in addition to the lock, or import the data (`dvc import-url`)") from None

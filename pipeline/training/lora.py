@@ -66,7 +66,8 @@ def add_adapters(model: Wav2Vec2ForCTC, config: Lora, seed: int) -> None:
     except ImportError as error:
         raise PipelineError("train.config.lora", f"peft cannot be imported ({error})", "peft, which trains adapters",
                             "install the versions in requirements/main.txt, or remove train.config.lora") from None
-    adapters = LoraConfig(r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, target_modules=list(target_matrices(model, config)))
+    adapters = LoraConfig(r=config.rank, lora_alpha=config.alpha,  # type: ignore[arg-type]
+                          lora_dropout=config.dropout, target_modules=list(target_matrices(model, config)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         inject_adapter_in_model(adapters, model)

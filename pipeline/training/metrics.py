@@ -30,7 +30,7 @@ def dvclive_logger(folder: Path, curves: Path) -> LogRow:
         curves: for metrics/NAME.tsv, all rows; a folder with nothing else in it, so that DVC can plot all of it.
     """
     try:
-        from dvclive import Live
+        from dvclive import Live  # type: ignore[attr-defined]
     except ImportError:
         return discard
 
@@ -48,7 +48,8 @@ def dvclive_logger(folder: Path, curves: Path) -> LogRow:
         live.step = step
         for name, value in metrics.items():
             live.log_metric(name, value)
-        live.sync()  # never live.end(): within `dvc exp run` that would read the whole graph, to add the folder to Git
+        # Never live.end(): within `dvc exp run` that would read the whole graph, to add the folder to Git.
+        live.sync()  # type: ignore[no-untyped-call]
 
     return log_row
 

@@ -54,7 +54,7 @@ class Muon(torch.optim.Optimizer):
                     if "momentum" not in state:
                         state["momentum"] = torch.zeros_like(parameter)
                     state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
-                    updates.append(parameter.grad.lerp(state["momentum"], group["momentum"]))
+                    updates.append(parameter.grad.lerp(state["momentum"], group["momentum"]))  # type: ignore[union-attr]
                 flat = flatten_unit(torch.stack(updates))
                 if group["steps"] % group["refresh"] == 0 or not all("factor" in state for state in states):
                     for state, factor in zip(states, orthogonaliser(flat, group["iterations"]), strict=True):

@@ -77,7 +77,7 @@ def preflight(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, tables: Mapping[str
         config: of the run.
         memory_bytes: of the device (`device_memory_bytes`).
     """
-    lines, problems, infeasible, figures = [], [], {}, {}
+    lines, problems, infeasible, figures = [], [], {}, {}  # type: ignore[var-annotated]
     for name, table in tables.items():
         frames, needed = frames_and_needed(model, vocabulary, table["text"].tolist(), table["duration_s"].to_numpy())
         infeasible[name] = frames < needed
@@ -172,12 +172,12 @@ def estimate_memory(model: Wav2Vec2ForCTC, config: RunConfig, longest_s: float) 
         frames_per_second /= stride
         if config.lora is None:  # nothing is trained below the lowest adapter
             values += 3 * channels * frames_per_second  # of each convolution, norm and activation
-    block = 8 * shape.hidden_size + 2 * shape.intermediate_size
+    block: float = 8 * shape.hidden_size + 2 * shape.intermediate_size
     block += 2.5 * shape.hidden_size * (shape.hidden_dropout > 0) + 1.25 * shape.intermediate_size * (shape.activation_dropout > 0)
     if shape.attention_dropout > 0 and not torch.cuda.is_available():  # a CPU then keeps the whole attention matrix
         block += 2.25 * shape.num_attention_heads * longest_s * frames_per_second
     blocks = shape.num_hidden_layers * shape.hidden_size + block if config.gradient_checkpointing else shape.num_hidden_layers * block
-    values += (blocks + 4 * shape.hidden_size + 2 * shape.vocab_size) * frames_per_second
+    values += (blocks + 4 * shape.hidden_size + 2 * shape.vocab_size) * frames_per_second  # type: ignore[operator]
     bf16 = config.precision == "bf16" or (config.precision == "auto" and torch.cuda.is_available())
     return fixed, round(seconds * values * (2.5 if bf16 else 4))
 

@@ -114,7 +114,8 @@ def train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, 
         return exclusive(device, config.threads * config.replicas * group.size)
 
     with group.in_turn(device_lock):
-        return Trainer(model.to(device), vocabulary, train_set, dev_set, config, resume, error_rates, label, log_row, device, group).run()
+        model.to(device)  # type: ignore[arg-type]
+        return Trainer(model, vocabulary, train_set, dev_set, config, resume, error_rates, label, log_row, device, group).run()
 
 
 class Trainer:
@@ -199,7 +200,7 @@ class Trainer:
         """Write the resume state."""
         self.progress.seconds, self.progress.random = self._seconds(), self.group.gather(random_state())
         if self.group.is_rank_zero:
-            save_state(self.resume, self.stateful, self.progress)
+            save_state(self.resume, self.stateful, self.progress)  # type: ignore[arg-type]
         self.saved_at = time.perf_counter()
 
     def restore(self) -> None:
@@ -209,7 +210,7 @@ class Trainer:
             TrainingError: the processes have different states.
         """
         config, group = self.config, self.group
-        self.progress = load_state(self.resume, self.stateful)
+        self.progress = load_state(self.resume, self.stateful)  # type: ignore[arg-type]
         if len(set(steps := group.gather(self.progress.step))) > 1:
             raise TrainingError(str(self.resume), f"processes at steps {', '.join(map(str, steps))}", "one state for all processes",
                                 "set VIZINHO_STATE to a folder that all machines share")
@@ -322,7 +323,7 @@ def first_hours(duration_s: npt.NDArray[np.float64], hours: float) -> npt.NDArra
         duration_s: lengths, (N,).
         hours: of audio.
     """
-    return np.arange(max(1, np.searchsorted(np.cumsum(duration_s), hours * 3600, side="right")))
+    return np.arange(max(1, np.searchsorted(np.cumsum(duration_s), hours * 3600, side="right")))  # type: ignore[call-overload]
 
 
 def learning_rate_share(step: int, config: RunConfig) -> float:

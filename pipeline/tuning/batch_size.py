@@ -97,7 +97,7 @@ def search(attempt: Callable[[float], Attempt], start_s: float, ceiling_s: float
     Raises:
         TrainingError: the first attempt did not end in time.
     """
-    began, attempts, time_is_up = clock(), [], False
+    began, attempts, time_is_up = clock(), [], False  # type: ignore[var-annotated]
 
     def fits(budget_s: float) -> bool | None:
         """Return whether a budget fits, None if there is no time to try it."""
@@ -144,10 +144,11 @@ class Trial:
         set_threads(config.threads)
         ignored = ("front_end", "architectures", "transformers_version", "dtype", "torch_dtype")
         known = {key: value for key, value in shape.items() if key not in ignored}
-        model = Wav2Vec2ForCTC(Wav2Vec2Config(**{**known, "ctc_loss_reduction": "mean", "ctc_zero_infinity": True, "pad_token_id": 0})).to(device)
+        model = Wav2Vec2ForCTC(Wav2Vec2Config(**{**known, "ctc_loss_reduction": "mean", "ctc_zero_infinity": True, "pad_token_id": 0}))
+        model.to(device)  # type: ignore[arg-type]
         self.learner = Learner(model, config.model_copy(update={"compile": False}), "budget", device, ProcessGroup())
         self._config, self._lengths_s, self._device = config, sorted(set(lengths_s), reverse=True), device
-        self._vocabulary = Vocabulary(("<pad>", "<unk>", "|", *(chr(0x4E00 + row) for row in range(model.config.vocab_size - 3))))
+        self._vocabulary = Vocabulary(("<pad>", "<unk>", "|", *(chr(0x4E00 + row) for row in range(model.config.vocab_size - 3))))  # type: ignore[operator]
         self._random = np.random.default_rng(config.seed)
         self._limit = limit_bytes
         self._peaks = [(0.0, peak_bytes(device))]  # of the last two budgets that fitted; at first of the model alone

@@ -1,4 +1,4 @@
-"""Forced alignment: paths that spell what they must, maps by symbol, and measures that know right from wrong."""
+"""Forced alignment: paths spell their labels, maps go by symbol, and measures separate right transcripts from wrong ones."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from pipeline.model.vocabulary import Vocabulary
 SPANISH = Vocabulary(("<pad>", "<unk>", "|", "a", "c", "o", "s", "ñ"))
 
 
-def said(text: str, vocabulary: Vocabulary = SPANISH, sure: float = 6.0) -> np.ndarray:
-    """Return probabilities of a model that is nearly sure to hear a text: two frames a letter, a blank between two."""
+def emitted(text: str, vocabulary: Vocabulary = SPANISH, sure: float = 6.0) -> np.ndarray:
+    """Return probabilities of a model that emits a text with high confidence: two frames per letter, a blank before each."""
     rows = [row for letter in vocabulary.encode(text) for row in (vocabulary.blank_row, letter, letter)] + [vocabulary.blank_row]
     logits_TV = np.zeros((len(rows), len(vocabulary.symbols)), dtype=np.float32)
     logits_TV[np.arange(len(rows)), rows] = sure
     return softmax(logits_TV)
 
 
-def test_letters_are_heard_by_symbol_or_by_their_base_letter() -> None:
+def test_letters_map_to_their_own_symbol_or_that_of_their_base_letter() -> None:
     emission_map = map_by_symbol(SPANISH, ["a", "w", "ã", "ç"])
-    heard = {letter: [SPANISH.symbols[row] for row in np.flatnonzero(emission_map.table_LV[number])]
+    mapped = {letter: [SPANISH.symbols[row] for row in np.flatnonzero(emission_map.table_LV[number])]
              for number, letter in enumerate(("blank", " ", *emission_map.letters))}
-    assert heard == {"blank": ["<pad>"], " ": ["|"], "a": ["a"], "w": [], "ã": ["a"], "ç": ["c"]}
+    assert mapped == {"blank": ["<pad>"], " ": ["|"], "a": ["a"], "w": [], "ã": ["a"], "ç": ["c"]}
 
 
-def test_an_ear_learns_that_a_letter_sounds_as_another_symbol() -> None:
-    """Spanish hears « aço » as « aso »; the plan has ç as a c."""
+def test_an_estimated_emission_map_finds_that_a_letter_is_emitted_as_another_symbol() -> None:
+    """The Spanish model emits « aso » for « aço »; the plain map has c for ç."""
     texts = ["aço", "ço aço", "oça", "saca oço", "casa aça"] * 3
-    probabilities = [said(text.replace("ç", "s")) for text in texts]
+    probabilities = [emitted(text.replace("ç", "s")) for text in texts]
     plain = map_by_symbol(SPANISH, sorted(set("".join(texts)) - {" "}))
     learned = estimate_map(plain, probabilities, texts)
     c, s = (learned.table_LV[2 + learned.letters.index("ç")][SPANISH.symbols.index(symbol)] for symbol in "cs")
@@ -52,16 +52,16 @@ def test_a_forced_path_spells_its_labels_and_never_beats_the_free_path(labels: l
         assert score_T.sum() <= log_probs_TL.max(1).sum() + 1e-5
 
 
-def test_no_label_is_no_path() -> None:
+def test_no_labels_give_no_path() -> None:
     assert force(np.zeros((4, 3), dtype=np.float32), []) is None
 
 
 def measured(text: str, audio: str) -> dict[str, float]:
     plain = map_by_symbol(SPANISH, ["a", "c", "o", "s"])
     maps = {"plain": plain, "learned": EmissionMap(plain.letters, plain.table_LV)}
-    heard = {name: Emissions.of(emission_map, said(audio)) for name, emission_map in maps.items()}
-    assert heard["plain"].text == audio
-    found = transcript_measures(heard, maps, text, ["soca caca saca", "aso osa oca"], 0.02)
+    emissions = {name: Emissions.of(emission_map, emitted(audio)) for name, emission_map in maps.items()}
+    assert emissions["plain"].text == audio
+    found = transcript_measures(emissions, maps, text, ["soca caca saca", "aso osa oca"], 0.02)
     assert found is not None
     return found
 

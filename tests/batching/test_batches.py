@@ -1,4 +1,4 @@
-"""Batches: all of the data, within the budget, in an order that the seed fixes and nothing else."""
+"""Batches: all of the data, within the budget, in an order that depends on the seed alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SEEDS = st.integers(0, 2**31)
 
 
 @given(DURATIONS_S, st.floats(1.0, 60.0), SEEDS, st.integers(0, 50))
-def test_an_epoch_has_every_utterance_once_and_no_batch_passes_the_budget(duration_s, budget_s, seed, epoch) -> None:  # type: ignore[no-untyped-def]
+def test_an_epoch_has_every_utterance_once_and_no_batch_exceeds_the_budget(duration_s, budget_s, seed, epoch) -> None:  # type: ignore[no-untyped-def]
     batches = epoch_batches(duration_s, budget_s, seed, epoch)
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(duration_s)))
     for batch in batches:
@@ -22,7 +22,7 @@ def test_an_epoch_has_every_utterance_once_and_no_batch_passes_the_budget(durati
 
 
 @given(DURATIONS_S, st.floats(1.0, 60.0), SEEDS, st.integers(2, 4))
-def test_no_replica_has_an_utterance_more_to_do_than_another(duration_s, budget_s, seed, parts) -> None:  # type: ignore[no-untyped-def]
+def test_every_replica_gets_the_same_number_of_utterances(duration_s, budget_s, seed, parts) -> None:  # type: ignore[no-untyped-def]
     batches = epoch_batches(duration_s, budget_s, seed, 0, parts)
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(duration_s)))
     assert all(duration_s[batch].max() * len(batch) <= MOST * budget_s + 1e-9 for batch in batches if len(batch) > 1)
@@ -31,7 +31,7 @@ def test_no_replica_has_an_utterance_more_to_do_than_another(duration_s, budget_
 
 
 @pytest.mark.parametrize("budget_s", [14.0, 30.0])
-def test_batches_for_two_replicas_hold_in_the_mean_what_the_budget_says(budget_s: float) -> None:
+def test_batches_for_two_replicas_fill_the_budget_on_average(budget_s: float) -> None:
     duration_s = np.clip(np.random.default_rng(3).lognormal(np.log(3.6), 0.35, 4_000), 1.4, 7.0)
     padded_s = [duration_s[batch].max() * len(batch) for batch in epoch_batches(duration_s, budget_s, 1, 0, 2)]
     assert 0.9 < np.mean(padded_s) / budget_s < 1.05
@@ -54,7 +54,7 @@ def test_other_seeds_and_other_epochs_give_other_batches() -> None:
     assert len(members) == 2
 
 
-def test_the_long_and_the_short_come_mixed_over_an_epoch() -> None:
+def test_long_and_short_utterances_are_mixed_over_an_epoch() -> None:
     duration_s = np.random.default_rng(0).uniform(1, 7, 600)
     longest = [duration_s[batch].max() for batch in epoch_batches(duration_s, 12, 1, 0)]
     assert abs(np.corrcoef(longest, np.arange(len(longest)))[0, 1]) < 0.2
@@ -62,7 +62,7 @@ def test_the_long_and_the_short_come_mixed_over_an_epoch() -> None:
 
 @settings(max_examples=30)
 @given(st.lists(st.floats(0.5, 7.0), min_size=1, max_size=40).map(np.array), SEEDS, st.lists(st.integers(0, 200), min_size=1, max_size=20))
-def test_the_batch_of_a_step_does_not_depend_on_what_was_asked_before(duration_s, seed, steps) -> None:  # type: ignore[no-untyped-def]
+def test_the_batch_of_a_step_does_not_depend_on_earlier_requests(duration_s, seed, steps) -> None:  # type: ignore[no-untyped-def]
     in_order = Schedule(duration_s, 12, seed)
     batches = [in_order[step] for step in range(max(steps) + 1)]
     jumping = Schedule(duration_s, 12, seed)
@@ -90,7 +90,7 @@ def test_little_of_a_batch_is_padding_on_lengths_like_common_voices(budget_s: fl
     assert padding_share(duration_s, unsorted) > 3 * most
 
 
-def test_the_share_of_padding_is_what_it_says() -> None:
+def test_the_padding_share_is_padded_samples_over_all_samples() -> None:
     assert padding_share(np.array([1.0, 3.0]), [np.array([0, 1])]) == pytest.approx(1 / 3)
     assert padding_share(np.array([2.0, 2.0]), [np.array([0, 1])]) == 0
     assert padding_share(np.array([]), []) == 0

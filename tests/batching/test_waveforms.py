@@ -1,4 +1,4 @@
-"""Clips: the very samples that were written, from wherever they lie, within the memory given."""
+"""Audio of utterances: the samples that were written, from any shard, within the memory given."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def clips(root: Path, keep_bytes: int = 1 << 20, normalise: bool = True) -> Clips:
+def utterance_audio(root: Path, keep_bytes: int = 1 << 20, normalise: bool = True) -> Clips:
     import pandas as pd
 
     return Clips(pd.read_parquet(root / "data/split/portuguese/train.parquet"), root / "data/ingest", keep_bytes, normalise)
 
 
 def test_samples_are_those_written_in_any_order_across_shards_and_row_groups(root: Path) -> None:
-    found = clips(root)
+    found = utterance_audio(root)
     assert len(found) == len(TEXTS)
     for index in [7, 0, 9, 3, 4, 5, 2, 8, 1, 6, 7, 0]:
         assert np.array_equal(found.samples(index), spoken(TEXTS[index], index)), index
 
 
-def test_threads_that_share_clips_get_their_own_samples_and_the_bound_holds(root: Path) -> None:
+def test_threads_that_share_the_audio_get_the_right_samples_within_the_memory_limit(root: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    found = clips(root, 3 * spoken(TEXTS[0], 0).nbytes)
+    found = utterance_audio(root, 3 * spoken(TEXTS[0], 0).nbytes)
     wanted = [number % len(TEXTS) for number in range(200)]
     with ThreadPoolExecutor(8) as pool:
         for index, samples in zip(wanted, pool.map(found.samples, wanted), strict=True):
@@ -44,29 +44,29 @@ def test_threads_that_share_clips_get_their_own_samples_and_the_bound_holds(root
     assert sum(samples.nbytes for samples in found._kept.values()) <= 3 * spoken(TEXTS[0], 0).nbytes
 
 
-def test_memory_holds_what_fits_and_no_more(root: Path) -> None:
+def test_samples_are_kept_in_memory_up_to_the_limit(root: Path) -> None:
     sizes = [spoken(text, number).nbytes for number, text in enumerate(TEXTS)]
     bound = sum(sizes[:3]) + min(sizes) // 2
-    found = clips(root, bound)
+    found = utterance_audio(root, bound)
     for index in range(len(TEXTS)):
         found.samples(index)
     kept = [index for index in range(len(TEXTS)) if found.samples(index) is found.samples(index)]
     assert kept == [0, 1, 2]
     assert sum(sizes[index] for index in kept) <= bound
-    none = clips(root, 0)
+    none = utterance_audio(root, 0)
     assert none.samples(0) is not none.samples(0)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_what_is_decoded_ahead_is_what_comes_first_as_far_as_memory_goes(root: Path, workers: int) -> None:
+def test_the_first_utterances_in_order_are_decoded_ahead_up_to_the_memory_limit(root: Path, workers: int) -> None:
     order = [7, 0, 9, 3, 4, 5, 2, 8, 1, 6]
     sizes = [spoken(TEXTS[index], index).nbytes for index in order]
-    found = clips(root, sum(sizes[:6]) + min(sizes) // 2)
+    found = utterance_audio(root, sum(sizes[:6]) + min(sizes) // 2)
     assert found.keep(order, workers) == 6
     assert sorted(found._kept) == sorted(order[:6])
     for index in order:
         assert np.array_equal(found.samples(index), spoken(TEXTS[index], index)), index
-    assert found.keep(order[:6], workers) == 0  # they are there already
+    assert found.keep(order[:6], workers) == 0  # already in memory
 
 
 def test_broken_audio_is_named_when_it_is_decoded_ahead(root: Path) -> None:
@@ -74,11 +74,11 @@ def test_broken_audio_is_named_when_it_is_decoded_ahead(root: Path) -> None:
         broken(root, b"fLaC and nothing more").keep([9, 3], 2)
     (root / "data/ingest/portuguese/tones/train-00001.parquet").unlink()
     with pytest.raises(MissingInputError, match=r"train-00001\.parquet: no such shard"):
-        clips(root).keep(range(10), 2)
+        utterance_audio(root).keep(range(10), 2)
 
 
-def test_kept_samples_outlive_their_shard_and_others_name_it(root: Path) -> None:
-    found = clips(root)
+def test_kept_samples_survive_a_deleted_shard_and_others_name_it(root: Path) -> None:
+    found = utterance_audio(root)
     found.samples(0)
     shard = root / "data/ingest/portuguese/tones/train-00001.parquet"
     shard.unlink()
@@ -89,7 +89,7 @@ def test_kept_samples_outlive_their_shard_and_others_name_it(root: Path) -> None
 
 def broken(root: Path, file: bytes) -> Clips:
     write_shard(root / "data/ingest/portuguese/tones/train-00000.parquet", [file] * 5)
-    return clips(root)
+    return utterance_audio(root)
 
 
 def test_broken_audio_is_named_by_its_utterance(root: Path) -> None:
@@ -111,7 +111,7 @@ def test_audio_of_another_rate_or_with_two_channels_is_refused(root: Path) -> No
         broken(root, flac(np.zeros((800, 2), np.int16), 16_000)).samples(0)
 
 
-def test_standardising_agrees_with_the_librarys_feature_extractor() -> None:
+def test_standardising_agrees_with_the_feature_extractor_of_transformers() -> None:
     from transformers import Wav2Vec2FeatureExtractor
 
     extractor = Wav2Vec2FeatureExtractor(do_normalize=True)
@@ -123,8 +123,8 @@ def test_standardising_agrees_with_the_librarys_feature_extractor() -> None:
         assert standardise(samples).dtype == np.float32
 
 
-def test_what_the_model_hears_has_zero_mean_and_unit_variance(root: Path) -> None:
-    waveform = clips(root).waveform(2)
+def test_the_input_of_the_model_has_zero_mean_and_unit_variance(root: Path) -> None:
+    waveform = utterance_audio(root).waveform(2)
     assert abs(float(waveform.mean())) < 1e-5
     assert float(waveform.var()) == pytest.approx(1, abs=1e-3)
 
@@ -144,8 +144,8 @@ def test_a_shard_round_trip_is_lossless_at_full_scale(tmp_path: Path) -> None:
     assert np.array_equal(Clips(table, tmp_path / "data/ingest").samples(0), extreme)
 
 
-def test_samples_are_left_as_they_are_where_a_network_heard_them_so(root: Path) -> None:
-    plain, samples = clips(root, normalise=False), clips(root).samples(2)
+def test_samples_are_only_scaled_for_a_model_that_expects_raw_input(root: Path) -> None:
+    plain, samples = utterance_audio(root, normalise=False), utterance_audio(root).samples(2)
     assert np.array_equal(plain.waveform(2), samples / np.float32(32768)) and plain.waveform(2).dtype == np.float32
     assert np.array_equal(prepare(samples / np.float32(32768), False), plain.waveform(2))
     assert np.array_equal(prepare(samples, True), standardise(samples))

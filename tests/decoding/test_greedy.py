@@ -1,4 +1,4 @@
-"""Decoding: as the library decodes, whatever the batch, with words where they were said."""
+"""Greedy decoding: equal to transformers, independent of the batch, with word times."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def processor(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-unty
 @settings(max_examples=60)
 @given(logits_BTV=arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(1, 30), st.just(len(WORDS.symbols))),
                          elements=st.floats(-5, 5, width=32)))
-def test_greedy_text_is_that_of_the_librarys_processor(processor, logits_BTV) -> None:  # type: ignore[no-untyped-def]
-    logits_BTV[:, :, ROWS["<unk>"]] = -9  # the library prints it, we do not
+def test_greedy_text_equals_that_of_the_transformers_processor(processor, logits_BTV) -> None:  # type: ignore[no-untyped-def]
+    logits_BTV[:, :, ROWS["<unk>"]] = -9  # transformers prints it, we do not
     expected = processor.batch_decode(logits_BTV.argmax(-1))
     assert [decode(logits_TV, WORDS, 0.02).text for logits_TV in logits_BTV] == [" ".join(text.split()) for text in expected]
 
 
-def test_doubled_letters_stay_where_a_blank_parts_them_and_repeats_collapse() -> None:
+def test_doubled_letters_stay_where_a_blank_separates_them_and_repeats_collapse() -> None:
     assert decode(path(list("_oo_ss_s_o_")), WORDS, 0.02).text == "osso"
     assert decode(path(list("ossso")), WORDS, 0.02).text == "oso"
 
@@ -73,7 +73,7 @@ def test_words_have_the_times_of_their_first_and_last_frames() -> None:
     assert [(word.word, word.start_s, word.end_s) for word in found] == [("as", 0.04, 0.12), ("o", 0.16, 0.2)]
 
 
-def test_confidence_falls_with_the_models_doubt() -> None:
+def test_confidence_falls_as_the_logits_flatten() -> None:
     sure, unsure = decode(path(list("asa"), 8.0), WORDS, 0.02, words=True), decode(path(list("asa"), 1.0), WORDS, 0.02, words=True)
     assert sure.confidence > 0.99
     assert unsure.confidence == pytest.approx(np.e / (np.e + len(WORDS.symbols) - 1), abs=1e-3)
@@ -82,7 +82,7 @@ def test_confidence_falls_with_the_models_doubt() -> None:
 
 @settings(max_examples=60)
 @given(arrays(np.float32, st.tuples(st.integers(1, 60), st.just(len(WORDS.symbols))), elements=st.floats(-4, 4, width=32)))
-def test_words_are_in_order_within_the_clip_and_make_up_the_text(logits_TV: np.ndarray) -> None:
+def test_words_are_in_order_within_the_utterance_and_make_up_the_text(logits_TV: np.ndarray) -> None:
     found = decode(logits_TV, WORDS, 0.02, words=True)
     assert " ".join(word.word for word in found.words) == found.text
     edges = [edge for word in found.words for edge in (word.start_s, word.end_s)]
@@ -118,7 +118,7 @@ def test_a_model_with_group_normalisation_is_decoded_one_by_one() -> None:
     assert np.abs(padded - together[0]).max() > 1e-3
 
 
-def test_clips_shorter_than_the_receptive_field_are_heard_all_the_same() -> None:
+def test_utterances_shorter_than_the_receptive_field_give_one_frame() -> None:
     model = tiny.model()
     assert receptive_field(model) == 400 + 3 * 160
     for samples in (1, 100, receptive_field(model) - 1, receptive_field(model)):
@@ -126,7 +126,7 @@ def test_clips_shorter_than_the_receptive_field_are_heard_all_the_same() -> None
     assert [len(logits_TV) for logits_TV in logits_of(model, [np.ones(10, np.float32), waveforms()[1]])][0] == 1
 
 
-def test_the_number_of_frames_is_the_models_own() -> None:
+def test_the_number_of_frames_equals_the_length_of_the_logits() -> None:
     model = tiny.model(conv_kernel=[10, 3], conv_stride=[5, 2], front_end="random")
     samples = np.array([0, 5, 19, 20, 21, 100, 1601, 16_000])
     expected = [len(logits_of(model, [np.ones(count, np.float32)])[0]) for count in samples[3:]]
@@ -134,34 +134,34 @@ def test_the_number_of_frames_is_the_models_own() -> None:
     assert frame_duration_s(model) == 10 / 16_000
 
 
-def test_every_utterance_is_decoded_in_its_place_and_progress_adds_up() -> None:
+def test_hypotheses_keep_the_order_of_the_utterances_and_progress_adds_up() -> None:
     model, words = tiny.model(seed=3), tiny.vocabulary()
     model.lm_head.weight.data *= 50
-    clips = waveforms()
-    duration_s = np.array([len(clip) / 16_000 for clip in clips])
-    told: list[float] = []
-    decoded = decode_all(model, words, clips.__getitem__, duration_s, 1.0, told.append, words=True)
-    expected = [decode(logits_of(model, [clip])[0], words, 0.02, words=True) for clip in clips]
+    utterances = waveforms()
+    duration_s = np.array([len(utterance) / 16_000 for utterance in utterances])
+    progress_s: list[float] = []
+    decoded = decode_all(model, words, utterances.__getitem__, duration_s, 1.0, progress_s.append, words=True)
+    expected = [decode(logits_of(model, [utterance])[0], words, 0.02, words=True) for utterance in utterances]
     assert [item.text for item in decoded] == [item.text for item in expected]
     assert len({item.text for item in decoded}) > 1
-    assert sum(told) == pytest.approx(duration_s.sum())
+    assert sum(progress_s) == pytest.approx(duration_s.sum())
     assert all(word.end_s <= seconds for item, seconds in zip(decoded, duration_s, strict=True) for word in item.words)
-    assert decode_all(model, words, clips.__getitem__, np.zeros(0), 1.0) == []
+    assert decode_all(model, words, utterances.__getitem__, np.zeros(0), 1.0) == []
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
-def test_hypotheses_do_not_depend_on_the_number_of_threads_and_it_is_left_as_found(count: int) -> None:
+def test_hypotheses_do_not_depend_on_the_number_of_threads_which_stays_unchanged(count: int) -> None:
     import torch
 
     from pipeline.model.device import threads
 
     model, words = tiny.model(seed=3), tiny.vocabulary()
     model.lm_head.weight.data *= 50
-    clips = waveforms() * 4
-    duration_s = np.array([len(clip) / 16_000 for clip in clips])
-    expected = [decode(logits_of(model, [clip])[0], words, 0.02) for clip in clips]
+    utterances = waveforms() * 4
+    duration_s = np.array([len(utterance) / 16_000 for utterance in utterances])
+    expected = [decode(logits_of(model, [utterance])[0], words, 0.02) for utterance in utterances]
     with threads(count):
-        decoded = decode_all(model, words, clips.__getitem__, duration_s, 1.0)
+        decoded = decode_all(model, words, utterances.__getitem__, duration_s, 1.0)
         assert torch.get_num_threads() == count
     assert [item.text for item in decoded] == [item.text for item in expected]
     assert [item.confidence for item in decoded] == pytest.approx([item.confidence for item in expected], abs=1e-4)

@@ -1,4 +1,4 @@
-"""Models on disk: what is saved loads, here and with the plain library, and nothing loads beside what it does not fit."""
+"""Models on disk: what is saved loads, here and with plain transformers, and mismatched files are refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests import tiny
 WORDS = tiny.vocabulary()
 
 
-def talkative(seed: int = 3):  # type: ignore[no-untyped-def]
+def letter_emitting_model(seed: int = 3):  # type: ignore[no-untyped-def]
     """Return a random model whose head is steep enough to emit letters, and never the unknown symbol."""
     model = tiny.model(WORDS, seed)
     with torch.no_grad():
@@ -33,37 +33,37 @@ def talkative(seed: int = 3):  # type: ignore[no-untyped-def]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    save_model(talkative(), WORDS, tmp_path / "model", {"label": "test", "figures": None})
+    save_model(letter_emitting_model(), WORDS, tmp_path / "model", {"label": "test", "figures": None})
     return tmp_path / "model"
 
 
 def test_what_is_saved_loads_with_every_bit_and_its_record(folder: Path) -> None:
     model, words, record = load_model(folder)
-    expected = talkative().state_dict()
+    expected = letter_emitting_model().state_dict()
     assert not model.training
     assert words == WORDS
     assert expected.keys() == model.state_dict().keys()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in model.state_dict().items())
-    assert (record["schema"], record["label"], record["vocabulary_hash"]) == ("vizinho.model/1", "test", WORDS.hash)
+    assert (record["schema"], record["label"], record["vocabulary_hash"]) == ("vizinho.model/2", "test", WORDS.hash)
     assert record["weights_hash"] == hash_file(folder / "model.safetensors")
     assert parameters(model) == sum(tensor.numel() for tensor in expected.values())
 
 
 def test_the_same_model_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     for again in (tmp_path / "again", tmp_path / "and again"):  # the library's header has no fixed order: once may be luck
-        save_model(talkative(), WORDS, again, {"label": "test", "figures": None})
+        save_model(letter_emitting_model(), WORDS, again, {"label": "test", "figures": None})
         for file in folder.iterdir():
             assert file.read_bytes() == (again / file.name).read_bytes(), file.name
 
 
-def test_the_plain_library_hears_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_transformers_transcribes_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     from transformers import AutoModelForCTC, AutoProcessor, pipeline
 
     model, words, _ = load_model(folder)
     processor, plain = AutoProcessor.from_pretrained(folder), AutoModelForCTC.from_pretrained(folder).eval()
     recogniser = pipeline("automatic-speech-recognition", model=str(folder), device="cpu")
-    heard = []
+    hypotheses = []
     for number, text in enumerate(tiny.TEXTS[:5]):
         samples = tiny.spoken(text, number)
         ours = decode(logits_of(model, [standardise(samples)])[0], words, 0.02).text
@@ -74,8 +74,8 @@ def test_the_plain_library_hears_the_same(folder: Path, monkeypatch: pytest.Monk
         assert np.abs(logits_BTV[0].numpy() - logits_of(model, [standardise(samples)])[0]).max() < 1e-2  # of about 60
         assert " ".join(processor.batch_decode(logits_BTV.argmax(-1))[0].split()) == ours
         assert " ".join(recogniser(sound.copy())["text"].split()) == ours
-        heard.append(ours)
-    assert len(set(heard)) > 2, heard
+        hypotheses.append(ours)
+    assert len(set(hypotheses)) > 2, hypotheses
 
 
 def test_another_vocabulary_of_the_same_size_is_refused_with_both_hashes(folder: Path) -> None:
@@ -130,7 +130,7 @@ def test_damaged_weights_are_named(folder: Path) -> None:
             load_model(folder)
 
 
-def test_a_pickled_file_beside_it_is_never_looked_at(folder: Path) -> None:
+def test_a_pickled_file_beside_the_weights_is_never_read(folder: Path) -> None:
     (folder / "pytorch_model.bin").write_bytes(b"not even a pickle")
     load_model(folder)
     (folder / "model.safetensors").unlink()

@@ -1,4 +1,4 @@
-"""Checkpoints as they lie on the hub, at small size: old names, pickles, and folders that do not hold together."""
+"""Checkpoints in the layouts of the hub, at small size: old names, pickles, and folders whose files do not match."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PORTUGUESE = Vocabulary(("<pad>", "<unk>", "|", *"abcdefghijlmnopqrstuvxzáâã�
 @pytest.mark.parametrize("name", SPANISH)
 @pytest.mark.parametrize("form", ["bin", "safetensors"])
 @pytest.mark.parametrize("rename", [True, False])
-def test_every_weight_arrives_under_old_and_new_names_pickled_or_not(tmp_path: Path, name: str, form: str, rename: bool) -> None:
+def test_every_weight_loads_under_old_and_new_names_pickled_or_not(tmp_path: Path, name: str, form: str, rename: bool) -> None:
     expected = lay(tmp_path, name, form, rename)
     model, words, origin = read_checkpoint(tmp_path)
     assert words.symbols == tuple(sorted(LAYOUTS[name].vocab or {}, key=(LAYOUTS[name].vocab or {}).__getitem__))
@@ -58,14 +58,14 @@ def test_the_layouts_have_the_sizes_of_the_published_files() -> None:
 
 
 @pytest.mark.parametrize("form", ["bin", "safetensors"])
-def test_weights_in_several_files_arrive_like_those_in_one(tmp_path: Path, form: str) -> None:
+def test_weights_in_several_files_load_like_those_in_one(tmp_path: Path, form: str) -> None:
     expected = lay(tmp_path, GROSMAN, form)
     files = split_up(tmp_path)
     model, _, origin = read_checkpoint(tmp_path)
     assert all(torch.equal(tensor, expected[key]) for key, tensor in model.state_dict().items())
     assert origin["weights"] == f"{'pytorch_model.bin' if form == 'bin' else 'model.safetensors'}.index.json"
-    told = subprocess.run(["sha256sum", *(file.name for file in files)], cwd=tmp_path, capture_output=True, check=True).stdout
-    assert origin["weights_sha256"] == hash_bytes(told)
+    checksums = subprocess.run(["sha256sum", *(file.name for file in files)], cwd=tmp_path, capture_output=True, check=True).stdout
+    assert origin["weights_sha256"] == hash_bytes(checksums)
     files[1].unlink()
     with pytest.raises(MissingInputError, match=rf"no \w+-00002-of-00003\.{form}; expected the 3 files that .*index\.json names; download the whole"):
         read_checkpoint(tmp_path)
@@ -93,19 +93,19 @@ def test_an_index_of_nothing_or_of_files_elsewhere_is_refused(tmp_path: Path, pl
 def test_a_feature_extractor_that_leaves_samples_as_they_are_is_followed(tmp_path: Path) -> None:
     lay(tmp_path, GROSMAN)
     settings = read_json(tmp_path / "preprocessor_config.json")
-    for told, standardised in ((True, True), (False, False)):
-        (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings | {"do_normalize": told}))
+    for do_normalize, normalised in ((True, True), (False, False)):
+        (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings | {"do_normalize": do_normalize}))
         model, words, origin = read_checkpoint(tmp_path)
-        assert expects_normalised_input(model) == standardised
+        assert expects_normalised_input(model) == normalised
         save_model(model, words, tmp_path / "donor", {"origin": origin})
         again = load_model(tmp_path / "donor")[0]
-        assert expects_normalised_input(again) == standardised
-        assert expects_normalised_input(fresh_model(read_json(tmp_path / "donor/config.json"), words, 1)) == standardised, "as its donor"
-        assert ("do_normalize" in read_json(tmp_path / "donor/config.json")) != standardised
+        assert expects_normalised_input(again) == normalised
+        assert expects_normalised_input(fresh_model(read_json(tmp_path / "donor/config.json"), words, 1)) == normalised, "as its donor"
+        assert ("do_normalize" in read_json(tmp_path / "donor/config.json")) != normalised
         theirs = Wav2Vec2Processor.from_pretrained(tmp_path / "donor")
         samples = tiny.spoken("rosa era")
-        heard = theirs(samples.astype(np.float32) / 32768, sampling_rate=16000, return_tensors="np").input_values[0]
-        assert np.abs(heard - prepare(samples, expects_normalised_input(again))).max() < 1e-4
+        inputs = theirs(samples.astype(np.float32) / 32768, sampling_rate=16000, return_tensors="np").input_values[0]
+        assert np.abs(inputs - prepare(samples, expects_normalised_input(again))).max() < 1e-4
 
 
 @pytest.mark.parametrize("name", SPANISH)
@@ -125,7 +125,7 @@ def test_each_layout_gives_its_letters_to_portuguese_by_symbol(tmp_path: Path, n
     assert not any(row.donor_symbol in ("<s>", "</s>", "'", "¡", ":") for row in plan)
 
 
-def test_settings_that_hurt_are_set_right_and_the_others_kept(tmp_path: Path) -> None:
+def test_harmful_settings_are_corrected_and_the_others_kept(tmp_path: Path) -> None:
     lay(tmp_path, GROSMAN, ctc_loss_reduction="sum", ctc_zero_infinity=False, pad_token_id=3)
     config = read_checkpoint(tmp_path)[0].config
     assert (config.ctc_loss_reduction, config.ctc_zero_infinity, config.layerdrop, config.pad_token_id) == ("mean", True, 0.0, 0)
@@ -133,7 +133,7 @@ def test_settings_that_hurt_are_set_right_and_the_others_kept(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", SPANISH)
-def test_converted_once_it_is_a_model_of_ours(tmp_path: Path, name: str) -> None:
+def test_a_converted_checkpoint_loads_as_a_model_of_this_pipeline(tmp_path: Path, name: str) -> None:
     expected = lay(tmp_path, name)
     model, words, origin = read_checkpoint(tmp_path)
     save_model(model, words, tmp_path / "donor", {"origin": origin})
@@ -167,7 +167,7 @@ def test_sentence_marks_that_were_added_after_the_head_are_no_rows_and_others_ar
 
 
 @pytest.mark.parametrize("bare", [False, True])
-def test_a_self_supervised_base_gets_a_fresh_head_of_the_vocabulary_that_is_named(tmp_path: Path, bare: bool) -> None:
+def test_a_self_supervised_base_gets_a_fresh_head_for_the_given_vocabulary(tmp_path: Path, bare: bool) -> None:
     expected = lay(tmp_path, BASE, bare=bare)
     tiny.vocabulary("aeosã").write(tmp_path / "words") if (tmp_path / "words").mkdir() is None else None
     model, words, origin = read_checkpoint(tmp_path, headless=tmp_path / "words/vocab.json", seed=3)
@@ -183,7 +183,7 @@ def test_a_self_supervised_base_gets_a_fresh_head_of_the_vocabulary_that_is_name
         read_checkpoint(tmp_path)
 
 
-def test_the_vector_of_masked_frames_is_there_where_the_configuration_masks_and_only_there(tmp_path: Path) -> None:
+def test_the_vector_of_masked_frames_exists_only_where_the_configuration_masks(tmp_path: Path) -> None:
     weights = lay(tmp_path / "masks", GROSMAN)
     assert torch.equal(read_checkpoint(tmp_path / "masks")[0].state_dict()[MASK], weights[MASK])
     (tmp_path / "masks/config.json").write_text(json.dumps(read_json(tmp_path / "masks/config.json") | {"mask_time_prob": 0.0}))
@@ -212,7 +212,7 @@ def test_mms_gives_the_vocabulary_the_adapter_and_the_head_of_one_language(tmp_p
     assert all(torch.equal(tensor, found[key]) for key, tensor in again.state_dict().items())
 
 
-def test_mms_without_a_language_or_its_adapter_is_refused_with_what_there_is(tmp_path: Path) -> None:
+def test_mms_without_a_language_or_its_adapter_is_refused_with_the_available_ones(tmp_path: Path) -> None:
     lay(tmp_path, MMS, "safetensors")
     lay_adapter(tmp_path, "eng")
     with pytest.raises(VocabularyError, match=r"vocabularies of 3 languages and none chosen; expected one of abi, eng, spa; set donor\.language"):
@@ -226,9 +226,9 @@ def test_mms_without_a_language_or_its_adapter_is_refused_with_what_there_is(tmp
 
 def test_another_kind_of_network_or_rate_is_named(tmp_path: Path) -> None:
     lay(tmp_path, GROSMAN)
-    for change, told in (({"model_type": "hubert"}, "a network of type 'hubert'; expected 'wav2vec2'"), ({"add_adapter": True}, "add_adapter: true")):
+    for change, text in (({"model_type": "hubert"}, "a network of type 'hubert'; expected 'wav2vec2'"), ({"add_adapter": True}, "add_adapter: true")):
         (tmp_path / "config.json").write_text(json.dumps(read_json(tmp_path / "config.json") | {"add_adapter": False} | change))
-        with pytest.raises(DataError, match=told):
+        with pytest.raises(DataError, match=text):
             read_checkpoint(tmp_path)
         (tmp_path / "config.json").write_text(json.dumps(read_json(tmp_path / "config.json") | {"model_type": "wav2vec2"}))
     lay(tmp_path, GROSMAN)
@@ -253,12 +253,12 @@ def test_a_pickle_that_runs_code_is_refused_and_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "owned").exists()
 
 
-@pytest.mark.parametrize(("form", "told"), [("bin", r"pytorch_model\.bin: not plain weights"), ("safetensors", r"damaged .*restore it")])
-def test_a_damaged_file_is_named(tmp_path: Path, form: str, told: str) -> None:
+@pytest.mark.parametrize(("form", "message"), [("bin", r"pytorch_model\.bin: not plain weights"), ("safetensors", r"damaged .*restore it")])
+def test_a_damaged_file_is_named(tmp_path: Path, form: str, message: str) -> None:
     lay(tmp_path, GROSMAN, form)
     file = next(tmp_path.glob(f"*.{form}"))
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         read_checkpoint(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The lock that trainings and transcriptions take, whoever starts them: no two on one GPU, or on the cores of one."""
+"""The lock of trainings and transcriptions: never two at once on one GPU, or on the same cores."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def test_a_second_training_waits_until_the_first_is_gone_even_killed(tmp_path: Path) -> None:
+def test_a_second_training_waits_until_the_first_ends_even_if_killed(tmp_path: Path) -> None:
     cores = len(os.sched_getaffinity(0))
     first = start(tmp_path, cores, 60)
     assert line(first) == "held"
@@ -48,7 +48,7 @@ def test_a_second_training_waits_until_the_first_is_gone_even_killed(tmp_path: P
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core has room for one training")
-def test_trainings_that_have_room_beside_one_another_do_not_wait(tmp_path: Path) -> None:
+def test_trainings_that_fit_on_the_cores_together_do_not_wait(tmp_path: Path) -> None:
     both = [start(tmp_path, 1, 5) for _ in range(2)]
     assert [line(process) for process in both] == ["held", "held"]
     for process in both:

@@ -1,4 +1,4 @@
-"""The filter bank that a small network starts with: bands in order, envelopes, and what stays random."""
+"""The filter bank that initialises a small network: ordered bands, envelopes, and the weights that stay random."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def band_levels(model, hz: float) -> np.ndarray:  # type: ignore[no-untyped-def]
     time_s = np.arange(8_000) / 16_000
     tone = torch.from_numpy(np.sin(2 * np.pi * hz * time_s).astype(np.float32))[None, None]
     with torch.no_grad():
-        heard = torch.relu(model.wav2vec2.feature_extractor.conv_layers[0].conv(tone))[0]
-    return heard.reshape(-1, 4, heard.shape[1]).sum(1).mean(1).numpy()
+        response = torch.relu(model.wav2vec2.feature_extractor.conv_layers[0].conv(tone))[0]
+    return response.reshape(-1, 4, response.shape[1]).sum(1).mean(1).numpy()
 
 
 def test_a_higher_tone_excites_a_higher_band() -> None:
@@ -29,15 +29,15 @@ def test_a_higher_tone_excites_a_higher_band() -> None:
     assert LOWEST_HZ < 100 < 7_200 < HIGHEST_HZ
 
 
-def test_the_four_filters_of_a_band_hear_a_tone_whatever_its_phase() -> None:
+def test_the_four_filters_of_a_band_respond_to_a_tone_of_any_phase() -> None:
     model = tiny.model(conv_dim=[64, 48])
     time_s = np.arange(400) / 16_000
     levels = []
     for phase in np.linspace(0, 2 * np.pi, 16, endpoint=False):
         tone = torch.from_numpy(np.sin(2 * np.pi * 1_000 * time_s + phase).astype(np.float32))[None, None]
         with torch.no_grad():
-            heard = torch.relu(model.wav2vec2.feature_extractor.conv_layers[0].conv(tone))[0, :, 0]
-        levels.append(float(heard.reshape(-1, 4).sum(1).max()))
+            response = torch.relu(model.wav2vec2.feature_extractor.conv_layers[0].conv(tone))[0, :, 0]
+        levels.append(float(response.reshape(-1, 4).sum(1).max()))
     assert min(levels) > 0.65 * max(levels)
 
 

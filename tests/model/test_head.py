@@ -1,4 +1,4 @@
-"""The head moves by symbol: each row comes from where the plan says, bit for bit."""
+"""Head transfer by symbol: each row is a bit-equal copy of the donor row in the plan."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def head_of(vocabulary: Vocabulary) -> nn.Linear:
     return nn.Linear(HIDDEN, len(vocabulary.symbols))
 
 
-def moved(donor: Vocabulary, strategy: Strategy, seed: int = 1, target: Vocabulary = TARGET) -> tuple[dict[str, HeadRow], nn.Linear, nn.Linear]:
+def transferred(donor: Vocabulary, strategy: Strategy, seed: int = 1, target: Vocabulary = TARGET) -> tuple[dict[str, HeadRow], nn.Linear, nn.Linear]:
     """Return the plan by symbol, the donor's head and the new one."""
     plan = plan_head(donor, target, strategy)
     assert [row.symbol for row in plan] == list(target.symbols)
@@ -50,9 +50,9 @@ def same(new: nn.Linear, row: int, old: nn.Linear, donor_row: int) -> bool:
 
 
 @pytest.mark.parametrize("name", DONORS)
-def test_shared_symbols_are_bit_equal_copies_whatever_the_donors_layout(name: str) -> None:
+def test_shared_symbols_are_bit_equal_copies_for_every_donor_layout(name: str) -> None:
     donor = DONORS[name]
-    plan, old, new = moved(donor, "base_letter")
+    plan, old, new = transferred(donor, "base_letter")
     for letter in "abcors":
         there = letter.upper() if name == "capitals" else letter
         assert plan[letter] == HeadRow(letter, there, donor.symbols.index(there), "copied")
@@ -64,7 +64,7 @@ def test_shared_symbols_are_bit_equal_copies_whatever_the_donors_layout(name: st
 @pytest.mark.parametrize("name", DONORS)
 def test_new_letters_start_from_their_base_letter(name: str) -> None:
     donor = DONORS[name]
-    plan, old, new = moved(donor, "base_letter")
+    plan, old, new = transferred(donor, "base_letter")
     for letter, base in zip("ãçõ", "aco", strict=True):
         row = donor.symbols.index(base.upper() if name == "capitals" else base)
         assert (plan[letter].donor_row, plan[letter].how) == (row, "base letter")
@@ -72,27 +72,27 @@ def test_new_letters_start_from_their_base_letter(name: str) -> None:
 
 
 def test_a_donor_without_a_symbol_for_unknown_gives_a_fresh_row() -> None:
-    plan, _, _ = moved(DONORS["no symbol for unknown, blank between words"], "base_letter")
+    plan, _, _ = transferred(DONORS["no symbol for unknown, blank between words"], "base_letter")
     assert plan["<unk>"] == HeadRow("<unk>", "", None, "fresh")
 
 
 def test_the_strategies_differ_in_new_letters_and_in_everything() -> None:
     donor = DONORS["ours"]
-    random, old, drawn = moved(donor, "random")
+    random, old, drawn = transferred(donor, "random")
     assert {symbol for symbol, row in random.items() if row.how == "fresh"} == {"ã", "ç", "õ"}
     assert same(drawn, TARGET.symbols.index("a"), old, donor.symbols.index("a"))
     assert not torch.equal(drawn.weight[TARGET.symbols.index("ã")], old.weight[donor.symbols.index("a")])
-    fresh, _, new = moved(donor, "fresh")
+    fresh, _, new = transferred(donor, "fresh")
     assert {row.how for row in fresh.values()} == {"fresh"}
     assert not any(torch.equal(new_row, old_row) for new_row in new.weight for old_row in old.weight)
 
 
 def test_fresh_rows_follow_the_seed_alone() -> None:
     torch.manual_seed(3)
-    _, _, one = moved(DONORS["ours"], "fresh", seed=1)
+    _, _, one = transferred(DONORS["ours"], "fresh", seed=1)
     torch.manual_seed(4)
-    _, _, again = moved(DONORS["ours"], "fresh", seed=1)
-    _, _, other = moved(DONORS["ours"], "fresh", seed=2)
+    _, _, again = transferred(DONORS["ours"], "fresh", seed=1)
+    _, _, other = transferred(DONORS["ours"], "fresh", seed=2)
     assert torch.equal(one.weight, again.weight)
     assert not torch.equal(one.weight, other.weight)
     assert 0.01 < float(one.weight.detach().std()) < 0.03
@@ -105,16 +105,16 @@ def test_a_donor_without_a_head_gives_fresh_rows_only() -> None:
 
 
 @given(st.permutations(("<pad>", "<unk>", "|", *"abcdefghijklmnopqrstuvwxyzáéíñóúü'-")))
-def test_no_order_of_the_donors_rows_ever_moves_a_symbol_to_another(order: list[str]) -> None:
+def test_no_order_of_donor_rows_mixes_up_symbols(order: list[str]) -> None:
     donor = Vocabulary(tuple(order))
     for row in plan_head(donor, TARGET, "base_letter"):
         assert row.donor_row is not None
         assert donor.symbols[row.donor_row] == row.donor_symbol == (row.symbol if row.symbol in order else {"ã": "a", "ç": "c", "õ": "o"}[row.symbol])
 
 
-def test_the_same_number_of_symbols_is_still_moved_by_name() -> None:
+def test_a_vocabulary_of_equal_size_is_still_transferred_by_symbol() -> None:
     donor = Vocabulary(tuple(reversed(TARGET.symbols)))
-    plan, old, new = moved(donor, "base_letter")
+    plan, old, new = transferred(donor, "base_letter")
     assert torch.equal(new.weight, old.weight.flip(0))
     assert all(row.how == "copied" for row in plan.values())
 

@@ -1,4 +1,4 @@
-"""A checkpoint from a hub (here one of this machine): fetched once at its pinned revision, and only where that is allowed."""
+"""A checkpoint from a hub (a local server): fetched once at its pinned revision, and only if params allow it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_an_index_that_points_elsewhere_is_not_followed(hub: type[Hub], tmp_path
     (tmp_path / "published/model.safetensors.index.json").write_text('{"weight_map": {"x": "../secret.safetensors"}}')
     with pytest.raises(DataError, match=r"an index of \.\./secret\.safetensors; expected a weight_map to \.safetensors files beside it"):
         get(tmp_path / "raw")
-    assert not any("secret" in asked for asked in hub.requests)
+    assert not any("secret" in request for request in hub.requests)
 
 
 def test_safetensors_are_preferred_and_the_languages_adapter_comes_along(hub: type[Hub], tmp_path: Path) -> None:
@@ -85,14 +85,14 @@ def test_safetensors_are_preferred_and_the_languages_adapter_comes_along(hub: ty
     assert not {"pytorch_model.bin", "adapter.eng.safetensors"} & names
 
 
-def test_nothing_is_downloaded_unless_the_params_say_so(hub: type[Hub], tmp_path: Path) -> None:
+def test_nothing_is_downloaded_unless_the_params_allow_it(hub: type[Hub], tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match=f"raw: no checkpoint, or only a part of it; expected {NAME} at "
                                                 f"{REVISION}; set donor.hub.download: true"):
         get(tmp_path / "raw", download=False)
     assert hub.requests == []
 
 
-def test_a_fetch_that_was_cut_off_is_not_taken_for_a_checkpoint_and_goes_on(hub: type[Hub], tmp_path: Path) -> None:
+def test_an_interrupted_fetch_is_no_checkpoint_and_resumes(hub: type[Hub], tmp_path: Path) -> None:
     hub.broken = {"vocab.json"}
     with pytest.raises(DataError, match=r"somebody/wav2vec2-spanish: cannot be downloaded .*run it again \(finished files are kept\)"):
         get(tmp_path / "raw")
@@ -122,7 +122,7 @@ def test_a_repository_without_weights_of_pytorch_is_named(hub: type[Hub], tmp_pa
         get(tmp_path / "raw", "f" * 40)  # nothing has come, so another commit may be tried in the same folder
 
 
-def test_a_hub_that_does_not_answer_is_told_in_one_line(hub: type[Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_does_not_answer_is_reported_in_one_line(hub: type[Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr("time.sleep", lambda _: None)  # the client tries six times, longer and longer apart
     with pytest.raises(DataError, match="cannot be downloaded") as caught:

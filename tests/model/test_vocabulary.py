@@ -59,7 +59,7 @@ def test_a_missing_role_or_file_is_named(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.text("abçãõ", min_size=1, max_size=8), max_size=6).map(" ".join))
-def test_encoding_and_decoding_bring_every_text_back_with_its_doubled_letters(text: str) -> None:
+def test_encoding_and_decoding_round_trip_every_text_with_doubled_letters(text: str) -> None:
     assert PORTUGUESE.decode(PORTUGUESE.encode(text)) == text
 
 
@@ -71,13 +71,13 @@ def test_a_capital_vocabulary_takes_and_gives_lower_case() -> None:
     assert capitals.decode([8, 7, 4, 6]) == "ça t"
 
 
-def test_a_letter_that_is_lacking_becomes_unknown_or_is_left_out() -> None:
+def test_a_missing_letter_becomes_unknown_or_is_left_out() -> None:
     assert PORTUGUESE.encode("ak") == [3, 1]
     assert Vocabulary(("<pad>", "|", "a")).encode("ak") == [2]
     assert PORTUGUESE.missing("kiwi à") == {"k", "w", "à"}
 
 
-def test_the_hash_tells_order_and_roles_apart() -> None:
+def test_the_hash_depends_on_order_and_roles() -> None:
     symbols = ("<pad>", "<unk>", "|", "a", "b", "[PAD]")
     hashes = {Vocabulary(symbols).hash, Vocabulary((*symbols[:3], "b", "a", "[PAD]")).hash, Vocabulary(symbols, blank="[PAD]").hash,
               Vocabulary(symbols[:-1]).hash}

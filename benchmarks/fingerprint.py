@@ -3,8 +3,8 @@
     python -m benchmarks.fingerprint [FOLDER ...]
 
 Takes the sound files of the folders, at any depth, or without one what `dvc repro ingest@speak-pt` has made: clips of
-0.7 to 15 s, at most 250 a folder, drawn by hash. The peer is the fingerprint cut into equal times (Haitsma and Kalker), in
-place of parts of equal loudness. Bound in use: 64 bits.
+0.7 to 15 s, at most 250 a folder, drawn by hash. The peer is the fingerprint cut into equal times (Haitsma and Kalker), instead
+of parts of equal loudness. Bound in use: 64 bits.
 """
 
 from __future__ import annotations

@@ -76,23 +76,23 @@ def spoken(count: int, seed: int) -> Utterances:
     return Utterances(Noise(duration_s), texts, duration_s, [f"noise/{number}" for number in range(count)])  # type: ignore[arg-type]
 
 
-def flops_a_second(model: Wav2Vec2ForCTC, length_s: float) -> float:
+def flops_per_second(model: Wav2Vec2ForCTC, length_s: float) -> float:
     """Return the model's floating-point operations for a second of audio, forward and backward, in clips of that length.
 
     Two a multiplication; backward costs twice forward, and nothing in the frozen convolutions. What checkpointing does again is not
     counted: it is no work of the model.
     """
     config = model.config
-    frames_a_second, channels, convolutions = float(HZ), 1, 0.0
+    frames_per_second, channels, convolutions = float(HZ), 1, 0.0
     for width, kernel, stride in zip(config.conv_dim, config.conv_kernel, config.conv_stride, strict=True):
-        frames_a_second /= stride
-        convolutions += 2 * kernel * channels * width * frames_a_second
+        frames_per_second /= stride
+        convolutions += 2 * kernel * channels * width * frames_per_second
         channels = width
     hidden = config.hidden_size
-    block = 2 * (4 * hidden**2 + 2 * hidden * config.intermediate_size) + 4 * hidden * frames_a_second * length_s
+    block = 2 * (4 * hidden**2 + 2 * hidden * config.intermediate_size) + 4 * hidden * frames_per_second * length_s
     around = 2 * channels * hidden + 2 * config.num_conv_pos_embeddings * hidden**2 / config.num_conv_pos_embedding_groups
     around += 2 * hidden * config.vocab_size
-    return convolutions + 3 * frames_a_second * (config.num_hidden_layers * block + around)
+    return convolutions + 3 * frames_per_second * (config.num_hidden_layers * block + around)
 
 
 def matmul_rate(device: torch.device, size: int, precision: torch.dtype) -> float:
@@ -159,7 +159,7 @@ def ours(model: Wav2Vec2ForCTC, config: RunConfig, train_set: Utterances) -> dic
 
 def trainer(model: Wav2Vec2ForCTC, config: RunConfig, train_set: Utterances, by_length: bool, checkpointing: bool,
             device: torch.device) -> dict[str, float]:
-    """Train with the Trainer, as many utterances a step as ours has on average; the rate is that of the second half."""
+    """Train with the Trainer, as many utterances per step as ours has on average; the rate is that of the second half."""
     from transformers import Trainer, TrainerCallback, TrainingArguments
     from transformers.trainer_pt_utils import LengthGroupedSampler
 
@@ -255,7 +255,7 @@ def main() -> None:
         config = RunConfig(batch_s=asked.batch_s, steps=asked.steps, peak_rate=1e-4, warmup_steps=2, seed=1, evaluate_every=max(1, asked.steps // 2),
                      evaluate_hours=1.0, checkpoint_s=1e9, freeze_feature_encoder=True, gradient_checkpointing=asked.checkpointing,
                      compile=asked.compile)
-        a_second = flops_a_second(fresh(size, False), length_s)
+        a_second = flops_per_second(fresh(size, False), length_s)
         print(f"{size}: {parameters(fresh(size, False)) / 1e6:.1f} M parameters, {a_second / 1e9:.1f} GFLOP a second of audio", flush=True)
         rows = {"one shape": lambda model, run: one_shape(model, run, length_s, device), "ours": lambda model, run: ours(model, run, train_set)}
         if with_trainer:
@@ -270,7 +270,7 @@ def main() -> None:
                 print(f"  {row:<18} out of memory: {str(error).splitlines()[0][:100]}", flush=True)
             else:
                 memory = f", {torch.cuda.max_memory_allocated(device) / 1e9:.1f} GB" if device.type == "cuda" else ""
-                print(f"  {row:<18} {found['rate']:8.1f} audio-seconds a second, {found['rate'] * a_second / peak:6.1%} of the matrix rate, "
+                print(f"  {row:<18} {found['rate']:8.1f} audio-seconds per second, {found['rate'] * a_second / peak:6.1%} of the matrix rate, "
                       f"padding {found['padding']:5.1%}{memory}" + (f", waiting for data {found['waiting']:.1%}" if "waiting" in found else ""),
                       flush=True)
             gc.collect()

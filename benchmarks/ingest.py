@@ -179,7 +179,7 @@ def main() -> None:
     print(f"{hours:.2f} hours, best of {ROUNDS} rounds")
     for contestant, rate in rates.items():
         beside = f"{rate / rates['limit']:>7.0%} of the limit" if rate else "  not installed, or failed"
-        print(f"{contestant:<8}{rate:>8.1f} hours a minute and core{beside}")
+        print(f"{contestant:<8}{rate:>8.1f} hours per minute and core{beside}")
     if rates["map"]:
         print(f"ingest is {rates['ingest'] / rates['map']:.1f} times map, {rates['ingest'] / rates['script']:.1f} times script")
 

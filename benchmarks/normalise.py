@@ -1,11 +1,11 @@
-"""Lines a second of `pipeline.text.normalise` on one core: plain and number-heavy lines, beside one regex per rule.
+"""Lines per second of `pipeline.text.normalise` on one core: plain and number-heavy lines, beside one regex per rule.
 
     python -m benchmarks.normalise [FILE]
 
 FILE holds plain sentences, one a line; without it, the few below. The baseline is how rule sets are usually applied: a
 substitution for each abbreviation, unit and sign in turn, then num2words for each run of digits. Ends with the time of a
 line of one megabyte, and how many times that is of a quarter of it (linear: 4). Times are CPU time of the process, so
-that other work on the machine counts little. Marks: 50 000 plain and 5 000 number-heavy lines a second.
+that other work on the machine counts little. Marks: 50 000 plain and 5 000 number-heavy lines per second.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def one_regex_per_rule(text: str, locale: str) -> str:
     return " ".join(re.sub(r"[^\w ]", " ", text.lower()).split())
 
 
-def lines_a_second(function: Callable[[str, str], str], lines: list[str], seconds: float = 1.5) -> float:
+def lines_per_second(function: Callable[[str, str], str], lines: list[str], seconds: float = 1.5) -> float:
     """Return the best of repeated passes over the lines, for at least so many seconds."""
     function(lines[0], LOCALE)
     best, until = 0.0, time.process_time() + seconds
@@ -63,7 +63,7 @@ def main() -> None:
     """Print the table."""
     plain = Path(sys.argv[1]).read_text(encoding="utf-8").splitlines() if len(sys.argv) > 1 else [*PLAIN] * 2000
     for name, lines in (("plain", plain), ("number-heavy", [*NUMBERS] * 250)):
-        ours, theirs = lines_a_second(normalise, lines), lines_a_second(one_regex_per_rule, lines[:1000])
+        ours, theirs = lines_per_second(normalise, lines), lines_per_second(one_regex_per_rule, lines[:1000])
         print(f"{name:13} {ours:9,.0f} lines/s    one regex per rule {theirs:9,.0f}    {ours / theirs:5.1f} times")
     for name, piece in (("sentence", PLAIN[0] + " "), ("numbers", NUMBERS[0] + " "), ("digits", "1"), ("strokes", "1/")):
         taken = []

@@ -103,7 +103,7 @@ def ours(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: RunConfig) -> di
 
 
 def trainer(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: RunConfig, sampling: str) -> dict[str, Any]:
-    """Train with the Hugging Face Trainer, as many utterances a step as ours has on average."""
+    """Train with the Hugging Face Trainer, as many utterances per step as ours has on average."""
     from datasets import Dataset
     from transformers import Trainer, TrainerCallback, TrainingArguments, Wav2Vec2Processor
 
@@ -199,7 +199,7 @@ def main() -> None:
         if done.returncode:
             sys.exit(f"error: the row {row!r} failed; see above")
         found[row] = json.loads(done.stdout.strip().splitlines()[-1])
-        print(f"{row:<20} {found[row]['rate']:6.1f} audio-seconds a second, padding {found[row]['padding']:5.1%}, "
+        print(f"{row:<20} {found[row]['rate']:6.1f} audio-seconds per second, padding {found[row]['padding']:5.1%}, "
               f"peak memory {found[row]['memory'] / 1e9:.2f} GB" + (f", dev CER {found[row]['cer']:.3f} in {found[row]['seconds']:.0f} s"
                                                                      if "cer" in found[row] else ""), flush=True)
     for optimiser in ("adamw", "muon"):

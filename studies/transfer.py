@@ -42,7 +42,7 @@ THREE = ("transfer", "scratch", "scratch_long")
 
 
 def strategies(steps: int) -> dict[str, dict[str, Any]]:
-    """Return the ways to let the donor's weights move in a training of so many steps, as keys of train.config."""
+    """Return strategies of freezing the donor's weights, as keys of train.config."""
     eighth = max(1, steps // 8)
     return {
         "all": {},
@@ -130,7 +130,7 @@ def run(trial: Trial) -> None:
     state = {"VIZINHO_STATE": os.environ.get("VIZINHO_STATE", str(ROOT / ".vizinho"))}  # a temporary folder's own would go with it
     done = subprocess.run([*words, *(f"score@{system}" for system in trial.systems)], cwd=ROOT, env=os.environ | state)
     if done.returncode:
-        sys.exit(f"error: {trial.name}: dvc ended with {done.returncode}; expected 0; see above, mend it, and start the study again")
+        sys.exit(f"error: {trial.name}: dvc ended with {done.returncode}; expected 0; see above, fix it, and start the study again")
 
 
 @cache
@@ -218,7 +218,7 @@ def grouped(done: Sequence[Trial], about: str, what: str = "", rival: str = "") 
 
 
 def compared(by_hours: dict[float, list[Trial]]) -> None:
-    """Print transfer and what was trained from nothing, by hours of Portuguese, and how many of these the one needs for the other's rate."""
+    """Print transfer and what was trained from scratch, by hours of Portuguese, and how many of these the one needs for the other's rate."""
     if not by_hours:
         return
     learned: dict[tuple[str, str], list[tuple[float, float]]] = {}
@@ -260,7 +260,7 @@ def without(words: Sequence[str], option: str) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--profile", help="params of profiles/ in place of params.yaml, in a workspace of their own")
+    parser.add_argument("--profile", help="params of profiles/ instead of params.yaml, in a workspace of their own")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--hours", nargs="+", default=["0.17", "0.5", "all"], help="of Portuguese; `all`: what there is")
     parser.add_argument("--about", nargs="+", default=list(DEFAULT), choices=ABOUT,

@@ -81,7 +81,7 @@ def _commit(folder: Path, message: str) -> None:
 def _run(*words: str, at: Path) -> None:
     done = subprocess.run(words, cwd=at, env=os.environ | {"VIZINHO_STATE": str(state_dir().resolve()), "PYTHONPATH": str(at)})
     if done.returncode:
-        sys.exit(f"error: {' '.join(words)}: ended with {done.returncode}; expected 0; see above, mend it, and start the study again")
+        sys.exit(f"error: {' '.join(words)}: ended with {done.returncode}; expected 0; see above, fix it, and start the study again")
 
 
 def _out(*words: str, at: Path) -> str:

@@ -12,7 +12,7 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.files import ROOT, read_json, read_table
 
 LIMIT_S = 110.0
-"""Of the two minutes; what is left is for the start and the end of the process."""
+"""Of the two minutes; the rest is for the start and the end of the process."""
 SHARE = 0.9
 """Of the device's memory: the rest is for what the allocator leaves unused between blocks, and for other processes."""
 SHORTEST_S, LONGEST_S = 1.0, 20.0

@@ -60,7 +60,7 @@ def test_the_samples_are_the_very_same_as_in_every_release_so_far() -> None:
         assert hashlib.sha256(b"".join(spoken(espeak))).hexdigest() == SHA256
 
 
-def test_a_fresh_start_gives_the_same_bytes_and_a_second_pass_does_not() -> None:
+def test_a_fresh_start_gives_the_same_bytes_and_per_second_pass_does_not() -> None:
     with Espeak(seed=3) as first, Espeak(seed=3) as second:
         fresh = spoken(first)
         assert spoken(second) == fresh

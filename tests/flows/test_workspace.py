@@ -15,7 +15,7 @@ from pipeline.core.errors import MissingInputError
 from pipeline.registry.git import git
 
 
-def test_a_second_run_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_per_second_run_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIZINHO_STATE", str(tmp_path))
     waited: list[str] = []
     took: list[str] = []

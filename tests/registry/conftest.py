@@ -48,5 +48,5 @@ def once(places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
 
 @pytest.fixture
 def twice(places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
-    """v0.2.0 in use in place of v0.1.0."""
+    """v0.2.0 in use instead of v0.1.0."""
     return _copy(places, "twice", tmp_path, monkeypatch)

@@ -43,7 +43,7 @@ def test_show_prints_one_record(twice: Toy, vizinho) -> None:  # noqa: ANN001
     code, out, _ = vizinho(twice, "show")
     assert code == 0
     assert out.startswith(f"artefact     {ARTEFACT} v0.2.0, ")
-    assert "in place of  v0.1.0" in out
+    assert "instead of  v0.1.0" in out
     assert json.loads(vizinho(twice, "show", "v0.1.0", "--json")[1]) == records(twice.path)[0].as_json()
     code, _, err = vizinho(twice, "show", "v0.7.0")
     assert (code, err) == (1, "error: registry v0.7.0: no such record; expected one of v0.1.0, v0.2.0; vizinho registry list\n")
@@ -84,11 +84,11 @@ def test_gates_says_which_gate_a_run_is_and_writes_it_where_the_gate_reads_it(to
 
 
 def test_verify_exits_1_where_a_record_does_not_hold(twice: Toy, vizinho) -> None:  # noqa: ANN001
-    assert vizinho(twice, "verify")[:2] == (0, "v0.1.0: holds (cache and remote read)\nv0.2.0: holds (cache and remote read)\nchampion: holds\n")
+    assert vizinho(twice, "verify")[:2] == (0, "v0.1.0: pass (cache and remote read)\nv0.2.0: pass (cache and remote read)\nchampion: pass\n")
     twice.git("tag", "--delete", f"{ARTEFACT}@v0.1.0")
     code, out, _ = vizinho(twice, "verify")
     assert code == 1
-    assert out.splitlines()[0] == "v0.1.0: DOES NOT HOLD"
+    assert out.splitlines()[0] == "v0.1.0: fail"
     assert json.loads(vizinho(twice, "verify", "--json")[1])[0]["problems"]
 
 

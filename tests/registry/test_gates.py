@@ -101,7 +101,7 @@ def test_without_figures_of_the_run_there_is_no_place(toy: Toy) -> None:
         gates.gate_index(toy.path)
 
 
-def test_a_second_try_needs_a_place_of_its_own_and_a_promotion_begins_anew(toy: Toy) -> None:
+def test_per_second_try_needs_a_place_of_its_own_and_a_promotion_begins_anew(toy: Toy) -> None:
     """The first run is judged and left; the next one, judged as if it were the first, is refused until it is judged as the second."""
     assert gates.gate_index(toy.path) == 0  # judged already: it keeps its place
     toy.run(2, gates=0)

@@ -315,7 +315,7 @@ def test_the_number_of_a_tag_orders_history_not_its_clock(twice: Toy) -> None:
     assert tags.current(twice.path, ARTEFACT).version == "v0.2.0"
 
 
-def test_a_second_promotion_in_the_same_checkout_is_told_to_wait(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_per_second_promotion_in_the_same_checkout_is_told_to_wait(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     approval = read_candidate(toy.path).request
 
     def meanwhile(*_: object) -> None:

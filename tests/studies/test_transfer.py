@@ -58,7 +58,7 @@ def hypotheses(speakers: int, right: int) -> pd.DataFrame:
                          "reference": "uma casa", "hypothesis": ["uma casa"] * right + ["uma coisa"] * (20 - right)})
 
 
-def test_one_speaker_has_an_interval_over_utterances_and_a_second_seed_of_the_same_ones_does_not_narrow_it() -> None:
+def test_one_speaker_has_an_interval_over_utterances_and_per_second_seed_of_the_same_ones_does_not_narrow_it() -> None:
     one = scored(hypotheses(1, 10))
     alone, twice = rate([(one, None)]), rate([(one, None), (one, None)])
     assert alone.value == twice.value == 0.25

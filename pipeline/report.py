@@ -1,4 +1,4 @@
-"""Stage `report`: one page on which a run can be judged, heard and checked, and the two pictures for the README.
+"""Write the HTML report on a run, with audio, and its two figures for the README.
 
 Reads   data/score/*.json, data/gate/verdict.json, data/transcribe/*.{parquet,json}, data/rank/ranking.json,
         data/train/*/{vizinho.json,history.csv}, data/donor/{vizinho.json,history.csv},
@@ -23,29 +23,30 @@ from pipeline.core.stage import stage_main
 class Params(Section):
     """`report` in params.yaml."""
 
-    clips: int = Field(8, ge=0, le=100, description="utterances to listen to; each adds its FLAC (some 100 kB)")
+    clips: int = Field(8, ge=0, le=100, description="utterances to listen to; each adds its FLAC to the page, about 100 kB")
 
 
 def run(root: Path | str = ".") -> None:
     """Write the report on the run in a checkout.
 
     Args:
-        root: the checkout whose params and data are meant.
+        root: the checkout; its params.yaml and data/ are read.
 
     Raises:
-        MissingInputError: transfer's or scratch's results, the verdict, the test split or a clip's shard is not there.
-        DataError: a file is damaged, or lacks what the report shows.
+        ParamsError: the section `report` is missing or invalid.
+        MissingInputError: results of transfer or scratch, the verdict, the test split or a clip's shard are missing.
+        DataError: a file is damaged, or lacks a field that the report shows.
     """
     from pipeline.reporting.charts import learning_curve
     from pipeline.reporting.inputs import read_inputs
-    from pipeline.reporting.page import chart, render
+    from pipeline.reporting.page import render, wer_chart
 
     params = load_section(Params, "report", path=Path(root) / "params.yaml")
     inputs = read_inputs(Path(root) / "data")
     page = render(inputs, params.clips)
     folder = Path(root) / "data/report"
     write_text(folder / "learning_curve.svg", learning_curve(inputs.curves))
-    write_text(folder / "systems.svg", chart(inputs))
+    write_text(folder / "systems.svg", wer_chart(inputs))
     write_text(folder / "index.html", page)
     size = f"{len(page.encode()) / 1e6:.1f} MB"
     log(f"report: {len(inputs.scores)} systems, {inputs.verdict['verdict']}, {size} in {folder / 'index.html'}")

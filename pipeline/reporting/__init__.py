@@ -1,1 +1,1 @@
-"""The report: inputs of a run, learning curves and what they prove, charts, diffs, one HTML page."""
+"""The HTML report on a run: inputs, learning curves, charts, aligned hypotheses, the page, the summary."""

@@ -1,7 +1,7 @@
-"""Two pictures as SVG text: the learning curves, and the systems with their intervals.
+"""Figures as SVG text: learning curves, error rates with intervals, score distributions.
 
-Drawn for a README on white or dark ground as well as for the page: no background, and every colour stands out by at
-least 3.8 : 1 from both white and #0d1117. The page darkens or lightens text by the classes `ink` and `muted`.
+They fit a README on a white or dark background as well as the page: no background of their own, and every colour has a
+contrast of at least 3.8 : 1 against both white and #0d1117. The page adapts text by the classes `ink` and `muted`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from html import escape
 from itertools import pairwise
 from typing import Final
 
-from pipeline.reporting.curves import Curve, Point, percent, thousands
+from pipeline.reporting.curves import Curve, Point
+from pipeline.reporting.formatting import percent, thousands
 
 NEUTRAL: Final = "#757f8a"
 COLOURS: Final = {
@@ -23,12 +24,19 @@ COLOURS: Final = {
     "champion": "#0b8f6a",
     "donor": "#757f8a",
 }
-"""Told apart with any colour vision: blue against vermilion, green and grey beside (after Okabe and Ito, 2008)."""
+"""Distinguishable with any colour vision: blue and vermilion, then green and grey.
+
+Source: Okabe and Ito, Color Universal Design, 2008.
+"""
 
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', 'DejaVu Sans', sans-serif"
-WIDTH: Final = 760
+WIDTH: Final = 760  # of a figure, in SVG units
 CHARACTER: Final = 0.6
-"""Mean width of a character in units of the font size: of the widest of these fonts, so that no label is clipped."""
+"""Mean width of a character in units of the font size, for the widest of these fonts: so no label is clipped."""
+
+
+XY = tuple[float, float]
+"""A position in SVG units, y downwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle in picture units, y downwards."""
+    """A rectangle in SVG units, y downwards."""
 
     left: float
     top: float
@@ -50,43 +58,43 @@ class Box:
     bottom: float
 
     def overlaps(self, other: Box) -> bool:
+        """Return whether the two rectangles have a common area."""
         return (
             self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
         )
 
-    def holds(self, x: float, y: float) -> bool:
+    def contains(self, x: float, y: float) -> bool:
+        """Return whether a point is inside, borders included."""
         return self.left <= x <= self.right and self.top <= y <= self.bottom
 
 
 def learning_curve(curves: Mapping[str, Curve]) -> str:
-    """Return the picture in which transfer leaves scratch behind: dev CER against Portuguese steps.
+    """Return the learning curves as SVG: dev CER against Portuguese training steps.
 
-    A circle marks each system's first evaluation at or below the error that `scratch` ends with.
+    A circle marks each system's first evaluation at or below the final CER of `scratch`.
+
+    Args:
+        curves: by system; `scratch` is required.
     """
     height, plot = 430, Box(50, 78, WIDTH - 20, 382)
     last_step = max(curve.last.step for curve in curves.values())
     highest = min(1.0, max(point.cer for curve in curves.values() for point in curve.points))
-    cer_ticks, step_ticks = ticks(highest, 5), ticks(last_step, 6)
+    cer_ticks = ticks(highest, 5)
     top = cer_ticks[-1]
 
-    def spot(point: Point) -> tuple[float, float]:
+    def position(point: Point) -> XY:
         return (
             plot.left + (plot.right - plot.left) * point.step / max(last_step, 1),
             plot.bottom - (plot.bottom - plot.top) * min(point.cer, top) / top,
         )
 
-    parts = []
-    for cer in cer_ticks:
-        y = plot.bottom - (plot.bottom - plot.top) * cer / top
-        parts.append(_line(plot.left, y, plot.right, y, opacity=0.55 if cer == 0 else 0.2))
-        parts.append(_text(plot.left - 10, y + 4, f"{cer * 100:g}\N{NO-BREAK SPACE}%", anchor="end"))
-    for step in step_ticks:
-        x = plot.left + (plot.right - plot.left) * step / max(last_step, 1)
-        if x <= plot.right + 0.5:
-            parts.append(_text(x, plot.bottom + 20, thousands(step), anchor="middle"))
-    parts.append(_text(plot.left, plot.bottom + 40, "Portuguese training steps"))
+    target = curves["scratch"].last.cer
+    reached = {name: point for name, curve in curves.items() if (point := curve.reaching(target))}
+    target_y = position(curves["scratch"].last)[1]
+    target_right = max(position(point)[0] for point in reached.values())
+    paths = {name: [position(point) for point in curve.points] for name, curve in curves.items()}
 
-    paths = {name: [spot(point) for point in curve.points] for name, curve in curves.items()}
+    parts = _curve_axes(plot, cer_ticks, last_step)
     for name, path in paths.items():
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in path)
         dashes = ' stroke-dasharray="7 5"' if name == "scratch_long" else ""
@@ -95,26 +103,58 @@ def learning_curve(curves: Mapping[str, Curve]) -> str:
             f' stroke-linejoin="round" stroke-linecap="round"{dashes}/>'
         )
         parts.append(f'<circle cx="{path[-1][0]:.1f}" cy="{path[-1][1]:.1f}" r="3.5" fill="{COLOURS[name]}"/>')
-
-    target = curves["scratch"].last.cer
-    reached = {name: point for name, curve in curves.items() if (point := curve.reaching(target))}
-    level = spot(curves["scratch"].last)[1]
-    right = max(spot(point)[0] for point in reached.values())
-    parts.append(_line(plot.left, level, right, level, dashes="1.5 4", width=1.5, opacity=0.9))
-    for name, point in reached.items():
-        x, y = spot(point)
+    parts.append(_line(plot.left, target_y, target_right, target_y, dashes="1.5 4", width=1.5, opacity=0.9))
+    circles = {name: position(point) for name, point in reached.items()}
+    for name, (x, y) in circles.items():
         parts.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6.5" fill="none" stroke="{COLOURS[name]}" stroke-width="2"/>'
         )
 
-    ink = [place for path in paths.values() for place in _dense(path)]
-    ink += _dense([(plot.left, level), (right, level)])
-    taken: list[Box] = []
+    target_line = [(plot.left, target_y), (target_right, target_y)]
+    parts += _curve_labels(curves, paths, reached, circles, target_line, plot)
+
+    subtitle = f"Circles: first evaluation at or below the final CER of scratch, {percent(target)} (dotted line)"
+    description = ". ".join(
+        f"{name} ends at {percent(curve.last.cer)} after {thousands(curve.last.step)} steps"
+        + (f" and first reaches {percent(target)} at step {thousands(reached[name].step)}" if name in reached else "")
+        for name, curve in curves.items()
+    )
+    return _svg(height, "Character error rate on the Portuguese dev set", subtitle, description, parts)
+
+
+def _curve_axes(plot: Box, cer_ticks: Sequence[float], last_step: int) -> list[str]:
+    """Return the grid lines and the labels of both axes."""
+    parts = []
+    for cer in cer_ticks:
+        y = plot.bottom - (plot.bottom - plot.top) * cer / cer_ticks[-1]
+        parts.append(_line(plot.left, y, plot.right, y, opacity=0.55 if cer == 0 else 0.2))
+        parts.append(_text(plot.left - 10, y + 4, f"{cer * 100:g}\N{NO-BREAK SPACE}%", anchor="end"))
+    for step in ticks(last_step, 6):
+        x = plot.left + (plot.right - plot.left) * step / max(last_step, 1)
+        if x <= plot.right + 0.5:
+            parts.append(_text(x, plot.bottom + 20, thousands(step), anchor="middle"))
+    parts.append(_text(plot.left, plot.bottom + 40, "Portuguese training steps"))
+    return parts
+
+
+def _curve_labels(
+    curves: Mapping[str, Curve],
+    paths: Mapping[str, Sequence[XY]],
+    reached: Mapping[str, Point],
+    circles: Mapping[str, XY],
+    target_line: Sequence[XY],
+    plot: Box,
+) -> list[str]:
+    """Return the labels of the curves' ends and of the circles before an end, each where it covers least."""
+    drawn = [spot for path in paths.values() for spot in _densify(path)]
+    drawn += _densify(target_line)
+    labels: list[Box] = []
     frame = Box(plot.left + 4, plot.top, WIDTH - 4, plot.bottom - 2)
+    parts = []
     for name, path in paths.items():
         value = percent(curves[name].last.cer)
-        x, y, anchor, box = _place(path[-1], f"{name} {value}", 13.5, ink, taken, frame)
-        taken.append(box)
+        x, y, anchor, box = _place_label(path[-1], f"{name} {value}", 13.5, drawn, labels, frame)
+        labels.append(box)
         parts.append(
             f'<text x="{x:.1f}" y="{y:.1f}" font-size="13.5" text-anchor="{anchor}" fill="{COLOURS[name]}">'
             f'<tspan font-weight="600">{escape(name)}</tspan> {value}</text>'
@@ -123,99 +163,99 @@ def learning_curve(curves: Mapping[str, Curve]) -> str:
         if point == curves[name].last:
             continue
         label = f"step {thousands(point.step)}"
-        x, y, anchor, box = _place(spot(point), label, 12, ink, taken, frame)
-        taken.append(box)
+        x, y, anchor, box = _place_label(circles[name], label, 12, drawn, labels, frame)
+        labels.append(box)
         parts.append(_text(x, y, label, anchor=anchor, colour=COLOURS[name]))
-
-    subtitle = f"Circles: first evaluation at or below the {percent(target)} that scratch ends with (dotted)"
-    what = ". ".join(
-        f"{name} ends at {percent(curve.last.cer)} after {thousands(curve.last.step)} steps"
-        + (f" and first reaches {percent(target)} at step {thousands(reached[name].step)}" if name in reached else "")
-        for name, curve in curves.items()
-    )
-    return _svg(height, "Character error rate on the Portuguese dev set", subtitle, what, parts)
+    return parts
 
 
 def system_chart(systems: Sequence[tuple[str, str, Interval]]) -> str:
-    """Return the picture of the systems' word error rates with their intervals, in the order given.
+    """Return the word error rates of the systems with their intervals as SVG.
 
     Args:
-        systems: system (for its colour), label, rate.
+        systems: name (for the colour), label and WER of each system, at least one, from top to bottom.
     """
-    row, first = 34, 84
+    row_height, first_y = 34, 84
     left = 16 + max(len(label) for _, label, _ in systems) * 13.5 * CHARACTER * 1.05  # the labels are bold
-    plot = Box(left, first - 16, WIDTH - 180, first + row * (len(systems) - 1) + 16)
+    plot = Box(left, first_y - 16, WIDTH - 180, first_y + row_height * (len(systems) - 1) + 16)
     top = 1.02 * max(rate.high for _, _, rate in systems) or 1.0
 
-    def across(rate: float) -> float:
+    def position(rate: float) -> float:
         return plot.left + (plot.right - plot.left) * rate / top
 
     parts = []
     for tick in (tick for tick in ticks(top, 5) if tick <= top):
-        x = across(tick)
+        x = position(tick)
         parts.append(_line(x, plot.top, x, plot.bottom, opacity=0.55 if tick == 0 else 0.2))
         parts.append(_text(x, plot.bottom + 20, f"{tick * 100:g}\N{NO-BREAK SPACE}%", anchor="middle"))
     for index, (name, label, rate) in enumerate(systems):
-        y, colour = first + index * row, COLOURS.get(name, NEUTRAL)
+        y, colour = first_y + index * row_height, COLOURS.get(name, NEUTRAL)
         parts.append(_text(plot.left - 14, y + 4.5, label, anchor="end", size=13.5, colour=colour, weight=600))
-        parts.append(_line(across(rate.low), y, across(rate.high), y, colour=colour, width=3))
+        parts.append(_line(position(rate.low), y, position(rate.high), y, colour=colour, width=3))
         for end in (rate.low, rate.high):
-            parts.append(_line(across(end), y - 5, across(end), y + 5, colour=colour, width=2))
-        parts.append(f'<circle cx="{across(rate.value):.1f}" cy="{y}" r="5.5" fill="{colour}"/>')
+            parts.append(_line(position(end), y - 5, position(end), y + 5, colour=colour, width=2))
+        parts.append(f'<circle cx="{position(rate.value):.1f}" cy="{y}" r="5.5" fill="{colour}"/>')
         parts.append(
             f'<text x="{plot.right + 16}" y="{y + 4.5}" font-size="13.5" fill="{NEUTRAL}" class="muted">'
             f'<tspan font-weight="600" class="ink">{percent(rate.value)}</tspan>'
             f"  {rate.low * 100:.1f} to {rate.high * 100:.1f}</text>"
         )
-    what = ". ".join(
+    description = ". ".join(
         f"{label}: {percent(rate.value)}, interval {percent(rate.low)} to {percent(rate.high)}"
         for _, label, rate in systems
     )
     return _svg(
         int(plot.bottom) + 34,
         "Word error rate on the Portuguese test set",
-        "Point: corpus level; bar: its interval; further left is better",
-        what,
+        "Point: corpus-level WER; bar: its interval; lower is better",
+        description,
         parts,
     )
 
 
-def score_chart(edges: Sequence[float], transcripts: Sequence[int], planted: Sequence[int], threshold: float | None) -> str:
-    """Return the picture of how the transcripts' scores lie beside those of planted wrong ones, and where the line was drawn.
+def score_chart(edges: Sequence[float], transcripts: Sequence[int], negatives: Sequence[int], threshold: float | None) -> str:
+    """Return as SVG the score distributions of the training transcripts and of the synthetic negatives.
 
     Args:
-        edges: of the bars; one more than there are bars.
-        transcripts, planted: how many scores lie in each.
-        threshold: what scores less was dropped; None: nothing was.
+        edges: bin edges of both histograms, ascending, in log-odds; one more than there are bins.
+        transcripts: transcripts per bin.
+        negatives: synthetic negatives (transcripts made wrong on purpose) per bin.
+        threshold: transcripts with a lower score were dropped; None if none was dropped by its score.
     """
     height, plot = 260, Box(20, 78, WIDTH - 20, 212)
     low, high = edges[0], edges[-1]
-    step = (plot.right - plot.left) / (high - low)
+    scale = (plot.right - plot.left) / (high - low)
     parts = [_line(plot.left, plot.bottom, plot.right, plot.bottom, opacity=0.55)]
-    for name, counted, colour, opacity in (("planted", planted, COLOURS["scratch"], 0.45), ("as they are", transcripts, COLOURS["transfer"], 0.7)):
-        most = max([1, *counted])
-        for (left, right), number in zip(pairwise(edges), counted, strict=True):
-            tall = (plot.bottom - plot.top) * number / most
+    for name, counts, colour, opacity, x, anchor in (
+        ("synthetic negatives", negatives, COLOURS["scratch"], 0.45, plot.left, "start"),
+        ("training transcripts", transcripts, COLOURS["transfer"], 0.7, plot.right, "end"),
+    ):
+        highest = max([1, *counts])
+        for (left, right), count in zip(pairwise(edges), counts, strict=True):
+            bar = (plot.bottom - plot.top) * count / highest
             parts.append(
-                f'<rect x="{plot.left + (left - low) * step:.1f}" y="{plot.bottom - tall:.1f}" width="{(right - left) * step:.1f}"'
-                f' height="{tall:.1f}" fill="{colour}" opacity="{opacity}"/>'
+                f'<rect x="{plot.left + (left - low) * scale:.1f}" y="{plot.bottom - bar:.1f}" width="{(right - left) * scale:.1f}"'
+                f' height="{bar:.1f}" fill="{colour}" opacity="{opacity}"/>'
             )
-        x = plot.left if name == "planted" else plot.right
-        parts.append(_text(x, plot.top - 8, f"{name}: {thousands(sum(counted))}", anchor="start" if x == plot.left else "end", colour=colour))
+        parts.append(_text(x, plot.top - 8, f"{name}: {thousands(sum(counts))}", anchor=anchor, colour=colour))
     if threshold is not None:
-        x = plot.left + (min(max(threshold, low), high) - low) * step
+        x = plot.left + (min(max(threshold, low), high) - low) * scale
         parts.append(_line(x, plot.top, x, plot.bottom + 6, dashes="4 3", width=1.5, opacity=0.9))
         parts.append(_text(min(max(x, 90), WIDTH - 90), plot.bottom + 22, f"dropped below {threshold:.1f}", anchor="middle"))
-    said = "nothing was dropped by score" if threshold is None else f"what scores under {threshold:.1f} was dropped"
-    what = f"{thousands(sum(transcripts))} transcripts and {thousands(sum(planted))} planted wrong ones; {said}"
-    subtitle = "Log-odds of a right transcript; each group's tallest bar is as tall as the other's"
-    return _svg(height, "Scores of the training transcripts", subtitle, what, parts)
+    decision = "no transcript was dropped by its score" if threshold is None else f"transcripts below {threshold:.1f} were dropped"
+    description = f"{thousands(sum(transcripts))} training transcripts and {thousands(sum(negatives))} synthetic negatives; {decision}"
+    subtitle = "Log-odds that a transcript is right; each histogram is scaled to its highest bar"
+    return _svg(height, "Scores of the training transcripts", subtitle, description, parts)
 
 
 def ticks(highest: float, about: int) -> list[float]:
-    """Return round values from 0 up to the first one at or over `highest`, some `about` of them.
+    """Return round values at equal distances, from 0 to the first one at or above `highest`.
 
     0.87, 5 → 0, 0.2, 0.4, 0.6, 0.8, 1
+
+    Args:
+        highest: the largest value to show.
+        about: the approximate number of values.
     """
     if highest <= 0:
         return [0.0, 1.0]
@@ -225,56 +265,62 @@ def ticks(highest: float, about: int) -> list[float]:
     return [round(step * index, 12) for index in range(math.ceil(highest / step - 1e-9) + 1)]
 
 
-def _place(
-    anchor: tuple[float, float],
-    text: str,
-    size: float,
-    ink: Sequence[tuple[float, float]],
-    taken: Sequence[Box],
-    frame: Box,
+LABEL_OFFSETS: Final = (
+    (11, 4, "start"),
+    (9, 20, "start"),
+    (9, -11, "start"),
+    (-9, 21, "end"),
+    (5, -14, "end"),
+    (5, 24, "end"),
+    (0, 24, "middle"),
+    (0, -14, "middle"),
+    (-9, -11, "end"),
+    (-11, 4, "end"),
+    (9, 36, "start"),
+    (-9, 38, "end"),
+)
+"""Candidate positions of a label relative to its point: dx, dy and text-anchor, the preferred first."""
+
+
+def _place_label(
+    point: XY, text: str, size: float, drawn: Sequence[XY], labels: Sequence[Box], frame: Box
 ) -> tuple[float, float, str, Box]:
-    """Return where a label beside `anchor` hides least: x, y, text-anchor and the box it takes."""
+    """Return the position next to `point` where a label covers least: x, y, text-anchor and the label's box.
+
+    Args:
+        point: what the label names.
+        text: the label.
+        size: font size.
+        drawn: points along the lines already drawn, about three units apart.
+        labels: boxes of the labels already placed.
+        frame: the area that the label should stay in.
+    """
     width = len(text) * size * CHARACTER
     best: tuple[float, tuple[float, float, str, Box]] | None = None
-    for order, (dx, dy, side) in enumerate(
-        (
-            (11, 4, "start"),
-            (9, 20, "start"),
-            (9, -11, "start"),
-            (-9, 21, "end"),
-            (5, -14, "end"),
-            (5, 24, "end"),
-            (0, 24, "middle"),
-            (0, -14, "middle"),
-            (-9, -11, "end"),
-            (-11, 4, "end"),
-            (9, 36, "start"),
-            (-9, 38, "end"),
-        )
-    ):
-        x, y = anchor[0] + dx, anchor[1] + dy
-        left = {"start": x, "middle": x - width / 2, "end": x - width}[side]
+    for order, (dx, dy, anchor) in enumerate(LABEL_OFFSETS):
+        x, y = point[0] + dx, point[1] + dy
+        left = {"start": x, "middle": x - width / 2, "end": x - width}[anchor]
         box = Box(left - 2, y - size, left + width + 2, y + size * 0.35)
         outside = box.left < frame.left or box.right > frame.right or box.top < frame.top or box.bottom > frame.bottom
         cost = (
             500 * outside
-            + 100 * sum(box.overlaps(other) for other in taken)
-            + sum(box.holds(*place) for place in ink)
+            + 100 * sum(box.overlaps(other) for other in labels)
+            + sum(box.contains(*spot) for spot in drawn)
             + order / 10
         )
         if best is None or cost < best[0]:
-            best = cost, (x, y, side, box)
+            best = cost, (x, y, anchor, box)
     assert best is not None
     return best[1]
 
 
-def _dense(path: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return points along a path, some three units apart."""
-    places = list(path[:1])
+def _densify(path: Sequence[XY]) -> list[XY]:
+    """Return points along a path, about three units apart."""
+    points = list(path[:1])
     for (x0, y0), (x1, y1) in pairwise(path):
         count = max(1, round(math.hypot(x1 - x0, y1 - y0) / 3))
-        places += [(x0 + (x1 - x0) * i / count, y0 + (y1 - y0) * i / count) for i in range(1, count + 1)]
-    return places
+        points += [(x0 + (x1 - x0) * i / count, y0 + (y1 - y0) * i / count) for i in range(1, count + 1)]
+    return points
 
 
 def _line(
@@ -305,11 +351,11 @@ def _text(
     )
 
 
-def _svg(height: int, title: str, subtitle: str, what: str, parts: Sequence[str]) -> str:
+def _svg(height: int, title: str, subtitle: str, description: str, parts: Sequence[str]) -> str:
     heading = f'<text x="1" y="28" font-size="16" font-weight="600" fill="{NEUTRAL}" class="ink">{escape(title)}</text>'
     body = "\n".join([heading, _text(1, 48, subtitle), *parts])
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
-        f' role="img" font-family="{FONT}">\n<title>{escape(title)}</title>\n<desc>{escape(what)}.</desc>\n'
+        f' role="img" font-family="{FONT}">\n<title>{escape(title)}</title>\n<desc>{escape(description)}.</desc>\n'
         f"{body}\n</svg>\n"
     )

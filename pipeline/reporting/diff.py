@@ -1,4 +1,4 @@
-"""Word-level difference of a hypothesis from its reference, for the eye: what was heard wrongly, missed or made up."""
+"""Word-level alignment of a hypothesis with its reference, for display: substitutions, deletions and insertions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ Kind = Literal["hit", "substitution", "deletion", "insertion"]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One step of an alignment; `reference` is empty for an insertion, `hypothesis` for a deletion."""
+    """One step of an alignment.
+
+    Attributes:
+        kind: hit, substitution, deletion or insertion.
+        reference: the reference word; empty for an insertion.
+        hypothesis: the hypothesis word; empty for a deletion.
+    """
 
     kind: Kind
     reference: str
@@ -18,18 +24,22 @@ class Edit:
 
 
 def align(reference: str, hypothesis: str) -> list[Edit]:
-    """Return a cheapest alignment of two texts, word by word.
+    """Return a minimum-cost alignment of two texts, word by word.
 
-    "a casa azul" and "a caza" → hit a, substitution casa → caza, deletion azul.
+    "a casa azul" and "a caza azul grande" → hit a, substitution casa → caza, hit azul, insertion grande.
+
+    Args:
+        reference: words separated by whitespace.
+        hypothesis: likewise.
 
     Source: Wagner and Fischer, The string-to-string correction problem, 1974.
     """
     ref, hyp = reference.split(), hypothesis.split()
     cost = [list(range(len(hyp) + 1))]
-    for i, word in enumerate(ref, 1):
+    for i, ref_word in enumerate(ref, 1):
         above, row = cost[-1], [i]
-        for j, heard in enumerate(hyp, 1):
-            row.append(min(above[j - 1] + (word != heard), above[j] + 1, row[-1] + 1))
+        for j, hyp_word in enumerate(hyp, 1):
+            row.append(min(above[j - 1] + (ref_word != hyp_word), above[j] + 1, row[-1] + 1))
         cost.append(row)
     edits: list[Edit] = []
     i, j = len(ref), len(hyp)
@@ -46,6 +56,6 @@ def align(reference: str, hypothesis: str) -> list[Edit]:
     return edits[::-1]
 
 
-def errors(edits: list[Edit]) -> int:
-    """Return how many words are wrong: substitutions, deletions and insertions."""
+def count_errors(edits: list[Edit]) -> int:
+    """Return the number of word errors: substitutions + deletions + insertions."""
     return sum(edit.kind != "hit" for edit in edits)

@@ -1,4 +1,4 @@
-"""What a run left behind, read once and checked: the report's view of `data/`."""
+"""The results of a run, read once from `data/` and checked."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.core.errors import DataError, MissingInputError
+from pipeline.core.errors import DataError, MissingInputError, ParamsError
 from pipeline.core.files import hash_file, read_json, read_table
+from pipeline.core.params import read_params
 from pipeline.reporting.charts import Interval
 from pipeline.reporting.curves import Curve, curve_from
 
 SYSTEMS: Final = ("transfer", "scratch", "scratch_long", "champion", "donor")
 TRAINED: Final = ("transfer", "scratch", "scratch_long")
 NEEDED: Final = ("transfer", "scratch")
-"""Without these there is nothing to report; every other system may be absent, but not damaged."""
-TARGET: Final = "portuguese"
-AGAIN: Final = "run the stage that writes it again"
+"""The report requires these systems. Files of the others may be missing, but not damaged."""
+TARGET: Final = "portuguese"  # the language of the test split
+RERUN: Final = "run the stage that writes it again"
 
 HYPOTHESIS_COLUMNS: Final = [
     "utterance_id",
@@ -39,33 +40,51 @@ TEST_COLUMNS: Final = ["utterance_id", "language", "corpus", "shard", "row", "tr
 
 T = TypeVar("T")
 
+Outcome = Literal["pass", "fail", "undecided", "disabled"]
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """A run's results. Mappings by system, in the order of SYSTEMS; None or empty where an optional part is absent."""
+    """The results of a run. An optional part that is missing is None, or has no entry in its mapping.
+
+    Attributes:
+        folder: the folder that was read.
+        scores: `score/SYSTEM.json` by system, in the order of SYSTEMS.
+        verdict: `gate/verdict.json`.
+        curves: the learning curve of each trained system.
+        models: `vizinho.json` of each trained system and of the donor.
+        donor_curve: the learning curve of the donor; None if it was imported.
+        hypotheses: `transcribe/SYSTEM.parquet` by system.
+        transcriptions: `transcribe/SYSTEM.json` by system.
+        test: the test split.
+        corpora: by (language, corpus), the reports of the stages "ingest" and "normalise".
+        certificates: the leakage certificate of each language.
+        ranking: `rank/ranking.json`.
+        hashes: the SHA-256 of every file that was read, by its path in `folder`.
+    """
 
     folder: Path
     scores: dict[str, dict[str, Any]]
     verdict: dict[str, Any]
     curves: dict[str, Curve]
-    models: dict[str, dict[str, Any]]  # vizinho.json, `donor` included
+    models: dict[str, dict[str, Any]]
     donor_curve: Curve | None
     hypotheses: dict[str, pd.DataFrame]
-    decodings: dict[str, dict[str, Any]]  # speed and size, as transcribe measured them
+    transcriptions: dict[str, dict[str, Any]]
     test: pd.DataFrame
-    corpora: dict[tuple[str, str], dict[str, Any]]  # (language, corpus) -> {"ingest": ..., "normalise": ...}
-    certificates: dict[str, dict[str, Any]]  # by language
+    corpora: dict[tuple[str, str], dict[str, Any]]
+    certificates: dict[str, dict[str, Any]]
     ranking: dict[str, Any] | None
-    hashes: dict[str, str]  # path within the folder -> SHA-256, of every file the figures rest on
+    hashes: dict[str, str]
 
     @property
     def challenger(self) -> str:
-        """The system that the verdict is about."""
+        """Return the name of the system that the verdict is about."""
         return str(self.verdict["challenger"]["system"])
 
 
 class _Reader:
-    """Reads files of a run folder and remembers which; an absent file is None unless it is required."""
+    """Read the files of a run folder and record their paths. A missing file is None unless it is required."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -76,7 +95,7 @@ class _Reader:
             return None
         value = read_json(path)
         if not isinstance(value, dict):
-            raise DataError(str(path), f"found {type(value).__name__}", "a JSON object", AGAIN)
+            raise DataError(str(path), f"found {type(value).__name__}", "a JSON object", RERUN)
         return value
 
     def table(self, relative: str, columns: list[str], required: bool) -> pd.DataFrame | None:
@@ -89,7 +108,7 @@ class _Reader:
         try:
             history = pd.read_csv(path)
         except ValueError as error:  # what pandas raises for no CSV, nothing at all or other bytes than UTF-8
-            raise DataError(str(path), f"unreadable ({error})", "a CSV file", AGAIN) from None
+            raise DataError(str(path), f"unreadable ({error})", "a CSV file", RERUN) from None
         return curve_from(history, system, str(path))
 
     def _path(self, relative: str, required: bool) -> Path | None:
@@ -105,35 +124,24 @@ class _Reader:
 
 
 def read_inputs(folder: Path | str) -> Inputs:
-    """Return what the stages left under `folder` (usually `data`).
+    """Return the results that the stages wrote under `folder` (usually `data`).
 
     Raises:
-        MissingInputError: a required file is not there.
-        DataError: a file, required or not, is damaged or lacks what the report shows.
+        MissingInputError: a required file is missing.
+        DataError: a file, required or not, is damaged or lacks a field that the report shows.
     """
     folder = Path(folder)
     reader = _Reader(folder)
 
-    scores = _found((name, reader.json(f"score/{name}.json", name in NEEDED)) for name in SYSTEMS)
+    scores = _present((name, reader.json(f"score/{name}.json", name in NEEDED)) for name in SYSTEMS)
     for name, score in scores.items():
-        where = f"{folder}/score/{name}.json"
-        for key in ("test_set", "normaliser"):
-            need(score, key, where)
-        for key in ("wer", "cer"):
-            interval(need(score, key, where), f"{where}: {key}")
-    hypotheses = _found(
+        _check_score(score, f"{folder}/score/{name}.json")
+    hypotheses = _present(
         (name, reader.table(f"transcribe/{name}.parquet", HYPOTHESIS_COLUMNS, name in NEEDED)) for name in SYSTEMS
     )
     verdict = reader.json("gate/verdict.json", True) or {}
     _check_verdict(verdict, set(scores) & set(hypotheses), f"{folder}/gate/verdict.json")
 
-    corpora: dict[tuple[str, str], dict[str, Any]] = {}
-    for stage in ("ingest", "normalise"):
-        for path in sorted(folder.glob(f"{stage}/*/*/report.json")):
-            language, corpus = path.parts[-3:-1]
-            corpora.setdefault((language, corpus), {})[stage] = reader.json(
-                f"{stage}/{language}/{corpus}/report.json", True
-            )
     languages = sorted(path.parent.name for path in folder.glob("split/*/certificate.json"))
 
     test = reader.table(f"split/{TARGET}/test.parquet", TEST_COLUMNS, True)
@@ -142,8 +150,8 @@ def read_inputs(folder: Path | str) -> Inputs:
         folder=folder,
         scores=scores,
         verdict=verdict,
-        curves=_found((name, reader.curve(f"train/{name}/history.csv", name, name in NEEDED)) for name in TRAINED),
-        models=_found(
+        curves=_present((name, reader.curve(f"train/{name}/history.csv", name, name in NEEDED)) for name in TRAINED),
+        models=_present(
             [
                 *((name, reader.json(f"train/{name}/vizinho.json", name in NEEDED)) for name in TRAINED),
                 ("donor", reader.json("donor/vizinho.json", False)),
@@ -151,13 +159,47 @@ def read_inputs(folder: Path | str) -> Inputs:
         ),
         donor_curve=reader.curve("donor/history.csv", "donor", False),
         hypotheses=hypotheses,
-        decodings=_found((name, reader.json(f"transcribe/{name}.json", False)) for name in SYSTEMS),
+        transcriptions=_present((name, reader.json(f"transcribe/{name}.json", False)) for name in SYSTEMS),
         test=test,
-        corpora=dict(sorted(corpora.items(), key=lambda pair: (pair[0][0] != TARGET, pair[0]))),
-        certificates=_found((name, reader.json(f"split/{name}/certificate.json", True)) for name in languages),
+        corpora=_read_corpora(reader),
+        certificates=_present((name, reader.json(f"split/{name}/certificate.json", True)) for name in languages),
         ranking=reader.json("rank/ranking.json", False),
         hashes={str(path.relative_to(folder)): hash_file(path) for path in sorted(reader.read)},
     )
+
+
+def _read_corpora(reader: _Reader) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the reports of ingest and normalise by (language, corpus), the target language first."""
+    corpora: dict[tuple[str, str], dict[str, Any]] = {}
+    for stage in ("ingest", "normalise"):
+        for path in sorted(reader.folder.glob(f"{stage}/*/*/report.json")):
+            language, corpus = path.parts[-3:-1]
+            corpora.setdefault((language, corpus), {})[stage] = reader.json(
+                f"{stage}/{language}/{corpus}/report.json", True
+            )
+    return dict(sorted(corpora.items(), key=lambda pair: (pair[0][0] != TARGET, pair[0])))
+
+
+def system_names(root: Path | str) -> list[str]:
+    """Return the names of the systems of a checkout: those of `train.systems` in params.yaml, then champion and donor.
+
+    Raises:
+        MissingInputError: there is no params.yaml.
+        ParamsError: it names no system.
+    """
+    file = Path(root) / "params.yaml"
+    train = read_params(file).get("train")
+    systems = train.get("systems") if isinstance(train, dict) else None
+    if not isinstance(systems, dict) or not systems:
+        raise ParamsError(file.name, [f"train.systems: found {systems!r}; expected at least one system"])
+    return [*map(str, systems), "champion", "donor"]
+
+
+def _check_score(score: Mapping[str, Any], where: str) -> None:
+    for key in ("test_set", "normaliser"):
+        need(score, key, where)
+    for key in ("wer", "cer"):
+        interval(need(score, key, where), f"{where}: {key}")
 
 
 def _check_verdict(verdict: Mapping[str, Any], systems: set[str], where: str) -> None:
@@ -179,18 +221,23 @@ def _check_verdict(verdict: Mapping[str, Any], systems: set[str], where: str) ->
             need(rule, key, where)
 
 
-def _found(pairs: Iterable[tuple[str, T | None]]) -> dict[str, T]:
+def _present(pairs: Iterable[tuple[str, T | None]]) -> dict[str, T]:
     return {name: value for name, value in pairs if value is not None}
 
 
 def need(value: Mapping[str, Any], key: str, where: str) -> Any:
     """Return `value[key]`.
 
+    Args:
+        value: an object of a file.
+        key: a required key.
+        where: the file, for the error message.
+
     Raises:
-        DataError: it is not there.
+        DataError: the key is missing.
     """
     if key not in value:
-        raise DataError(where, f"no {key!r}; found {', '.join(map(str, value)) or 'nothing'}", f"{key!r}", AGAIN)
+        raise DataError(where, f"no {key!r}; found {', '.join(map(str, value)) or 'nothing'}", f"{key!r}", RERUN)
     return value[key]
 
 
@@ -198,34 +245,42 @@ def interval(value: Any, where: str) -> Interval:
     """Return a rate given as `{value, low, high}`.
 
     Raises:
-        DataError: a part is missing or no finite number.
+        DataError: a part is missing or is not a finite number.
     """
     parts = [need(value, key, where) for key in ("value", "low", "high")] if isinstance(value, Mapping) else [value]
     if len(parts) != 3 or not all(isinstance(part, (int, float)) and math.isfinite(part) for part in parts):
-        raise DataError(where, f"found {value!r}", "value, low and high as finite numbers", AGAIN)
+        raise DataError(where, f"found {value!r}", "value, low and high as finite numbers", RERUN)
     return Interval(*(float(part) for part in parts))
 
 
 def point(value: Any, where: str) -> float | None:
-    """Return a rate's value, given as `{value, …}` or as a bare number; None where nothing was measured.
+    """Return the value of a rate given as `{value, …}` or as a number; None if it was not measured.
 
     Raises:
-        DataError: it is no finite number.
+        DataError: the value is not a finite number.
     """
     if isinstance(value, Mapping):
         value = need(value, "value", where)
     if value is None:
         return None
     if not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise DataError(where, f"found {value!r}", "a finite number or null", AGAIN)
+        raise DataError(where, f"found {value!r}", "a finite number or null", RERUN)
     return float(value)
 
 
-def flac_of(inputs: Inputs, utterance_id: str) -> bytes:
-    """Return an utterance's audio as FLAC, from the shard that ingest wrote.
+def outcome(rule: Mapping[str, Any]) -> Outcome:
+    """Return the outcome of a rule in `gate/verdict.json`."""
+    if not rule["enabled"]:
+        return "disabled"
+    return "undecided" if rule["passed"] is None else "pass" if rule["passed"] else "fail"
+
+
+def read_flac(inputs: Inputs, utterance_id: str) -> bytes:
+    """Return the audio of a test utterance as FLAC, from the shard that ingest wrote.
 
     Raises:
-        DataError: the test split, the shard or the row is missing, or is no FLAC.
+        MissingInputError: the shard is missing.
+        DataError: the test split or the shard has no such row, or the row has no FLAC.
     """
     rows = inputs.test[inputs.test["utterance_id"] == utterance_id]
     if len(rows) != 1:
@@ -239,18 +294,24 @@ def flac_of(inputs: Inputs, utterance_id: str) -> bytes:
     path = inputs.folder / "ingest" / language / corpus / shard
     if not path.exists():
         raise MissingInputError(str(path), "no such file", "a shard", f"run ingest@{corpus} (`dvc repro`)")
-    skip = int(row)
     try:
-        with pq.ParquetFile(path) as file:
-            for group in range(file.num_row_groups):
-                if skip < file.metadata.row_group(group).num_rows:
-                    audio = file.read_row_group(group, columns=["audio.bytes"]).column("audio")[skip].as_py()["bytes"]
-                    break
-                skip -= file.metadata.row_group(group).num_rows
-            else:
-                raise DataError(str(path), f"no row {row}", utterance_id, "run split again")
+        audio = _audio_in_row(path, int(row))
     except (OSError, KeyError, pa.ArrowException) as error:
         raise DataError(str(path), f"unreadable ({error})", "a Parquet shard", "run ingest again") from None
-    if not audio or not audio.startswith(b"fLaC"):
-        raise DataError(utterance_id, f"{path} row {row} holds no FLAC", "FLAC bytes", "run ingest again")
-    return bytes(audio)
+    if audio is None:
+        raise DataError(str(path), f"no row {row}", utterance_id, "run split again")
+    if not audio.startswith(b"fLaC"):
+        raise DataError(utterance_id, f"{path} row {row} has no FLAC", "FLAC bytes", "run ingest again")
+    return audio
+
+
+def _audio_in_row(path: Path, row: int) -> bytes | None:
+    """Return the audio bytes in a row of a shard, reading one row group; None if the shard has fewer rows."""
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if row < rows:
+                audio = file.read_row_group(group, columns=["audio.bytes"]).column("audio")[row].as_py()["bytes"]
+                return bytes(audio or b"")
+            row -= rows
+    return None

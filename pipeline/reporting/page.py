@@ -1,11 +1,8 @@
-"""The report as one HTML page that asks for nothing from outside: inputs in, text out."""
+"""The report as one HTML page without external requests: inputs in, HTML out."""
 
 from __future__ import annotations
 
-import base64
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,46 +10,50 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedErro
 
 from pipeline.core.errors import DataError
 from pipeline.reporting.charts import COLOURS, learning_curve, score_chart, system_chart
-from pipeline.reporting.curves import answers, percent, thousands
-from pipeline.reporting.diff import Edit, align, errors
-from pipeline.reporting.inputs import Inputs, flac_of, interval, need, point
+from pipeline.reporting.clips import Row, select_clips
+from pipeline.reporting.curves import answers
+from pipeline.reporting.diff import align
+from pipeline.reporting.formatting import (
+    format_p_value,
+    format_seconds,
+    format_signed,
+    format_value,
+    percent,
+    thousands,
+    visible_symbol,
+)
+from pipeline.reporting.inputs import Inputs, interval, need, outcome, point
 
 MEANING: Final = {
     "transfer": "Portuguese, started from the Spanish donor",
-    "scratch": "the same Portuguese data and steps, started from nothing",
-    "scratch_long": "from nothing, with more steps",
+    "scratch": "the same Portuguese data and steps, trained from scratch",
+    "scratch_long": "trained from scratch with more steps",
     "champion": "the model in use",
-    "donor": "the Spanish model as it is",
+    "donor": "the Spanish model, without training on Portuguese",
 }
 
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """An utterance to listen to: its audio and what each system heard."""
-
-    utterance_id: str
-    why: str  # best | median | worst, by the challenger
-    speaker: str
-    about: str  # locale, accent, gender, as far as known
-    duration_s: float
-    audio: str  # data URI
-    written: str  # the transcript as found
-    reference: str
-    words: int
-    heard: list[tuple[Row, list[Edit], int]]  # row of the systems' table, alignment, wrong words
-
+UNCHANGED: Final = "unchanged"
+"""Name of the first row of the robustness table: the sample without any change to its audio."""
 
 def render(inputs: Inputs, clips: int) -> str:
     """Return the page.
 
     Args:
-        clips: utterances to listen to: about a third each of the best, the middling and the worst.
+        inputs: the results of the run.
+        clips: the number of utterances to listen to: about a third each of the best, the median and the worst.
 
     Raises:
-        DataError: an input lacks what the page shows.
+        DataError: an input lacks a field that the page shows.
     """
+    try:
+        return _environment().get_template("page.html").render(_context(inputs, clips))
+    except UndefinedError as error:
+        raise DataError(
+            f"report on {inputs.folder}", str(error), "the fields in docs/schemas", "run the stage that lacks it again"
+        ) from None
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -61,14 +62,27 @@ def render(inputs: Inputs, clips: int) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        percent=percent, thousands=thousands, p_value=p_value, plain=plain, signed=signed, clock=clock, visible=visible
+        percent=percent,
+        thousands=thousands,
+        outcome=outcome,
+        p_value=format_p_value,
+        plain=format_value,
+        signed=format_signed,
+        seconds=format_seconds,
+        visible=visible_symbol,
     )
+    return environment
+
+
+def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
+    """Return the variables of page.html; `clips` is the number of clips."""
     score = inputs.scores[inputs.challenger]
-    alignment = inputs.models["transfer"].get("alignment")  # what the stage `align` reported, where it was trained on that
-    shown = dict(
+    alignment = inputs.models["transfer"].get("alignment")  # the report of the stage `align`, if the training set was filtered
+    systems = system_rows(inputs)
+    return dict(
         verdict=inputs.verdict,
         sentence=verdict_sentence(inputs.verdict),
-        systems=system_rows(inputs),
+        systems=systems,
         challenger=inputs.challenger,
         test_set=score["test_set"],
         wer=score["wer"],
@@ -76,12 +90,12 @@ def render(inputs: Inputs, clips: int) -> str:
         comparisons=comparison_rows(inputs),
         answers=answers(inputs.curves, inputs.donor_curve.steps if inputs.donor_curve else None),
         learning_curve=learning_curve(inputs.curves),
-        system_chart=chart(inputs),
+        system_chart=wer_chart(inputs),
         slices=slice_groups(inputs),
         robustness=robustness_rows(inputs),
         errors=score.get("errors"),
         worst=worst_utterances(score.get("errors") or {}),
-        clips=listen(inputs, clips),
+        clips=select_clips(inputs, systems, clips),
         corpora=corpus_rows(inputs),
         certificates=inputs.certificates,
         alignment=alignment,
@@ -95,41 +109,38 @@ def render(inputs: Inputs, clips: int) -> str:
         hashes=inputs.hashes,
         colours=COLOURS,
     )
-    try:
-        return environment.get_template("page.html").render(shown)
-    except UndefinedError as error:
-        raise DataError(
-            f"report on {inputs.folder}", str(error), "the fields in docs/schemas", "run the stage that lacks it again"
-        ) from None
 
 
-def chart(inputs: Inputs) -> str:
-    """Return the picture of the systems' word error rates."""
+def wer_chart(inputs: Inputs) -> str:
+    """Return the chart of the systems' word error rates as SVG."""
     return system_chart([(row["name"], row["label"], row["wer"]) for row in system_rows(inputs)])
 
 
 def alignment_chart(alignment: Mapping[str, Any]) -> str:
-    """Return the picture of the training transcripts' scores.
+    """Return the chart of the training transcripts' scores as SVG.
+
+    Args:
+        alignment: `alignment` in the `vizinho.json` of a model whose training set was filtered.
 
     Raises:
-        DataError: the model's record does not hold the distribution.
+        DataError: the distribution is missing or inconsistent.
     """
     where = "train/transfer/vizinho.json: alignment"
     found = need(alignment, "distribution", where)
-    edges, transcripts, planted = (need(found, key, where) for key in ("edges", "transcripts", "planted"))
-    if len(edges) != len(transcripts) + 1 or len(edges) != len(planted) + 1 or not edges[0] < edges[-1]:
-        raise DataError(where, f"{len(edges)} edges of {len(transcripts)} and {len(planted)} bars", "one edge more than bars", "run align again")
-    return score_chart(edges, transcripts, planted, need(alignment, "threshold", where))
+    edges, transcripts, negatives = (need(found, key, where) for key in ("edges", "transcripts", "planted"))
+    if len(edges) != len(transcripts) + 1 or len(edges) != len(negatives) + 1 or not edges[0] < edges[-1]:
+        raise DataError(where, f"{len(edges)} edges of {len(transcripts)} and {len(negatives)} bins", "one edge more than bins", "run align again")
+    return score_chart(edges, transcripts, negatives, need(alignment, "threshold", where))
 
 
 def verdict_sentence(verdict: Mapping[str, Any]) -> str:
-    """Return why the verdict is what it is, in a sentence or two, from the rules."""
+    """Return the reason of the verdict in a sentence or two: the rules that fail, those undecided, or the gain in WER."""
     enabled = [rule for rule in verdict["rules"] if rule["enabled"]]
     if not enabled:
         return "No rule of the gate is enabled, so nothing can be promoted."
     parts = []
-    for answer, one, many in ((False, "fails", "fail"), (None, "is undecided", "are undecided")):
-        if rules := [rule for rule in enabled if rule["passed"] is answer]:
+    for result, one, many in (("fail", "fails", "fail"), ("undecided", "is undecided", "are undecided")):
+        if rules := [rule for rule in enabled if outcome(rule) == result]:
             reasons = [f"{rule['name'].replace('_', ' ')} ({rule['reason']})" for rule in rules[:3]]
             more = [f"and {len(rules) - 3} more"] if len(rules) > 3 else []
             verb = one if len(rules) == 1 else many
@@ -138,21 +149,20 @@ def verdict_sentence(verdict: Mapping[str, Any]) -> str:
         return " ".join(parts)
     found = verdict["comparisons"].get("champion")
     if not found:
-        return f"All {len(enabled)} enabled rules hold."
+        return f"All {len(enabled)} enabled rules pass."
     before, after = (percent(found["wer"][name]) for name in ("champion", "challenger"))
-    first = f"All {len(enabled)} enabled rules hold"
-    return f"{first}: on the same test set, WER is {after}, against {before} with the champion."
+    return f"All {len(enabled)} enabled rules pass: on the same test set, WER is {after}, compared with {before} for the champion."
 
 
 def system_rows(inputs: Inputs) -> list[Row]:
-    """Return a row for each system, its figures as intervals; champion and donor share one where they are one model."""
+    """Return a row per system with its error rates; champion and donor share one while they are the same model."""
     scores = dict(inputs.scores)
     labels = {name: name for name in scores}
     meaning = dict(MEANING)
-    if "donor" in scores and "champion" in scores and _one_model(scores["donor"], scores["champion"]):
+    if "donor" in scores and "champion" in scores and _same_results(scores["donor"], scores["champion"]):
         del scores["donor"]
         labels["champion"] = "champion = donor"
-        meaning["champion"] = "the Spanish model as it is: no Portuguese model is in use yet"
+        meaning["champion"] = "the Spanish model; no Portuguese model is in use yet"
     rows = []
     for name, score in scores.items():
         where = f"score/{name}.json"
@@ -166,18 +176,19 @@ def system_rows(inputs: Inputs) -> list[Row]:
                 "tolerant_wer": point(tolerant.get("wer"), where),
                 "tolerant_cer": point(tolerant.get("cer"), where),
                 "rtfx": score.get("rtfx"),
-                "parameters": inputs.decodings.get(name, {}).get("parameters"),
+                "parameters": inputs.transcriptions.get(name, {}).get("parameters"),
             }
         )
     return rows
 
 
-def _one_model(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _same_results(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two scores are of the same hypotheses."""
     return all(one.get(key) == other.get(key) for key in ("wer", "cer", "counts", "test_set"))
 
 
 def comparison_rows(inputs: Inputs) -> list[Row]:
-    """Return a row for each rival and rate: both rates, their paired difference and how likely chance is."""
+    """Return a row per rival and rate (WER, CER): both rates, their paired difference and its p-values."""
     rows = []
     for rival, comparison in inputs.verdict["comparisons"].items():
         for rate in ("wer", "cer"):
@@ -200,7 +211,7 @@ def comparison_rows(inputs: Inputs) -> list[Row]:
 
 
 def slice_groups(inputs: Inputs) -> list[tuple[str, list[Row]]]:
-    """Return by dimension (say "locale") its slices with each system's WER."""
+    """Return each dimension (say "locale") with its slices: a row per slice, with the WER by system and the lowest."""
     names = [row["name"] for row in system_rows(inputs)]
     table: dict[tuple[str, ...], dict[str, Row]] = {}
     for name in names:
@@ -221,108 +232,42 @@ def slice_groups(inputs: Inputs) -> list[tuple[str, list[Row]]]:
 
 
 def robustness_rows(inputs: Inputs) -> list[Row]:
-    """Return a row for each condition, the unchanged sample first: what was done, and by system WER and its change."""
+    """Return a row per acoustic condition, the unchanged sample first.
+
+    Each row has `name`, `about` (the changes to the audio) and `systems`: by system, WER and its change, None for the
+    unchanged sample.
+    """
     table: dict[str, Row] = {}
     for name, score in inputs.scores.items():
         if not (found := score.get("robustness")):
             continue
         where = f"score/{name}.json: robustness"
         size = f"{need(found, 'utterances', where)} utterances of {need(found, 'speakers', where)} speakers"
-        row = table.setdefault("as it is", {"name": "as it is", "about": size, "systems": {}})
+        row = table.setdefault(UNCHANGED, {"name": UNCHANGED, "about": size, "systems": {}})
         row["systems"][name] = (interval(need(found, "wer", where), where), None)
         for entry in need(found, "conditions", where):
             condition = need(entry, "condition", where)
-            row = table.setdefault(condition, {"name": condition, "about": changed(entry["changes"]), "systems": {}})
+            row = table.setdefault(condition, {"name": condition, "about": describe_changes(entry["changes"]), "systems": {}})
             row["systems"][name] = (interval(entry["wer"], where), interval(entry["wer_change"], where))
     return list(table.values())
 
 
-def changed(changes: Mapping[str, Any]) -> str:
-    """Return what a condition does, for print: {"speed": 0.9, "snr_db": 10.0} → "speed × 0.9, noise at 10 dB"."""
-    told = {
+def describe_changes(changes: Mapping[str, Any]) -> str:
+    """Return the changes of an acoustic condition, for print.
+
+    {"speed": 0.9, "snr_db": 10.0} → "speed × 0.9, noise at 10 dB"
+    """
+    describe: dict[str, Callable[[Any], str]] = {
         "speed": lambda value: f"speed × {value:g}" if value != 1 else "",
         "snr_db": lambda value: f"noise at {value:g} dB" if value is not None else "",
         "telephone": lambda value: "300 to 3,400 Hz, G.711" if value else "",
         "codec": lambda value: f"low-rate {value.upper()}" if value else "",
     }
-    return ", ".join(filter(None, (tell(changes.get(name)) for name, tell in told.items() if name in changes)))
-
-
-def listen(inputs: Inputs, count: int) -> list[Clip]:
-    """Return the clips to listen to, the challenger's best, middling and worst."""
-    table = inputs.hypotheses[inputs.challenger]
-    chosen = choose(
-        table["utterance_id"].tolist(),
-        table["speaker"].tolist(),
-        table["reference"].tolist(),
-        table["hypothesis"].tolist(),
-        count,
-    )
-    return [_clip(inputs, name, why) for name, why in chosen]
-
-
-def choose(
-    ids: Sequence[str],
-    speakers: Sequence[str],
-    references: Sequence[str],
-    hypotheses: Sequence[str],
-    count: int,
-) -> list[tuple[str, str]]:
-    """Return `count` utterances, each with its kind: best, median or worst by its share of wrong words.
-
-    Longer utterances come before shorter ones; within a kind each is of another speaker while there is one.
-    """
-    speaker = dict(zip(ids, speakers, strict=True))
-    length = {name: len(reference.split()) for name, reference in zip(ids, references, strict=True)}
-    wrong = {
-        name: errors(align(reference, hypothesis)) / max(1, length[name])
-        for name, reference, hypothesis in zip(ids, references, hypotheses, strict=True)
-    }
-    middle = sorted(wrong.values())[len(wrong) // 2] if wrong else 0.0
-    chosen: dict[str, str] = {}
-    kinds: dict[str, Callable[[float], float]] = {
-        "worst": lambda rate: -rate,
-        "best": lambda rate: rate,
-        "median": lambda rate: abs(rate - middle),
-    }
-    for extra, (kind, distance) in enumerate(kinds.items()):
-        share = (count + extra) // 3
-        order = [name for *_, name in sorted((distance(rate), -length[name], name) for name, rate in wrong.items())]
-        heard: set[str] = set()
-        for _ in range(min(share, len(order) - len(chosen))):
-            left = [name for name in order if name not in chosen]
-            pick = next((name for name in left if speaker[name] not in heard), left[0])
-            chosen[pick] = kind
-            heard |= {speaker[pick]} - {""}
-    return sorted(chosen.items(), key=lambda pair: ("best", "median", "worst").index(pair[1]))
-
-
-def _clip(inputs: Inputs, utterance_id: str, why: str) -> Clip:
-    heard = []
-    for row in system_rows(inputs):
-        table = inputs.hypotheses.get(row["name"])
-        found = table[table["utterance_id"] == utterance_id] if table is not None else None
-        if found is not None and not found.empty:
-            edits = align(found.iloc[0]["reference"], found.iloc[0]["hypothesis"])
-            heard.append((row, edits, errors(edits)))
-    first: Any = inputs.hypotheses[inputs.challenger].set_index("utterance_id").loc[utterance_id]
-    written = inputs.test.set_index("utterance_id")["transcript"].get(utterance_id, "")
-    return Clip(
-        utterance_id=utterance_id,
-        why=why,
-        speaker=first["speaker"],
-        duration_s=float(first["duration_s"]),
-        about=", ".join(filter(None, (first["locale"], first["accent"], first["gender"]))),
-        audio="data:audio/flac;base64," + base64.b64encode(flac_of(inputs, utterance_id)).decode("ascii"),
-        written=written,
-        reference=first["reference"],
-        words=len(first["reference"].split()),
-        heard=heard,
-    )
+    return ", ".join(filter(None, (text(changes.get(name)) for name, text in describe.items() if name in changes)))
 
 
 def corpus_rows(inputs: Inputs) -> list[Row]:
-    """Return a row for each corpus: what came in, what was rejected and dropped, by reason."""
+    """Return a row per corpus: its size, and the utterances rejected and dropped, by reason."""
     rows = []
     for (language, corpus), reports in inputs.corpora.items():
         ingest, normalise = reports.get("ingest", {}), reports.get("normalise", {})
@@ -339,7 +284,7 @@ def corpus_rows(inputs: Inputs) -> list[Row]:
 
 
 def _reasons(report: Mapping[str, Any], key: str, where: str) -> list[tuple[str, int]] | None:
-    """Return the counts by reason, the most frequent first; None where there is no such report."""
+    """Return the counts by reason, the most frequent first; None if the report is missing."""
     if not report:
         return None
     counted = need(report, key, where)
@@ -351,49 +296,26 @@ def _reasons(report: Mapping[str, Any], key: str, where: str) -> list[tuple[str,
 
 
 def head_groups(plan: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return the head plan by how rows came about, copied rows first: symbol and the donor's symbol ("" for none)."""
+    """Return the rows of the new head by their origin, copied rows first.
+
+    Args:
+        plan: `head_plan` in vizinho.json: `symbol`, `donor_symbol` and `how` of each row.
+
+    Returns:
+        origin, and its rows as (symbol, donor's symbol or "").
+    """
     order = ("copied", "base letter", "fresh")
-    ways = sorted(
-        {str(row["how"]) for row in plan}, key=lambda way: (order.index(way) if way in order else len(order), way)
+    origins = sorted(
+        {str(row["how"]) for row in plan},
+        key=lambda origin: (order.index(origin) if origin in order else len(order), origin),
     )
     return [
-        (way, [(row["symbol"], row.get("donor_symbol") or "") for row in plan if row["how"] == way]) for way in ways
+        (origin, [(row["symbol"], row.get("donor_symbol") or "") for row in plan if row["how"] == origin])
+        for origin in origins
     ]
 
 
-def worst_utterances(found: Mapping[str, Any]) -> list[Row]:
-    """Return the worst utterances of the error analysis, aligned for the eye."""
-    return [{**entry, "edits": align(entry["reference"], entry["hypothesis"])} for entry in found.get("worst") or []]
-
-
-def p_value(p: float | None) -> str:
-    """Return a p-value for print: 0.0004 → < 0.001, None → –."""
-    return "–" if p is None else "<\N{NO-BREAK SPACE}0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def signed(number: float, digits: int) -> str:
-    """Return a number with its sign, a true minus."""
-    return f"{number:+.{digits}f}".replace("-", "−")
-
-
-def plain(value: Any) -> str:
-    """Return a rule's figure, whatever it is: up to four significant digits, yes or no, – for none."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value) and abs(value) >= 10_000):
-        return thousands(value).replace("-", "−")
-    if isinstance(value, float):
-        return f"{value:.4g}".replace("-", "−")
-    return str(value)
-
-
-def clock(seconds: float) -> str:
-    """Return a duration for print: 2.84 → 2.8 s."""
-    return f"{seconds:.1f}\N{NO-BREAK SPACE}s"
-
-
-def visible(symbol: str) -> str:
-    """Return a symbol for print: a blank or nothing is made visible."""
-    return symbol.replace(" ", "␣") or "∅"
+def worst_utterances(error_analysis: Mapping[str, Any]) -> list[Row]:
+    """Return the worst utterances of an error analysis, each with its alignment as `edits`."""
+    worst = error_analysis.get("worst") or []
+    return [{**entry, "edits": align(entry["reference"], entry["hypothesis"])} for entry in worst]

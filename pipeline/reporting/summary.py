@@ -1,46 +1,80 @@
-"""The five lines that a run ends with: where model, metrics, verdict and report are, and what they say."""
+"""The summary that `make repro` prints at its end: verdict, error rates, speed, and where to look further."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from pipeline.core.files import read_json
-from pipeline.core.stage import stage_main
-from pipeline.reporting.curves import percent
-from pipeline.reporting.inputs import SYSTEMS, interval, need
+from pipeline.core.stage import exit_with_code
+from pipeline.core.timing import read_timing
+from pipeline.reporting.formatting import percent, thousands
+from pipeline.reporting.inputs import interval, need, outcome, system_names
 
 
-def summary(run: Path | str = ".") -> list[str]:
-    """Return five lines on the run in a checkout: model, metrics, verdict, report, word error rates.
+def summary(root: Path | str = ".") -> list[str]:
+    """Return five lines on the run in a checkout: verdict, word error rates, challenger, metrics, report.
 
     Raises:
-        MissingInputError: the verdict is not there.
-        DataError: it, or a score, is damaged.
+        MissingInputError: the verdict or params.yaml is missing.
+        ParamsError: params.yaml names no system.
+        DataError: the verdict or a score is damaged.
     """
-    data = Path(run) / "data"
-    verdict = read_json(data / "gate/verdict.json")
-    rules = [rule for rule in need(verdict, "rules", str(data / "gate/verdict.json")) if rule["enabled"]]
-    against = [rule["name"] for rule in rules if not rule["passed"]]
-    outcome = f"without {', '.join(against)}" if against else f"all {len(rules)} enabled rules hold"
+    root = Path(root)
+    data = root / "data"
+    file = data / "gate/verdict.json"
+    verdict = read_json(file)
+    challenger = str(need(need(verdict, "challenger", str(file)), "system", str(file)))
     rates = {
         name: interval(need(read_json(path), "wer", str(path)), str(path)).value
-        for name in SYSTEMS
+        for name in system_names(root)
         if (path := data / f"score/{name}.json").exists()
     }
     return [
-        f"model    {data / 'train/transfer'}",
-        f"metrics  {data / 'score'}/*.json, or `dvc metrics show`",
-        f"verdict  {verdict['verdict']} ({outcome}): {data / 'gate/verdict.json'}",
-        f"report   {data / 'report/index.html'}",
-        f"WER      {', '.join(f'{name} {percent(rate)}' for name, rate in rates.items()) or 'not measured'}",
+        f"Verdict: {verdict['verdict']}. {describe_rules(need(verdict, 'rules', str(file)))} See {file}.",
+        f"Word error rate (WER) on the test set: {', '.join(f'{name} {percent(rate)}' for name, rate in rates.items()) or 'not measured'}.",
+        f"The challenger is {challenger}, in {data / 'train' / challenger}.{describe_speed(challenger, root)}",
+        f"All metrics are in {data / 'score'}; `dvc metrics show` prints them.",
+        f"The report, with figures, errors and audio, is {data / 'report/index.html'}.",
     ]
 
 
-def main(run: str = ".") -> None:
-    """Print the summary."""
-    sys.stdout.write("\n".join(summary(run)) + "\n")
+def describe_rules(rules: Iterable[Mapping[str, Any]]) -> str:
+    """Return the outcomes of the gate's enabled rules, in one or two sentences.
+
+    Args:
+        rules: `rules` in gate/verdict.json.
+    """
+    outcomes = {rule["name"]: outcome(rule) for rule in rules if rule["enabled"]}
+    sentences = []
+    for result, one, many in (("fail", "fails", "fail"), ("undecided", "is undecided", "are undecided")):
+        if names := [name for name, found in outcomes.items() if found == result]:
+            verb = one if len(names) == 1 else many
+            sentences.append(f"{len(names)} of {len(outcomes)} enabled rules {verb}: {', '.join(names)}.")
+    if sentences:
+        return " ".join(sentences)
+    return f"All {len(outcomes)} enabled rules pass." if outcomes else "No rule is enabled."
+
+
+def describe_speed(system: str, root: Path) -> str:
+    """Return in a sentence how long a system's training took and how fast it transcribes, "" if nothing was recorded."""
+    training, transcription = (read_timing(f"{stage}@{system}", root) or {} for stage in ("train", "transcribe"))
+    parts = []
+    if "seconds" in training:
+        parts.append(f"its training took {thousands(training['seconds'])} s")
+    if "rtfx" in transcription:
+        parts.append(f"it transcribes {thousands(transcription['rtfx'])} audio-seconds per second")
+    text = " and ".join(parts)
+    return f" On this machine {text}." if text else ""
+
+
+def main() -> None:
+    """Print the summary of this checkout. Unlike a stage it records no timing."""
+    with exit_with_code():
+        sys.stdout.write("\n".join(summary()) + "\n")
 
 
 if __name__ == "__main__":
-    stage_main(main)
+    main()

@@ -191,7 +191,7 @@ def train(data: Path, place: Path, aligner: str, seed: int) -> None:
     from pipeline.model.head import move_head, plan_head
     from pipeline.model.vocabulary import Vocabulary
     from pipeline.scoring.counts import error_rates
-    from pipeline.training.config import Run
+    from pipeline.training.config import RunConfig
     from pipeline.training.fit import fit
 
     root = place / "train"
@@ -214,7 +214,7 @@ def train(data: Path, place: Path, aligner: str, seed: int) -> None:
         plan = plan_head(words, vocabulary, params["head"])
         model.lm_head = move_head(model.lm_head, plan, model.config.output_hidden_size, model.config.initializer_range, seed)
         model.config.update({"vocab_size": len(plan), "pad_token_id": vocabulary.blank_row})
-        run = Run(**{**params["config"], "evaluate_hours": 1.0, "evaluate_every": params["steps"]}, steps=params["steps"],
+        run = RunConfig(**{**params["config"], "evaluate_hours": 1.0, "evaluate_every": params["steps"]}, steps=params["steps"],
                   peak_rate=own["peak_rate"], warmup_steps=own["warmup_steps"], seed=seed)
         fit(model, vocabulary, root / folder, run, root / "model", folder, error_rates, {})
         figures = read_json(root / "model/vizinho.json")["figures"]

@@ -39,7 +39,7 @@ from pipeline.model.artifact import fresh_model, parameters
 from pipeline.model.device import choose_device
 from pipeline.model.vocabulary import Vocabulary
 from pipeline.training.acceleration import autocast
-from pipeline.training.config import Run
+from pipeline.training.config import RunConfig
 from pipeline.training.optimiser import Optimiser
 from pipeline.training.trainer import Utterances, train
 
@@ -126,7 +126,7 @@ def fresh(size: str, checkpointing: bool) -> Wav2Vec2ForCTC:
     return model
 
 
-def one_shape(model: Wav2Vec2ForCTC, config: Run, length_s: float, device: torch.device) -> dict[str, float]:
+def one_shape(model: Wav2Vec2ForCTC, config: RunConfig, length_s: float, device: torch.device) -> dict[str, float]:
     """Step over one ready batch."""
     model.to(device).train()
     count = max(1, int(config.batch_s / length_s))
@@ -147,7 +147,7 @@ def one_shape(model: Wav2Vec2ForCTC, config: Run, length_s: float, device: torch
     return {"rate": (config.steps - config.steps // 2) * count * length_s / (time.perf_counter() - began), "padding": 0.0}
 
 
-def ours(model: Wav2Vec2ForCTC, config: Run, train_set: Utterances) -> dict[str, float]:
+def ours(model: Wav2Vec2ForCTC, config: RunConfig, train_set: Utterances) -> dict[str, float]:
     """Train with our loop; the rate is that of the second half."""
     with tempfile.TemporaryDirectory() as resume:
         history = train(model, WORDS, train_set, spoken(4, 2), config, Path(resume), lambda *_: (1.0, 1.0), "ours")
@@ -157,7 +157,7 @@ def ours(model: Wav2Vec2ForCTC, config: Run, train_set: Utterances) -> dict[str,
             "padding": padding_share(train_set.duration_s, batches)}
 
 
-def trainer(model: Wav2Vec2ForCTC, config: Run, train_set: Utterances, by_length: bool, checkpointing: bool,
+def trainer(model: Wav2Vec2ForCTC, config: RunConfig, train_set: Utterances, by_length: bool, checkpointing: bool,
             device: torch.device) -> dict[str, float]:
     """Train with the Trainer, as many utterances a step as ours has on average; the rate is that of the second half."""
     from transformers import Trainer, TrainerCallback, TrainingArguments
@@ -173,7 +173,7 @@ def trainer(model: Wav2Vec2ForCTC, config: Run, train_set: Utterances, by_length
             return len(train_set.texts)
 
         def __getitem__(self, index: int) -> dict[str, Any]:
-            return {"input_values": train_set.clips.waveform(index), "labels": WORDS.encode(train_set.texts[index])}
+            return {"input_values": train_set.audio.waveform(index), "labels": WORDS.encode(train_set.texts[index])}
 
     def collator(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         waveform_BS, mask_BS = collate([row["input_values"] for row in rows])
@@ -209,7 +209,7 @@ def trainer(model: Wav2Vec2ForCTC, config: Run, train_set: Utterances, by_length
     return {"rate": sum(audio_s[half:end]) / (ended - began), "padding": 1 - sum(audio_s) / sum(padded_s)}
 
 
-def profile(model: Wav2Vec2ForCTC, config: Run, train_set: Utterances, device: torch.device) -> None:
+def profile(model: Wav2Vec2ForCTC, config: RunConfig, train_set: Utterances, device: torch.device) -> None:
     """Print where the time of our loop goes, by kernel, and how long the device had nothing to do."""
     kinds = [torch.profiler.ProfilerActivity.CUDA if device.type == "cuda" else torch.profiler.ProfilerActivity.CPU]
     ours(model, config, train_set)  # what is made once is made
@@ -252,7 +252,7 @@ def main() -> None:
     if not with_trainer:
         print("accelerate is missing (`pip install --no-deps accelerate`): the rows of the Trainer are left out")
     for size in asked.sizes:
-        config = Run(batch_s=asked.batch_s, steps=asked.steps, peak_rate=1e-4, warmup_steps=2, seed=1, evaluate_every=max(1, asked.steps // 2),
+        config = RunConfig(batch_s=asked.batch_s, steps=asked.steps, peak_rate=1e-4, warmup_steps=2, seed=1, evaluate_every=max(1, asked.steps // 2),
                      evaluate_hours=1.0, checkpoint_s=1e9, freeze_feature_encoder=True, gradient_checkpointing=asked.checkpointing,
                      compile=asked.compile)
         a_second = flops_a_second(fresh(size, False), length_s)

@@ -41,9 +41,9 @@ from pipeline.model.artifact import fresh_model
 from pipeline.model.device import set_threads
 from pipeline.model.vocabulary import Vocabulary
 from pipeline.scoring.counts import error_rates
-from pipeline.training.config import Run
+from pipeline.training.config import RunConfig
 from pipeline.training.optimiser import Optimiser
-from pipeline.training.preflight import frames_and_labels
+from pipeline.training.preflight import frames_and_needed
 from pipeline.training.replicas import Replicas
 from pipeline.training.trainer import Utterances, first_hours, train
 
@@ -55,17 +55,17 @@ ROWS = ("one shape, adamw", "ours, adamw", "trainer", "trainer by length", "one 
 def utterances(name: str, model: Wav2Vec2ForCTC, vocabulary: Vocabulary) -> Utterances:
     """Return the utterances of a Portuguese split that the model can spell, as `fit` takes them."""
     table = read_table(ROOT / f"data/split/portuguese/{name}.parquet")
-    frames, needed = frames_and_labels(model, vocabulary, table["text"].tolist(), table["duration_s"].to_numpy())
+    frames, needed = frames_and_needed(model, vocabulary, table["text"].tolist(), table["duration_s"].to_numpy())
     return Utterances.of(table[frames >= needed].reset_index(drop=True), ROOT / "data/ingest")
 
 
-def recipe_of(optimiser: str, steps: int) -> Run:
+def recipe_of(optimiser: str, steps: int) -> RunConfig:
     """Return the default's recipe with an optimiser at its best rate."""
     config = read_params(ROOT / "params.yaml")["train"]["config"] | {"optimiser": optimiser, "checkpoint_s": 1e9}
-    return Run(**config, steps=steps, peak_rate=RATES[optimiser], warmup_steps=WARMUP, seed=1)
+    return RunConfig(**config, steps=steps, peak_rate=RATES[optimiser], warmup_steps=WARMUP, seed=1)
 
 
-def one_shape(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: Run) -> dict[str, Any]:
+def one_shape(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: RunConfig) -> dict[str, Any]:
     """Step over ready batches, all of as many seconds as `config.batch_s` holds and none of them padding."""
     set_threads(config.threads)
     replicas, optimiser, random = Replicas(model, config.replicas), Optimiser(model, config), np.random.default_rng(1)
@@ -93,7 +93,7 @@ def one_shape(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: Run) -> dic
     return {"rate": audio_s / (time.perf_counter() - began), "padding": 0.0}
 
 
-def ours(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: Run) -> dict[str, Any]:
+def ours(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: RunConfig) -> dict[str, Any]:
     """Train with our loop."""
     train_set, dev_set = (utterances(name, model, vocabulary) for name in ("train", "dev"))
     with tempfile.TemporaryDirectory() as resume:
@@ -102,7 +102,7 @@ def ours(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: Run) -> dict[str
     return told(history) | {"padding": padding_share(train_set.duration_s, batches)}
 
 
-def trainer(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: Run, sampling: str) -> dict[str, Any]:
+def trainer(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: RunConfig, sampling: str) -> dict[str, Any]:
     """Train with the Hugging Face Trainer, as many utterances a step as ours has on average."""
     from datasets import Dataset
     from transformers import Trainer, TrainerCallback, TrainingArguments, Wav2Vec2Processor
@@ -114,7 +114,7 @@ def trainer(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: Run, sampling
     texts = [vocabulary.encode(text) for text in train_set.texts]
 
     def prepared(row: dict[str, Any]) -> dict[str, Any]:
-        values = processor(train_set.clips.samples(row["index"]).astype(np.float32) / 32768, sampling_rate=16_000).input_values[0]
+        values = processor(train_set.audio.samples(row["index"]).astype(np.float32) / 32768, sampling_rate=16_000).input_values[0]
         return {"input_values": values, "length": len(values), "labels": texts[row["index"]]}
 
     data = Dataset.from_dict({"index": list(range(len(texts)))}).map(prepared, remove_columns=["index"])
@@ -139,7 +139,7 @@ def trainer(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: Run, sampling
         def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             if state.global_step % config.evaluate_every == 0 or state.global_step == config.steps:
                 model.eval()
-                heard = decode_all(model, vocabulary, lambda index: dev_set.clips.waveform(int(dev[index])), dev_set.duration_s[dev],
+                heard = decode_all(model, vocabulary, lambda index: dev_set.audio.waveform(int(dev[index])), dev_set.duration_s[dev],
                                    4 * config.batch_s)
                 model.train()
                 wer, cer = error_rates([dev_set.texts[index] for index in dev], [item.text for item in heard])

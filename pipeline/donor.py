@@ -1,8 +1,8 @@
-"""The Spanish model that Portuguese starts from: trained here, or a checkpoint brought in.
+"""The donor, the Spanish model that Portuguese starts from: trained here, or an imported checkpoint.
 
 Reads:  data/split/spanish and data/tokenise/spanish/vocabulary.json, or a checkpoint folder in Hugging Face layout
-        (fetched into it from a hub first where donor.hub says so)
-Writes: data/donor/ (model, vizinho.json, history.csv, trained_on.parquet)
+        (downloaded first if donor.hub.download is true)
+Writes: data/donor/ (model, vizinho.json, history.csv, trained_on.parquet); data/timing/donor/
 Params: donor
 """
 
@@ -18,28 +18,28 @@ from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import Section, load_section
 from pipeline.core.progress import log
 from pipeline.core.stage import stage_main
-from pipeline.training.config import Run, TrainingConfig
+from pipeline.training.config import RunConfig, TrainingConfig
 from pipeline.training.distributed import launch_distributed
 
 OUTPUT = Path("data/donor")
 
 
 class Hub(Section):
-    """A checkpoint on a model hub, to be kept in the folder that donor.source names."""
+    """A checkpoint on a model hub; its folder here is donor.source."""
 
     repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="OWNER/NAME")
-    revision: str = Field(pattern="^[0-9a-f]{40}$", description="a commit: a branch would be another model tomorrow")
-    download: bool = Field(False, description="fetch it where the folder is empty; otherwise nothing uses the network")
-    weights_sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="of the weights' file, if known beforehand")
+    revision: str = Field(pattern="^[0-9a-f]{40}$", description="a commit; a branch may point to another model tomorrow")
+    download: bool = Field(False, description="download it if the folder is empty; otherwise the network is not used")
+    weights_sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="of the file with the weights, if known in advance")
 
 
 class Donor(Section):
     """Params of the stage."""
 
     source: str = Field(description="a split to train on (data/split/spanish), or a checkpoint's folder")
-    vocabulary: str = Field(description="the vocabulary of the one or the other; of the fresh head where a checkpoint has none")
-    language: str | None = Field(None, description="of a checkpoint with a vocabulary for each of many (MMS): spa")
-    hub: Hub | None = Field(None, description="where the checkpoint comes from")
+    vocabulary: str = Field(description="vocabulary of the split or of the checkpoint; of the fresh head if a checkpoint has no head")
+    language: str | None = Field(None, description="of a checkpoint with a vocabulary per language (MMS): spa")
+    hub: Hub | None = Field(None, description="where the checkpoint was published")
     steps: int = Field(ge=1)
     peak_rate: float = Field(gt=0, lt=1, description="learning rate after the warm-up")
     warmup_steps: int = Field(ge=0)
@@ -49,10 +49,14 @@ class Donor(Section):
 
 
 def run() -> None:
-    """Train the donor on its split, or bring a checkpoint in."""
+    """Train the donor on its split, or import a checkpoint, and write its model folder.
+
+    Raises:
+        DataError: donor.source is neither a split nor a checkpoint.
+    """
     params = load_section(Donor, "donor")
     if params.hub is not None or (Path(params.source) / "config.json").exists():
-        bring_in(params)
+        import_checkpoint(params)
     elif (Path(params.source) / "train.parquet").exists():
         train_donor(params)
     else:
@@ -61,26 +65,40 @@ def run() -> None:
 
 
 def train_donor(params: Donor) -> None:
-    """Train a model of the given shape from nothing."""
-    if launch_distributed("pipeline.donor", [], params.config.processes):
-        return
+    """Train a model of the shape in `donor.model` from scratch.
+
+    Args:
+        params: of the stage.
+
+    Raises:
+        ParamsError: the config has adapters, which need trained weights.
+    """
+    launch_distributed("pipeline.donor", [], params.config.processes)
     from pipeline.model.artifact import fresh_model, parameters
     from pipeline.model.vocabulary import Vocabulary
     from pipeline.scoring.counts import error_rates
     from pipeline.training.fit import fit
 
     if params.config.lora is not None:
-        raise ParamsError("params.yaml", ["donor.config.lora: found adapters; expected none: there is nothing yet that they could adapt"])
+        raise ParamsError("params.yaml", ["donor.config.lora: found adapters; expected none, since the donor is trained from scratch"])
     vocabulary = Vocabulary.read(params.vocabulary)
     model = fresh_model(params.model, vocabulary, params.seed)
     log(f"donor: {parameters(model) / 1e6:.2f} M parameters, {len(vocabulary.symbols)} symbols")
-    run_params = Run(**params.config.model_dump(), steps=params.steps, peak_rate=params.peak_rate, warmup_steps=params.warmup_steps,
-                     seed=params.seed)
-    fit(model, vocabulary, Path(params.source), run_params, OUTPUT, "donor", error_rates, {"system": "donor", "origin": params.source})
+    run_config = RunConfig(**params.config.model_dump(), steps=params.steps, peak_rate=params.peak_rate, warmup_steps=params.warmup_steps,
+                           seed=params.seed)
+    fit(model, vocabulary, Path(params.source), run_config, OUTPUT, "donor", error_rates, {"system": "donor", "origin": params.source})
 
 
-def bring_in(params: Donor) -> None:
-    """Take over a checkpoint: converted once to safetensors, its vocabulary's hash tied to its weights."""
+def import_checkpoint(params: Donor) -> None:
+    """Convert a checkpoint to a model folder: safetensors, with the hash of its vocabulary in the file of the weights.
+
+    Args:
+        params: of the stage.
+
+    Raises:
+        DataError: the checkpoint is not the published one.
+        VocabularyError: weights and vocabulary do not match.
+    """
     from pipeline.model.artifact import parameters, save_model
     from pipeline.model.checkpoint import read_checkpoint
     from pipeline.model.provenance import TRAINED_ON, empty_trained_on
@@ -94,14 +112,14 @@ def bring_in(params: Donor) -> None:
     if params.hub is not None:
         if params.hub.weights_sha256 not in (None, origin["weights_sha256"]):
             raise DataError(str(folder / origin["weights"]), f"SHA-256 {origin['weights_sha256']}", str(params.hub.weights_sha256),
-                            "correct donor.hub.weights_sha256, or fetch the checkpoint again")
+                            "correct donor.hub.weights_sha256, or download the checkpoint again")
         origin |= {"repository": params.hub.repository, "revision": params.hub.revision}
-    known = folder / TRAINED_ON  # a model of ours brings along what it learned from
+    known = folder / TRAINED_ON  # a model of this project has a record of what it was trained on
     save_model(model, vocabulary, OUTPUT, {"system": "donor", "label": "donor", "origin": origin, "normaliser": None, "params": None,
                                            "figures": None},
                lambda made: shutil.copyfile(known, made / TRAINED_ON) if known.exists() else empty_trained_on(made))
     log(f"donor: {parameters(model) / 1e6:.1f} M parameters and {len(vocabulary.symbols)} symbols from {folder}"
-        + (" (a fresh head: there was none)" if origin["head"] == "fresh" else ""))
+        + (" (with a fresh head: the checkpoint has none)" if origin["head"] == "fresh" else ""))
 
 
 if __name__ == "__main__":

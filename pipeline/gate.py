@@ -1,4 +1,4 @@
-"""Judge whether the challenger may replace the champion, and prove that this judge cannot be fooled.
+"""Decide whether the challenger may replace the champion, and test that decision with planted challengers.
 
 Reads:  data/score/{CHALLENGER,champion,BASELINE}.json, data/transcribe/{CHALLENGER,champion,BASELINE}.{parquet,json},
         data/split/portuguese/certificate.json, the tables of `gate.licences.tables`,
@@ -6,7 +6,7 @@ Reads:  data/score/{CHALLENGER,champion,BASELINE}.json, data/transcribe/{CHALLEN
 Writes: data/gate/verdict.json (`vizinho.verdict/2`)
 Params: gate
 
-A verdict of any kind is done work (exit 0). Figures that are broken, or rest on different ground, are a failure.
+A verdict of any kind is a result (exit 0). Figures that are broken or not comparable are a failure.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from pipeline.core.stage import stage_main
 from pipeline.core.timing import record_timing
 from pipeline.scoring.bootstrap import units_of
 from pipeline.scoring.comparison import check_same_utterances, compare, difference
-from pipeline.scoring.evidence import Evidence, Rate, System, check, met_in_training
-from pipeline.scoring.planted import HOW, outcome, planted_challengers
+from pipeline.scoring.evidence import Evidence, Rate, System, check, overlap_with_training
+from pipeline.scoring.planted import RESAMPLING, planted_challengers, planted_entry
 from pipeline.scoring.reading import read_evidence
-from pipeline.scoring.rules import Rule, Verdict, at_most, bare, disabled, more_data, outcome_of, spent_level, switched, verdict_of
+from pipeline.scoring.rules import Rule, Verdict, at_most, disabled, if_enabled, more_data, outcome_of, point_rule, spent_level, verdict_of
 from pipeline.scoring.scorecard import Resampling
 from pipeline.scoring.utterances import slices
 
@@ -40,15 +40,15 @@ Share = Annotated[float, Field(ge=0)]
 
 
 class Switch(Section):
-    """A rule without a limit of its own."""
+    """A rule without a limit."""
 
     enabled: bool
 
 
 class ErrorLimit(Switch):
-    """The whole interval of the challenger's error rate must lie at or under `limit`."""
+    """The whole interval of the challenger's error rate must be at most `limit`."""
 
-    limit: Share  # fraction: what the use at hand can bear
+    limit: Share  # fraction: the largest error rate that the application tolerates
 
 
 class SpeedLimit(Switch):
@@ -58,107 +58,106 @@ class SpeedLimit(Switch):
 
 
 class SizeLimit(Switch):
-    """The challenger's weights may take at most so much."""
+    """The challenger's weights may take at most `limit` bytes."""
 
     limit: Annotated[int, Field(gt=0)]  # bytes of the weights file
 
 
 class NonInferiority(Switch):
-    """In no slice may the challenger be worse than the champion by more than `margin`."""
+    """The challenger may be worse than the champion by at most `margin` in every slice."""
 
-    margin: Share  # WER as a fraction: the loss in a slice that the gain on the whole may cost
-    columns: tuple[str, ...]  # slice columns that are guarded; every value found is a slice
-    min_utterances: Annotated[int, Field(ge=2)]  # a smaller slice says too little to be judged; it is listed as such
-    required: tuple[str, ...] = ()  # "locale=pt-PT": must be there with `min_utterances`, else the gate fails
+    margin: Share  # WER as a fraction: the loss in a slice that an overall gain may cost
+    columns: tuple[str, ...]  # columns of the guarded slices; every value is a slice
+    min_utterances: Annotated[int, Field(ge=2)]  # a smaller slice has too wide an interval; it is listed as disabled
+    required: tuple[str, ...] = ()  # "locale=pt-PT": the gate fails if it has fewer than `min_utterances`
 
 
 class TrainedOn(Switch):
     """No system may have been trained on a speaker, sentence or recording of the test set."""
 
-    accept_unknown: bool  # a donor from elsewhere may not say what it was trained on
+    accept_unknown: bool  # whether systems of unknown training data pass, such as an external donor
 
 
 class Invariance(Switch):
-    """The challenger's output may not depend on what else is in its batch."""
+    """The challenger's output may not depend on the other utterances of its batch."""
 
-    max_logit_difference: Share  # beyond float noise (3e-7 with layer normalisation), far under a changed symbol
+    max_logit_difference: Share  # above float noise (3e-7 with layer normalisation), far below a changed symbol
 
 
 class Licences(Switch):
-    """Training data may carry only these licences."""
+    """Training data may have only these licences."""
 
     allowed: tuple[str, ...]  # SPDX identifiers that the intended use permits
-    tables: tuple[str, ...]  # the train splits that the challenger and its donor learned from
+    tables: tuple[str, ...]  # train splits of the challenger and its donor
 
 
 class ExportParity(Switch):
-    """The exported model's WER may exceed its source's by at most so much."""
+    """The exported model's WER may exceed that of its source by at most `max_wer_difference`."""
 
     max_wer_difference: Share  # fraction
 
 
 class Robustness(Switch):
-    """In each condition (noise, telephone, speed, codec) the challenger's whole WER interval must lie at or under a
-    limit, and it may be worse than the champion by no more than `margin`."""
+    """In each condition (noise, telephone, speed, codec) the challenger's WER is limited, absolutely and against the champion's."""
 
-    max_wer: dict[str, Share]  # condition, as transcribe.robustness names it, to fraction
-    margin: Share  # WER as a fraction, the upper end of the paired interval; wider than a slice's, since a sample is smaller
+    max_wer: dict[str, Share]  # name in transcribe.robustness to a fraction: the whole WER interval must be at most this
+    margin: Share  # WER as a fraction: the upper end of the paired interval must be at most this; larger than for slices, since the sample is smaller
 
 
 class DataReports(Switch):
-    """What went into the models lies within bounds, by the reports of ingest and normalise on every corpus."""
+    """The data must be within bounds, by the reports of ingest and normalise on every corpus."""
 
-    languages: Annotated[tuple[str, ...], Field(min_length=1)]  # whose corpora: that of the target, and the donor's where it is trained here
-    max_rejected: Annotated[float, Field(ge=0, le=1)]  # share of any corpus's utterances that ingest could not take
-    max_dropped: Annotated[float, Field(ge=0, le=1)]  # share of what it took that normalise cannot say by rule
-    min_hours: Share  # kept in each language: less is another data set than the policy was made for
-    min_speakers: Annotated[int, Field(ge=0)]  # known ones, kept in each language
+    languages: Annotated[tuple[str, ...], Field(min_length=1)]  # of the checked corpora: the target, and the donor's if the donor is trained here
+    max_rejected: Annotated[float, Field(ge=0, le=1)]  # largest share of a corpus's utterances that ingest rejected
+    max_dropped: Annotated[float, Field(ge=0, le=1)]  # largest share of a corpus's ingested utterances that normalise dropped
+    min_hours: Share  # kept in each language: with less, the data differ from those that the policy was made for
+    min_speakers: Annotated[int, Field(ge=0)]  # known speakers kept in each language
 
 
 class Policy(Section):
-    """`gate` in params.yaml: what a challenger must show. Each rule is enabled or not, visibly."""
+    """`gate` in params.yaml: the rules that a challenger must pass. Each rule is listed in the verdict, enabled or not."""
 
     challenger: str  # the system that may become champion
     baseline: str  # the system that it must beat besides the champion: the same training without a donor
-    alpha: Annotated[float, Field(gt=0, lt=0.5)]  # chance of promoting a system no better, over a whole period
-    gates_since_promotion: Annotated[int, Field(ge=0)]  # gates run in this period, by `vizinho registry gates`: each has a smaller level
+    alpha: Annotated[float, Field(gt=0, lt=0.5)]  # probability of promoting a system that is no better, over a whole period (one champion's tenure)
+    gates_since_promotion: Annotated[int, Field(ge=0)]  # gate index in this period, by `vizinho registry gates`: later gates have a smaller level
     level: Annotated[float, Field(gt=0.5, lt=1)]  # two-sided confidence of all other intervals
     resamples: Annotated[int, Field(ge=1_000)]  # of each interval
     seed: Annotated[int, Field(ge=0)]  # of the resampling
-    improvement: Switch  # WER below the champion's by an interval; without it nothing is promoted
+    improvement: Switch  # the interval of the WER difference to the champion is below 0; if disabled, nothing is promoted
     max_wer: ErrorLimit
     max_cer: ErrorLimit
     min_relative_speed: SpeedLimit
     max_model_bytes: SizeLimit
     non_inferiority: NonInferiority
-    beats_baseline: Switch  # WER below the baseline's, by an interval
-    certificate_clean: Switch  # nothing shared by train, dev and test
+    beats_baseline: Switch  # the interval of the WER difference to the baseline is below 0
+    certificate_clean: Switch  # train, dev and test share nothing
     not_trained_on_test: TrainedOn
     invariance: Invariance
     licences: Licences
     data_reports: DataReports
-    self_test: Switch  # planted challengers get the verdicts they must
+    self_test: Switch  # planted challengers get their expected verdicts
     export_parity: ExportParity
     robustness: Robustness
 
 
-# ---- Judging --------------------------------------------------------------------------------------------------------
+# ---- Rules ----------------------------------------------------------------------------------------------------------
 
 
-def judge(policy: Policy, evidence: Evidence) -> tuple[Verdict, list[Rule], dict[str, Any]]:
+def apply_rules(policy: Policy, evidence: Evidence) -> tuple[Verdict, list[Rule], dict[str, Any]]:
     """Return the verdict, every rule, and the comparisons with champion and baseline.
 
     Raises:
         PipelineError: the evidence is broken or not comparable (`pipeline.scoring.evidence.check`), or a required slice
-            is not there.
+            is missing.
     """
     check(evidence, certificate=policy.certificate_clean.enabled, trained_on=policy.not_trained_on_test.enabled)
     challenger, champion, baseline = evidence.systems
-    how = Resampling(policy.level, policy.resamples, policy.seed)
+    resampling = Resampling(policy.level, policy.resamples, policy.seed)
     comparisons = {
-        name: compare(rival.rows, challenger.rows, names=(rival.name, challenger.name), how=how,
+        name: compare(rival.rows, challenger.rows, names=(rival.name, challenger.name), resampling=resampling,
                       slice_columns=[[column] for column in policy.non_inferiority.columns],
-                      fewest=policy.non_inferiority.min_utterances, speaker_dependent=evidence.speaker_dependent)
+                      min_utterances=policy.non_inferiority.min_utterances, speaker_dependent=evidence.speaker_dependent)
         for name, rival in (("champion", champion), (baseline.name, baseline))
     }
     units = f"{comparisons['champion']['units']} {comparisons['champion']['unit']}s now"
@@ -168,22 +167,22 @@ def judge(policy: Policy, evidence: Evidence) -> tuple[Verdict, list[Rule], dict
         beats_baseline(policy.beats_baseline, comparisons[baseline.name], baseline.name, units),
         error_limit("max_wer", policy.max_wer, challenger.wer, "WER", units),
         error_limit("max_cer", policy.max_cer, challenger.cer, "CER", units),
-        *robustness(policy.robustness, evidence, how),
-        *facts(policy, evidence),
+        *robustness(policy.robustness, evidence, resampling),
+        *fact_rules(policy, evidence),
         *data_reports(policy.data_reports, evidence),
     ]
     if not policy.improvement.enabled:
         rules.append(Rule("threshold", True, None, None, None, None, False,
-                          "improvement is not enabled: nothing would show that the challenger is better than the champion"))
+                          "improvement is disabled: no enabled rule would show that the challenger is better than the champion"))
     return verdict_of(rules), rules, comparisons
 
 
 def improvement(policy: Policy, evidence: Evidence, comparison: dict[str, Any], units: str) -> Rule:
     """Return the rule that the challenger's WER is below the champion's.
 
-    Passed where the upper bound of the paired bootstrap and MAPSSWE both say so at the error level that is left for
-    this gate (`spent_level`); the second keeps its level however small that is, where resampling runs out of
-    resamples. Failed where the challenger is worse at the policy's level, or makes the champion's very errors.
+    Passes if the upper bound of the paired bootstrap is below 0 and MAPSSWE's p-value is below the error level of this
+    gate (`spent_level`). MAPSSWE also holds at levels too small for the number of resamples. Fails if the challenger is
+    worse at the policy's level, or makes exactly as many errors as the champion in every utterance.
     """
     name = "improvement"
     if not policy.improvement.enabled:
@@ -193,17 +192,17 @@ def improvement(policy: Policy, evidence: Evidence, comparison: dict[str, Any], 
     resampled = units_of(evidence.champion.rows.table["speaker"])
     found, p_mapsswe = difference(champion, challenger, resampled, Resampling(1 - 2 * one_sided, policy.resamples, policy.seed))
     change = f"WER changes by {100 * found.value:+.2f} points ({100 * found.low:+.2f} to {100 * found.high:+.2f})"
-    spent = f"one-sided level {one_sided:.2g}, gate {policy.gates_since_promotion + 1} of the period"
+    level_text = f"one-sided level {one_sided:.2g}, gate {policy.gates_since_promotion + 1} of the period"
     if (champion.errors_B == challenger.errors_B).all():
         passed, reason = False, "the challenger makes as many errors as the champion in every utterance"
     elif comparison["wer"]["difference"]["low"] > 0:
         passed, reason = False, f"{change}: the challenger is worse"
     elif found.high < 0 and p_mapsswe / 2 < one_sided:
-        passed, reason = True, f"{change}; {spent}"
+        passed, reason = True, f"{change}; {level_text}"
     elif found.high < 0:
-        passed, reason = None, f"undecided: {change}; {spent}, but MAPSSWE's p-value is {p_mapsswe / 2:.2g}"
+        passed, reason = None, f"undecided: {change}; {level_text}, but MAPSSWE's p-value is {p_mapsswe / 2:.2g}"
     else:
-        passed, reason = None, f"undecided: {change}; {spent}; {more_data(found.value, found.high, 0.0, units)}"
+        passed, reason = None, f"undecided: {change}; {level_text}; {more_data(found.value, found.high, 0.0, units)}"
     return Rule(name, True, found.value, found.low, found.high, 0.0, passed, reason)
 
 
@@ -218,45 +217,45 @@ def non_inferiority(policy: NonInferiority, evidence: Evidence, comparison: dict
     """
     if not policy.enabled:
         return [disabled("non_inferiority", policy.margin)]
-    judged = {_name(part["slice"]): part for part in comparison["slices"]}
-    if missing := [name for name in policy.required if name not in judged]:
+    compared = {_name(part["slice"]): part for part in comparison["slices"]}
+    if missing := [name for name in policy.required if name not in compared]:
         raise DataError("gate.non_inferiority.required", f"no slice {', '.join(missing)} of {policy.min_utterances} utterances",
-                        f"them among {', '.join(judged) or 'none'}", "enlarge the test set, or correct the params")
+                        f"these slices among {', '.join(compared) or 'none'}", "enlarge the test set, or correct the params")
     rules = []
     for part, rows in slices(evidence.champion.rows.table, [[column] for column in policy.columns], 1):
         name = _name(part)
-        if name not in judged:
+        if name not in compared:
             rules.append(disabled(f"non_inferiority {name}", policy.margin,
-                                  f"not judged: {int(rows.sum())} utterances, fewer than {policy.min_utterances}"))
+                                  f"{int(rows.sum())} utterances, fewer than {policy.min_utterances}"))
             continue
-        found = judged[name]["wer"]["difference"]
+        found = compared[name]["wer"]["difference"]
         if None in found.values():
             raise DataError(f"slice {name}", "no interval", "two speakers or utterances with words", "raise min_utterances")
         rules.append(at_most(f"non_inferiority {name}", found["value"], found["low"], found["high"], policy.margin,
-                             "change in WER", f"{judged[name]['utterances']} utterances now", points=True))
+                             "change in WER", f"{compared[name]['utterances']} utterances now", points=True))
     return rules or [Rule("non_inferiority", True, None, None, None, policy.margin, None,
                           f"undecided: no slice by {', '.join(policy.columns) or 'any column'}")]
 
 
 def beats_baseline(policy: Switch, comparison: dict[str, Any], baseline: str, units: str) -> Rule:
-    """Return the rule that the transfer was worth it: WER below the baseline's, by an interval."""
+    """Return the rule that the challenger's WER is below the baseline's: the interval of the difference is below 0."""
     found = comparison["wer"]["difference"]
     rule = at_most("beats_baseline", found["value"], found["low"], found["high"], 0.0, f"change in WER against {baseline}", units, points=True)
     if found["high"] == 0:
-        rule = replace(rule, passed=None, reason="undecided: the interval ends at no difference")
-    return switched(policy.enabled, rule)
+        rule = replace(rule, passed=None, reason="undecided: the interval ends at 0")
+    return if_enabled(policy.enabled, rule)
 
 
 def error_limit(name: str, policy: ErrorLimit, rate: Rate, what: str, units: str) -> Rule:
-    """Return the rule that an error rate lies under an absolute limit."""
-    return switched(policy.enabled, at_most(name, rate.value, rate.low, rate.high, policy.limit, what, units))
+    """Return the rule that an error rate is at most an absolute limit."""
+    return if_enabled(policy.enabled, at_most(name, rate.value, rate.low, rate.high, policy.limit, what, units))
 
 
-def robustness(policy: Robustness, evidence: Evidence, how: Resampling) -> list[Rule]:
-    """Return two rules for each condition: the challenger's WER in it, and how far it is above the champion's.
+def robustness(policy: Robustness, evidence: Evidence, resampling: Resampling) -> list[Rule]:
+    """Return two rules per condition: on the challenger's WER, and on its difference to the champion's.
 
     Raises:
-        DataError: challenger or champion was not measured in a condition.
+        DataError: challenger or champion has no result in a condition.
     """
     name = "robustness"
     if not policy.enabled:
@@ -264,63 +263,66 @@ def robustness(policy: Robustness, evidence: Evidence, how: Resampling) -> list[
     rules = []
     for condition, limit in policy.max_wer.items():
         for system in (evidence.challenger, evidence.champion):
-            if condition not in system.under:
+            if condition not in system.conditions:
                 raise DataError(f"data/score/{system.name}.json", f"no robustness in {condition}", f"{', '.join(policy.max_wer)}",
-                                f"name condition and system in transcribe.robustness, or take {condition} out of gate.robustness")
-        challenger, champion = (system.under[condition] for system in (evidence.challenger, evidence.champion))
+                                f"add condition and system to transcribe.robustness, or remove {condition} from gate.robustness")
+        challenger, champion = (system.conditions[condition] for system in (evidence.challenger, evidence.champion))
         check_same_utterances(champion.rows, challenger.rows)
         resampled = units_of(champion.rows.table["speaker"])
         units = f"{resampled.number} {resampled.name}s now"
-        change, _ = difference(champion.rows.words, challenger.rows.words, resampled, how)
+        change, _ = difference(champion.rows.words, challenger.rows.words, resampled, resampling)
         rules += [at_most(f"{name} {condition}", challenger.wer.value, challenger.wer.low, challenger.wer.high, limit, "WER", units),
                   at_most(f"{name} {condition}, change", change.value, change.low, change.high, policy.margin, "change in WER", units, points=True)]
     return rules or [Rule(name, True, None, None, None, None, None, "undecided: no condition has a limit")]
 
 
 def data_reports(policy: DataReports, evidence: Evidence) -> list[Rule]:
-    """Return four rules on the worst of all corpora or languages: share rejected, share dropped, hours, speakers."""
+    """Return four rules, each on the worst corpus or language: share rejected, share dropped, hours, speakers."""
     if not policy.enabled:
         return [disabled("data_reports")]
-    rejected = max(evidence.corpora, key=lambda corpus: corpus.rejected / (corpus.rejected + corpus.taken))
-    dropped = max(evidence.corpora, key=lambda corpus: corpus.dropped / corpus.taken)
+    rejected = max(evidence.corpora, key=lambda corpus: corpus.rejected / (corpus.rejected + corpus.ingested))
+    dropped = max(evidence.corpora, key=lambda corpus: corpus.dropped / corpus.ingested)
     hours = {name: sum(corpus.hours for corpus in evidence.corpora if corpus.language == name) for name in policy.languages}
     speakers = {name: sum(corpus.speakers for corpus in evidence.corpora if corpus.language == name) for name in policy.languages}
     rules = []
     for name, worst, count, of, limit in (
-        ("rejected", rejected, rejected.rejected, rejected.rejected + rejected.taken, policy.max_rejected),
-        ("dropped", dropped, dropped.dropped, dropped.taken, policy.max_dropped),
+        ("rejected", rejected, rejected.rejected, rejected.rejected + rejected.ingested, policy.max_rejected),
+        ("dropped", dropped, dropped.dropped, dropped.ingested, policy.max_dropped),
     ):
-        rules.append(bare(f"data_reports {name}", count / of, limit, count / of <= limit,
+        rules.append(point_rule(f"data_reports {name}", count / of, limit, count / of <= limit,
                           f"{count} of {of} utterances of {worst.name} {name}, the largest share of {len(evidence.corpora)} corpora"))
-    for name, found, least in (("hours", hours, policy.min_hours), ("speakers", speakers, policy.min_speakers)):
-        language, fewest = min(found.items(), key=lambda pair: pair[1])
-        rules.append(bare(f"data_reports {name}", fewest, least, fewest >= least, f"{fewest:,.4g} {name} of {language} kept, at least {least:,.4g}"))
+    for name, found, minimum in (("hours", hours, policy.min_hours), ("speakers", speakers, policy.min_speakers)):
+        language, smallest = min(found.items(), key=lambda pair: pair[1])
+        rules.append(point_rule(f"data_reports {name}", smallest, minimum, smallest >= minimum,
+                                f"{smallest:,.4g} {name} of {language} kept, at least {minimum:,.4g}"))
     return rules
 
 
-def facts(policy: Policy, evidence: Evidence) -> list[Rule]:
-    """Return the rules on what is known of the challenger beside its hypotheses."""
-    known = evidence.challenger.facts
-    size, most = known["model_bytes"], policy.max_model_bytes.limit
-    moved, changed = known["invariance"]["max_logit_difference"], known["invariance"]["utterances_changed"]
-    still = policy.invariance.max_logit_difference
+def fact_rules(policy: Policy, evidence: Evidence) -> list[Rule]:
+    """Return the rules on the challenger's facts: speed, size, training data, invariance, licences, export."""
+    facts = evidence.challenger.facts
+    size, max_size = facts["model_bytes"], policy.max_model_bytes.limit
+    logit_difference, changed = facts["invariance"]["max_logit_difference"], facts["invariance"]["utterances_changed"]
+    max_difference = policy.invariance.max_logit_difference
     return [
-        switched(policy.min_relative_speed.enabled, relative_speed(policy.min_relative_speed, evidence)),
-        switched(policy.max_model_bytes.enabled, bare("max_model_bytes", size, most, size <= most, f"{size:,} bytes, at most {most:,}")),
-        switched(policy.certificate_clean.enabled, bare("certificate_clean", evidence.left, 0, not evidence.left,
-                                                        "training, dev and test data share nothing")),
+        if_enabled(policy.min_relative_speed.enabled, relative_speed(policy.min_relative_speed, evidence)),
+        if_enabled(policy.max_model_bytes.enabled,
+                   point_rule("max_model_bytes", size, max_size, size <= max_size, f"{size:,} bytes, at most {max_size:,}")),
+        if_enabled(policy.certificate_clean.enabled,
+                   point_rule("certificate_clean", evidence.leaked, 0, not evidence.leaked, "train, dev and test share nothing")),
         _not_trained_on_test(policy.not_trained_on_test, evidence),
-        switched(policy.invariance.enabled, bare("invariance", moved, still, moved <= still and not changed,
-                                                 f"in another batch a logit moves by {moved:.1e} and {changed} utterances change")),
+        if_enabled(policy.invariance.enabled,
+                   point_rule("invariance", logit_difference, max_difference, logit_difference <= max_difference and not changed,
+                              f"in another batch a logit differs by {logit_difference:.1e} and {changed} utterances change")),
         _licences(policy.licences, evidence),
-        _export_parity(policy.export_parity, known),
+        _export_parity(policy.export_parity, facts),
     ]
 
 
 def relative_speed(policy: SpeedLimit, evidence: Evidence) -> Rule:
     """Return the rule that the challenger is fast enough relative to the reference workload, by the interval of the ratio.
 
-    The rule holds no measured figure: a verdict must be equal in two runs. The figures are in data/timing/gate/.
+    The rule contains no measured value, since a verdict must be equal in two runs. The values are in data/timing/gate/.
     """
     name, limit, speed = "min_relative_speed", policy.limit, evidence.speed
     passed, reason = None, f"undecided: the interval of the measured ratio includes the limit of {limit:g}"
@@ -336,104 +338,106 @@ def relative_speed(policy: SpeedLimit, evidence: Evidence) -> Rule:
 
 def _not_trained_on_test(policy: TrainedOn, evidence: Evidence) -> Rule:
     name = "not_trained_on_test"
-    met = sum(sum(met_in_training(system, evidence.speaker_dependent).values()) for system in evidence.systems)
+    overlap = sum(sum(overlap_with_training(system, evidence.speaker_dependent).values()) for system in evidence.systems)
     unknown = [system.name for system in evidence.systems if not system.facts["training_data_known"]]
     if unknown:
-        accepted = "accepted by the policy" if policy.accept_unknown else "the policy asks for them"
-        rule = bare(name, met, 0, policy.accept_unknown, f"training data of {', '.join(unknown)} are not known: {accepted}")
+        handling = "accepted by the policy" if policy.accept_unknown else "the policy requires them"
+        rule = point_rule(name, overlap, 0, policy.accept_unknown, f"training data of {', '.join(unknown)} are unknown: {handling}")
     else:
-        rule = bare(name, met, 0, not met, "no speaker, sentence or recording of the test set was trained on")
-    return switched(policy.enabled, rule)
+        rule = point_rule(name, overlap, 0, not overlap, "no speaker, sentence or recording of the test set is in the training data")
+    return if_enabled(policy.enabled, rule)
 
 
 def _licences(policy: Licences, evidence: Evidence) -> Rule:
     refused = {name or "none stated": count for name, count in sorted(evidence.licences.items()) if name not in policy.allowed}
     reason = ", ".join(f"{count} utterances under {name}" for name, count in refused.items()) or "all training data are under allowed licences"
-    return switched(policy.enabled, bare("licences", sum(refused.values()), 0, not refused, reason))
+    return if_enabled(policy.enabled, point_rule("licences", sum(refused.values()), 0, not refused, reason))
 
 
-def _export_parity(policy: ExportParity, known: Any) -> Rule:
+def _export_parity(policy: ExportParity, facts: Any) -> Rule:
     if not policy.enabled:
         return disabled("export_parity", policy.max_wer_difference)
-    value = known.get("export", {}).get("wer_difference")
+    value = facts.get("export", {}).get("wer_difference")
     if not isinstance(value, int | float) or not math.isfinite(value):
-        raise DataError(f"data/transcribe/{known['system']}.json", f"export.wer_difference is {value!r}", "a measured figure",
+        raise DataError(f"data/transcribe/{facts['system']}.json", f"export.wer_difference is {value!r}", "a finite number",
                         "measure it, or disable gate.export_parity")
-    return bare("export_parity", value, policy.max_wer_difference, value <= policy.max_wer_difference, f"WER of the export {100 * value:+.2f} points")
+    return point_rule("export_parity", value, policy.max_wer_difference, value <= policy.max_wer_difference,
+                      f"WER of the export {100 * value:+.2f} points")
 
 
 def _name(part: dict[str, str]) -> str:
     return ",".join(f"{column}={value}" for column, value in part.items())
 
 
-# ---- The judge is judged --------------------------------------------------------------------------------------------
+# ---- Self-test ------------------------------------------------------------------------------------------------------
 
 
 def self_test(policy: Policy, evidence: Evidence) -> dict[str, Any]:
-    """Return what the policy's rules on hypotheses make of the planted challengers.
+    """Return the verdicts on the planted challengers, as `self_test` in `vizinho.verdict/2`.
 
-    Absolute limits and rules on speed, size, licences, conditions or data are left out: a planted challenger has none
-    of its own.
+    The policy's rules on hypotheses apply. Absolute limits and the rules on speed, size, licences, conditions and data
+    are disabled, since a planted challenger has no such facts.
 
     Raises:
-        PipelineError: a planted challenger got another verdict than it must; the gate cannot be relied on.
+        PipelineError: a planted challenger got an unexpected verdict, so the gate is unreliable.
     """
     if not policy.improvement.enabled:
         return {"passed": None, "planted": []}
-    off = {name: getattr(policy, name).model_copy(update={"enabled": False})
+    disabled_rules = {name: getattr(policy, name).model_copy(update={"enabled": False})
            for name in ("max_wer", "max_cer", "min_relative_speed", "max_model_bytes", "invariance", "licences", "export_parity", "robustness",
                         "data_reports")}
-    bare_policy = policy.model_copy(update={
-        **off, "resamples": HOW.resamples, "non_inferiority": policy.non_inferiority.model_copy(update={"required": ()}),
+    hypothesis_policy = policy.model_copy(update={
+        **disabled_rules, "resamples": RESAMPLING.resamples, "non_inferiority": policy.non_inferiority.model_copy(update={"required": ()}),
         "not_trained_on_test": policy.not_trained_on_test.model_copy(update={"enabled": True, "accept_unknown": True}),
     })
     guarded = policy.non_inferiority.columns if policy.non_inferiority.enabled else ()
-    outcomes = []
-    for plant in planted_challengers(evidence, guarded, policy.non_inferiority.min_utterances):
-        if plant.evidence is None:
-            outcomes.append(outcome(plant, "not tested"))
+    entries = []
+    for planted in planted_challengers(evidence, guarded, policy.non_inferiority.min_utterances):
+        if planted.evidence is None:
+            entries.append(planted_entry(planted, "not tested"))
             continue
         try:
-            found = str(judge(bare_policy, plant.evidence)[0])
+            found = str(apply_rules(hypothesis_policy, planted.evidence)[0])
         except PipelineError:
             found = "failure"
-        outcomes.append(outcome(plant, found))
-    if fooled := [entry for entry in outcomes if entry["passed"] is False]:
-        raise PipelineError("gate self-test", "; ".join(f"{entry['name']}: {entry['found']}, not {entry['expected']}" for entry in fooled),
-                            "the stated verdicts", "the test set is too small or the policy too lax for a verdict that can be relied on")
-    return {"passed": True, "planted": outcomes}
+        entries.append(planted_entry(planted, found))
+    if wrong := [entry for entry in entries if entry["passed"] is False]:
+        raise PipelineError("gate self-test", "; ".join(f"{entry['name']}: {entry['found']}, not {entry['expected']}" for entry in wrong),
+                            "the expected verdicts", "the test set is too small, or the policy too lax, for a reliable verdict")
+    return {"passed": True, "planted": entries}
 
 
 # ---- The verdict ----------------------------------------------------------------------------------------------------
 
 
-def described(system: System) -> dict[str, Any]:
-    """Return what identifies a judged system in the verdict."""
+def system_entry(system: System) -> dict[str, Any]:
+    """Return a system's entry in the verdict: its identity and error rates."""
     return {"system": system.name, "model": system.facts.get("model"), "weights_hash": system.facts.get("weights_hash"),
             "vocabulary_hash": system.facts["vocabulary_hash"], "test_set": system.test_set, "normaliser": system.normaliser,
             "wer": system.wer.value, "cer": system.cer.value}
 
 
-def decide(policy: Policy, evidence: Evidence) -> dict[str, Any]:
+def make_verdict(policy: Policy, evidence: Evidence) -> dict[str, Any]:
     """Return the verdict as `vizinho.verdict/2`."""
-    verdict, rules, comparisons = judge(policy, evidence)
+    verdict, rules, comparisons = apply_rules(policy, evidence)
     if policy.self_test.enabled:
         tested = self_test(policy, evidence)
-        told = f"{sum(entry['passed'] is True for entry in tested['planted'])} planted challengers got the verdicts they must"
-        rules.append(bare("self_test", 0, 0, True, told) if tested["passed"] else disabled("self_test", 0, "not run: nothing can be promoted"))
+        summary = f"{sum(entry['passed'] is True for entry in tested['planted'])} planted challengers got their expected verdicts"
+        rules.append(point_rule("self_test", 0, 0, True, summary) if tested["passed"] else
+                     disabled("self_test", 0, "not run, since nothing can be promoted"))
     else:
         tested = {"passed": None, "planted": []}
         rules.append(disabled("self_test", 0))
     gates = policy.gates_since_promotion
     return {
-        "schema": SCHEMA, "verdict": verdict, "challenger": described(evidence.challenger), "champion": described(evidence.champion),
+        "schema": SCHEMA, "verdict": verdict, "challenger": system_entry(evidence.challenger), "champion": system_entry(evidence.champion),
         "period": {"gates_before": gates, "one_sided_level": spent_level(policy.alpha, gates)},
         "rules": [rule.as_json() for rule in rules], "comparisons": comparisons, "self_test": tested,
     }
 
 
-def table_of(verdict: dict[str, Any]) -> str:
-    """Return the verdict's rules as a table, and the verdict in a line."""
+def rules_table(verdict: dict[str, Any]) -> str:
+    """Return the verdict's rules as a text table, and the verdict as its last line."""
     rows = [(rule["name"], outcome_of(rule), _plain(rule["value"]),
              f"{_plain(rule['low'])} .. {_plain(rule['high'])}" if rule["low"] is not None else "", _plain(rule["limit"]), rule["reason"])
             for rule in verdict["rules"]]
@@ -449,17 +453,17 @@ def _plain(value: float | None) -> str:
 
 
 def run(root: Path | str = ROOT) -> None:
-    """Write the verdict and print its rules."""
+    """Write the verdict, record the relative speed in data/timing/, and print the rules."""
     root = Path(root)
     policy = load_section(Policy, "gate", path=root / "params.yaml")
     if unknown := sorted(set(policy.non_inferiority.columns) - set(SLICES)):
         raise DataError("gate.non_inferiority.columns", ", ".join(unknown), f"columns of {', '.join(SLICES)}", "correct the params")
     evidence = read_evidence(root, policy.challenger, policy.baseline, policy.licences.tables if policy.licences.enabled else (),
                              policy.data_reports.languages if policy.data_reports.enabled else ())
-    verdict = decide(policy, evidence)
+    verdict = make_verdict(policy, evidence)
     write_json(root / "data/gate/verdict.json", verdict)
     record_timing("gate", root, relative_speed=None if evidence.speed is None else asdict(evidence.speed))
-    log(table_of(verdict))
+    log(rules_table(verdict))
 
 
 if __name__ == "__main__":

@@ -34,19 +34,21 @@ def run(root: Path | str = ".") -> None:
 
     Raises:
         ParamsError: the section `report` is missing or invalid.
-        MissingInputError: results of transfer or scratch, the verdict, the test split or a clip's shard are missing.
+        MissingInputError: results of the challenger or the baseline, the verdict, the test split or a clip's shard are missing.
         DataError: a file is damaged, or lacks a field that the report shows.
     """
-    from pipeline.reporting.charts import learning_curve
+    from pipeline.reporting.charts import learning_curve, system_colours
     from pipeline.reporting.inputs import read_inputs
-    from pipeline.reporting.page import render, wer_chart
+    from pipeline.reporting.page import curves_csv, render, wer_chart
 
     params = load_section(Params, "report", path=Path(root) / "params.yaml")
     inputs = read_inputs(Path(root) / "data")
     page = render(inputs, params.clips)
     folder = Path(root) / "data/report"
-    write_text(folder / "learning_curve.svg", learning_curve(inputs.curves))
+    write_text(folder / "learning_curve.svg", learning_curve(inputs.curves, inputs.baseline,
+                                                             system_colours(inputs.trained, inputs.challenger, inputs.baseline)))
     write_text(folder / "systems.svg", wer_chart(inputs))
+    write_text(folder / "curves.csv", curves_csv(Path(root) / "data", inputs))
     write_text(folder / "index.html", page)
     size = f"{len(page.encode()) / 1e6:.1f} MB"
     log(f"report: {len(inputs.scores)} systems, {inputs.verdict['verdict']}, {size} in {folder / 'index.html'}")

@@ -29,12 +29,12 @@ from pipeline.text import variants
 class ScoreParams(Section):
     """`score` in params.yaml."""
 
-    level: Annotated[float, Field(gt=0, lt=1)] = 0.95  # two-sided confidence of the intervals: what papers report
-    resamples: Annotated[int, Field(ge=1_000)] = 10_000  # of the whole test set: the ends move by 1 % of the width
-    slice_resamples: Annotated[int, Field(ge=1_000)] = 1_000  # of a slice: its width is rough anyway
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95  # two-sided confidence of the intervals, as usual in papers
+    resamples: Annotated[int, Field(ge=1_000)] = 10_000  # for the whole test set: the ends vary by 1 % of the width between seeds
+    slice_resamples: Annotated[int, Field(ge=1_000)] = 1_000  # for a slice, whose interval is wide
     seed: Annotated[int, Field(ge=0)] = 0  # of the resampling
-    pairs: tuple[tuple[str, str], ...] = ()  # columns also sliced by together
-    pair_utterances: Annotated[int, Field(ge=1)] = 20  # fewest utterances of a slice by two columns
+    pairs: tuple[tuple[str, str], ...] = ()  # pairs of columns to slice by
+    pair_utterances: Annotated[int, Field(ge=1)] = 20  # smallest slice by two columns, in utterances
     examples: Annotated[int, Field(ge=1)] = 20  # entries in each list of the error analysis
 
 
@@ -42,29 +42,34 @@ FACTS: dict[str, type | tuple[type, ...]] = {
     "system": str, "audio_s": (int, float), "parameters": int, "model_bytes": int, "vocabulary_hash": str, "normaliser": str,
     "invariance": dict, "trained_on_test": dict,
 }
-"""What `transcribe` writes about a system besides its hypotheses."""
+"""Required keys of data/transcribe/SYSTEM.json, with their types."""
 
 
 def check_facts(facts: Any, system: str, where: str) -> None:
-    """Check that data/transcribe/SYSTEM.json is whole and this system's.
+    """Check that data/transcribe/SYSTEM.json is complete and belongs to this system.
+
+    Args:
+        facts: content of the file.
+        system: name of the expected system.
+        where: path of the file, for the message.
 
     Raises:
-        DataError: with every field that is missing or is no finite number.
+        DataError: lists every key that is missing, has another type or is not finite.
     """
     problems = [f"{name} is missing" for name in FACTS if name not in facts]
-    problems += [f"{name} is {facts[name]!r}" for name, kind in FACTS.items() if name in facts and not _fits(facts[name], kind)]
+    problems += [f"{name} is {facts[name]!r}" for name, kind in FACTS.items() if name in facts and not _is_valid(facts[name], kind)]
     if not problems and facts["system"] != system:
         problems = [f"system is {facts['system']!r}, not {system!r}"]
     if problems:
         raise DataError(where, "; ".join(problems), ", ".join(FACTS), f"run `dvc repro transcribe@{system}`")
 
 
-def _fits(value: object, kind: type | tuple[type, ...]) -> bool:
+def _is_valid(value: object, kind: type | tuple[type, ...]) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool) and (not isinstance(value, float) or math.isfinite(value))
 
 
-def prepared(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the hypotheses with `speech_rate`, and `hypothesis_variants` in the locale that normalised their references."""
+def with_derived_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the hypotheses with the columns `speech_rate` and `hypothesis_variants`, the latter by the locale of their normaliser."""
     locale = table["normaliser"].str.split("/").str[0]
     words = table["reference"].map(lambda text: len(text.split()))
     return table.assign(
@@ -74,27 +79,27 @@ def prepared(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def run(system: str, root: Path | str = ROOT) -> None:
-    """Score `system` and print its figures."""
+    """Score `system`, write its score and print its error rates."""
     root = Path(root)
     params = load_section(ScoreParams, "score", path=root / "params.yaml")
-    hypotheses, fact_file = root / f"data/transcribe/{system}.parquet", root / f"data/transcribe/{system}.json"
+    hypothesis_file, fact_file = root / f"data/transcribe/{system}.parquet", root / f"data/transcribe/{system}.json"
     facts = read_json(fact_file)
     check_facts(facts, system, str(fact_file))
-    table = conform(read_table(hypotheses), HYPOTHESIS, str(hypotheses))
-    check_hypotheses(table, str(hypotheses))
-    how = Resampling(params.level, params.resamples, params.seed)
+    table = conform(read_table(hypothesis_file), HYPOTHESIS, str(hypothesis_file))
+    check_hypotheses(table, str(hypothesis_file))
+    resampling = Resampling(params.level, params.resamples, params.seed)
     card = scorecard(
-        prepared(table), system=system, normaliser=", ".join(sorted(table["normaliser"].unique())), how=how,
-        columns=COLUMNS, pairs=params.pairs, fewest=params.pair_utterances, slice_resamples=params.slice_resamples,
+        with_derived_columns(table), system=system, normaliser=", ".join(sorted(table["normaliser"].unique())), resampling=resampling,
+        columns=COLUMNS, pairs=params.pairs, min_utterances=params.pair_utterances, slice_resamples=params.slice_resamples,
         examples=params.examples,
     )
     rows = scored(table[speaker_independent(table)[0] & (table["robustness"].str.len() > 0)])
-    card["robustness"] = robustness(rows, (facts.get("robustness") or {}).get("conditions"), how)
+    card["robustness"] = robustness(rows, (facts.get("robustness") or {}).get("conditions"), resampling)
     write_json(root / f"data/score/{system}.json", card)
-    log(f"score@{system}: " + line(card))
+    log(f"score@{system}: " + summary(card))
 
 
-def line(card: dict[str, Any]) -> str:
+def summary(card: dict[str, Any]) -> str:
     """Return a score in one line."""
     rates = ", ".join(f"{name.upper()} {percent(card[name])}" for name in ("wer", "cer"))
     return f"{card['test_set']['utterances']} utterances; {rates}"

@@ -21,7 +21,7 @@ from pipeline.core.files import ROOT, hash_file, read_json
 from pipeline.model.artifact import RECORD, load_model, save_model
 from pipeline.model.provenance import empty_trained_on, trained_on
 from pipeline.scoring.counts import error_rates
-from pipeline.training.config import Run
+from pipeline.training.config import RunConfig
 from pipeline.training.trainer import Utterances, train
 from tests import tiny
 
@@ -50,9 +50,8 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     heard = {name: Utterances.of(tiny.write_split(other, texts, name, corpus="others", seed=500), other / "data/ingest")
              for name, texts in (("train", sentences(30, 2)), ("dev", sentences(4, 3)))}
     model = tiny.model(WORDS)
-    run = Run.model_validate({"batch_s": 8, "steps": 200, "peak_rate": 1e-2, "warmup_steps": 6, "seed": 1, "evaluate_every": 200, "checkpoint_s": 1e9,
-                              "optimiser": "muon"})
-    history = train(model, WORDS, heard["train"], heard["dev"], run, other / "resume", error_rates, "aligner")
+    run = RunConfig(batch_s=8, steps=200, peak_rate=1e-2, warmup_steps=6, seed=1, evaluate_every=200, checkpoint_s=1e9, optimiser="muon")
+    history = train(model, WORDS, heard["train"], heard["dev"], run, other / "resume", error_rates, "aligner").history
     assert history["dev_cer"].iloc[-1] < 0.1
     save_model(model.eval(), WORDS, root / "data/donor", {"figures": None, "origin": "others"}, empty_trained_on)
     return root

@@ -1,4 +1,4 @@
-"""The stage `donor`: trained here or brought in, the result is the same kind of folder."""
+"""The stage `donor`: trained here or imported, the result is the same kind of folder."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_the_same_params_give_the_same_weights(root: Path) -> None:
     assert (root / "data/donor/model.safetensors").read_bytes() != first
 
 
-def test_a_checkpoint_is_brought_in_with_its_own_vocabulary(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_checkpoint_is_imported_with_its_own_vocabulary(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = tiny.vocabulary("rosaeñ")
     save_model(tiny.model(words), words, root / "checkpoint", {})
     (root / "checkpoint/vizinho.json").unlink()
@@ -85,7 +85,7 @@ def test_a_checkpoint_whose_vocabulary_does_not_fit_is_refused(root: Path) -> No
     assert not (root / "data/donor").exists()
 
 
-def test_a_model_of_ours_as_a_checkpoint_keeps_what_it_learned_from_and_its_vocabularys_hash(root: Path) -> None:
+def test_a_model_of_this_project_as_a_checkpoint_keeps_its_training_record_and_vocabulary_hash(root: Path) -> None:
     run(root)
     (root / "data/donor").rename(root / "ours")
     run(root, source="ours", vocabulary="ours/vocab.json")
@@ -97,17 +97,17 @@ def test_a_model_of_ours_as_a_checkpoint_keeps_what_it_learned_from_and_its_voca
         run(root, source="ours", vocabulary="ours/vocab.json")
 
 
-def test_a_base_without_a_head_is_brought_in_with_a_fresh_one(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_base_without_a_head_is_imported_with_a_fresh_one(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lay(root / "base", "facebook/wav2vec2-xls-r-300m")
     run(root, source="base")
     model, words, record = load_model(root / "data/donor")
     assert words == tiny.vocabulary()
     assert record["origin"]["head"] == "fresh"
     assert model.config.vocab_size == 8
-    assert "8 symbols from base (a fresh head: there was none)" in capsys.readouterr().out
+    assert "8 symbols from base (with a fresh head: the checkpoint has none)" in capsys.readouterr().out
 
 
-def test_one_language_of_mms_is_brought_in(root: Path) -> None:
+def test_one_language_of_mms_is_imported(root: Path) -> None:
     lay(root / "mms", "facebook/mms-1b-all", "safetensors")
     lay_adapter(root / "mms", "spa")
     run(root, source="mms", vocabulary="mms/vocab.json", language="spa")
@@ -134,7 +134,7 @@ def test_a_checkpoint_from_a_hub_is_recorded_with_revision_and_hash(root: Path) 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_fetched_checkpoint_is_the_same_dep_to_dvc_in_every_clone_and_is_fetched_once(tmp_path: Path) -> None:
+def test_a_downloaded_checkpoint_is_the_same_dep_in_every_clone_and_is_downloaded_once(tmp_path: Path) -> None:
     lay(tmp_path / "published", "jonatasgrosman/wav2vec2-large-xlsr-53-spanish", "safetensors")
     profile = yaml.safe_load((ROOT / "profiles/common-voice-xlsr.yaml").read_text(encoding="utf-8"))
     source, words = profile["donor"]["source"], profile["donor"]["vocabulary"]
@@ -157,12 +157,12 @@ def test_a_fetched_checkpoint_is_the_same_dep_to_dvc_in_every_clone_and_is_fetch
     assert hashes[0] == hashes[1]
 
 
-def test_a_source_that_is_neither_is_named_with_its_key(root: Path) -> None:
+def test_a_source_that_is_neither_split_nor_checkpoint_is_named_with_its_key(root: Path) -> None:
     with pytest.raises(DataError, match=r"data/nowhere: neither a checkpoint nor a split.*correct donor\.source in params\.yaml"):
         run(root, source="data/nowhere")
 
 
-def test_all_wrong_params_are_told_at_once(root: Path) -> None:
+def test_all_wrong_params_are_reported_at_once(root: Path) -> None:
     with pytest.raises(ParamsError) as caught:
         run(root, steps=0, peak_rate=2, config={"batch_s": -1, "colour": "red"})
     assert len(caught.value.problems) == 4

@@ -1,4 +1,4 @@
-"""The gate: what it promotes, what it rejects, what it leaves open, and what it refuses to judge."""
+"""The gate: what it promotes, rejects and leaves undecided, and which evidence it refuses."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CONDITIONS = {"telephone": {"telephone": True}, "noise_10_db": {"snr_db": 10.0}}
 
 
 def garbled(references: list[str], share: float | np.ndarray[Any, Any], seed: int) -> list[str]:
-    """Return hypotheses in which each word is wrong with probability `share` (one for all, or one an utterance)."""
+    """Return hypotheses in which each word is wrong with probability `share` (one for all, or one per utterance)."""
     generator = np.random.default_rng(seed)
     shares = np.broadcast_to(share, len(references))
     return [" ".join(word if generator.random() > wrong else "xxx" for word in text.split())
@@ -56,7 +56,7 @@ def garbled(references: list[str], share: float | np.ndarray[Any, Any], seed: in
 
 
 def hypotheses(hypothesis: list[str] | None = None, number: int = 240, speakers: int = 24) -> pd.DataFrame:
-    """Return a test set of `number` utterances; without hypotheses they are the references."""
+    """Return a test set of `number` utterances; by default the hypotheses equal the references."""
     generator = np.random.default_rng(7)
     references = [" ".join(generator.choice(WORDS, size=generator.integers(4, 12))) for _ in range(number)]
     table = pd.DataFrame({
@@ -73,9 +73,9 @@ def hypotheses(hypothesis: list[str] | None = None, number: int = 240, speakers:
 
 
 def in_conditions(table: pd.DataFrame, wrong: dict[str, float], sample: int = 120) -> pd.DataFrame:
-    """Return a system's hypotheses with what it heard in each condition, of the first utterances."""
-    heard = {name: garbled(table["reference"].tolist(), share, seed) for seed, (name, share) in enumerate(wrong.items(), 11)}
-    return table.assign(robustness=[[{"condition": name, "hypothesis": texts[index]} for name, texts in heard.items()] if index < sample else []
+    """Return a system's hypotheses with those in each condition, for the first `sample` utterances."""
+    degraded = {name: garbled(table["reference"].tolist(), share, seed) for seed, (name, share) in enumerate(wrong.items(), 11)}
+    return table.assign(robustness=[[{"condition": name, "hypothesis": texts[index]} for name, texts in degraded.items()] if index < sample else []
                                     for index in range(len(table))])
 
 
@@ -83,7 +83,7 @@ SPEED = {"stage": "transcribe", "weights_hash": "ab" * 32, "rtfx": 50.0, "relati
 
 
 def write_system(root: Path, name: str, table: pd.DataFrame) -> None:
-    """Write what transcribe and score leave of a system."""
+    """Write the outs of transcribe and score for a system."""
     table["word_confidence"] = [[0.9] * len(text.split()) for text in table["hypothesis"]]
     write_table(root / f"data/transcribe/{name}.parquet", table)
     write_json(root / f"data/transcribe/{name}.json", {
@@ -124,10 +124,10 @@ SELF_TEST = {"self_test": {"enabled": True}}
 def change(root: Path, relative: str, edit: Callable[[Any], None]) -> None:
     value = read_json(root / relative)
     edit(value)
-    (root / relative).write_text(json.dumps(value))  # NaN allowed: that is what is tested
+    (root / relative).write_text(json.dumps(value))  # NaN allowed: some tests write it
 
 
-def judged(root: Path) -> dict[str, Any]:
+def verdict_on(root: Path) -> dict[str, Any]:
     gate.run(root)
     return dict(read_json(root / "data/gate/verdict.json"))
 
@@ -153,7 +153,7 @@ def run(good: Path, tmp_path: Path) -> Path:
 
 
 def test_a_challenger_that_is_better_everywhere_is_promoted(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    verdict = judged(run)
+    verdict = verdict_on(run)
     assert verdict["verdict"] == "promote"
     assert all(row["passed"] for row in verdict["rules"] if row["enabled"])
     difference = verdict["comparisons"]["champion"]["wer"]["difference"]
@@ -163,8 +163,8 @@ def test_a_challenger_that_is_better_everywhere_is_promoted(run: Path, capsys: p
     assert all(row["name"] in shown for row in verdict["rules"])
 
 
-def test_the_verdict_fits_its_schema_and_is_the_same_every_time(run: Path) -> None:
-    verdict = judged(run)
+def test_the_verdict_matches_its_schema_and_is_equal_in_two_runs(run: Path) -> None:
+    verdict = verdict_on(run)
     first = (run / "data/gate/verdict.json").read_bytes()
     schemas = {name: read_json(ROOT / f"docs/schemas/{name}.json") for name in ("verdict", "compare")}
     registry: Registry[Any] = Registry().with_resources([(f"{name}.json", Resource.from_contents(schema)) for name, schema in schemas.items()])
@@ -174,9 +174,9 @@ def test_the_verdict_fits_its_schema_and_is_the_same_every_time(run: Path) -> No
     assert (run / "data/gate/verdict.json").read_bytes() == first
 
 
-def test_every_planted_challenger_gets_the_verdict_it_must(run: Path) -> None:
-    plants = judged(run)["self_test"]["planted"]
-    assert {plant["name"]: plant["found"] for plant in plants} == {
+def test_every_planted_challenger_gets_its_expected_verdict(run: Path) -> None:
+    planted = verdict_on(run)["self_test"]["planted"]
+    assert {entry["name"]: entry["found"] for entry in planted} == {
         "ids shuffled": "reject", "half of the hypotheses blank": "reject", "one slice destroyed while the mean improves": "reject",
         "identical to the champion": "reject", "better by chance on 30 utterances": "inconclusive", "much better everywhere": "promote",
         "another test set": "failure", "another normaliser": "failure", "a non-finite error rate": "failure",
@@ -188,12 +188,12 @@ def test_every_planted_challenger_gets_the_verdict_it_must(run: Path) -> None:
     {"transfer": 0.95, "champion": 0.99, "scratch": 1.0}, {"transfer": 0.0, "champion": 0.0, "scratch": 0.0},
     {"transfer": 1.0, "champion": 0.0, "scratch": 0.5},
 ], ids=["all bad", "all perfect", "champion perfect"])
-def test_the_self_test_holds_whatever_the_systems_at_hand_are_like(tmp_path: Path, wrong: dict[str, float]) -> None:
+def test_the_self_test_passes_for_good_and_bad_systems(tmp_path: Path, wrong: dict[str, float]) -> None:
     write_run(tmp_path, wrong, SELF_TEST)
-    assert judged(tmp_path)["self_test"]["passed"] is True
+    assert verdict_on(tmp_path)["self_test"]["passed"] is True
 
 
-def test_a_gate_that_lets_a_plant_through_fails_and_writes_no_verdict(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gate_that_promotes_a_planted_challenger_fails_and_writes_no_verdict(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "verdict_of", lambda rules: "promote")
     with pytest.raises(PipelineError, match="gate self-test: ids shuffled: promote, not reject; .*identical to the champion: promote"):
         gate.run(run)
@@ -206,7 +206,7 @@ def test_a_gate_without_its_checks_fails_its_self_test(run: Path, monkeypatch: p
         gate.run(run)
 
 
-def test_a_policy_that_bears_the_loss_of_a_slice_fails_the_self_test(run: Path) -> None:
+def test_a_policy_that_tolerates_the_loss_of_a_slice_fails_the_self_test(run: Path) -> None:
     write_policy(run, {"non_inferiority": {"margin": 0.9}, **SELF_TEST})
     with pytest.raises(PipelineError, match="one slice destroyed while the mean improves: (promote|inconclusive), not reject"):
         gate.run(run)
@@ -214,7 +214,7 @@ def test_a_policy_that_bears_the_loss_of_a_slice_fails_the_self_test(run: Path) 
 
 def test_a_worse_challenger_is_rejected(tmp_path: Path) -> None:
     write_run(tmp_path, {"transfer": 0.35, "champion": 0.2, "scratch": 0.5})
-    verdict = judged(tmp_path)
+    verdict = verdict_on(tmp_path)
     assert verdict["verdict"] == "reject"
     assert rule(verdict, "improvement")["passed"] is False
     assert "the challenger is worse" in rule(verdict, "improvement")["reason"]
@@ -223,14 +223,14 @@ def test_a_worse_challenger_is_rejected(tmp_path: Path) -> None:
 def test_a_challenger_identical_to_the_champion_is_rejected(run: Path) -> None:
     table = pd.read_parquet(run / "data/transcribe/champion.parquet")
     write_system(run, "transfer", conform(table, HYPOTHESIS, "test"))
-    verdict = judged(run)
+    verdict = verdict_on(run)
     assert verdict["verdict"] == "reject"
     assert rule(verdict, "improvement")["reason"] == "the challenger makes as many errors as the champion in every utterance"
 
 
-def test_a_small_gain_is_inconclusive_and_the_data_that_would_decide_are_named(tmp_path: Path) -> None:
+def test_a_small_gain_is_inconclusive_and_the_reason_estimates_the_data_that_would_decide(tmp_path: Path) -> None:
     write_run(tmp_path, {"transfer": 0.292, "champion": 0.3, "scratch": 0.6}, {"non_inferiority": {"margin": 0.1}})
-    verdict = judged(tmp_path)
+    verdict = verdict_on(tmp_path)
     assert verdict["verdict"] == "inconclusive"
     improvement = rule(verdict, "improvement")
     assert improvement["passed"] is None
@@ -238,22 +238,22 @@ def test_a_small_gain_is_inconclusive_and_the_data_that_would_decide_are_named(t
     assert "times the test data (24 speakers now) would decide" in improvement["reason"]
 
 
-def test_a_slice_that_gets_worse_rejects_a_challenger_that_is_better_on_the_whole(tmp_path: Path) -> None:
+def test_a_slice_that_gets_worse_rejects_a_challenger_that_is_better_overall(tmp_path: Path) -> None:
     table = hypotheses()
     share = np.where(table["locale"] == "pt-PT", 0.4, 0.0)
     write_run(tmp_path, {"transfer": share, "champion": 0.3, "scratch": 0.5})
-    verdict = judged(tmp_path)
+    verdict = verdict_on(tmp_path)
     assert rule(verdict, "improvement")["passed"] is True
     assert rule(verdict, "non_inferiority locale=pt-PT")["passed"] is False
     assert rule(verdict, "non_inferiority locale=pt-BR")["passed"] is True
     assert verdict["verdict"] == "reject"
 
 
-def test_a_challenger_that_does_not_beat_scratch_is_not_promoted(tmp_path: Path) -> None:
+def test_a_challenger_that_does_not_beat_the_baseline_is_not_promoted(tmp_path: Path) -> None:
     write_run(tmp_path, {"transfer": 0.2, "champion": 0.5, "scratch": 0.1})
-    assert judged(tmp_path)["verdict"] == "reject"
+    assert verdict_on(tmp_path)["verdict"] == "reject"
     write_run(tmp_path, {"transfer": 0.2, "champion": 0.5, "scratch": 0.2})
-    assert judged(tmp_path)["verdict"] == "inconclusive"
+    assert verdict_on(tmp_path)["verdict"] == "inconclusive"
 
 
 @pytest.mark.parametrize(("name", "limits", "passed"), [
@@ -261,65 +261,65 @@ def test_a_challenger_that_does_not_beat_scratch_is_not_promoted(tmp_path: Path)
     ("min_relative_speed", {"limit": 43.0}, False), ("min_relative_speed", {"limit": 40.0}, None), ("max_model_bytes", {"limit": 4_799_999}, False),
     ("invariance", {"max_logit_difference": 1e-6}, False), ("licences", {"allowed": []}, False),
 ])
-def test_a_limit_that_is_not_kept_forbids_promotion(run: Path, name: str, limits: dict[str, Any], passed: bool | None) -> None:
+def test_a_challenger_over_a_limit_is_not_promoted(run: Path, name: str, limits: dict[str, Any], passed: bool | None) -> None:
     write_policy(run, {name: limits})
-    verdict = judged(run)
+    verdict = verdict_on(run)
     assert rule(verdict, name)["passed"] is passed
     assert verdict["verdict"] == ("inconclusive" if passed is None else "reject")
 
 
-def test_a_limit_is_held_against_the_interval_and_not_the_point(run: Path) -> None:
+def test_a_limit_is_compared_with_the_interval_and_not_the_point_estimate(run: Path) -> None:
     value = read_json(run / "data/score/transfer.json")["wer"]["value"]
     write_policy(run, {"max_wer": {"limit": value + 1e-6}})
-    assert rule(judged(run), "max_wer")["passed"] is None
+    assert rule(verdict_on(run), "max_wer")["passed"] is None
 
 
 def test_hypotheses_that_change_with_the_batch_are_rejected(run: Path) -> None:
     change(run, "data/transcribe/transfer.json", lambda facts: facts["invariance"].update(utterances_changed=1))
-    assert judged(run)["verdict"] == "reject"
+    assert verdict_on(run)["verdict"] == "reject"
 
 
-def test_training_data_that_are_not_known_are_a_matter_of_policy(run: Path) -> None:
+def test_unknown_training_data_are_accepted_only_by_policy(run: Path) -> None:
     change(run, "data/transcribe/champion.json", lambda facts: facts.update(training_data_known=False))
-    verdict = judged(run)
+    verdict = verdict_on(run)
     assert verdict["verdict"] == "reject"
-    assert rule(verdict, "not_trained_on_test")["reason"] == "training data of champion are not known: the policy asks for them"
+    assert rule(verdict, "not_trained_on_test")["reason"] == "training data of champion are unknown: the policy requires them"
     write_policy(run, {"not_trained_on_test": {"accept_unknown": True}})
-    assert judged(run)["verdict"] == "promote"
+    assert verdict_on(run)["verdict"] == "promote"
 
 
 def test_without_the_improvement_rule_nothing_is_promoted(run: Path) -> None:
     write_policy(run, {"improvement": {"enabled": False}})
-    verdict = judged(run)
+    verdict = verdict_on(run)
     assert verdict["verdict"] == "reject"
-    assert "nothing would show that the challenger is better" in rule(verdict, "threshold")["reason"]
+    assert "no enabled rule would show that the challenger is better" in rule(verdict, "threshold")["reason"]
 
 
-def test_with_every_rule_off_nothing_is_promoted(run: Path) -> None:
+def test_with_every_rule_disabled_nothing_is_promoted(run: Path) -> None:
     write_policy(run, {name: {"enabled": False} for name, value in POLICY.items() if isinstance(value, dict)})
-    assert judged(run)["verdict"] == "reject"
+    assert verdict_on(run)["verdict"] == "reject"
 
 
-def test_small_slices_are_listed_and_not_judged(run: Path) -> None:
+def test_small_slices_are_listed_as_disabled(run: Path) -> None:
     write_policy(run, {"non_inferiority": {"min_utterances": 100}})
-    row = rule(judged(run), "non_inferiority gender=male")
+    row = rule(verdict_on(run), "non_inferiority gender=male")
     assert not row["enabled"]
-    assert row["reason"] == "not judged: 80 utterances, fewer than 100"
+    assert row["reason"] == "80 utterances, fewer than 100"
 
 
 def test_later_gates_of_a_period_have_a_smaller_level(run: Path) -> None:
     widths = []
     for gates in (0, 1, 5):
         write_policy(run, {"gates_since_promotion": gates})
-        improvement = rule(judged(run), "improvement")
+        improvement = rule(verdict_on(run), "improvement")
         widths.append(improvement["high"] - improvement["low"])
     assert widths == sorted(widths)
     assert widths[0] < widths[2]
     assert "one-sided level 0.0012, gate 6 of the period" in improvement["reason"]
-    assert judged(run)["period"] == {"gates_before": 5, "one_sided_level": pytest.approx(0.05 / 42)}
+    assert verdict_on(run)["period"] == {"gates_before": 5, "one_sided_level": pytest.approx(0.05 / 42)}
 
 
-# ---- What is no verdict but a failure -------------------------------------------------------------------------------
+# ---- Failures: evidence that supports no verdict --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("relative", [
@@ -346,15 +346,16 @@ def test_a_non_finite_rate_is_a_failure(run: Path, place: str, value: float) -> 
 ], ids=["of other weights", "without the ratio", "with a non-finite bound"])
 def test_a_speed_that_was_not_measured_for_these_weights_leaves_the_verdict_inconclusive(run: Path, edit: Callable[[Any], None]) -> None:
     change(run, "data/timing/transcribe/transfer/timing.json", edit)
-    verdict = judged(run)
+    verdict = verdict_on(run)
     assert verdict["verdict"] == "inconclusive"
-    assert "not measured for these weights; run `dvc repro --force --single-item transcribe@transfer`" in rule(verdict, "min_relative_speed")["reason"]
+    reason = rule(verdict, "min_relative_speed")["reason"]
+    assert "not measured for these weights; run `dvc repro --force --single-item transcribe@transfer`" in reason
 
 
 def test_a_verdict_is_equal_whatever_the_measured_speed_above_the_limit(run: Path) -> None:
-    first = judged(run)
+    first = verdict_on(run)
     change(run, "data/timing/transcribe/transfer/timing.json", lambda timing: timing["relative_speed"].update(value=80.0, low=70.0, high=90.0))
-    assert judged(run) == first and first["verdict"] == "promote"
+    assert verdict_on(run) == first and first["verdict"] == "promote"
     assert read_json(run / "data/timing/gate/timing.json")["relative_speed"] == {"value": 80.0, "low": 70.0, "high": 90.0}
 
 
@@ -363,13 +364,13 @@ def test_a_verdict_is_equal_whatever_the_measured_speed_above_the_limit(run: Pat
     ("data/transcribe/champion.json", "trained_on_test", "trained_on_test.speakers is missing"),
     ("data/score/scratch.json", "wer", "wer.value is missing; wer.low is missing"),
 ])
-def test_a_missing_figure_is_a_failure_that_names_it(run: Path, relative: str, key: str, message: str) -> None:
+def test_a_missing_figure_is_a_failure_whose_message_lists_it(run: Path, relative: str, key: str, message: str) -> None:
     change(run, relative, lambda figures: figures.pop(key))
     with pytest.raises(DataError, match=f"{relative}: {message}"):
         gate.run(run)
 
 
-def test_a_missing_hypothesis_is_a_failure_that_names_it(run: Path) -> None:
+def test_a_missing_hypothesis_is_a_failure_whose_message_gives_its_utterance(run: Path) -> None:
     table = hypotheses()
     table.loc[5, "hypothesis"] = None
     write_table(run / "data/transcribe/transfer.parquet", table)
@@ -377,7 +378,7 @@ def test_a_missing_hypothesis_is_a_failure_that_names_it(run: Path) -> None:
         gate.run(run)
 
 
-def test_a_score_that_is_not_that_of_its_hypotheses_is_a_failure(run: Path) -> None:
+def test_a_score_that_differs_from_its_hypotheses_is_a_failure(run: Path) -> None:
     change(run, "data/score/transfer.json", lambda score: score["wer"].update(value=0.01))
     with pytest.raises(DataError, match="score of transfer: wer 0.01; expected 0.1043"):
         gate.run(run)
@@ -393,7 +394,7 @@ def test_another_test_set_is_a_failure(run: Path) -> None:
 
 def test_another_normaliser_version_is_a_failure(run: Path) -> None:
     write_system(run, "champion", hypotheses().assign(normaliser="pt-BR/2"))
-    with pytest.raises(NotComparableError, match="score of champion: normaliser pt-BR/2; expected pt-BR/1, that of transfer"):
+    with pytest.raises(NotComparableError, match="score of champion: normaliser pt-BR/2; expected pt-BR/1, the version of transfer"):
         gate.run(run)
 
 
@@ -407,7 +408,7 @@ def test_a_system_trained_on_the_test_set_is_a_failure(run: Path, name: str, wha
 
 def test_a_certificate_that_is_not_clean_is_a_failure(run: Path) -> None:
     change(run, "data/split/portuguese/certificate.json", lambda certificate: certificate.update(left_total=1))
-    with pytest.raises(LeakageError, match="1 things shared"):
+    with pytest.raises(LeakageError, match="1 items shared by train, dev and test"):
         gate.run(run)
 
 
@@ -417,67 +418,67 @@ def test_a_certificate_of_another_split_is_a_failure(run: Path) -> None:
         gate.run(run)
 
 
-def test_a_required_slice_that_is_not_there_is_a_failure(run: Path) -> None:
+def test_a_missing_required_slice_is_a_failure(run: Path) -> None:
     write_policy(run, {"non_inferiority": {"required": ["locale=pt-PT", "locale=pt-AO"]}})
     with pytest.raises(DataError, match="no slice locale=pt-AO of 30 utterances"):
         gate.run(run)
 
 
-def test_a_rule_on_what_was_not_measured_is_a_failure(run: Path) -> None:
+def test_an_enabled_rule_without_its_measurement_is_a_failure(run: Path) -> None:
     write_policy(run, {"export_parity": {"enabled": True}})
     with pytest.raises(DataError, match="export.wer_difference is None"):
         gate.run(run)
     write_policy(run, ROBUST)
     with pytest.raises(DataError, match=r"score/transfer\.json: no robustness in noise_10_db; .* transcribe\.robustness"):
         gate.run(run)
-    hear_under(run, "transfer", telephone=0.2, noise_10_db=0.4)
+    add_conditions(run, "transfer", telephone=0.2, noise_10_db=0.4)
     with pytest.raises(DataError, match=r"score/champion\.json: no robustness in noise_10_db"):
         gate.run(run)
 
 
-def test_a_measured_export_is_judged(run: Path) -> None:
+def test_an_export_over_its_wer_limit_fails(run: Path) -> None:
     change(run, "data/transcribe/transfer.json", lambda facts: facts.update(export={"wer_difference": 0.02}))
     write_policy(run, {"export_parity": {"enabled": True}})
-    assert rule(judged(run), "export_parity")["passed"] is False
+    assert rule(verdict_on(run), "export_parity")["passed"] is False
 
 
 ROBUST = {"robustness": {"enabled": True, "max_wer": {"telephone": 0.4, "noise_10_db": 0.6}}}
 
 
-def hear_under(root: Path, name: str, **wrong: float) -> None:
-    """Give a system hypotheses in conditions."""
+def add_conditions(root: Path, name: str, **wrong: float) -> None:
+    """Add hypotheses in degraded conditions to a system."""
     write_system(root, name, in_conditions(pd.read_parquet(root / f"data/transcribe/{name}.parquet"), wrong))
 
 
-@pytest.mark.parametrize(("challenger", "champion", "answers"), [
+@pytest.mark.parametrize(("challenger", "champion", "results"), [
     ({"telephone": 0.2, "noise_10_db": 0.4}, {"telephone": 0.4, "noise_10_db": 0.6}, [True, True, True, True]),
     ({"telephone": 0.2, "noise_10_db": 0.8}, {"telephone": 0.4, "noise_10_db": 0.9}, [True, True, False, True]),
     ({"telephone": 0.3, "noise_10_db": 0.2}, {"telephone": 0.1, "noise_10_db": 0.6}, [True, False, True, True]),
     ({"telephone": 0.37, "noise_10_db": 0.2}, {"telephone": 0.6, "noise_10_db": 0.6}, [None, True, True, True]),
-], ids=["robust", "over a floor", "more fragile than the champion", "at the limit"])
-def test_a_challenger_must_hold_out_in_every_condition(
-    run: Path, challenger: dict[str, float], champion: dict[str, float], answers: list[bool | None],
+], ids=["robust", "over a limit", "more fragile than the champion", "at the limit"])
+def test_a_challenger_must_pass_in_every_condition(
+    run: Path, challenger: dict[str, float], champion: dict[str, float], results: list[bool | None],
 ) -> None:
     write_policy(run, ROBUST)
-    hear_under(run, "transfer", **challenger)
-    hear_under(run, "champion", **champion)
-    verdict = judged(run)
+    add_conditions(run, "transfer", **challenger)
+    add_conditions(run, "champion", **champion)
+    verdict = verdict_on(run)
     names = ["robustness telephone", "robustness telephone, change", "robustness noise_10_db", "robustness noise_10_db, change"]
-    assert [rule(verdict, name)["passed"] for name in names] == answers
-    assert verdict["verdict"] == ("reject" if False in answers else "inconclusive" if None in answers else "promote")
-    assert "24 speakers" in rule(verdict, names[0])["reason"] or answers[0] is True
+    assert [rule(verdict, name)["passed"] for name in names] == results
+    assert verdict["verdict"] == ("reject" if False in results else "inconclusive" if None in results else "promote")
+    assert "24 speakers" in rule(verdict, names[0])["reason"] or results[0] is True
 
 
 def test_a_robustness_rule_without_conditions_never_passes(run: Path) -> None:
     write_policy(run, {"robustness": {"enabled": True}})
-    verdict = judged(run)
+    verdict = verdict_on(run)
     assert (rule(verdict, "robustness")["passed"], verdict["verdict"]) == (None, "inconclusive")
 
 
-def test_robustness_that_is_not_that_of_its_hypotheses_is_a_failure(run: Path) -> None:
+def test_robustness_that_differs_from_its_hypotheses_is_a_failure(run: Path) -> None:
     write_policy(run, ROBUST)
     for name in ("transfer", "champion"):
-        hear_under(run, name, telephone=0.2, noise_10_db=0.4)
+        add_conditions(run, name, telephone=0.2, noise_10_db=0.4)
     change(run, "data/score/transfer.json", lambda found: found["robustness"]["conditions"][0]["wer"].update(value=0.01))
     with pytest.raises(DataError, match="wer 0.01 in telephone; expected 0.2"):
         gate.run(run)
@@ -486,7 +487,7 @@ def test_robustness_that_is_not_that_of_its_hypotheses_is_a_failure(run: Path) -
         gate.run(run)
 
 
-# ---- What went in ---------------------------------------------------------------------------------------------------
+# ---- Data reports ---------------------------------------------------------------------------------------------------
 
 
 INGEST, NORMALISE = (f"data/{stage}/portuguese/speak-pt/report.json" for stage in ("ingest", "normalise"))
@@ -498,16 +499,16 @@ INGEST, NORMALISE = (f"data/{stage}/portuguese/speak-pt/report.json" for stage i
     (NORMALISE, {"kept": {"utterances": 960, "speakers": 60, "hours": 0.4}}, "hours", "0.4 hours of portuguese kept, at least 0.5"),
     (NORMALISE, {"kept": {"utterances": 960, "speakers": 9, "hours": 0.9}}, "speakers", "9 speakers of portuguese kept, at least 10"),
 ])
-def test_data_out_of_bounds_forbid_promotion(run: Path, relative: str, figures: dict[str, Any], name: str, reason: str) -> None:
-    assert rule(judged(run), f"data_reports {name}")["passed"] is True
+def test_data_out_of_bounds_reject_the_challenger(run: Path, relative: str, figures: dict[str, Any], name: str, reason: str) -> None:
+    assert rule(verdict_on(run), f"data_reports {name}")["passed"] is True
     change(run, relative, lambda report: report.update(figures))
-    verdict = judged(run)
+    verdict = verdict_on(run)
     assert rule(verdict, f"data_reports {name}")["passed"] is False
     assert reason in rule(verdict, f"data_reports {name}")["reason"]
     assert verdict["verdict"] == "reject"
 
 
-def test_data_without_a_report_are_a_failure(run: Path) -> None:
+def test_a_missing_or_inconsistent_data_report_is_a_failure(run: Path) -> None:
     change(run, NORMALISE, lambda report: report.update(utterances=979))
     with pytest.raises(DataError, match="979 utterances; expected 980, as ingested"):
         gate.run(run)
@@ -523,18 +524,18 @@ def test_data_without_a_report_are_a_failure(run: Path) -> None:
         gate.run(run)
 
 
-def test_a_speaker_dependent_test_set_is_judged_and_says_so(run: Path) -> None:
+def test_a_verdict_on_a_speaker_dependent_test_set_is_marked_so(run: Path) -> None:
     write_policy(run, {})
     for name in SYSTEMS:
         table = pd.read_parquet(run / f"data/transcribe/{name}.parquet")
         write_system(run, name, conform(table.assign(speaker_dependent=True, speaker="voz/1"), HYPOTHESIS, "test"))
         change(run, f"data/transcribe/{name}.json", lambda facts: facts["trained_on_test"].update(speakers=1))
-    verdict = judged(run)
+    verdict = verdict_on(run)
     assert verdict["comparisons"]["champion"]["test_set"]["speaker_dependent"] is True
     assert verdict["comparisons"]["champion"]["unit"] == "utterance"
 
 
-def test_params_that_do_not_fit_are_all_named(run: Path) -> None:
+def test_all_invalid_params_are_reported_at_once(run: Path) -> None:
     write_policy(run, {"alpha": 0.9, "max_wer": {"limit": -1.0}, "min_relative_speed": {"limits": 3}})
     with pytest.raises(ParamsError) as caught:
         gate.run(run)
@@ -542,9 +543,9 @@ def test_params_that_do_not_fit_are_all_named(run: Path) -> None:
     assert caught.value.exit_code == 2
 
 
-def test_a_self_test_that_is_off_is_seen(run: Path) -> None:
+def test_a_disabled_self_test_is_listed(run: Path) -> None:
     write_policy(run, {})
-    assert not rule(judged(run), "self_test")["enabled"]
+    assert not rule(verdict_on(run), "self_test")["enabled"]
 
 
 def test_the_policy_is_read_as_written(run: Path) -> None:

@@ -1,4 +1,4 @@
-"""The stage `score`: from hypotheses and speed to `vizinho.score/1`."""
+"""The stage `score`: from hypotheses to `vizinho.score/2`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def scored(root: Path) -> dict[str, Any]:
     return dict(read_json(root / "data/score/transfer.json"))
 
 
-def test_the_score_fits_its_schema(run: Path) -> None:
+def test_the_score_matches_its_schema(run: Path) -> None:
     schema = read_json(ROOT / "docs/schemas/score.json")
     Draft202012Validator.check_schema(schema)
     Draft202012Validator(schema).validate(scored(run))
@@ -81,7 +81,7 @@ def test_the_same_hypotheses_give_the_same_bytes(run: Path) -> None:
 
 
 @pytest.mark.parametrize("name", list(FACTS))
-def test_a_missing_figure_is_named(run: Path, name: str) -> None:
+def test_a_missing_figure_is_reported(run: Path, name: str) -> None:
     write_json(run / "data/transcribe/transfer.json", {key: value for key, value in FACTS.items() if key != name})
     with pytest.raises(DataError, match=f"transfer.json: {name} is missing; expected .* run `dvc repro transcribe@transfer`"):
         scored(run)
@@ -94,7 +94,7 @@ def test_figures_of_another_system_are_refused(run: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["transfer.parquet", "transfer.json"])
-def test_a_missing_input_is_named(run: Path, name: str) -> None:
+def test_a_missing_input_is_reported(run: Path, name: str) -> None:
     (run / "data/transcribe" / name).unlink()
     with pytest.raises(MissingInputError, match=f"data/transcribe/{name}: no such file"):
         scored(run)
@@ -105,10 +105,10 @@ def test_a_missing_input_is_named(run: Path, name: str) -> None:
     ("confidence", float("nan"), "confidence of 1 rows"),
     ("duration_s", 0.0, "duration of 1 rows is not above 0"),
     ("hypothesis", None, "hypothesis missing in 1 rows, first speak-pt/005"),
-    ("hypothesis", "a", "1 rows have not one confidence within 0..1 for each word, first speak-pt/005"),
+    ("hypothesis", "a", "1 rows lack one confidence within 0..1 per word, first speak-pt/005"),
     ("utterance_id", "speak-pt/004", "1 ids twice, first speak-pt/004"),
 ])
-def test_damaged_hypotheses_are_refused_with_the_utterance(run: Path, column: str, value: Any, message: str) -> None:
+def test_invalid_hypotheses_are_refused_with_their_utterance(run: Path, column: str, value: Any, message: str) -> None:
     rows = table()
     rows.loc[5, column] = value
     write_table(run / "data/transcribe/transfer.parquet", rows)
@@ -123,10 +123,10 @@ def test_empty_hypotheses_are_scored_and_need_no_confidence(run: Path) -> None:
     assert found["counts"]["deletions"] == found["test_set"]["words"]
 
 
-def test_what_is_heard_in_conditions_is_scored_on_its_sample_beside_the_same_utterances_as_they_are(run: Path) -> None:
+def test_each_condition_is_scored_on_its_sample_and_compared_with_clean_audio(run: Path) -> None:
     rows = table()
-    rows["robustness"] = [[{"condition": "telephone", "hypothesis": "frio"}, {"condition": "slow", "hypothesis": heard}] if number % 2 else []
-                          for number, heard in enumerate(rows["hypothesis"])]
+    rows["robustness"] = [[{"condition": "telephone", "hypothesis": "frio"}, {"condition": "slow", "hypothesis": text}] if number % 2 else []
+                          for number, text in enumerate(rows["hypothesis"])]
     write_table(run / "data/transcribe/transfer.parquet", rows)
     with pytest.raises(DataError, match="robustness: hypotheses in telephone, slow; expected none"):
         scored(run)
@@ -150,7 +150,7 @@ def test_what_is_heard_in_conditions_is_scored_on_its_sample_beside_the_same_utt
         scored(run)
 
 
-def test_params_that_do_not_fit_are_named(run: Path) -> None:
+def test_all_invalid_params_are_reported_at_once(run: Path) -> None:
     (run / "params.yaml").write_text(yaml.safe_dump({"score": {"resamples": 10, "levle": 0.9}}))
     with pytest.raises(ParamsError, match=r"(?s)score.resamples.*score.levle: unknown key"):
         scored(run)

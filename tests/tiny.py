@@ -1,4 +1,4 @@
-"""Networks and corpora small enough to learn within a test: an alphabet of tones instead of speech."""
+"""Models and corpora small enough to train within a test: an alphabet of tones instead of speech."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHAPE: dict[str, Any] = {
     "hidden_dropout": 0.0, "attention_dropout": 0.0, "activation_dropout": 0.0, "feat_proj_dropout": 0.0, "final_dropout": 0.0,
     "apply_spec_augment": False, "mask_time_prob": 0.0, "front_end": "filterbank",
 }
-"""20 ms a frame, one layer of 32."""
+"""20 ms per frame, one layer of 32."""
 
 
 def vocabulary(letters: str = LETTERS) -> Vocabulary:
@@ -63,7 +63,7 @@ def write_split(root: Path, texts: Sequence[str], name: str = "train", language:
     table = pd.DataFrame({
         "utterance_id": [f"{corpus}/{name}-{number:03d}" for number in range(len(texts))], "corpus": corpus, "language": language,
         **dict.fromkeys(set(SLICES) - {"corpus"}, ""), "speaker": [f"{corpus}/{name}-{number % 2}" for number in range(len(texts))],
-        "licence": "CC0-1.0", "duration_s": [len(clip) / SAMPLE_RATE_HZ for clip in samples], "snr_db": 30.0,
+        "licence": "CC0-1.0", "duration_s": [len(one) / SAMPLE_RATE_HZ for one in samples], "snr_db": 30.0,
         "audio_hash": [f"{name}{number}" for number in range(len(texts))], "text": list(texts), "variants": list(texts),
         "transcript": [f"{text.capitalize()}." for text in texts],
         "normaliser": "pt-BR/1", "speaker_dependent": False,

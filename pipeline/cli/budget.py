@@ -35,16 +35,16 @@ def budget_of(params: dict[str, Any], system: str, memory_gib: float | None, roo
     network, lengths_s, hours_s = shape(params, system, root), *lengths(params, system, root)
 
     from pipeline.model.device import choose_device, exclusive
-    from pipeline.training.config import Run, TrainingConfig, without_donor_settings
-    from pipeline.training.preflight import device_bytes
+    from pipeline.training.config import RunConfig, TrainingConfig, without_donor_settings
+    from pipeline.training.preflight import device_memory_bytes
     from pipeline.tuning.batch_size import Attempt, find_budget
 
     config = TrainingConfig.model_validate(section["config"])
     if system != "donor" and section["systems"][system]["starts_from"].endswith(".json"):  # fresh weights
         config = without_donor_settings(config)
-    run = Run(**config.model_dump(), steps=section["steps"], peak_rate=1e-6, warmup_steps=0, seed=1)
+    run = RunConfig(**config.model_dump(), steps=section["steps"], peak_rate=1e-6, warmup_steps=0, seed=1)
     device = choose_device()
-    limit = int(memory_gib * 2**30 if memory_gib else SHARE * device_bytes(device))
+    limit = int(memory_gib * 2**30 if memory_gib else SHARE * device_memory_bytes(device))
 
     def told(attempt: Attempt) -> None:
         said = "fits" if attempt.fits else "does not fit" if attempt.seconds else "would not fit"

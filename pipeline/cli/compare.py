@@ -1,11 +1,11 @@
-"""`vizinho compare`: is one hypothesis file better than another, beyond chance?"""
+"""`vizinho compare`: paired comparison of two plain hypothesis files."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli.transcripts import paired
+from pipeline.cli.transcripts import paired_tables
 from pipeline.scoring.comparison import compare
 from pipeline.scoring.scorecard import Resampling, percent
 from pipeline.scoring.utterances import scored
@@ -15,14 +15,14 @@ def compare_files(reference: Path, champion: Path, challenger: Path, locale: str
     """Return two hypothesis files' comparison as `vizinho.compare/1`; the systems are named after the files.
 
     Raises:
-        DataError: the files do not belong together, or hold nothing to score.
+        DataError: the ids of the files differ, or there is nothing to score.
     """
-    tables = paired(reference, [champion, challenger], locale)
-    return compare(*map(scored, tables), names=(champion.stem, challenger.stem), how=Resampling())
+    tables = paired_tables(reference, [champion, challenger], locale)
+    return compare(*map(scored, tables), names=(champion.stem, challenger.stem), resampling=Resampling())
 
 
 def render_compare(found: dict[str, Any]) -> str:
-    """Return a comparison for a terminal."""
+    """Return a comparison as text for the terminal."""
     lines = [f"{found['challenger']} (challenger) against {found['champion']} (champion), {found['units']} {found['unit']}s"]
     for name in ("wer", "cer"):
         rate = found[name]
@@ -30,10 +30,10 @@ def render_compare(found: dict[str, Any]) -> str:
                      f"change {percent(rate['difference'])}, p {_p(rate['p_bootstrap'])} (bootstrap), {_p(rate['p_mapsswe'])} (MAPSSWE)")
     low, high = found["wer"]["difference"]["low"], found["wer"]["difference"]["high"]
     if low is None:
-        lines.append("one utterance decides nothing")
+        lines.append("no interval: a single utterance")
     else:
         lines.append("the challenger is better" if high < 0 else "the champion is better" if low > 0 else
-                     f"no difference in WER beyond chance at {100 * found['level']:g} %")
+                     f"no significant difference in WER at a level of {100 * found['level']:g} %")
     return "\n".join(lines)
 
 

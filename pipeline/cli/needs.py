@@ -24,12 +24,12 @@ Line = tuple[str, bool]
 
 def examine_needs(params: dict[str, Any], root: Path = ROOT) -> tuple[list[str], bool]:
     """Return what a run of well-formed params needs and whether it is there, a line each, and whether all of it is."""
-    from pipeline.training.preflight import without_weights
+    from pipeline.training.preflight import meta_model
 
     sources = {section["source"]: root / section["source"] for section in params["ingest"].values()}
     sizes = {name: 0 if path.is_relative_to(root / "pipeline") else _size(path) for name, path in sources.items() if path.exists()}
     checkpoint, config = _checkpoint(params, root)
-    model = None if config is None else without_weights(config)
+    model = None if config is None else meta_model(config)
     lines = [*_data(params, root, sizes), checkpoint, *_starts(params, root), *_device(params, model),
              _disk(model, root, list(sizes.values()), len(sizes) == len(sources))]
     return [line for line, _ in lines], all(good for _, good in lines)
@@ -87,8 +87,8 @@ def _starts(params: dict[str, Any], root: Path) -> list[Line]:
 
 def _device(params: dict[str, Any], model: Any) -> list[Line]:
     from pipeline.model.device import choose_device
-    from pipeline.training.config import Run
-    from pipeline.training.preflight import device_bytes, memory_needed
+    from pipeline.training.config import RunConfig
+    from pipeline.training.preflight import device_memory_bytes, estimate_memory
 
     device, config = choose_device(), params["train"]["config"]
     gpu = device.type == "cuda"
@@ -99,9 +99,9 @@ def _device(params: dict[str, Any], model: Any) -> list[Line]:
         model.freeze_feature_encoder()
     number = sum(weight.numel() for weight in model.parameters())
     longest_s = max(section.get("max_duration_s", 20.0) for section in params["ingest"].values())
-    run = Run(**config, steps=params["train"]["steps"], peak_rate=1e-4, warmup_steps=0, seed=0)
-    needed = sum(memory_needed(model, run, longest_s))
-    room = device_bytes(device)
+    run = RunConfig(**config, steps=params["train"]["steps"], peak_rate=1e-4, warmup_steps=0, seed=0)
+    needed = sum(estimate_memory(model, run, longest_s))
+    room = device_memory_bytes(device)
     what = f"about {needed / 2**30:.1f} GiB for a step of {number / 1e6:.1f} M parameters, {room / 2**30:.0f} GiB on the {'GPU' if gpu else 'CPU'}"
     lines = [(f"memory           {what}" + ("" if needed <= room else ": lower train.config.batch_s and raise accumulate, or gradient_checkpointing"),
               needed <= room)]

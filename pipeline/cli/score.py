@@ -5,25 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli.transcripts import paired
+from pipeline.cli.transcripts import paired_tables
 from pipeline.scoring.scorecard import Resampling, percent, scorecard
 from pipeline.text import version
 
 
 def score_files(reference: Path, hypothesis: Path, locale: str | None = None) -> dict[str, Any]:
-    """Return a hypothesis file's score as `vizinho.score/1`; the system is named after the file.
+    """Return a hypothesis file's score as `vizinho.score/2`; the system is named after the file.
 
-    Without `locale` texts are taken as they are (as jiwer takes them), and no spelling variants are known.
+    Without `locale` texts are not normalised, and spelling variants are not tolerated.
 
     Raises:
-        DataError: the files do not belong together, or hold nothing to score.
+        DataError: the ids of the files differ, or there is nothing to score.
     """
-    table, = paired(reference, [hypothesis], locale)
-    return scorecard(table, system=hypothesis.stem, normaliser=version(locale) if locale else None, how=Resampling())
+    table, = paired_tables(reference, [hypothesis], locale)
+    return scorecard(table, system=hypothesis.stem, normaliser=version(locale) if locale else None, resampling=Resampling())
 
 
 def render_score(card: dict[str, Any]) -> str:
-    """Return a score for a terminal."""
+    """Return a score as text for the terminal."""
     test, counts = card["test_set"], card["counts"]
     lines = [
         f"{card['system']}: {test['utterances']} utterances, {test['speakers']} speakers, {test['words']} words",

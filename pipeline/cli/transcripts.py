@@ -10,16 +10,17 @@ import pandas as pd
 from pipeline.core.errors import DataError, MissingInputError
 from pipeline.text import normalise, variants
 
-NAMED = 10
-"""Ids named in a message; the rest are counted."""
+MAX_LISTED = 10
+"""Most ids listed in a message; the rest are counted."""
 
 
 def read_transcripts(path: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Return text and speaker by id. A line of an id alone is an empty text; a missing speaker is "" (unknown).
+    """Return text and speaker by id. A line with only an id has an empty text; a missing speaker is "" (unknown).
 
     Raises:
-        MissingInputError: there is no such file.
-        DataError: not UTF-8, no line, a line without id or with more than three columns, an id twice; every line named.
+        MissingInputError: the file is missing.
+        DataError: lists every line without id, with more than three columns or with a repeated id; also if the file is
+            empty or not UTF-8.
     """
     try:
         content = path.read_text(encoding="utf-8-sig")
@@ -39,28 +40,30 @@ def read_transcripts(path: Path) -> tuple[dict[str, str], dict[str, str]]:
         else:
             texts[name], speakers[name] = (rest + ["", ""])[:2]
     if problems or not texts:
-        raise DataError(str(path), _some(problems) or "empty", "lines of id<TAB>text[<TAB>speaker], each id once")
+        raise DataError(str(path), _listed(problems) or "empty", "lines of id<TAB>text[<TAB>speaker], each id once")
     return texts, speakers
 
 
-def paired(reference: Path, hypotheses: Sequence[Path], locale: str | None) -> list[pd.DataFrame]:
-    """Return for each hypothesis file a table that can be scored against the reference file, speakers taken from it.
+def paired_tables(reference: Path, hypotheses: Sequence[Path], locale: str | None) -> list[pd.DataFrame]:
+    """Return one table per hypothesis file with the columns that `scorecard` needs; speakers come from the reference file.
 
     Args:
-        locale: normalise all texts by its rules first, and know its spelling variants.
+        reference: file of the references.
+        hypotheses: files of the hypotheses, with the same ids.
+        locale: normalise all texts by its rules and add its spelling variants; None for texts as they are.
 
     Raises:
-        DataError: an id of the reference is missing in a hypothesis file, or one there is unknown; every file's named.
+        DataError: lists, per file, ids that are missing or unknown.
     """
     references, speakers = read_transcripts(reference)
-    heard = [(path, read_transcripts(path)[0]) for path in hypotheses]
+    by_file = [(path, read_transcripts(path)[0]) for path in hypotheses]
     problems = []
-    for path, texts in heard:
+    for path, texts in by_file:
         for kind, names in (("missing", references.keys() - texts.keys()), ("unknown", texts.keys() - references.keys())):
             if names:
-                problems.append(f"{path}: {len(names)} {kind} ({_some(sorted(names))})")
+                problems.append(f"{path}: {len(names)} {kind} ({_listed(sorted(names))})")
     if problems:
-        raise DataError("ids", "; ".join(problems), f"those of {reference}", "score what belongs together")
+        raise DataError("ids", "; ".join(problems), f"the ids of {reference}", "use files of the same utterances")
 
     clean: Callable[[str], str] = (lambda text: normalise(text, locale)) if locale else str
     ids = sorted(references)
@@ -69,7 +72,7 @@ def paired(reference: Path, hypotheses: Sequence[Path], locale: str | None) -> l
         "reference": [clean(references[name]) for name in ids],
     })
     tables = []
-    for _, texts in heard:
+    for _, texts in by_file:
         table = base.assign(hypothesis=[clean(texts[name]) for name in ids])
         if locale:
             table = table.assign(**{f"{side}_variants": [variants(text, locale) for text in table[side]] for side in ("reference", "hypothesis")})
@@ -77,5 +80,5 @@ def paired(reference: Path, hypotheses: Sequence[Path], locale: str | None) -> l
     return tables
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:MAX_LISTED]) + (f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else "")

@@ -3,8 +3,8 @@
 An out that other stages depend on holds only what inputs, params and code determine. So two runs of one commit have equal
 hashes, and a clone with the cache of another run repeats nothing (docs/decisions/timing.md).
 
-`data/timing/STAGE/timing.json`, for a stage with a name `data/timing/STAGE/NAME/timing.json`, and all of them again in
-`data/timing/timing.js`, which the report's page loads where it is beside it.
+`data/timing/STAGE/timing.json`, or `data/timing/STAGE/NAME/timing.json` for a stage with a name; all of them again in `data/timing/all.json`
+(a DVC metric) and `data/timing/timing.js` (loaded by the report beside it). `data/timing/curves/` holds what a training logs while it runs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import platform
 import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,7 +43,7 @@ def record_timing(stage: str, root: Path | str = ROOT, **figures: Any) -> None:
     found = _recorded.setdefault(folder, {"stage": stage, "machine": machine()})
     found.update(figures)
     write_json(folder / "timing.json", found)
-    _write_script(Path(root))
+    _write_all(Path(root))
 
 
 def read_timing(stage: str, root: Path | str = ROOT) -> dict[str, Any] | None:
@@ -64,9 +65,12 @@ def machine() -> dict[str, Any]:
 
 
 def peak_memory_bytes() -> int:
-    """Return the most memory that this process has held so far, in bytes."""
+    """Return the peak resident memory of this process, in bytes; on Linux since its counter was last reset (/proc/self/clear_refs)."""
+    with suppress(OSError, StopIteration):  # getrusage cannot be reset there, and a child's starts at its parent's
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes
 
 
 def _processor() -> str:
@@ -77,8 +81,15 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def _write_script(root: Path) -> None:
+def curves_folder(stage: str, root: Path | str = ROOT) -> Path:
+    """Return where a training's live curves belong: "train@transfer" → data/timing/curves/train/transfer."""
+    return timing_folder(f"curves@{stage.replace('@', '/')}", root)
+
+
+def _write_all(root: Path) -> None:
     with open(root / TIMING / ".lock", "w", encoding="utf-8") as lock:  # stages may run side by side
         fcntl.flock(lock, fcntl.LOCK_EX)
-        content = json.dumps(all_timings(root), ensure_ascii=False, sort_keys=True, indent=1).replace("<", "\\u003c")
+        timings = all_timings(root)
+        write_json(root / TIMING / "all.json", timings)
+        content = json.dumps(timings, ensure_ascii=False, sort_keys=True, indent=1).replace("<", "\\u003c")
         write_text(root / TIMING / "timing.js", f"window.vizinhoTiming = {content};\n")

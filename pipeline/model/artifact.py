@@ -20,7 +20,7 @@ from pipeline.model.filterbank import start_as_filterbank
 from pipeline.model.vocabulary import Vocabulary, find_vocabulary
 
 RECORD = "vizinho.json"
-SCHEMA = "vizinho.model/1"
+SCHEMA = "vizinho.model/2"
 
 CTC: dict[str, Any] = {
     "ctc_loss_reduction": "mean",    # the default, "sum", lets long batches rule

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import resource
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import torch
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import lock_free
 from pipeline.core.progress import log
+from pipeline.core.timing import peak_memory_bytes
 
 
 def choose_device() -> torch.device:
@@ -23,10 +23,8 @@ def choose_device() -> torch.device:
 
 
 def peak_bytes(device: torch.device) -> int:
-    """Return the most memory that this process has held: the GPU's that its tensors took, on the CPU all of the process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Return the peak memory of this process: on a GPU that of its tensors, on a CPU that of the whole process."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else peak_memory_bytes()
 
 
 def set_threads(threads: int) -> None:

@@ -17,17 +17,24 @@ from pipeline.reporting.curves import Curve, Point
 from pipeline.reporting.formatting import percent, thousands
 
 NEUTRAL: Final = "#757f8a"
-COLOURS: Final = {
-    "transfer": "#1a7fd4",
-    "scratch": "#cf5c0e",
-    "scratch_long": "#cf5c0e",
-    "champion": "#0b8f6a",
-    "donor": "#757f8a",
-}
-"""Distinguishable with any colour vision: blue and vermilion, then green and grey.
+BLUE: Final = "#1a7fd4"
+VERMILION: Final = "#cf5c0e"
+GREEN: Final = "#0b8f6a"
+"""Distinguishable with any colour vision. Source: Okabe and Ito, Color Universal Design, 2008."""
+FURTHER: Final = ("#a05fc0", "#a07400", "#c4508a", "#5d8a2f")
+"""Colours of the trained systems besides challenger and baseline, in their order in params.yaml; their curves are dashed too."""
 
-Source: Okabe and Ito, Color Universal Design, 2008.
-"""
+
+def system_colours(trained: Sequence[str], challenger: str, baseline: str) -> dict[str, str]:
+    """Return a colour for every system: fixed ones for challenger, baseline, champion and donor, and one by order for each other."""
+    others = [name for name in trained if name not in (challenger, baseline)]
+    return {
+        challenger: BLUE,
+        baseline: VERMILION,
+        **{name: FURTHER[index % len(FURTHER)] for index, name in enumerate(others)},
+        "champion": GREEN,
+        "donor": NEUTRAL,
+    }
 
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', 'DejaVu Sans', sans-serif"
 WIDTH: Final = 760  # of a figure, in SVG units
@@ -68,13 +75,15 @@ class Box:
         return self.left <= x <= self.right and self.top <= y <= self.bottom
 
 
-def learning_curve(curves: Mapping[str, Curve]) -> str:
+def learning_curve(curves: Mapping[str, Curve], baseline: str, colours: Mapping[str, str]) -> str:
     """Return the learning curves as SVG: dev CER against Portuguese training steps.
 
-    A circle marks each system's first evaluation at or below the final CER of `scratch`.
+    A circle marks each system's first evaluation at or below the final CER of the baseline.
 
     Args:
-        curves: by system; `scratch` is required.
+        curves: by system.
+        baseline: the name of the baseline; it has a curve.
+        colours: by system, as `system_colours` returns them.
     """
     height, plot = 430, Box(50, 78, WIDTH - 20, 382)
     last_step = max(curve.last.step for curve in curves.values())
@@ -88,32 +97,32 @@ def learning_curve(curves: Mapping[str, Curve]) -> str:
             plot.bottom - (plot.bottom - plot.top) * min(point.cer, top) / top,
         )
 
-    target = curves["scratch"].last.cer
+    target = curves[baseline].last.cer
     reached = {name: point for name, curve in curves.items() if (point := curve.reaching(target))}
-    target_y = position(curves["scratch"].last)[1]
+    target_y = position(curves[baseline].last)[1]
     target_right = max(position(point)[0] for point in reached.values())
     paths = {name: [position(point) for point in curve.points] for name, curve in curves.items()}
 
     parts = _curve_axes(plot, cer_ticks, last_step)
     for name, path in paths.items():
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in path)
-        dashes = ' stroke-dasharray="7 5"' if name == "scratch_long" else ""
+        dashes = ' stroke-dasharray="7 5"' if colours[name] in FURTHER else ""
         parts.append(
-            f'<polyline points="{line}" fill="none" stroke="{COLOURS[name]}" stroke-width="2.5"'
+            f'<polyline points="{line}" fill="none" stroke="{colours[name]}" stroke-width="2.5"'
             f' stroke-linejoin="round" stroke-linecap="round"{dashes}/>'
         )
-        parts.append(f'<circle cx="{path[-1][0]:.1f}" cy="{path[-1][1]:.1f}" r="3.5" fill="{COLOURS[name]}"/>')
+        parts.append(f'<circle cx="{path[-1][0]:.1f}" cy="{path[-1][1]:.1f}" r="3.5" fill="{colours[name]}"/>')
     parts.append(_line(plot.left, target_y, target_right, target_y, dashes="1.5 4", width=1.5, opacity=0.9))
     circles = {name: position(point) for name, point in reached.items()}
     for name, (x, y) in circles.items():
         parts.append(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6.5" fill="none" stroke="{COLOURS[name]}" stroke-width="2"/>'
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6.5" fill="none" stroke="{colours[name]}" stroke-width="2"/>'
         )
 
     target_line = [(plot.left, target_y), (target_right, target_y)]
-    parts += _curve_labels(curves, paths, reached, circles, target_line, plot)
+    parts += _curve_labels(curves, paths, reached, circles, target_line, plot, colours)
 
-    subtitle = f"Circles: first evaluation at or below the final CER of scratch, {percent(target)} (dotted line)"
+    subtitle = f"Circles: first evaluation at or below the final CER of {baseline}, {percent(target)} (dotted line)"
     description = ". ".join(
         f"{name} ends at {percent(curve.last.cer)} after {thousands(curve.last.step)} steps"
         + (f" and first reaches {percent(target)} at step {thousands(reached[name].step)}" if name in reached else "")
@@ -144,6 +153,7 @@ def _curve_labels(
     circles: Mapping[str, XY],
     target_line: Sequence[XY],
     plot: Box,
+    colours: Mapping[str, str],
 ) -> list[str]:
     """Return the labels of the curves' ends and of the circles before an end, each where it covers least."""
     drawn = [spot for path in paths.values() for spot in _densify(path)]
@@ -156,7 +166,7 @@ def _curve_labels(
         x, y, anchor, box = _place_label(path[-1], f"{name} {value}", 13.5, drawn, labels, frame)
         labels.append(box)
         parts.append(
-            f'<text x="{x:.1f}" y="{y:.1f}" font-size="13.5" text-anchor="{anchor}" fill="{COLOURS[name]}">'
+            f'<text x="{x:.1f}" y="{y:.1f}" font-size="13.5" text-anchor="{anchor}" fill="{colours[name]}">'
             f'<tspan font-weight="600">{escape(name)}</tspan> {value}</text>'
         )
     for name, point in reached.items():
@@ -165,15 +175,16 @@ def _curve_labels(
         label = f"step {thousands(point.step)}"
         x, y, anchor, box = _place_label(circles[name], label, 12, drawn, labels, frame)
         labels.append(box)
-        parts.append(_text(x, y, label, anchor=anchor, colour=COLOURS[name]))
+        parts.append(_text(x, y, label, anchor=anchor, colour=colours[name]))
     return parts
 
 
-def system_chart(systems: Sequence[tuple[str, str, Interval]]) -> str:
+def system_chart(systems: Sequence[tuple[str, str, Interval]], colours: Mapping[str, str]) -> str:
     """Return the word error rates of the systems with their intervals as SVG.
 
     Args:
         systems: name (for the colour), label and WER of each system, at least one, from top to bottom.
+        colours: by system, as `system_colours` returns them.
     """
     row_height, first_y = 34, 84
     left = 16 + max(len(label) for _, label, _ in systems) * 13.5 * CHARACTER * 1.05  # the labels are bold
@@ -189,7 +200,7 @@ def system_chart(systems: Sequence[tuple[str, str, Interval]]) -> str:
         parts.append(_line(x, plot.top, x, plot.bottom, opacity=0.55 if tick == 0 else 0.2))
         parts.append(_text(x, plot.bottom + 20, f"{tick * 100:g}\N{NO-BREAK SPACE}%", anchor="middle"))
     for index, (name, label, rate) in enumerate(systems):
-        y, colour = first_y + index * row_height, COLOURS.get(name, NEUTRAL)
+        y, colour = first_y + index * row_height, colours.get(name, NEUTRAL)
         parts.append(_text(plot.left - 14, y + 4.5, label, anchor="end", size=13.5, colour=colour, weight=600))
         parts.append(_line(position(rate.low), y, position(rate.high), y, colour=colour, width=3))
         for end in (rate.low, rate.high):
@@ -227,8 +238,8 @@ def score_chart(edges: Sequence[float], transcripts: Sequence[int], negatives: S
     scale = (plot.right - plot.left) / (high - low)
     parts = [_line(plot.left, plot.bottom, plot.right, plot.bottom, opacity=0.55)]
     for name, counts, colour, opacity, x, anchor in (
-        ("synthetic negatives", negatives, COLOURS["scratch"], 0.45, plot.left, "start"),
-        ("training transcripts", transcripts, COLOURS["transfer"], 0.7, plot.right, "end"),
+        ("synthetic negatives", negatives, VERMILION, 0.45, plot.left, "start"),
+        ("training transcripts", transcripts, BLUE, 0.7, plot.right, "end"),
     ):
         highest = max([1, *counts])
         for (left, right), count in zip(pairwise(edges), counts, strict=True):

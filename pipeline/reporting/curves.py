@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -103,48 +102,49 @@ def curve_from(history: pd.DataFrame, system: str, where: str) -> Curve:
     return Curve(system, points, int(numbers["step"].max()))
 
 
-def steps_saved(transfer: Curve, scratch: Curve) -> tuple[Point, Point] | None:
-    """Return the first evaluations of transfer and of scratch at or below scratch's final CER, None if transfer has none."""
-    reached, target = transfer.reaching(scratch.last.cer), scratch.reaching(scratch.last.cer)
+def steps_saved(challenger: Curve, baseline: Curve) -> tuple[Point, Point] | None:
+    """Return the first evaluations of both systems at or below the baseline's final CER, None if the challenger has none."""
+    reached, target = challenger.reaching(baseline.last.cer), baseline.reaching(baseline.last.cer)
     return (reached, target) if reached and target else None
 
 
-def answers(curves: Mapping[str, Curve], donor_steps: int | None) -> list[Answer]:
+def answers(challenger: Curve, baseline: Curve, longer: Curve | None, donor_steps: int | None) -> list[Answer]:
     """Return the comparisons at equal Portuguese steps, at equal total steps, and of steps to an equal CER.
 
     Args:
-        curves: by system; `transfer` and `scratch` are required, `scratch_long` is optional.
+        challenger: the curve of the system that starts from the donor.
+        baseline: the curve of the system that is trained from scratch.
+        longer: the curve of another system that is trained from scratch with more steps than the baseline, if there is one.
         donor_steps: training steps of the donor in this run; None if the donor was imported.
     """
-    transfer, scratch, longer = curves["transfer"], curves["scratch"], curves.get("scratch_long")
     return [
-        _equal_steps(transfer, scratch),
-        _equal_total(transfer, longer, donor_steps),
-        _steps_saved(transfer, scratch),
+        _equal_steps(challenger, baseline),
+        _equal_total(challenger, longer, donor_steps),
+        _steps_saved(challenger, baseline),
     ]
 
 
-def _equal_steps(transfer: Curve, scratch: Curve) -> Answer:
+def _equal_steps(challenger: Curve, baseline: Curve) -> Answer:
     question = "Equal Portuguese steps"
-    step = min(transfer.last.step, scratch.last.step)
-    ours, theirs = transfer.at(step), scratch.at(step)
+    step = min(challenger.last.step, baseline.last.step)
+    ours, theirs = challenger.at(step), baseline.at(step)
     if not ours or not theirs:
         return Answer(question, f"Not measured: no evaluation of both up to step {thousands(step)}.", "", False)
     where = (
         f"After {thousands(ours.step)} steps"
         if ours.step == theirs.step
-        else (f"After {thousands(ours.step)} steps (scratch evaluated at {thousands(theirs.step)})")
+        else (f"After {thousands(ours.step)} steps ({baseline.system} evaluated at {thousands(theirs.step)})")
     )
     return Answer(
         question,
-        f"{where}, dev CER is {percent(ours.cer)} with transfer and {percent(theirs.cer)} from scratch"
+        f"{where}, dev CER is {percent(ours.cer)} with {challenger.system} and {percent(theirs.cer)} with {baseline.system}"
         f"{_ratio(ours.cer, theirs.cer)}.",
         "The training of the donor is not counted: it is done once for all target languages.",
         True,
     )
 
 
-def _equal_total(transfer: Curve, longer: Curve | None, donor_steps: int | None) -> Answer:
+def _equal_total(challenger: Curve, longer: Curve | None, donor_steps: int | None) -> Answer:
     question = "Equal total steps, donor included"
     if donor_steps is None:
         return Answer(
@@ -152,37 +152,37 @@ def _equal_total(transfer: Curve, longer: Curve | None, donor_steps: int | None)
         )
     if longer is None:
         return Answer(question, "Not measured: this run has no longer training from scratch.", "", False)
-    budget = min(donor_steps + transfer.last.step, longer.last.step)
-    ours, theirs = transfer.at(budget - donor_steps), longer.at(budget)
+    budget = min(donor_steps + challenger.last.step, longer.last.step)
+    ours, theirs = challenger.at(budget - donor_steps), longer.at(budget)
     if not ours or not theirs:
         return Answer(
             question,
             f"Not measured: the longest training from scratch ends at {thousands(longer.last.step)} steps "
-            f"(dev CER {percent(longer.last.cer)}), before the first evaluation of donor and transfer together; they end at "
-            f"{thousands(donor_steps + transfer.last.step)} steps ({percent(transfer.last.cer)}).",
+            f"(dev CER {percent(longer.last.cer)}), before the first evaluation of donor and {challenger.system} together; they end at "
+            f"{thousands(donor_steps + challenger.last.step)} steps ({percent(challenger.last.cer)}).",
             "The two figures are of different numbers of steps and are not comparable.",
             False,
         )
     return Answer(
         question,
-        f"Within {thousands(budget)} steps, dev CER is {percent(ours.cer)} with transfer "
+        f"Within {thousands(budget)} steps, dev CER is {percent(ours.cer)} with {challenger.system} "
         f"({thousands(donor_steps)} Spanish + {thousands(ours.step)} Portuguese) and {percent(theirs.cer)} "
-        f"from scratch ({thousands(theirs.step)} Portuguese){_ratio(ours.cer, theirs.cer)}.",
+        f"with {longer.system} ({thousands(theirs.step)} Portuguese){_ratio(ours.cer, theirs.cer)}.",
         " ".join(
             f"{name} is evaluated in the middle of its learning-rate schedule, which is a disadvantage."
-            for name, point, curve in (("Transfer", ours, transfer), ("Scratch", theirs, longer))
+            for name, point, curve in ((challenger.system, ours, challenger), (longer.system, theirs, longer))
             if point != curve.last
         ),
         True,
     )
 
 
-def _steps_saved(transfer: Curve, scratch: Curve) -> Answer:
+def _steps_saved(challenger: Curve, baseline: Curve) -> Answer:
     question = "Steps to an equal CER"
-    if not (pair := steps_saved(transfer, scratch)):
+    if not (pair := steps_saved(challenger, baseline)):
         return Answer(
             question,
-            f"Transfer never reaches scratch's final dev CER of {percent(scratch.last.cer)}: no steps are saved.",
+            f"{challenger.system} never reaches the final dev CER of {baseline.system}, {percent(baseline.last.cer)}: no steps are saved.",
             "",
             True,
         )
@@ -194,7 +194,7 @@ def _steps_saved(transfer: Curve, scratch: Curve) -> Answer:
         )
     return Answer(
         question,
-        f"Transfer reaches scratch's final dev CER of {percent(scratch.last.cer)} at step "
+        f"{challenger.system} reaches the final dev CER of {baseline.system}, {percent(baseline.last.cer)}, at step "
         f"{thousands(ours.step)} instead of {thousands(theirs.step)}{speech}.",
         "Steps are those of evaluations: the error may have been reached earlier.",
         True,

@@ -18,10 +18,6 @@ from pipeline.core.params import read_params
 from pipeline.reporting.charts import Interval
 from pipeline.reporting.curves import Curve, curve_from
 
-SYSTEMS: Final = ("transfer", "scratch", "scratch_long", "champion", "donor")
-TRAINED: Final = ("transfer", "scratch", "scratch_long")
-NEEDED: Final = ("transfer", "scratch")
-"""The report requires these systems. Files of the others may be missing, but not damaged."""
 TARGET: Final = "portuguese"  # the language of the test split
 RERUN: Final = "run the stage that writes it again"
 
@@ -49,7 +45,9 @@ class Inputs:
 
     Attributes:
         folder: the folder that was read.
-        scores: `score/SYSTEM.json` by system, in the order of SYSTEMS.
+        trained: the systems of `train.systems`, in order.
+        baseline: `gate.baseline`, the trained system that the verdict compares with besides the champion.
+        scores: `score/SYSTEM.json` by system, the trained ones first.
         verdict: `gate/verdict.json`.
         curves: the learning curve of each trained system.
         models: `vizinho.json` of each trained system and of the donor.
@@ -64,6 +62,8 @@ class Inputs:
     """
 
     folder: Path
+    trained: tuple[str, ...]
+    baseline: str
     scores: dict[str, dict[str, Any]]
     verdict: dict[str, Any]
     curves: dict[str, Curve]
@@ -132,15 +132,20 @@ def read_inputs(folder: Path | str) -> Inputs:
     """
     folder = Path(folder)
     reader = _Reader(folder)
+    verdict = reader.json("gate/verdict.json", True) or {}
+    _check_verdict(verdict, f"{folder}/gate/verdict.json")
+    names = system_names(folder.parent)
+    trained = [name for name in names if name not in ("champion", "donor")]
+    baseline = str(need(need(read_params(folder.parent / "params.yaml"), "gate", "params.yaml"), "baseline", "params.yaml: gate"))
+    needed = {str(verdict["challenger"]["system"]), baseline}  # files of the others may be missing, but not damaged
 
-    scores = _present((name, reader.json(f"score/{name}.json", name in NEEDED)) for name in SYSTEMS)
+    scores = _present((name, reader.json(f"score/{name}.json", name in needed)) for name in names)
     for name, score in scores.items():
         _check_score(score, f"{folder}/score/{name}.json")
     hypotheses = _present(
-        (name, reader.table(f"transcribe/{name}.parquet", HYPOTHESIS_COLUMNS, name in NEEDED)) for name in SYSTEMS
+        (name, reader.table(f"transcribe/{name}.parquet", HYPOTHESIS_COLUMNS, name in needed)) for name in names
     )
-    verdict = reader.json("gate/verdict.json", True) or {}
-    _check_verdict(verdict, set(scores) & set(hypotheses), f"{folder}/gate/verdict.json")
+    _check_challenger(verdict, set(scores) & set(hypotheses), f"{folder}/gate/verdict.json")
 
     languages = sorted(path.parent.name for path in folder.glob("split/*/certificate.json"))
 
@@ -148,18 +153,20 @@ def read_inputs(folder: Path | str) -> Inputs:
     assert test is not None
     return Inputs(
         folder=folder,
+        trained=tuple(trained),
+        baseline=baseline,
         scores=scores,
         verdict=verdict,
-        curves=_present((name, reader.curve(f"train/{name}/history.csv", name, name in NEEDED)) for name in TRAINED),
+        curves=_present((name, reader.curve(f"train/{name}/history.csv", name, name in needed)) for name in trained),
         models=_present(
             [
-                *((name, reader.json(f"train/{name}/vizinho.json", name in NEEDED)) for name in TRAINED),
+                *((name, reader.json(f"train/{name}/vizinho.json", name in needed)) for name in trained),
                 ("donor", reader.json("donor/vizinho.json", False)),
             ]
         ),
         donor_curve=reader.curve("donor/history.csv", "donor", False),
         hypotheses=hypotheses,
-        transcriptions=_present((name, reader.json(f"transcribe/{name}.json", False)) for name in SYSTEMS),
+        transcriptions=_present((name, reader.json(f"transcribe/{name}.json", False)) for name in names),
         test=test,
         corpora=_read_corpora(reader),
         certificates=_present((name, reader.json(f"split/{name}/certificate.json", True)) for name in languages),
@@ -202,23 +209,27 @@ def _check_score(score: Mapping[str, Any], where: str) -> None:
         interval(need(score, key, where), f"{where}: {key}")
 
 
-def _check_verdict(verdict: Mapping[str, Any], systems: set[str], where: str) -> None:
+def _check_verdict(verdict: Mapping[str, Any], where: str) -> None:
     for key in ("verdict", "rules", "comparisons", "challenger"):
         need(verdict, key, where)
     if verdict["verdict"] not in ("promote", "reject", "inconclusive"):
         raise DataError(
             where, f"verdict {verdict['verdict']!r}", "promote, reject or inconclusive", "run the gate again"
         )
-    if need(verdict["challenger"], "system", where) not in systems:
+    need(verdict["challenger"], "system", where)
+    for rule in verdict["rules"]:
+        for key in ("name", "enabled", "value", "low", "high", "limit", "passed", "reason"):
+            need(rule, key, where)
+
+
+def _check_challenger(verdict: Mapping[str, Any], systems: set[str], where: str) -> None:
+    if verdict["challenger"]["system"] not in systems:
         raise DataError(
             where,
             f"challenger {verdict['challenger']['system']!r} has no score or hypotheses",
             ", ".join(sorted(systems)),
             "transcribe and score it",
         )
-    for rule in verdict["rules"]:
-        for key in ("name", "enabled", "value", "low", "high", "limit", "passed", "reason"):
-            need(rule, key, where)
 
 
 def _present(pairs: Iterable[tuple[str, T | None]]) -> dict[str, T]:

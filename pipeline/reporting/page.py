@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
 from pipeline.core.errors import DataError
-from pipeline.reporting.charts import COLOURS, learning_curve, score_chart, system_chart
+from pipeline.reporting.charts import FURTHER, learning_curve, score_chart, system_chart, system_colours
 from pipeline.reporting.clips import Row, select_clips
-from pipeline.reporting.curves import answers
+from pipeline.reporting.curves import Curve, answers
 from pipeline.reporting.diff import align
 from pipeline.reporting.formatting import (
     format_p_value,
@@ -24,13 +27,7 @@ from pipeline.reporting.formatting import (
 )
 from pipeline.reporting.inputs import Inputs, interval, need, outcome, point
 
-MEANING: Final = {
-    "transfer": "Portuguese, started from the Spanish donor",
-    "scratch": "the same Portuguese data and steps, trained from scratch",
-    "scratch_long": "trained from scratch with more steps",
-    "champion": "the model in use",
-    "donor": "the Spanish model, without training on Portuguese",
-}
+SCRIPT: Final = Path(__file__).with_name("timing.js")
 
 UNCHANGED: Final = "unchanged"
 """Name of the first row of the robustness table: the sample without any change to its audio."""
@@ -77,8 +74,9 @@ def _environment() -> Environment:
 def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
     """Return the variables of page.html; `clips` is the number of clips."""
     score = inputs.scores[inputs.challenger]
-    alignment = inputs.models["transfer"].get("alignment")  # the report of the stage `align`, if the training set was filtered
-    systems = system_rows(inputs)
+    alignment = inputs.models[inputs.challenger].get("alignment")  # the report of the stage `align`, if the training set was filtered
+    systems, colours = system_rows(inputs), system_colours(inputs.trained, inputs.challenger, inputs.baseline)
+    curves, script = inputs.curves, SCRIPT.read_text(encoding="utf-8")
     return dict(
         verdict=inputs.verdict,
         sentence=verdict_sentence(inputs.verdict),
@@ -88,8 +86,9 @@ def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
         wer=score["wer"],
         normaliser=score["normaliser"],
         comparisons=comparison_rows(inputs),
-        answers=answers(inputs.curves, inputs.donor_curve.steps if inputs.donor_curve else None),
-        learning_curve=learning_curve(inputs.curves),
+        answers=answers(curves[inputs.challenger], curves[inputs.baseline], longer_from_scratch(inputs),
+                        inputs.donor_curve.steps if inputs.donor_curve else None),
+        learning_curve=learning_curve(curves, inputs.baseline, colours),
         system_chart=wer_chart(inputs),
         slices=slice_groups(inputs),
         robustness=robustness_rows(inputs),
@@ -100,20 +99,36 @@ def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
         certificates=inputs.certificates,
         alignment=alignment,
         score_chart=alignment_chart(alignment) if alignment else None,
-        head_plan=head_groups(inputs.models["transfer"].get("head_plan") or []),
+        head_plan=head_groups(inputs.models[inputs.challenger].get("head_plan") or []),
         ranking=inputs.ranking,
         models={
             name: {key: value for key, value in model.items() if key not in ("head_plan", "alignment")}
             for name, model in inputs.models.items()
         },
         hashes=inputs.hashes,
-        colours=COLOURS,
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        colours=colours,
+        dashed=[name for name, colour in colours.items() if colour in FURTHER],
     )
+
+
+def curves_csv(folder: Path, inputs: Inputs) -> str:
+    """Return the histories of all trained systems and the donor as one CSV with a column `system`, for `dvc plots show`.
+
+    Args:
+        folder: the folder `data`.
+        inputs: the results of the run.
+    """
+    files = {name: folder / f"train/{name}/history.csv" for name in inputs.curves} | {"donor": folder / "donor/history.csv"}
+    tables = [pd.read_csv(file).assign(system=name) for name, file in files.items() if file.exists()]
+    return str(pd.concat(tables, ignore_index=True).to_csv(index=False))
 
 
 def wer_chart(inputs: Inputs) -> str:
     """Return the chart of the systems' word error rates as SVG."""
-    return system_chart([(row["name"], row["label"], row["wer"]) for row in system_rows(inputs)])
+    return system_chart([(row["name"], row["label"], row["wer"]) for row in system_rows(inputs)],
+                        system_colours(inputs.trained, inputs.challenger, inputs.baseline))
 
 
 def alignment_chart(alignment: Mapping[str, Any]) -> str:
@@ -125,7 +140,7 @@ def alignment_chart(alignment: Mapping[str, Any]) -> str:
     Raises:
         DataError: the distribution is missing or inconsistent.
     """
-    where = "train/transfer/vizinho.json: alignment"
+    where = "vizinho.json of the challenger: alignment"
     found = need(alignment, "distribution", where)
     edges, transcripts, negatives = (need(found, key, where) for key in ("edges", "transcripts", "planted"))
     if len(edges) != len(transcripts) + 1 or len(edges) != len(negatives) + 1 or not edges[0] < edges[-1]:
@@ -158,7 +173,7 @@ def system_rows(inputs: Inputs) -> list[Row]:
     """Return a row per system with its error rates; champion and donor share one while they are the same model."""
     scores = dict(inputs.scores)
     labels = {name: name for name in scores}
-    meaning = dict(MEANING)
+    meaning = {name: describe_system(name, inputs) for name in scores}
     if "donor" in scores and "champion" in scores and _same_results(scores["donor"], scores["champion"]):
         del scores["donor"]
         labels["champion"] = "champion = donor"
@@ -175,11 +190,30 @@ def system_rows(inputs: Inputs) -> list[Row]:
                 **{rate: interval(score[rate], f"{where}: {rate}") for rate in ("wer", "cer")},
                 "tolerant_wer": point(tolerant.get("wer"), where),
                 "tolerant_cer": point(tolerant.get("cer"), where),
-                "rtfx": score.get("rtfx"),
                 "parameters": inputs.transcriptions.get(name, {}).get("parameters"),
             }
         )
     return rows
+
+
+def describe_system(name: str, inputs: Inputs) -> str:
+    """Return what a system is in a few words, from the record of its model."""
+    if name == "champion":
+        return "the model in use"
+    if name == "donor":
+        return "the Spanish model, without training on Portuguese"
+    record = inputs.models.get(name, {})
+    steps = record.get("params", {}).get("steps")
+    start = record.get("starts_from", "")
+    origin = "trained from scratch" if not record.get("donor") else f"started from {'the Spanish donor' if start == 'data/donor' else start}"
+    return f"Portuguese, {origin}" + (f", {thousands(steps)} steps" if steps else "") + (f", seed {record['seed']}" if "seed" in record else "")
+
+
+def longer_from_scratch(inputs: Inputs) -> Curve | None:
+    """Return the curve of the system without a donor that has the most steps beyond the baseline's, None if there is none."""
+    others = [curve for name, curve in inputs.curves.items() if name not in (inputs.challenger, inputs.baseline)
+              and not inputs.models.get(name, {}).get("donor") and curve.steps > inputs.curves[inputs.baseline].steps]
+    return max(others, key=lambda curve: curve.steps, default=None)
 
 
 def _same_results(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

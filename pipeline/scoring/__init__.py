@@ -7,7 +7,7 @@ characters), never a mean of utterances.
     bootstrap.py   intervals and p-values by resampling speakers
     paired.py      matched-pairs test, correction for many slices
     utterances.py  the rows that are scored: which, of whom, in which slices
-    scorecard.py   `vizinho.score/1`
+    scorecard.py   `vizinho.score/2`
     comparison.py  `vizinho.compare/1`
     analysis.py    which words and characters go wrong, calibration of the confidence
     robustness.py  the same test set in noise, over a telephone, at another speed

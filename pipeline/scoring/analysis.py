@@ -1,4 +1,4 @@
-"""Which words and characters go wrong, which utterances are worst, and how far the confidence can be believed."""
+"""Error analysis: confused words and characters, the worst utterances, calibration of the confidence."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ BINS: Final = 10
 
 
 def analysis(rows: Scored, examples: int) -> dict[str, Any]:
-    """Return the error analysis: the key `errors` of `vizinho.score/1`.
+    """Return the error analysis: the key `errors` of `vizinho.score/2`.
 
     Args:
-        examples: entries in each list.
+        rows: one system's hypotheses with their counts.
+        examples: number of entries in each list.
     """
     mer, wil = information_lost(rows.words)
     words = confusions(rows, "words")
@@ -38,10 +39,16 @@ def analysis(rows: Scored, examples: int) -> dict[str, Any]:
 
 
 def confusions(rows: Scored, tokens: str) -> dict[str, Counter[tuple[str, ...]]]:
-    """Return how often each word (character) was put for another, put in or left out.
+    """Return how often each word (character) was substituted, inserted or deleted.
 
-    Characters are those that Portuguese reads as one: lh and nh are not split, so that "filho" heard as "finho" is nh
-    for lh.
+    The digraphs lh and nh count as one character each: "filho" transcribed as "finho" substitutes nh for lh.
+
+    Args:
+        rows: one system's hypotheses with their counts.
+        tokens: "words" or "characters".
+
+    Returns:
+        For each kind of error, counts by (reference, hypothesis) or (token,).
     """
     found: dict[str, Counter[tuple[str, ...]]] = {"substitutions": Counter(), "insertions": Counter(), "deletions": Counter()}
     wrong = rows.table.loc[rows.characters.errors_B > 0]
@@ -53,20 +60,20 @@ def confusions(rows: Scored, tokens: str) -> dict[str, Counter[tuple[str, ...]]]
     alignment = align(texts["reference"].tolist(), texts["hypothesis"].tolist(), "words" if tokens == "words" else "characters")
     for reference, hypothesis, chunks in zip(alignment.references, alignment.hypotheses, alignment.alignments, strict=True):
         for chunk in chunks:
-            said = [LETTERS.get(token, token) for token in reference[chunk.ref_start_idx : chunk.ref_end_idx]]
-            heard = [LETTERS.get(token, token) for token in hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]]
+            reference_tokens = [LETTERS.get(token, token) for token in reference[chunk.ref_start_idx : chunk.ref_end_idx]]
+            hypothesis_tokens = [LETTERS.get(token, token) for token in hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]]
             if chunk.type == "substitute":
-                found["substitutions"].update(zip(said, heard, strict=True))
+                found["substitutions"].update(zip(reference_tokens, hypothesis_tokens, strict=True))
             elif chunk.type == "insert":
-                found["insertions"].update((token,) for token in heard)
+                found["insertions"].update((token,) for token in hypothesis_tokens)
             elif chunk.type == "delete":
-                found["deletions"].update((token,) for token in said)
+                found["deletions"].update((token,) for token in reference_tokens)
     return found
 
 
 DIGRAPHS: Final = {"lh": "\ue000", "nh": "\ue001"}
-LETTERS: Final = {sign: letters for letters, sign in DIGRAPHS.items()}
-"""Pairs of letters that stand for one sound, as private signs."""
+LETTERS: Final = {code: letters for letters, code in DIGRAPHS.items()}
+"""Digraphs that stand for one sound, as characters of the private-use area."""
 
 
 def _listed(counter: Counter[tuple[str, ...]], examples: int) -> list[dict[str, Any]]:
@@ -79,16 +86,16 @@ PAIRS: Final = ("s/z", "lh/nh", "lh/l", "nh/n")
 
 
 def groups(substitutions: Counter[tuple[str, ...]]) -> dict[str, int]:
-    """Return how many character substitutions are of a kind that Portuguese spelling invites.
+    """Return the character substitutions by kind: the confusions that are typical of Portuguese spelling.
 
-    `accents`: same letter, other accent (a for ã, c for ç); `s/z`, `lh/nh`, `lh/l` and `nh/n`: one for the other.
+    `accents`: same letter, different accent (a for ã, c for ç); `s/z`, `lh/nh`, `lh/l` and `nh/n`: one for the other.
     """
     found = {"accents": 0, **dict.fromkeys(PAIRS, 0), "other": 0}
-    for (said, heard), times in substitutions.items():
-        pair = next((name for name in PAIRS if {said, heard} == set(name.split("/"))), None)
+    for (reference, hypothesis), times in substitutions.items():
+        pair = next((name for name in PAIRS if {reference, hypothesis} == set(name.split("/"))), None)
         if pair:
             found[pair] += times
-        elif _base(said) == _base(heard):
+        elif _base(reference) == _base(hypothesis):
             found["accents"] += times
         else:
             found["other"] += times
@@ -100,7 +107,7 @@ def _base(character: str) -> str:
 
 
 def worst(rows: Scored, examples: int) -> list[dict[str, Any]]:
-    """Return the utterances with the most word errors a reference word (an empty reference counts as one word)."""
+    """Return the utterances with the most word errors per reference word (an empty reference counts as one word)."""
     errors_B, reference_B = rows.words.errors_B, rows.words.reference_B
     share_B = errors_B / np.maximum(reference_B, 1)
     order = np.lexsort((np.arange(len(share_B)), -errors_B, -share_B))[:examples]
@@ -112,38 +119,45 @@ def worst(rows: Scored, examples: int) -> list[dict[str, Any]]:
 
 
 def calibration(rows: Scored) -> dict[str, Any] | None:
-    """Return the expected calibration error of the confidence; None where the hypotheses carry none.
+    """Return the expected calibration error of the confidence; None if the hypotheses have none.
 
-    The confidence of an utterance is the mean probability of its symbols, so it is held against the share of its
-    hypothesis's characters that are right, each utterance weighing as many characters as it has.
+    The confidence of an utterance is the mean probability of its symbols. It is compared with the share of correct
+    characters in the hypothesis. An utterance is weighted by the number of its characters.
     """
     if "confidence" not in rows.table:
         return None
     weight_B = rows.characters.hypothesis_B
-    spoken_B = weight_B > 0
-    return _calibration(rows.table["confidence"].to_numpy(dtype=float)[spoken_B], rows.characters.hits_B[spoken_B], weight_B[spoken_B], "characters")
+    nonempty_B = weight_B > 0
+    return _calibration(rows.table["confidence"].to_numpy(dtype=float)[nonempty_B], rows.characters.hits_B[nonempty_B],
+                        weight_B[nonempty_B], "characters")
 
 
 def word_calibration(rows: Scored) -> dict[str, Any] | None:
-    """Return the expected calibration error of the words' confidences; None where the hypotheses carry none.
+    """Return the expected calibration error of the words' confidences; None if the hypotheses have none.
 
-    A word is right where the alignment pairs it with the same word.
+    A word is correct if the alignment pairs it with the same word.
     """
     if "word_confidence" not in rows.table:
         return None
     confidence_W = np.concatenate([np.zeros(0), *rows.table["word_confidence"]])
-    right_W: list[int] = []
+    correct_W: list[int] = []
     alignment = align(rows.table["reference"].tolist(), rows.table["hypothesis"].tolist(), "words")
-    for heard, chunks in zip(rows.table["hypothesis"], alignment.alignments, strict=True):
-        right = np.zeros(len(heard.split()), dtype=int)
+    for hypothesis, chunks in zip(rows.table["hypothesis"], alignment.alignments, strict=True):
+        correct = np.zeros(len(hypothesis.split()), dtype=int)
         for chunk in chunks:
-            right[chunk.hyp_start_idx : chunk.hyp_end_idx] = chunk.type == "equal"
-        right_W += right.tolist()
-    return _calibration(confidence_W, np.array(right_W, dtype=np.int64), np.ones(len(right_W), dtype=np.int64), "words")
+            correct[chunk.hyp_start_idx : chunk.hyp_end_idx] = chunk.type == "equal"
+        correct_W += correct.tolist()
+    return _calibration(confidence_W, np.array(correct_W, dtype=np.int64), np.ones(len(correct_W), dtype=np.int64), "words")
 
 
-def _calibration(confidence_N: Floats, right_N: Integers, weight_N: Integers, unit: str) -> dict[str, Any] | None:
-    """Return the calibration error over utterances or words, each with its confidence and so many of its units right.
+def _calibration(confidence_N: Floats, correct_N: Integers, weight_N: Integers, unit: str) -> dict[str, Any] | None:
+    """Return the expected calibration error over N utterances or words.
+
+    Args:
+        confidence_N: confidence, 0..1.
+        correct_N: number of correct units (characters, words) in each.
+        weight_N: number of units in each.
+        unit: name of the units, as a key of each bin.
 
     Source: Guo et al., "On calibration of modern neural networks" (ICML 2017), equation 3, ten equal bins.
     """
@@ -157,7 +171,7 @@ def _calibration(confidence_N: Floats, right_N: Integers, weight_N: Integers, un
         if not units:
             continue
         confidence = float((confidence_N[inside_N] * weight_N[inside_N]).sum() / units)
-        accuracy = int(right_N[inside_N].sum()) / units
+        accuracy = int(correct_N[inside_N].sum()) / units
         bins.append({"low": index / BINS, "high": (index + 1) / BINS, unit: units, "confidence": confidence, "accuracy": accuracy})
         error += units / int(weight_N.sum()) * abs(confidence - accuracy)
     return {"ece": error, "bins": bins}

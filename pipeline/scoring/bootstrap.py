@@ -20,18 +20,18 @@ from scipy.special import stdtr, stdtrit
 
 from pipeline.scoring.counts import Integers
 
-FEWEST_SPEAKERS: Final = 10
-"""With fewer known speakers than this, their spread cannot be estimated and utterances are resampled instead."""
+MIN_SPEAKERS: Final = 10
+"""With fewer known speakers, the spread between speakers cannot be estimated, and utterances are resampled instead."""
 
 _CELLS: Final = 4_000_000
-"""Resampling weights drawn at once (32 MB)."""
+"""Number of resampling weights drawn at once (32 MB)."""
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """What is resampled: `code_B` gives each utterance its unit, 0 .. number - 1."""
+    """What is resampled: `code_B` is the unit of each utterance, 0 .. number - 1."""
 
     code_B: Integers
     number: int
@@ -44,7 +44,7 @@ class Units:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A rate or difference with its interval; `low` and `high` are NaN where a single unit shows no spread."""
+    """A rate or difference with its interval and p-value; `low`, `high` and `p` are NaN if there is a single unit."""
 
     value: float
     low: float
@@ -53,15 +53,15 @@ class Interval:
 
 
 def units_of(speakers: npt.ArrayLike) -> Units:
-    """Return the units: speakers where ten or more are known ("" is unknown), else utterances.
+    """Return the units: speakers if ten or more are known ("" is unknown), else utterances.
 
-    Among ten or more known speakers, an utterance of an unknown one is a unit of its own.
+    If speakers are the units, each utterance of an unknown speaker is one unit.
     """
     names = np.asarray(speakers, dtype=object)
     known = names != ""
     _, code_B = np.unique(names[known].astype(str), return_inverse=True)
     number = int(code_B.max()) + 1 if len(code_B) else 0
-    if number < FEWEST_SPEAKERS:
+    if number < MIN_SPEAKERS:
         return Units(np.arange(len(names)), len(names), "utterance")
     codes = np.empty(len(names), dtype=np.int64)
     codes[known] = code_B
@@ -76,6 +76,11 @@ def resample(sums_U2: Integers, resamples: int, seed: int) -> Floats:
     A resample is a multinomial draw over units. Units with equal sums are interchangeable, so the draw is made over
     the K distinct pairs with their multiplicities: the same distribution, exactly, at a cost of K instead of U.
     Draws without any reference word have no ratio and are left out.
+
+    Args:
+        sums_U2: numerator and denominator of each unit, shape (U, 2).
+        resamples: number of draws.
+        seed: of the random generator.
     """
     pairs_K2, multiplicity_K = np.unique(sums_U2, axis=0, return_counts=True)
     number = len(sums_U2)
@@ -92,13 +97,15 @@ def resample(sums_U2: Integers, resamples: int, seed: int) -> Floats:
 def interval(sums_U2: Integers, level: float, resamples: int, seed: int, null: float = 0.0) -> Interval:
     """Return a ratio of sums with its expanded percentile interval, and the p-value of `null` that inverts it.
 
-    The percentile interval is too narrow by about sqrt((n - 1) / n) and by using normal quantiles in place of
-    Student's; its tail a is expanded to Phi(-sqrt(n / (n - 1)) t(1 - a; n - 1)). The p-value is two-sided: twice the
-    tail at which the interval would just touch `null`.
+    The percentile interval is too narrow by about sqrt((n - 1) / n), and because it uses normal quantiles instead of
+    Student's. Its tail a is expanded to Phi(-sqrt(n / (n - 1)) t(1 - a; n - 1)). The p-value is two-sided: twice the
+    tail probability at which an end of the interval equals `null`.
 
     Args:
         sums_U2: errors (or differences of errors) and reference words of each unit, shape (U, 2).
         level: two-sided confidence, 0..1.
+        resamples: number of draws.
+        seed: of the random generator.
         null: the ratio that the p-value tests.
     """
     top, bottom = (int(total) for total in sums_U2.sum(axis=0))

@@ -1,4 +1,4 @@
-"""Two systems on the same utterances: `vizinho.compare/1`. A difference is challenger minus champion: negative is better."""
+"""Comparison of two systems on the same utterances: `vizinho.compare/1`. A difference is challenger minus champion: negative is better."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from pipeline.scoring.utterances import Scored, describe_test_set, slices
 SCHEMA = "vizinho.compare/1"
 
 
-def difference(champion: Counts, challenger: Counts, units: Units, how: Resampling, null: float = 0.0) -> tuple[Interval, float]:
+def difference(champion: Counts, challenger: Counts, units: Units, resampling: Resampling, null: float = 0.0) -> tuple[Interval, float]:
     """Return the difference of two error rates with its paired-bootstrap interval and p-value, and MAPSSWE's p-value.
 
-    Both systems are resampled by the same draws: what is drawn is the difference of their errors in each unit.
+    Both systems are resampled by the same draws: the bootstrap resamples the difference of their errors in each unit.
     """
     sums_U2 = units.sums(challenger.errors_B - champion.errors_B, champion.reference_B)
-    return interval(sums_U2, how.level, how.resamples, how.seed, null), mapsswe(sums_U2[:, 0])
+    return interval(sums_U2, resampling.level, resampling.resamples, resampling.seed, null), mapsswe(sums_U2[:, 0])
 
 
-def measured(champion: Counts, challenger: Counts, units: Units, how: Resampling) -> dict[str, Any]:
+def compare_rates(champion: Counts, challenger: Counts, units: Units, resampling: Resampling) -> dict[str, Any]:
     """Return one error rate's comparison, as in `vizinho.compare/1`."""
-    found, p_mapsswe = difference(champion, challenger, units, how)
+    found, p_mapsswe = difference(champion, challenger, units, resampling)
     return {
         "champion": number(champion.rate()), "challenger": number(challenger.rate()),
         "difference": {"value": number(found.value), "low": number(found.low), "high": number(found.high)},
@@ -41,24 +41,29 @@ def check_same_utterances(champion: Scored, challenger: Scored) -> None:
         NotComparableError: utterances or references differ.
     """
     if champion.table["utterance_id"].tolist() != challenger.table["utterance_id"].tolist():
-        raise NotComparableError("champion and challenger", "other utterances", "the same ones", "transcribe the same test set with both")
+        raise NotComparableError("champion and challenger", "different utterances", "the same utterances", "transcribe the same test set with both")
     differing = champion.table.loc[
         champion.table["reference"].to_numpy() != challenger.table["reference"].to_numpy(), "utterance_id"
     ]
     if len(differing):
-        raise NotComparableError("champion and challenger", f"other references, first of {differing.iloc[0]}", "the same ones",
+        raise NotComparableError("champion and challenger", f"different references, first {differing.iloc[0]}", "the same references",
                                  "transcribe the same test set with both")
 
 
 def compare(
-    champion: Scored, challenger: Scored, *, names: tuple[str, str], how: Resampling,
-    slice_columns: Sequence[Sequence[str]] = (), fewest: int = 1, speaker_dependent: bool = False,
+    champion: Scored, challenger: Scored, *, names: tuple[str, str], resampling: Resampling,
+    slice_columns: Sequence[Sequence[str]] = (), min_utterances: int = 1, speaker_dependent: bool = False,
 ) -> dict[str, Any]:
     """Return the comparison of two systems as `vizinho.compare/1`, p-values of slices corrected by Holm's method.
 
     Args:
-        names: champion's and challenger's.
-        fewest: utterances that a slice needs.
+        champion: the champion's hypotheses with their counts.
+        challenger: the challenger's, on the same utterances.
+        names: names of champion and challenger.
+        resampling: level, number of resamples and seed of every interval.
+        slice_columns: combinations of columns to slice by.
+        min_utterances: smallest slice that is compared, in utterances.
+        speaker_dependent: whether the test speakers may be in the training data by declaration.
 
     Raises:
         NotComparableError: utterances or references differ.
@@ -70,14 +75,14 @@ def compare(
         raise DataError(" and ".join(names), "no word in any reference", "at least one reference with words")
     units = units_of(champion.table["speaker"])
     parts: list[dict[str, Any]] = []
-    for name, mask in slices(champion.table, slice_columns, fewest):
-        some = units_of(champion.table.loc[mask, "speaker"])
+    for name, mask in slices(champion.table, slice_columns, min_utterances):
+        slice_units = units_of(champion.table.loc[mask, "speaker"])
         parts.append({
             "slice": name, "utterances": int(mask.sum()),
             "speakers": int(champion.table.loc[mask & (champion.table["speaker"] != "").to_numpy(), "speaker"].nunique()),
-            "unit": some.name,
-            "wer": measured(champion.words.of(mask), challenger.words.of(mask), some, how),
-            "cer": measured(champion.characters.of(mask), challenger.characters.of(mask), some, how),
+            "unit": slice_units.name,
+            "wer": compare_rates(champion.words.of(mask), challenger.words.of(mask), slice_units, resampling),
+            "cer": compare_rates(champion.characters.of(mask), challenger.characters.of(mask), slice_units, resampling),
         })
     for measure in ("wer", "cer"):
         p_values = [part[measure]["p_bootstrap"] for part in parts]
@@ -86,8 +91,8 @@ def compare(
     return {
         "schema": SCHEMA, "champion": names[0], "challenger": names[1],
         "test_set": describe_test_set(champion.table, words, speaker_dependent),
-        "unit": units.name, "units": units.number, "level": how.level, "resamples": how.resamples,
-        "wer": measured(champion.words, challenger.words, units, how),
-        "cer": measured(champion.characters, challenger.characters, units, how),
+        "unit": units.name, "units": units.number, "level": resampling.level, "resamples": resampling.resamples,
+        "wer": compare_rates(champion.words, challenger.words, units, resampling),
+        "cer": compare_rates(champion.characters, challenger.characters, units, resampling),
         "slices": parts,
     }

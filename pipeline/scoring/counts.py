@@ -1,4 +1,4 @@
-"""What went right and wrong in each utterance: jiwer's alignments as arrays of counts.
+"""Errors and hits of each utterance: jiwer's alignments as arrays of counts.
 
 Shape suffix: B utterances.
 """
@@ -28,6 +28,7 @@ class Counts:
 
     @property
     def errors_B(self) -> Integers:
+        """Substitutions, deletions and insertions of each utterance."""
         return self.substitutions_B + self.deletions_B + self.insertions_B
 
     @property
@@ -45,20 +46,20 @@ class Counts:
         return Counts(self.substitutions_B[rows_B], self.deletions_B[rows_B], self.insertions_B[rows_B], self.hits_B[rows_B])
 
     def totals(self) -> dict[str, int]:
-        """Return the corpus totals, named as in `vizinho.score/1`."""
+        """Return the corpus totals, named as in `vizinho.score/2`."""
         return {
             "substitutions": int(self.substitutions_B.sum()), "insertions": int(self.insertions_B.sum()),
             "deletions": int(self.deletions_B.sum()), "hits": int(self.hits_B.sum()),
         }
 
     def rate(self) -> float:
-        """Return all errors over all reference words (characters); NaN where there are none of these."""
+        """Return all errors over all reference words (characters); NaN if there is no reference word."""
         reference = int(self.reference_B.sum())
         return int(self.errors_B.sum()) / reference if reference else float("nan")
 
 
 def align(references: Sequence[str], hypotheses: Sequence[str], tokens: Tokens) -> jiwer.WordOutput | jiwer.CharacterOutput:
-    """Return jiwer's alignment, one a pair. Empty references and hypotheses are pairs like any other."""
+    """Return jiwer's alignment of each pair. References and hypotheses may be empty."""
     process = jiwer.process_words if tokens == "words" else jiwer.process_characters
     return process(list(references), list(hypotheses))
 

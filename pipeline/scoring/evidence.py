@@ -1,4 +1,4 @@
-"""What a gate judges: three systems on one test set, and the checks that they can be judged at all."""
+"""Evidence of a gate: three systems on one test set, and the checks that they are comparable."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class ConditionResult:
-    """What a system heard in one condition, on a sample of the test set."""
+    """A system's hypotheses in one condition, on a sample of the test set, and their WER."""
 
     rows: Scored
     wer: Rate
@@ -35,14 +35,17 @@ class ConditionResult:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A system as judged.
+    """A system under evaluation.
 
     Args:
-        rows: the hypotheses that its figures rest on.
-        test_set: hash of the test set, as its score says.
-        normaliser: version of the rules that normalised the references, as its score says.
+        name: name of the system.
+        rows: the hypotheses that its error rates cover.
+        test_set: hash of the test set, from its score.
+        normaliser: version of the rules that normalised the references, from its score.
+        wer: word error rate, from its score.
+        cer: character error rate, from its score.
         facts: data/transcribe/SYSTEM.json: size, invariance, overlap of its training data with the test set.
-        under: condition to the hypotheses in it; empty where that was not measured.
+        conditions: name of a condition to the result in it; empty if none was measured.
     """
 
     name: str
@@ -52,29 +55,35 @@ class System:
     wer: Rate
     cer: Rate
     facts: Mapping[str, Any]
-    under: Mapping[str, ConditionResult] = field(default_factory=dict)
+    conditions: Mapping[str, ConditionResult] = field(default_factory=dict)
 
-    def with_hypotheses(self, hypotheses: list[str], how: Resampling) -> System:
-        """Return the system with other hypotheses, scored anew."""
-        return of_rows(self, scored(self.rows.table.assign(hypothesis=hypotheses)), how)
+    def with_hypotheses(self, hypotheses: list[str], resampling: Resampling) -> System:
+        """Return the system with other hypotheses, scored again."""
+        return rescored(self, scored(self.rows.table.assign(hypothesis=hypotheses)), resampling)
 
-    def on(self, rows: np.ndarray[Any, Any], how: Resampling) -> System:
-        """Return the system on some of the utterances (a mask), scored anew."""
-        return of_rows(self, self.rows.of(rows), how)
+    def subset(self, rows: np.ndarray[Any, Any], resampling: Resampling) -> System:
+        """Return the system on the selected utterances (a mask), scored again."""
+        return rescored(self, self.rows.of(rows), resampling)
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What the reports of ingest and normalise say of a corpus; utterances, but for the last two.
+    """Figures of a corpus from the reports of ingest and normalise.
 
     Args:
-        hours, speakers: of what is kept.
+        language: language of the corpus, as in its folder.
+        name: name of the corpus.
+        rejected: utterances that ingest rejected.
+        ingested: utterances that ingest wrote.
+        dropped: ingested utterances that normalise dropped.
+        hours: hours of the kept utterances.
+        speakers: known speakers of the kept utterances.
     """
 
     language: str
     name: str
     rejected: int
-    taken: int
+    ingested: int
     dropped: int
     hours: float
     speakers: int
@@ -82,19 +91,23 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a verdict rests on.
+    """Everything that a verdict depends on.
 
     Args:
-        left: what training, dev and test still share, by the certificate of the split.
-        speed: the challenger's throughput relative to the reference workload; None if it was not measured for these weights.
+        challenger: the system that may become champion.
+        champion: the system in use.
+        baseline: the system that the challenger must beat besides the champion.
+        leaked: number of items that train, dev and test still share, from the certificate of the split.
         licences: utterances by licence in the training data.
-        corpora: those that the policy has bounds for.
+        speaker_dependent: whether the test speakers may be in the training data by declaration.
+        corpora: the corpora that the policy has bounds for.
+        speed: the challenger's throughput relative to the reference workload; None if it was not measured for these weights.
     """
 
     challenger: System
     champion: System
     baseline: System
-    left: int
+    leaked: int
     licences: Mapping[str, int]
     speaker_dependent: bool
     corpora: Sequence[Corpus] = ()
@@ -102,45 +115,47 @@ class Evidence:
 
     @property
     def systems(self) -> tuple[System, System, System]:
+        """Challenger, champion and baseline."""
         return self.challenger, self.champion, self.baseline
 
 
-def of_rows(like: System, rows: Scored, how: Resampling) -> System:
-    """Return a system with these rows and their score, else as `like`."""
+def rescored(like: System, rows: Scored, resampling: Resampling) -> System:
+    """Return a copy of the system `like` with other rows and their error rates."""
     units = units_of(rows.table["speaker"])
 
-    def measured(counts: Counts) -> Rate:
-        found = rate(counts, units, how)
+    def rate_of(counts: Counts) -> Rate:
+        found = rate(counts, units, resampling)
         return Rate(*(math.nan if found[part] is None else found[part] for part in ("value", "low", "high")))
 
     return System(like.name, rows, hash_test_set(rows.table["utterance_id"].tolist(), rows.table["reference"].tolist()),
-                  like.normaliser, measured(rows.words), measured(rows.characters), like.facts, like.under)
+                  like.normaliser, rate_of(rows.words), rate_of(rows.characters), like.facts, like.conditions)
 
 
 def check(evidence: Evidence, *, certificate: bool, trained_on: bool) -> None:
-    """Check that the systems can be judged; a broken or foreign figure is never a verdict.
+    """Check that the systems are comparable. Broken evidence is an error, never a verdict.
 
     Args:
+        evidence: the systems, and the number of items shared by the splits.
         certificate: whether the certificate of the split must be clean.
-        trained_on: whether no system may have been trained on what is tested.
+        trained_on: whether to reject systems that were trained on the test set.
 
     Raises:
-        DataError: a figure is no finite number, or is not that of the hypotheses.
+        DataError: an error rate is not finite, or differs from that of the hypotheses.
         NotComparableError: systems differ in test set or normaliser.
-        LeakageError: the certificate is not clean, or a system was trained on what is tested.
+        LeakageError: the certificate is not clean, or a system was trained on the test set.
     """
     for system in evidence.systems:
         for name, found, counts in (("wer", system.wer, system.rows.words), ("cer", system.cer, system.rows.characters)):
             if not all(map(math.isfinite, (found.value, found.low, found.high))):
                 raise DataError(f"score of {system.name}", f"{name} is {found.value} ({found.low} to {found.high})",
-                                "finite numbers", "look at its hypotheses: a test set of one utterance has no interval")
+                                "finite numbers", "check its hypotheses: a test set of one utterance has no interval")
             if abs(found.value - counts.rate()) > 1e-12:
-                raise DataError(f"score of {system.name}", f"{name} {found.value}", f"{counts.rate()}, as its hypotheses have it",
+                raise DataError(f"score of {system.name}", f"{name} {found.value}", f"{counts.rate()}, the rate of its hypotheses",
                                 f"run `dvc repro score@{system.name}`")
         table = system.rows.table
         hashes = {
-            evidence.challenger.test_set: f"that of {evidence.challenger.name}",
-            hash_test_set(table["utterance_id"].tolist(), table["reference"].tolist()): "that of its hypotheses",
+            evidence.challenger.test_set: f"the test set of {evidence.challenger.name}",
+            hash_test_set(table["utterance_id"].tolist(), table["reference"].tolist()): "the test set of its hypotheses",
         }
         for expected, whose in hashes.items():
             if system.test_set != expected:
@@ -148,22 +163,22 @@ def check(evidence: Evidence, *, certificate: bool, trained_on: bool) -> None:
                                          "transcribe and score every system on the same test split")
         if system.normaliser != evidence.challenger.normaliser:
             raise NotComparableError(f"score of {system.name}", f"normaliser {system.normaliser}",
-                                     f"{evidence.challenger.normaliser}, that of {evidence.challenger.name}",
+                                     f"{evidence.challenger.normaliser}, the version of {evidence.challenger.name}",
                                      "score every system on references of one normaliser version")
-    if certificate and evidence.left:
-        raise LeakageError("certificate of the split", f"{evidence.left} things shared by training and test data", "none",
-                           "run split again; no verdict can rest on this test set")
+    if certificate and evidence.leaked:
+        raise LeakageError("certificate of the split", f"{evidence.leaked} items shared by train, dev and test", "none",
+                           "run `dvc repro split`; this test set cannot support a verdict")
     for system in evidence.systems if trained_on else ():
-        if met := {name: count for name, count in met_in_training(system, evidence.speaker_dependent).items() if count}:
-            shared = ", ".join(f"{count} {name}" for name, count in met.items())
+        if overlap := {name: count for name, count in overlap_with_training(system, evidence.speaker_dependent).items() if count}:
+            shared = ", ".join(f"{count} {name}" for name, count in overlap.items())
             raise LeakageError(f"training data of {system.name}", f"{shared} of the test set", "none",
-                               "train on the train split alone, or test on what the system has not seen")
+                               "train on the train split only, or test on data that the system was not trained on")
 
 
-def met_in_training(system: System, speaker_dependent: bool) -> dict[str, int]:
-    """Return how many speakers, sentences and recordings of the test set a system was trained on.
+def overlap_with_training(system: System, speaker_dependent: bool) -> dict[str, int]:
+    """Return the number of speakers, sentences and recordings of the test set that are in a system's training data.
 
-    Speakers do not count where the test set is speaker-dependent by declaration.
+    Speakers are not counted if the test set is speaker-dependent by declaration.
     """
     return {name: int(count) for name, count in system.facts["trained_on_test"].items()
             if not (name == "speakers" and speaker_dependent)}

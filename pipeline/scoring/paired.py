@@ -14,14 +14,14 @@ from pipeline.scoring.counts import Integers
 def mapsswe(differences_U: Integers) -> float:
     """Return the two-sided p-value that two systems make equally many errors: matched-pairs sentence-segment test.
 
-    The segments are the units of the bootstrap (speakers, or utterances where few are known), since the test asks
-    for segments whose errors are independent; with few segments Student's distribution takes the normal one's place.
+    The segments are the units of the bootstrap (speakers, or utterances if few speakers are known), since the test
+    requires segments whose errors are independent. Student's distribution replaces the normal one: segments may be few.
 
     Args:
         differences_U: errors of one system minus errors of the other in each segment.
 
     Returns:
-        NaN for a single segment; 1.0 where every segment shows no difference; 0.0 where all show the same one.
+        NaN for a single segment; 1.0 if no segment has a difference; 0.0 if all have the same difference.
 
     Source: Gillick and Cox, "Some statistical issues in the comparison of speech recognition algorithms"
     (ICASSP 1989), section 4; Pallett et al., "Tools for the analysis of benchmark speech recognition tests" (1990).
@@ -38,7 +38,7 @@ def mapsswe(differences_U: Integers) -> float:
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return the p-values corrected for their number, in the order given: Holm's step-down method.
 
-    NaN (nothing to test) stays NaN and does not count.
+    NaN (nothing to test) remains NaN and is not counted.
 
     Source: Holm, "A simple sequentially rejective multiple test procedure" (Scand. J. Statistics 6, 1979).
     """

@@ -1,4 +1,4 @@
-"""The gate's rules: each judges a figure with its interval against a limit, and knows three answers."""
+"""The gate's rules: each compares a value and its interval with a limit. Outcomes: pass, fail, undecided, disabled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Rule:
     """One row of a verdict.
 
     Args:
-        passed: None where the rule is not enabled, or the interval lies on both sides of the limit (undecided).
+        passed: None if the rule is disabled, or undecided: its interval includes the limit.
         reason: one sentence.
     """
 
@@ -28,6 +28,7 @@ class Rule:
     reason: str
 
     def as_json(self) -> dict[str, Any]:
+        """Return the rule as an entry of `rules` in `vizinho.verdict/2`."""
         return asdict(self)
 
 
@@ -35,32 +36,37 @@ Outcome = Literal["pass", "fail", "undecided", "disabled"]
 
 
 def outcome_of(rule: Mapping[str, Any]) -> Outcome:
-    """Return the outcome of a rule of a verdict, in the words that the command, the report and the UI share."""
+    """Return the outcome of a rule of a verdict, in the words that the command line, the report and the Prefect UI share."""
     if not rule["enabled"]:
         return "disabled"
     return {True: "pass", False: "fail", None: "undecided"}[rule["passed"]]  # type: ignore[return-value]
 
 
 def disabled(name: str, limit: float | None = None, reason: str = "not enabled") -> Rule:
-    """Return a rule that does not count."""
+    """Return a disabled rule, which does not affect the verdict."""
     return Rule(name, False, None, None, None, limit, None, reason)
 
 
-def switched(enabled: bool, rule: Rule) -> Rule:
-    """Return the rule, or that it does not count."""
+def if_enabled(enabled: bool, rule: Rule) -> Rule:
+    """Return the rule, or a disabled rule of its name and limit."""
     return rule if enabled else disabled(rule.name, rule.limit)
 
 
 def at_most(name: str, value: float, low: float, high: float, limit: float, what: str, units: str = "", points: bool = False) -> Rule:
-    """Return the rule that a measured quantity lies at or under a limit, by its interval.
+    """Return the rule that a quantity is at most a limit, decided by its interval.
 
-    Passed where the whole interval does, failed where none of it does, else undecided, with how much more test data
-    would decide.
+    Passes if the whole interval is at most the limit, fails if the whole interval is above it. Else the rule is
+    undecided, and the reason estimates how much test data would decide it.
 
     Args:
-        what: the quantity, for the reason.
-        units: what the interval was resampled by, with their number ("24 speakers").
-        points: the quantity is a difference of percentages.
+        name: name of the rule.
+        value: the quantity, a fraction.
+        low: lower end of its interval, a fraction.
+        high: upper end of its interval, a fraction.
+        limit: largest value that passes, a fraction.
+        what: name of the quantity, for the reason.
+        units: number and name of the resampled units ("24 speakers now"), for the reason.
+        points: whether the quantity is a difference, shown in percentage points.
     """
     shown = {bound: f"{100 * bound:+.2f} points" if points else f"{100 * bound:.2f} %" for bound in (low, high, limit)}
     if high <= limit:
@@ -73,37 +79,41 @@ def at_most(name: str, value: float, low: float, high: float, limit: float, what
 
 
 def more_data(value: float, high: float, limit: float, units: str) -> str:
-    """Return how much more test data would decide: an interval shrinks with the root of the number of units."""
+    """Return the amount of test data that would decide, as text: an interval shrinks with the root of the number of units."""
     if value >= limit:
-        return "more test data would not show it to be under the limit unless the figure itself falls"
+        return "more test data would not decide unless the value itself falls below the limit"
     times = ((high - value) / (limit - value)) ** 2
-    return f"about {times:.1f} times the test data ({units}) would decide, if the figure stays as it is"
+    return f"about {times:.1f} times the test data ({units}) would decide if the value remains the same"
 
 
-def bare(name: str, value: float, limit: float, holds: bool, reason: str) -> Rule:
-    """Return a rule on a figure without interval."""
-    return Rule(name, True, value, None, None, limit, holds, reason)
+def point_rule(name: str, value: float, limit: float, passed: bool, reason: str) -> Rule:
+    """Return a rule on a single value, without interval."""
+    return Rule(name, True, value, None, None, limit, passed, reason)
 
 
 def verdict_of(rules: Sequence[Rule]) -> Verdict:
-    """Return the verdict: any rule failed, reject; any undecided, inconclusive; else promote."""
-    answers = [rule.passed for rule in rules if rule.enabled]
-    if not answers or False in answers:
+    """Return the verdict: `reject` if any rule fails, else `inconclusive` if any is undecided, else `promote`.
+
+    Disabled rules do not count; without any enabled rule the verdict is `reject`.
+    """
+    results = [rule.passed for rule in rules if rule.enabled]
+    if not results or False in results:
         return "reject"
-    return "inconclusive" if None in answers else "promote"
+    return "inconclusive" if None in results else "promote"
 
 
 def spent_level(alpha: float, gates: int) -> float:
     """Return the one-sided error level of a gate: `alpha / ((gates + 1) (gates + 2))`.
 
-    Summed over all gates from a promotion on, these levels make `alpha`: however often a challenger that is no better
-    is judged, it is promoted with a probability of at most `alpha` in the whole period.
+    A period is the champion's tenure: from one promotion to the next. The levels of all its gates sum to `alpha`. So
+    challengers that are no better are promoted with a probability of at most `alpha` in the whole period, however many
+    gates run.
 
     (0.05, 0) → 0.025, the end of a two-sided 95 % interval; (0.05, 1) → 0.0083; (0.05, 9) → 0.00045
 
     Args:
-        alpha: error level of the period from one promotion to the next, 0..1.
-        gates: gates run in it before this one.
+        alpha: error level of the whole period, 0..1.
+        gates: number of gates run in the period before this one.
 
     Source: Bonferroni with unequal shares; the telescoping sum of 1 / (k (k + 1)) is 1. Sequential spending as in
     Foster and Stine, "Alpha-investing" (J. R. Statist. Soc. B 70, 2008), section 2.

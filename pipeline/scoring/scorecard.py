@@ -20,7 +20,7 @@ SCHEMA = "vizinho.score/2"
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """How intervals are made: two-sided confidence, number of resamples, seed."""
+    """Parameters of the bootstrap: two-sided confidence (0..1), number of resamples, seed."""
 
     level: float = 0.95
     resamples: int = 10_000
@@ -28,28 +28,28 @@ class Resampling:
 
 
 def number(value: float) -> float | None:
-    """Return the value, or None (null in JSON) where it is NaN: there was nothing to measure."""
+    """Return the value, or None (null in JSON) if it is NaN: nothing was measured."""
     return None if math.isnan(value) else float(value)
 
 
-def rate(counts: Counts, units: Units, how: Resampling) -> dict[str, Any]:
-    """Return an error rate with its interval, as in `vizinho.score/2`; bounds are null where there is but one unit."""
-    found = interval(units.sums(counts.errors_B, counts.reference_B), how.level, how.resamples, how.seed)
+def rate(counts: Counts, units: Units, resampling: Resampling) -> dict[str, Any]:
+    """Return an error rate with its interval, as in `vizinho.score/2`; bounds are null if there is a single unit."""
+    found = interval(units.sums(counts.errors_B, counts.reference_B), resampling.level, resampling.resamples, resampling.seed)
     return {
         "value": number(found.value), "low": number(found.low), "high": number(found.high),
-        "level": how.level, "unit": units.name, "resamples": how.resamples,
+        "level": resampling.level, "unit": units.name, "resamples": resampling.resamples,
     }
 
 
 def percent(rate: dict[str, Any]) -> str:
-    """Return a rate or difference with its interval for people: "23.30 % (22.14 to 24.48)"."""
+    """Return a rate or difference with its interval as text: "23.30 % (22.14 to 24.48)"."""
     if rate["low"] is None:
         return f"{100 * rate['value']:.2f} % (no interval)"
     return f"{100 * rate['value']:.2f} % ({100 * rate['low']:.2f} to {100 * rate['high']:.2f})"
 
 
 def tolerant(table: pd.DataFrame) -> dict[str, float | None] | None:
-    """Return error rates that forgive spelling variants, hyphens and number forms; None where no variants are known.
+    """Return error rates that forgive spelling variants, hyphens and number forms; None if no variants are known.
 
     Both sides are in canonical form: the columns `reference_variants` and `hypothesis_variants`.
     """
@@ -62,60 +62,63 @@ def tolerant(table: pd.DataFrame) -> dict[str, float | None] | None:
     }
 
 
-def slice_rows(rows: Scored, columns: Sequence[Sequence[str]], fewest: int, how: Resampling, **fixed: str) -> list[dict[str, Any]]:
-    """Return the score of every slice, null where it has no interval (a single utterance, or no reference word).
+def slice_rows(rows: Scored, columns: Sequence[Sequence[str]], min_utterances: int, resampling: Resampling, **fixed: str) -> list[dict[str, Any]]:
+    """Return the score of every slice, null if it has no interval (a single utterance, or no reference word).
 
     `fixed` is added to each slice's name.
     """
-    found = []
-    for name, mask in slices(rows.table, columns, fewest):
+    entries = []
+    for name, mask in slices(rows.table, columns, min_utterances):
         part = rows.of(mask)
         units = units_of(part.table["speaker"])
-        wer, cer = rate(part.words, units, how), rate(part.characters, units, how)
-        found.append({
+        wer, cer = rate(part.words, units, resampling), rate(part.characters, units, resampling)
+        entries.append({
             "slice": {**name, **fixed}, "utterances": int(mask.sum()),
             "speakers": int(part.table.loc[part.table["speaker"] != "", "speaker"].nunique()),
             "wer": wer if wer["low"] is not None else None, "cer": cer if cer["low"] is not None else None,
         })
-    return found
+    return entries
 
 
 def scorecard(
-    table: pd.DataFrame, *, system: str, normaliser: str | None, how: Resampling,
-    columns: Sequence[str] = (), pairs: Sequence[Sequence[str]] = (), fewest: int = 1, slice_resamples: int = 1_000,
+    table: pd.DataFrame, *, system: str, normaliser: str | None, resampling: Resampling,
+    columns: Sequence[str] = (), pairs: Sequence[Sequence[str]] = (), min_utterances: int = 1, slice_resamples: int = 1_000,
     examples: int = 20,
 ) -> dict[str, Any]:
-    """Return a system's score as `vizinho.score/2`; `robustness` is left to `pipeline.scoring.robustness`.
+    """Return a system's score as `vizinho.score/2`; its key `robustness` is None.
 
     Args:
-        table: one row an utterance with utterance_id, speaker, speaker_dependent, reference, hypothesis; optionally
+        table: one row per utterance with utterance_id, speaker, speaker_dependent, reference, hypothesis; optionally
             duration_s, confidence, word_confidence, reference_variants and hypothesis_variants, and the slice columns.
-        columns: what to slice by, whatever the size of a slice.
-        pairs: columns to slice by together.
-        fewest: utterances that a slice by a pair of columns needs.
-        slice_resamples: resamples for a slice's intervals.
-        examples: entries in each list of the error analysis.
+        system: name of the system.
+        normaliser: versions of the rules that normalised the references; None if the texts were taken as they are.
+        resampling: level, number of resamples and seed of the intervals over the whole test set.
+        columns: columns to slice by; slices of any size count.
+        pairs: pairs of columns to slice by.
+        min_utterances: smallest slice by a pair of columns, in utterances.
+        slice_resamples: number of resamples for a slice's intervals.
+        examples: number of entries in each list of the error analysis.
 
     Raises:
-        DataError: there is no utterance, or no reference word.
+        DataError: the table has no utterance, or no reference word.
     """
     if table.empty:
-        raise DataError(system, "no utterance to score", "at least one", "look at the test split")
-    every = scored(table)
-    independent, speaker_dependent = speaker_independent(every.table)
-    rows = every.of(independent)
+        raise DataError(system, "no utterance to score", "at least one", "check the test split")
+    all_rows = scored(table)
+    independent, speaker_dependent = speaker_independent(all_rows.table)
+    rows = all_rows.of(independent)
     if not rows.words.reference_B.sum():
-        raise DataError(system, "no word in any reference", "at least one reference with words", "look at the test split")
+        raise DataError(system, "no word in any reference", "at least one reference with words", "check the test split")
     units = units_of(rows.table["speaker"])
-    less = Resampling(how.level, slice_resamples, how.seed)
-    parts = slice_rows(rows, [[name] for name in columns], 1, less) + slice_rows(rows, pairs, fewest, less)
+    slice_resampling = Resampling(resampling.level, slice_resamples, resampling.seed)
+    parts = slice_rows(rows, [[name] for name in columns], 1, slice_resampling) + slice_rows(rows, pairs, min_utterances, slice_resampling)
     if not independent.all() and not speaker_dependent:
-        parts += slice_rows(every.of(~independent), [["corpus"]], 1, less, speaker_dependent="yes")
+        parts += slice_rows(all_rows.of(~independent), [["corpus"]], 1, slice_resampling, speaker_dependent="yes")
     return {
         "schema": SCHEMA, "system": system,
         "test_set": describe_test_set(rows.table, int(rows.words.reference_B.sum()), speaker_dependent),
         "normaliser": normaliser,
-        "wer": rate(rows.words, units, how), "cer": rate(rows.characters, units, how),
+        "wer": rate(rows.words, units, resampling), "cer": rate(rows.characters, units, resampling),
         "counts": rows.words.totals(), "tolerant": tolerant(rows.table), "slices": parts,
         "errors": analysis(rows, examples), "robustness": None,
     }

@@ -1,4 +1,4 @@
-"""The rows that are scored: which ones the figures rest on, their alignment, their slices."""
+"""The rows that are scored: which rows the error rates cover, their alignment, their slices."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Scored:
     characters: Counts
 
     def of(self, rows: Mask) -> Scored:
-        """Return some of the utterances."""
+        """Return the selected utterances (a mask)."""
         return Scored(self.table.loc[rows].reset_index(drop=True), self.words.of(rows), self.characters.of(rows))
 
 
@@ -37,7 +37,7 @@ def check_hypotheses(table: pd.DataFrame, where: str) -> None:
     """Check the hypotheses of a system.
 
     Raises:
-        DataError: no row, an id twice, a missing text, a confidence that is no probability.
+        DataError: the table is empty, an id occurs twice, a text is missing, or a confidence is not within 0..1.
     """
     problems = []
     if table.empty:
@@ -46,19 +46,19 @@ def check_hypotheses(table: pd.DataFrame, where: str) -> None:
         problems.append(f"{len(doubled)} ids twice, first {doubled.iloc[0]}")
     for name in ("speaker", "reference", "reference_variants", "hypothesis", "normaliser", "speaker_dependent"):
         if table[name].isna().any():
-            lacking = table.loc[table[name].isna(), "utterance_id"]
-            problems.append(f"{name} missing in {len(lacking)} rows, first {lacking.iloc[0]}")
+            missing = table.loc[table[name].isna(), "utterance_id"]
+            problems.append(f"{name} missing in {len(missing)} rows, first {missing.iloc[0]}")
     emitted = table["hypothesis"].fillna("").str.strip() != ""
-    if len(wild := table.loc[emitted & ~table["confidence"].between(0, 1), "utterance_id"]):
-        problems.append(f"confidence of {len(wild)} rows is not within 0..1, first {wild.iloc[0]}")
-    confident = [values is not None and len(values) == len(text.split()) and all(0 <= value <= 1 for value in values)
+    if len(invalid := table.loc[emitted & ~table["confidence"].between(0, 1), "utterance_id"]):
+        problems.append(f"confidence of {len(invalid)} rows is not within 0..1, first {invalid.iloc[0]}")
+    valid = [values is not None and len(values) == len(text.split()) and all(0 <= value <= 1 for value in values)
                  for values, text in zip(table["word_confidence"], table["hypothesis"].fillna(""), strict=True)]
-    if len(wild := table.loc[np.logical_not(confident), "utterance_id"]):
-        problems.append(f"{len(wild)} rows have not one confidence within 0..1 for each word, first {wild.iloc[0]}")
-    if len(wild := table.loc[~(table["duration_s"] > 0), "utterance_id"]):
-        problems.append(f"duration of {len(wild)} rows is not above 0, first {wild.iloc[0]}")
+    if len(invalid := table.loc[np.logical_not(valid), "utterance_id"]):
+        problems.append(f"{len(invalid)} rows lack one confidence within 0..1 per word, first {invalid.iloc[0]}")
+    if len(invalid := table.loc[~(table["duration_s"] > 0), "utterance_id"]):
+        problems.append(f"duration of {len(invalid)} rows is not above 0, first {invalid.iloc[0]}")
     if problems:
-        raise DataError(where, "; ".join(problems), "one whole row for each utterance", "transcribe the test set again")
+        raise DataError(where, "; ".join(problems), "one complete row per utterance", "transcribe the test set again")
 
 
 def scored(table: pd.DataFrame) -> Scored:
@@ -69,17 +69,17 @@ def scored(table: pd.DataFrame) -> Scored:
 
 
 def speaker_independent(table: pd.DataFrame) -> tuple[Mask, bool]:
-    """Return the rows that the figures rest on, and whether these are speaker-dependent.
+    """Return the mask of the rows that the error rates cover, and whether these rows are speaker-dependent.
 
-    Rows of a corpus that was split by sentence are left to slices of their own, so that they never flatter the
-    figures; only where there is nothing else do the figures rest on them, and say so.
+    Rows of a corpus that was split by sentence are excluded and form separate slices, so that they never improve the
+    error rates. If all rows are speaker-dependent, the error rates cover them and are marked so.
     """
     dependent = table["speaker_dependent"].to_numpy(dtype=bool)
     return (dependent, True) if dependent.all() else (~dependent, False)
 
 
 def describe_test_set(table: pd.DataFrame, words: int, speaker_dependent: bool) -> dict[str, object]:
-    """Return a test set's description, as in `vizinho.score/1`; hours are null where no duration is known."""
+    """Return a test set's description, as in `vizinho.score/2`; hours are null if no duration is known."""
     known = table.loc[table["speaker"] != "", "speaker"]
     return {
         "hash": hash_test_set(table["utterance_id"].tolist(), table["reference"].tolist()),
@@ -90,27 +90,27 @@ def describe_test_set(table: pd.DataFrame, words: int, speaker_dependent: bool) 
 
 
 def hash_test_set(utterance_ids: Sequence[str], references: Sequence[str]) -> str:
-    """Return the SHA-256 over the sorted pairs of utterance id and reference: two scores with the same one may be compared."""
+    """Return the SHA-256 over the sorted pairs of utterance id and reference: scores with equal hashes are comparable."""
     return hash_json(sorted(zip(utterance_ids, references, strict=True)))
 
 
 def speech_rate_band(words: int, duration_s: float) -> str:
-    """Return the rate-of-speech slice of an utterance, from its reference words and its whole duration."""
+    """Return the speech-rate slice of an utterance, from its number of reference words and its whole duration in seconds."""
     rate = words / duration_s if duration_s > 0 else 0.0
     return "under 2 words/s" if rate < 2 else "2-3 words/s" if rate < 3 else "3 words/s and over"
 
 
 COLUMNS = (*SLICES, "speech_rate")
-"""What a test set is sliced by."""
+"""Columns that a test set is sliced by."""
 
 
-def slices(table: pd.DataFrame, columns: Sequence[Sequence[str]], fewest: int) -> Iterator[tuple[dict[str, str], Mask]]:
-    """Yield every slice of at least `fewest` utterances by each combination of columns, with its rows, in order of name.
+def slices(table: pd.DataFrame, columns: Sequence[Sequence[str]], min_utterances: int) -> Iterator[tuple[dict[str, str], Mask]]:
+    """Yield every slice of at least `min_utterances` utterances by each combination of columns, with its mask, sorted by name.
 
-    An unknown value is the slice "unknown"; a column without any known value makes no slice.
+    An unknown value is the slice "unknown"; a column without any known value has no slices.
 
     Raises:
-        DataError: there is no such column.
+        DataError: a column is missing.
     """
     for names in columns:
         if absent := [name for name in names if name not in table.columns]:
@@ -120,5 +120,5 @@ def slices(table: pd.DataFrame, columns: Sequence[Sequence[str]], fewest: int) -
             continue
         for key in sorted(set(zip(*values, strict=True))):
             rows = np.logical_and.reduce([value == part for value, part in zip(values, key, strict=True)])
-            if rows.sum() >= fewest:
+            if rows.sum() >= min_utterances:
                 yield {name: part or "unknown" for name, part in zip(names, key, strict=True)}, rows

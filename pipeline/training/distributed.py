@@ -1,10 +1,10 @@
-"""Several processes that train one model, each with a share of every batch: started by the stage itself, or by torchrun.
+"""Data-parallel training in several processes, each with a shard of every batch: started by the stage itself, or by torchrun.
 
-Every process computes the same schedule and takes its share, so data are sharded once. Gradients are added up over the
-processes, each utterance weighing alike, before the norm is clipped and the weights move: all processes hold the same
-weights at all times. One all-reduce of flattened gradients a step is enough for models of this size; DDP would overlap it with
-the way back, and would have to be wrapped anew at each change of what is frozen, search for weights without a gradient at every step, and
-be told of accumulated batches. torch is imported late: a stage asks for other processes before it loads anything.
+Every process computes the same schedule and takes its shard. Gradients are summed over the processes, with equal weight for
+every utterance, before the norm is clipped and the optimiser steps: all processes hold the same weights at all times. One
+all-reduce of flattened gradients per step is enough for models of this size. DDP would overlap it with the backward pass, but
+needs a new wrapper at each change of what is frozen, a search for weights without a gradient at every step, and special
+handling of accumulated batches. torch is imported late: a stage starts other processes before it loads anything.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -32,43 +33,41 @@ if TYPE_CHECKING:
     import torch
 
 BUCKET = 1 << 25
-"""Values that are added up at once: 128 MiB beside the gradients."""
+"""Gradient values per all-reduce: 128 MiB of extra memory."""
 SHUTDOWN_S = 120
-"""Time to write a checkpoint in after a wish to end, before the processes are killed."""
+"""Time to write a checkpoint after a shutdown request, before the processes are killed."""
 
 
-def launch_distributed(module: str, words: Sequence[str], processes: int) -> bool:
-    """Run a stage in so many processes of its own and return True, or return False where this process is to do the work: alone, or
-    as one of those (which it joins).
+def launch_distributed(module: str, arguments: Sequence[str], processes: int) -> None:
+    """Return where this process has to do the work; otherwise run the stage in new processes and end this one with their exit code.
+
+    A process has to do the work if `processes` is 1, or if torchrun has started it: then it joins the process group.
 
     Args:
-        module: of the stage, such as pipeline.train.
-        words: its command line.
-        processes: what the recipe says.
+        module: the stage's module, such as pipeline.train.
+        arguments: the stage's command-line arguments.
+        processes: number of processes in the training config.
 
     Raises:
         ParamsError: torchrun has started another number of processes, or there are fewer GPUs than processes.
         TrainingError: a process was killed; the others have been ended.
-        SystemExit: a process has failed, and said why; or a signal came, and the state of the last whole step is kept.
+        SystemExit: the new processes have ended; after a signal the state of the last whole step is saved.
     """
     started = int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 0
     if started not in (0, processes):
         raise ParamsError("params.yaml", [f"config.processes: found {processes}, and torchrun has started {started}; expected the same, as the "
-                                          "batch of a step and so the result depend on it"])
-    if processes == 1:
-        return False
-    if not started:
-        _launch(module, words, processes)
-        return True
-    _join()
-    return False
+                                          "batch of a step, and so the result, depend on it"])
+    if started > 1:
+        _join()
+    elif processes > 1:
+        _launch(module, arguments, processes)
 
 
-def _launch(module: str, words: Sequence[str], processes: int) -> None:
-    given = {"OMP_NUM_THREADS": "1",  # torchrun sets the same, and says so
-             "GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo",  # one machine: no host name need resolve
-             "LOGLEVEL": "CRITICAL"}  # what its log has of a failure is in the messages below
-    for name, value in given.items():
+def _launch(module: str, arguments: Sequence[str], processes: int) -> NoReturn:
+    defaults = {"OMP_NUM_THREADS": "1",  # torchrun's own default, without its warning
+                "GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo",  # one machine: no host name need resolve
+                "LOGLEVEL": "CRITICAL"}  # the messages below report failures
+    for name, value in defaults.items():
         os.environ.setdefault(name, value)
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -77,7 +76,7 @@ def _launch(module: str, words: Sequence[str], processes: int) -> None:
 
     try:
         torchrun(parse_args(["--standalone", "--local-addr=localhost", f"--nproc-per-node={processes}", f"--shutdown-timeout={SHUTDOWN_S}",
-                             "--module", module, *words]))
+                             "--module", module, *arguments]))
     except SignalException as error:
         raise SystemExit(128 + error.sigval) from None
     except ChildFailedError as error:
@@ -86,13 +85,14 @@ def _launch(module: str, words: Sequence[str], processes: int) -> None:
             raise SystemExit(failure.exitcode) from None
         name = signal.Signals(-failure.exitcode).name
         raise TrainingError(module, f"process {rank} of {processes} was ended by {name}" + (" (out of memory?)" if name == "SIGKILL" else ""), "",
-                            "the others have been ended as well; run it again to go on from the last checkpoint") from None
+                            "the others have been ended as well; run it again to resume from the last checkpoint") from None
+    raise SystemExit(0)
 
 
 def _join() -> None:
-    """Become one of the processes: silent but for the first, and gone when whoever started it is (Linux)."""
+    """Join the process group: only rank 0 logs, and every process ends with the process that started it (Linux)."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: a kill is what the resume state is for
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG; the resume state survives a kill
     rank, local = int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"])
     if rank:
         silence()
@@ -101,74 +101,86 @@ def _join() -> None:
 
     backend = "gloo"
     if torch.cuda.is_available():
-        there, wanted = torch.cuda.device_count(), int(os.environ["LOCAL_WORLD_SIZE"])
-        if wanted > there:
-            raise ParamsError("params.yaml", [f"config.processes: found {wanted} on this machine; expected at most {there}, its GPUs"])
+        gpus, wanted = torch.cuda.device_count(), int(os.environ["LOCAL_WORLD_SIZE"])
+        if wanted > gpus:
+            raise ParamsError("params.yaml", [f"config.processes: found {wanted} on this machine; expected at most {gpus}, its number of GPUs"])
         torch.cuda.set_device(local)
         backend = "cpu:gloo,cuda:nccl"
-    dist.init_process_group(backend, timeout=timedelta(days=30))  # another training may hold a GPU so long; the dead are noticed otherwise
+    dist.init_process_group(backend, timeout=timedelta(days=30))  # another training may hold a GPU that long; torchrun notices dead processes
     atexit.register(dist.destroy_process_group)
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessGroup:
-    """The processes of a training, seen from one of them. With one process nothing is exchanged, and every method is trivial."""
+    """The processes of a training, seen from one of them. With one process every method is trivial.
+
+    Args:
+        rank: number of this process, from 0.
+        size: number of processes.
+    """
 
     rank: int = 0
     size: int = 1
 
     @classmethod
     def joined(cls) -> ProcessGroup:
-        """Return the team that this process has joined; itself alone if none."""
+        """Return the group that this process has joined; a group of one if it has joined none."""
         import torch.distributed as dist
 
         return cls(dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else cls()
 
     @property
     def is_rank_zero(self) -> bool:
-        """Whether it is this process that writes and says."""
+        """Whether this is the process that writes files and logs."""
         return self.rank == 0
 
-    def share(self, batch: Batch) -> Batch:
-        """Return this process's part of a batch, none if there are too few utterances: neighbours in length stay together."""
+    def shard(self, batch: Batch) -> Batch:
+        """Return this process's shard of a batch, empty if there are too few utterances; neighbours in length stay together."""
         return np.array_split(batch, self.size)[self.rank]
 
-    def add_gradients(self, weights: Sequence[torch.nn.Parameter]) -> None:
-        """Give every process the sum of the gradients; a weight that has none in any process keeps none."""
+    def all_reduce_gradients(self, weights: Iterable[torch.nn.Parameter]) -> None:
+        """Replace the gradients of the trainable weights by their sums over the processes, in place.
+
+        A weight without a gradient in every process is left without one.
+
+        Args:
+            weights: the same weights in the same order in every process; frozen ones are left out.
+        """
         if self.size == 1:
             return
         import torch
         import torch.distributed as dist
 
+        trainable = [weight for weight in weights if weight.requires_grad]
         bucket: list[torch.nn.Parameter] = []
         values = 0
-        for place, weight in enumerate(weights):
+        for number, weight in enumerate(trainable, 1):
             bucket.append(weight)
             values += weight.numel()
-            if values < BUCKET and place + 1 < len(weights):
+            if values < BUCKET and number < len(trainable):
                 continue
-            known = torch.tensor([float(one.grad is not None) for one in bucket], device=weight.device)
-            flat = torch.cat([*((torch.zeros_like(one) if one.grad is None else one.grad).flatten() for one in bucket), known])
-            self._together(lambda flat=flat: dist.all_reduce(flat))
-            *parts, known = flat.split([*(one.numel() for one in bucket), len(bucket)])
-            for one, part, count in zip(bucket, parts, known.tolist(), strict=True):
+            present = torch.tensor([float(one.grad is not None) for one in bucket], device=weight.device)
+            flat = torch.cat([*((torch.zeros_like(one) if one.grad is None else one.grad).flatten() for one in bucket), present])
+            self._exchange(partial(dist.all_reduce, flat))
+            *parts, present = flat.split([*(one.numel() for one in bucket), len(bucket)])
+            for one, part, count in zip(bucket, parts, present.tolist(), strict=True):
                 if count:
                     one.grad = part.view_as(one).clone() if one.grad is None else one.grad.copy_(part.view_as(one))
             bucket, values = [], 0
 
     def gather(self, value: Any) -> list[Any]:
-        """Return what each process gives, in the order of the processes; all wait for one another."""
+        """Return the values of all processes by rank, in every process; all processes wait for one another."""
         if self.size == 1:
             return [value]
         import torch.distributed as dist
 
         found: list[Any] = [None] * self.size
-        self._together(lambda: dist.all_gather_object(found, value))
+        self._exchange(partial(dist.all_gather_object, found, value))
         return found
 
     @contextmanager
     def in_turn(self, hold: Callable[[], Any]) -> Iterator[None]:
-        """Enter `hold()` one process after the other: two trainings that want the same locks cannot wait for each other."""
+        """Enter `hold()` in one process after the other, so that two trainings that need the same locks cannot deadlock."""
         for _ in range(self.rank):
             self.gather(None)
         with hold():
@@ -176,12 +188,12 @@ class ProcessGroup:
                 self.gather(None)
             yield
 
-    def _together(self, exchange: Callable[[], object]) -> None:
+    def _exchange(self, exchange: Callable[[], object]) -> None:
         try:
             exchange()
         except RuntimeError as error:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)  # there is no step left to finish
-            time.sleep(GRACE_S)  # whoever has failed speaks first, and then all are ended
-            raise TrainingError(f"process {self.rank} of {self.size}", f"another process is gone ({str(error).splitlines()[0]})", "",
-                                "its own message says why; run it again to go on from the last checkpoint") from None
+            time.sleep(GRACE_S)  # the process that has failed reports first, and then all are ended
+            raise TrainingError(f"process {self.rank} of {self.size}", f"another process has ended ({str(error).splitlines()[0]})", "",
+                                "its own message gives the reason; run it again to resume from the last checkpoint") from None

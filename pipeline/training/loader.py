@@ -1,4 +1,4 @@
-"""The batches of a training, made ahead by threads, so that no step waits for one."""
+"""The batches of a training, prepared ahead by threads, so that no step waits for data."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
 
@@ -16,83 +17,106 @@ import torch
 from pipeline.batching.batches import Batch, Schedule
 from pipeline.batching.waveforms import Clips, Waveform, collate
 from pipeline.core.manifest import SAMPLE_RATE_HZ
-from pipeline.training.replicas import Part
-
-Taken = tuple[list[Part], int, float]
-"""This process's share of a batch in as many parts as there are replicas; of the whole batch the utterances, and the seconds of audio
-without padding."""
+from pipeline.training.replicas import SubBatch
 
 
-class Loader:
-    """A context in which `take` gives one batch after another; `waited` are the seconds that it kept its caller waiting.
-
-    The batch of a number is a function of the schedule alone, however many threads there are.
+@dataclass(frozen=True, slots=True)
+class LoadedBatch:
+    """A batch of one step, as one process sees it.
 
     Args:
-        clips: the audio of the training set.
-        heard: gives an utterance's waveform, by its index and the batch's number; called in several threads.
-        encoded: the rows of its labels, of each utterance.
-        duration_s: its length, (N,).
-        schedule: which utterances a batch has.
-        share: those of them that this process takes, none if there are too few.
-        replicas: parts of a share.
-        device: where the batches go; those of a GPU are pinned.
-        first, last: numbers of the first batch and of the one after the last.
+        parts: this process's shard, a sub-batch for each replica; empty if the batch has fewer utterances than there are processes.
+        utterances: number of utterances in the whole batch.
+        audio_s: seconds of audio in the whole batch, without padding.
     """
 
-    def __init__(self, clips: Clips, heard: Callable[[int, int], Waveform], encoded: list[list[int]], duration_s: npt.NDArray[np.float64],
-                 schedule: Schedule, share: Callable[[Batch], Batch], replicas: int, device: torch.device, first: int, last: int) -> None:
-        self._clips, self._heard, self._encoded, self._duration_s = clips, heard, encoded, duration_s
-        self._schedule, self._share, self._replicas, self._on_cpu = schedule, share, replicas, device.type == "cpu"
-        self._numbers = iter(range(first, last))
-        self._range = range(first, last)
-        self.workers = 1 if self._on_cpu else max(1, min(4, len(os.sched_getaffinity(0)) - 1))
-        self._upcoming: list[Future[Taken]] = []
-        self.waited = 0.0
+    parts: list[SubBatch]
+    utterances: int
+    audio_s: float
 
-    def __enter__(self) -> Loader:
+
+class BatchLoader:
+    """A context in which `next_batch` returns one batch after another.
+
+    Batch number N is a function of the schedule alone, whatever the number of threads.
+
+    Args:
+        audio: the training set.
+        waveform: returns the (augmented) waveform of an utterance, given its index and the number of the batch; called in several threads.
+        encoded: labels of each utterance, as rows of the vocabulary.
+        duration_s: length of each utterance, (N,).
+        schedule: the utterances of each batch.
+        shard: returns the part of a batch that this process works on.
+        replicas: sub-batches per shard.
+        device: where the batches are used; those for a GPU are pinned.
+        first: number of the first batch.
+        stop: number after that of the last batch.
+
+    Attributes:
+        waited_s: seconds that `next_batch` has waited for data.
+        workers: number of threads that prepare batches.
+    """
+
+    def __init__(self, audio: Clips, waveform: Callable[[int, int], Waveform], encoded: list[list[int]], duration_s: npt.NDArray[np.float64],
+                 schedule: Schedule, shard: Callable[[Batch], Batch], replicas: int, device: torch.device, first: int, stop: int) -> None:
+        self._audio, self._waveform, self._encoded, self._duration_s = audio, waveform, encoded, duration_s
+        self._schedule, self._shard, self._replicas, self._on_cpu = schedule, shard, replicas, device.type == "cpu"
+        self._numbers = iter(range(first, stop))
+        self._range = range(first, stop)
+        self.workers = 1 if self._on_cpu else max(1, min(4, len(os.sched_getaffinity(0)) - 1))
+        self._upcoming: list[Future[LoadedBatch]] = []
+        self.waited_s = 0.0
+
+    def __enter__(self) -> BatchLoader:
+        """Decode what fits in memory (on a CPU) and start to prepare batches."""
         if self._on_cpu:
-            self._clips.keep(self._wanted(), self._replicas)
+            self._audio.keep(self._in_order_of_use(), self._replicas)
         self._threads = ThreadPoolExecutor(self.workers)
         self._upcoming = [self._threads.submit(self._prepare, number) for number in islice(self._numbers, 2 * self.workers)]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """End the threads."""
         self._threads.shutdown(cancel_futures=True)
 
-    def take(self) -> Taken:
-        """Return the next batch."""
-        asked = time.perf_counter()
-        taken = self._upcoming.pop(0).result()
-        self.waited += time.perf_counter() - asked
-        self._upcoming += [self._threads.submit(self._prepare, number) for number in islice(self._numbers, 1)]
-        return taken
+    def next_batch(self) -> LoadedBatch:
+        """Return the next batch.
 
-    def part_of(self, share: Batch, number: int) -> Part:
-        """Return these utterances as batch `number` has them."""
-        padded_BS, mask_BS = collate([self._heard(int(index), number) for index in share], SAMPLE_RATE_HZ // 4)
-        longest = max(len(self._encoded[index]) for index in share)
-        labels_BU = np.full((len(share), longest), -100, dtype=np.int64)
-        for row, index in enumerate(share):
+        Raises:
+            IndexError: there is none left.
+            DataError: the audio of an utterance cannot be read.
+        """
+        began = time.perf_counter()
+        batch = self._upcoming.pop(0).result()
+        self.waited_s += time.perf_counter() - began
+        self._upcoming += [self._threads.submit(self._prepare, number) for number in islice(self._numbers, 1)]
+        return batch
+
+    def collate(self, utterances: Batch, number: int) -> SubBatch:
+        """Return the tensors of some utterances, with the waveforms that they have in batch `number`."""
+        padded_BS, mask_BS = collate([self._waveform(int(index), number) for index in utterances], SAMPLE_RATE_HZ // 4)
+        longest = max(len(self._encoded[index]) for index in utterances)
+        labels_BU = np.full((len(utterances), longest), -100, dtype=np.int64)
+        for row, index in enumerate(utterances):
             labels_BU[row, : len(self._encoded[index])] = self._encoded[index]
         tensors = torch.from_numpy(padded_BS), torch.from_numpy(mask_BS), torch.from_numpy(labels_BU)
-        return tensors if self._on_cpu else tuple(tensor.pin_memory() for tensor in tensors)
+        return tensors if self._on_cpu else (tensors[0].pin_memory(), tensors[1].pin_memory(), tensors[2].pin_memory())
 
-    def _prepare(self, number: int) -> Taken:
+    def _prepare(self, number: int) -> LoadedBatch:
         batch = self._schedule[number]
-        mine = self._share(batch)
-        shares = np.array_split(mine, min(self._replicas, len(mine))) if len(mine) else []
-        return [self.part_of(share, number) for share in shares], len(batch), float(self._duration_s[batch].sum())
+        shard = self._shard(batch)
+        parts = np.array_split(shard, min(self._replicas, len(shard))) if len(shard) else []
+        return LoadedBatch([self.collate(part, number) for part in parts], len(batch), float(self._duration_s[batch].sum()))
 
-    def _wanted(self) -> list[int]:
-        """Return the utterances of the run in the order in which it comes to them.
+    def _in_order_of_use(self) -> list[int]:
+        """Return the utterances of the run in the order of their first use.
 
-        On the CPU they are decoded before the first step, as far as memory goes: beside the replicas, each of which the other
-        waits for, a tenth of a step's time is lost to it, six times as much as all of it takes here (docs/log.md).
+        On a CPU they are decoded before the first step, as far as memory allows. Decoding beside the replicas, which wait for one
+        another, costs a tenth of a step's time, six times the time that decoding all of them takes here (docs/log.md).
         """
-        wanted: dict[int, None] = {}
+        used: dict[int, None] = {}
         for number in self._range:
-            wanted |= dict.fromkeys(self._share(self._schedule[number]).tolist())
-            if len(wanted) == len(self._duration_s):
+            used |= dict.fromkeys(self._shard(self._schedule[number]).tolist())
+            if len(used) == len(self._duration_s):
                 break
-        return list(wanted)
+        return list(used)

@@ -1,4 +1,4 @@
-"""One step's work on several CPU threads: replicas that share their weights, each with a part of the batch."""
+"""Data-parallel CPU threads: replicas that share their weights, each with a part of the batch."""
 
 from __future__ import annotations
 
@@ -9,27 +9,32 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from transformers import Wav2Vec2ForCTC
 
-Part = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-"""Waveforms (B, S), attention mask (B, S) and labels (B, U, padded with -100)."""
+SubBatch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""The part of a batch that one replica works on: waveforms (B, S), attention mask (B, S) and labels (B, U, padded with -100)."""
 
 
 class Replicas:
-    """A model and its copies, which hold the same weights (not equal ones) and gradients of their own.
+    """A model and its copies, which share one storage for the weights and have separate gradients.
 
     Two threads that each run half a batch are faster than two threads that share every operation of a small model: on
-    two cores 220 against 161 audio-seconds a second. The sum of gradients is taken in a fixed order, so the result does
+    two cores 220 against 161 audio-seconds per second. Gradients are summed in a fixed order, so the result does
     not depend on which thread is done first.
+
+    Args:
+        model: the first replica.
+        count: number of replicas, the model included.
     """
 
     def __init__(self, model: Wav2Vec2ForCTC, count: int) -> None:
         self.model = model
         self._copies = [copy.deepcopy(model) for _ in range(count - 1)]
-        for twin in self._copies:
-            for mine, shared in zip(twin.parameters(), model.parameters(), strict=True):
-                mine.data = shared.data
+        for replica in self._copies:
+            for weight, shared in zip(replica.parameters(), model.parameters(), strict=True):
+                weight.data = shared.data
         self._threads = ThreadPoolExecutor(count)
 
     def __len__(self) -> int:
+        """Return the number of replicas."""
         return 1 + len(self._copies)
 
     @property
@@ -42,10 +47,14 @@ class Replicas:
         for replica in self.models:
             replica.train()
 
-    def backward(self, parts: list[Part], loss_of: Callable[[Wav2Vec2ForCTC, Part], torch.Tensor]) -> float:
-        """Add the gradients of a batch, given in at most as many parts as there are replicas (in none, perhaps), to the model's; return
-        the sum of the parts' losses."""
-        def work(replica: Wav2Vec2ForCTC, part: Part) -> float:
+    def backward(self, parts: list[SubBatch], loss_of: Callable[[Wav2Vec2ForCTC, SubBatch], torch.Tensor]) -> float:
+        """Run the forward and backward passes of a batch, add its gradients to the model's, and return the sum of the losses.
+
+        Args:
+            parts: at most as many as there are replicas; may be empty.
+            loss_of: returns the loss of a part, computed by a replica; called in several threads.
+        """
+        def work(replica: Wav2Vec2ForCTC, part: SubBatch) -> float:
             loss = loss_of(replica, part)
             loss.backward()
             return float(loss.detach())
@@ -55,11 +64,11 @@ class Replicas:
         if len(parts) == 1:
             return work(self.model, parts[0])
         losses = list(self._threads.map(work, self.models, parts))
-        for twin in self._copies[: len(parts) - 1]:
-            for mine, shared in zip(twin.parameters(), self.model.parameters(), strict=True):
-                if mine.grad is not None:
-                    shared.grad = mine.grad if shared.grad is None else shared.grad.add_(mine.grad)
-                    mine.grad = None
+        for replica in self._copies[: len(parts) - 1]:
+            for weight, shared in zip(replica.parameters(), self.model.parameters(), strict=True):
+                if weight.grad is not None:
+                    shared.grad = weight.grad if shared.grad is None else shared.grad.add_(weight.grad)
+                    weight.grad = None
         return sum(losses)
 
     def close(self) -> None:

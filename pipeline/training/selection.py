@@ -1,4 +1,4 @@
-"""Which evaluation of a training is its result, and when there is no use in going on."""
+"""Which evaluation's weights are the result of a training, and when to stop early."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ import torch
 from transformers import Wav2Vec2ForCTC
 
 
-def best(history: Sequence[Mapping[str, Any]]) -> int:
-    """Return the place of the evaluation with the lowest dev WER; of those with the lowest CER among equals; of the first of these."""
-    return min(range(len(history)), key=lambda place: (history[place]["dev_wer"], history[place]["dev_cer"]))
+def best_evaluation(history: Sequence[Mapping[str, Any]]) -> int:
+    """Return the index of the evaluation with the lowest dev WER, by CER among equals, the first of equals."""
+    return min(range(len(history)), key=lambda index: (history[index]["dev_wer"], history[index]["dev_cer"]))
 
 
-def gives_up(history: Sequence[Mapping[str, Any]], patience: int | None) -> bool:
-    """Return whether the last `patience` evaluations have all been no better than one before them; never without a patience."""
-    return patience is not None and bool(history) and len(history) - 1 - best(history) >= patience
+def should_stop_early(history: Sequence[Mapping[str, Any]], patience: int | None) -> bool:
+    """Return whether none of the last `patience` evaluations is better than an earlier one; False if `patience` is None."""
+    return patience is not None and bool(history) and len(history) - 1 - best_evaluation(history) >= patience
 
 
-class Selection:
-    """The weights of the best evaluation so far, in the main memory, where they are to be kept in place of the last.
+class CheckpointSelection:
+    """The weights of the best evaluation so far, in main memory, where `keep` is `best`; nothing where it is `last`.
 
-    They are part of the resume state: a file of its own could be that of a later evaluation than the state beside it, which a GPU
-    need not repeat to the bit. Weights that are frozen throughout are left out.
+    They are part of the resume state: a file of their own could be of a later evaluation than the state beside it, which a GPU
+    need not repeat bit for bit. Weights that are frozen throughout are left out.
+
+    Args:
+        model: its trainable weights are kept.
+        keep: which evaluation's weights are the result.
     """
 
     def __init__(self, model: Wav2Vec2ForCTC, keep: Literal["last", "best"]) -> None:
@@ -31,25 +35,25 @@ class Selection:
         self._names = [name for name, weight in model.named_parameters() if weight.requires_grad]
         self._weights: dict[str, torch.Tensor] = {}
 
-    def note(self, history: Sequence[Mapping[str, Any]]) -> None:
-        """Keep the model's weights as they are if the last evaluation is the best one."""
-        if self._keep == "best" and best(history) == len(history) - 1:
+    def update(self, history: Sequence[Mapping[str, Any]]) -> None:
+        """Copy the model's weights if the last evaluation is the best one."""
+        if self._keep == "best" and best_evaluation(history) == len(history) - 1:
             weights = dict(self._model.named_parameters())
             self._weights = {name: weights[name].detach().to("cpu", copy=True) for name in self._names}
 
-    def settle(self, history: Sequence[Mapping[str, Any]]) -> int:
-        """Give the model the weights that are kept; return the place of their evaluation."""
+    def copy_to_model(self, history: Sequence[Mapping[str, Any]]) -> int:
+        """Give the model the selected weights; return the index of their evaluation."""
         if self._keep == "last":
             return len(history) - 1
         weights = dict(self._model.named_parameters())
         for name, kept in self._weights.items():
             weights[name].data.copy_(kept)
-        return best(history)
+        return best_evaluation(history)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """Return what a resumed run needs."""
+        """Return the resume state."""
         return self._weights
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Take up what `state_dict` returned."""
+        """Restore the resume state."""
         self._weights = state

@@ -1,13 +1,16 @@
-"""The training loop: deterministic, resumable at any point, never waiting for data."""
+"""The training loop: deterministic, resumable at any step, with batches prepared ahead.
+
+Read `Trainer` top down: `run` is a training; `step`, `evaluate`, `save` and `restore` are its parts. `Learner` has the forward and
+backward passes.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,25 +23,19 @@ from pipeline.batching.batches import Schedule, epoch_batches, padding_share
 from pipeline.batching.waveforms import Clips, Waveform
 from pipeline.core.errors import TrainingError
 from pipeline.core.progress import bar, log
-from pipeline.decoding.greedy import decode_all
-from pipeline.model.device import choose_device, exclusive, set_threads, threads
+from pipeline.model.device import choose_device, exclusive, set_threads
 from pipeline.model.geometry import num_frames
 from pipeline.model.vocabulary import Vocabulary
-from pipeline.training.acceleration import autocast, compile_blocks, figures_of
-from pipeline.training.config import Run
+from pipeline.training.acceleration import gpu_metrics
+from pipeline.training.config import RunConfig
 from pipeline.training.distributed import ProcessGroup
-from pipeline.training.ema import Averaging
-from pipeline.training.freezing import Freezing
-from pipeline.training.guards import note_blanks, skip_step, wishes
-from pipeline.training.loader import Loader
-from pipeline.training.lora import adapt, merge
-from pipeline.training.masking import Masking
-from pipeline.training.metrics import Note, Watch, silent
-from pipeline.training.optimiser import Optimiser
-from pipeline.training.preflight import labels_needed
-from pipeline.training.replicas import Part, Replicas
-from pipeline.training.selection import Selection, best, gives_up
-from pipeline.training.state import _random_state, _restore, _save, _set_random_state
+from pipeline.training.guards import ShutdownRequest, count_blank_evaluations, shutdown_requests, skip_step
+from pipeline.training.learner import Learner
+from pipeline.training.loader import BatchLoader, LoadedBatch
+from pipeline.training.metrics import LogRow, MetricsLog, discard
+from pipeline.training.preflight import frames_needed
+from pipeline.training.selection import CheckpointSelection, best_evaluation, should_stop_early
+from pipeline.training.state import Progress, load_state, random_state, save_state, set_random_state
 
 ErrorRates = Callable[[Sequence[str], Sequence[str]], tuple[float, float]]
 """References and hypotheses to (WER, CER), corpus level."""
@@ -46,27 +43,295 @@ ErrorRates = Callable[[Sequence[str], Sequence[str]], tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Utterances:
-    """What the loop is given of a split: its audio, its texts, its lengths (N,) and its ids."""
+    """The utterances of a split: audio, texts, lengths (N,) and ids."""
 
-    clips: Clips
+    audio: Clips
     texts: list[str]
     duration_s: npt.NDArray[np.float64]
     ids: list[str]
 
     @classmethod
     def of(cls, table: pd.DataFrame, ingest: Path | str = "data/ingest", normalise: bool = True) -> Utterances:
-        """Return the utterances of a split table."""
+        """Return the utterances of a split table.
+
+        Args:
+            table: rows of a split.
+            ingest: folder of the shards.
+            normalise: whether the model expects waveforms of zero mean and unit variance.
+        """
         return cls(Clips(table, ingest, normalise=normalise), table["text"].tolist(), table["duration_s"].to_numpy(dtype=np.float64),
                    table["utterance_id"].tolist())
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """What a training returns beside the model.
+
+    Args:
+        history: a row per evaluation; weights, data and config determine it. Columns step, audio_s, learning_rate, loss (mean since
+            the row before), dev_wer, dev_cer, skipped (steps skipped so far), kept (1 in the row of the weights that the model ends
+            with, 0 in the others). It ends before the last step where the training was stopped early.
+        timing: a row per evaluation. Columns step, seconds (since the start, interruptions left out), waiting (share of the time
+            spent waiting for data).
+    """
+
+    history: pd.DataFrame
+    timing: pd.DataFrame
+
+
+def train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, dev_set: Utterances, config: RunConfig,
+          resume: Path, error_rates: ErrorRates, label: str, log_row: LogRow = discard) -> TrainingResult:
+    """Train `model` in place, on the GPU if there is one, and return its history.
+
+    The result is a function of the model's weights, the data and the config: the batch of a step does not depend on how
+    often the run was interrupted. The state is written to `resume` every `checkpoint_s`; the caller removes it
+    (`remove_state`) when the result is saved.
+
+    Args:
+        model: with its initial weights; afterwards in evaluation mode.
+        vocabulary: of the model.
+        train_set: utterances to train on, each with enough frames for its labels.
+        dev_set: utterances to evaluate on.
+        config: of the run.
+        resume: folder of the resume state, named by a hash of everything that the result depends on.
+        error_rates: corpus-level WER and CER.
+        label: the stage, for the log and the progress bar.
+        log_row: is called with live metrics, four times per evaluation; a resumed run logs all rows again.
+
+    Raises:
+        TrainingError: there is nothing to train or evaluate on, or more than `max_skipped` steps had a non-finite loss or gradient.
+        SystemExit: SIGTERM (143) or SIGINT (130) came; the state of the last whole step is saved.
+    """
+    for purpose, utterances in (("train on", train_set), ("evaluate on", dev_set)):
+        if not utterances.texts:
+            raise TrainingError(label, f"no utterance to {purpose}", "at least one", "check the split's certificate and the dropped utterances")
+    set_threads(config.threads)
+    device, group = choose_device(), ProcessGroup.joined()
+
+    def device_lock() -> AbstractContextManager[None]:
+        if device.type == "cpu" and not group.is_rank_zero:  # rank 0 has locked the cores of all processes
+            return nullcontext()
+        return exclusive(device, config.threads * config.replicas * group.size)
+
+    with group.in_turn(device_lock):
+        return Trainer(model.to(device), vocabulary, train_set, dev_set, config, resume, error_rates, label, log_row, device, group).run()
+
+
+class Trainer:
+    """A training run. The arguments are those of `train`, with the device and the processes of the training."""
+
+    def __init__(self, model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, dev_set: Utterances, config: RunConfig,
+                 resume: Path, error_rates: ErrorRates, label: str, log_row: LogRow, device: torch.device, group: ProcessGroup) -> None:
+        self.vocabulary, self.train_set, self.dev_set, self.config = vocabulary, train_set, dev_set, config
+        self.resume, self.error_rates, self.label, self.device, self.group = resume, error_rates, label, device, group
+        self.learner = Learner(model, config, label, device, group)
+        self.selection = CheckpointSelection(model, config.keep)
+        self.metrics = MetricsLog(config.evaluate_every, log_row)
+        self.stateful = {"model": model, "optimiser": self.learner.optimiser, "ema": self.learner.ema, "best": self.selection,
+                         "metrics": self.metrics}
+        self.budget_s = config.batch_s * group.size
+        self.schedule = Schedule(train_set.duration_s, self.budget_s, config.seed, len(self.learner.replicas))
+        self.waveform = augmented_waveforms(model, vocabulary, train_set, config)
+        self.dev_indices = first_hours(dev_set.duration_s, config.evaluate_hours)
+        self.progress = Progress()
+        self.seconds_before, self.began, self.saved_at = 0.0, 0.0, 0.0
+
+    def run(self) -> TrainingResult:
+        """Take all steps, or stop early, with evaluations and checkpoints in between; return the history."""
+        self.restore()
+        progress = bar(self.config.steps, "step", self.label)
+        with shutdown_requests(once=self.group.size == 1) as request, self._loader() as loader, progress:
+            progress.update(self.progress.step)
+            self.metrics.start()
+            for step in range(self.progress.step, self.config.steps):
+                self.step(step, loader)
+                self.progress.step = step + 1
+                progress.update(1)
+                if self.progress.step % self.config.evaluate_every == 0 or self.progress.step == self.config.steps:
+                    progress.set_postfix_str(self.evaluate(loader.waited_s))
+                    if self._stops_early():
+                        break
+                elif self.metrics.is_due(self.progress.step):
+                    progress.set_postfix_str(self._add_row(loader.waited_s))
+                self._save_if_due(request)
+        return self._finish()
+
+    def step(self, step: int, loader: BatchLoader) -> None:
+        """Take one optimiser step, counted from 0; skip it if its loss or gradient is not finite."""
+        audio_before_s = self.progress.audio_s
+        self.learner.optimiser.set_learning_rate(learning_rate_share(step, self.config))
+        self._apply_schedules(step)
+        result = self.learner.step(self._next_batches(loader))
+        if result.is_finite:
+            self.progress.losses.append(result.loss)
+        else:
+            skip_step(self.progress.skipped, step, result.loss, result.norm, self.utterances_with_non_finite_loss(step, loader),
+                      self.config.max_skipped, self.label)
+        self.metrics.add_step(result.loss if result.is_finite else None, self.progress.audio_s - audio_before_s)
+
+    def evaluate(self, waited_s: float) -> str:
+        """Evaluate on the development set, add a row to the history, and keep the weights if they are the best so far.
+
+        Args:
+            waited_s: seconds that this process has waited for data.
+
+        Returns:
+            The line for the progress bar.
+        """
+        progress, losses = self.progress, self.progress.losses
+        with self.learner.ema.applied():
+            hypotheses = self._transcribe_dev()
+            wer, cer = self.error_rates([self.dev_set.texts[index] for index in self.dev_indices], hypotheses)
+            seconds = self._seconds()
+            progress.history.append({
+                "step": progress.step, "audio_s": round(progress.audio_s, 1), "learning_rate": self._learning_rate(),
+                "loss": sum(losses) / len(losses) if losses else math.nan, "dev_wer": wer, "dev_cer": cer, "skipped": len(progress.skipped)})
+            progress.timing.append({"step": progress.step, "seconds": round(seconds, 2),
+                                    "waiting": round(waited_s / (seconds - self.seconds_before), 4)})
+            self.selection.update(progress.history)
+        loss = progress.history[-1]["loss"]
+        log(f"{self.label}: step {progress.step}, loss {loss:.3f}, dev CER {cer:.4f}, WER {wer:.4f}, {seconds:.0f} s")
+        progress.blank_evaluations = count_blank_evaluations(hypotheses, progress.blank_evaluations, loss, self.label)
+        losses.clear()
+        return self._add_row(waited_s, dev_wer=wer, dev_cer=cer)
+
+    def save(self) -> None:
+        """Write the resume state."""
+        self.progress.seconds, self.progress.random = self._seconds(), self.group.gather(random_state())
+        if self.group.is_rank_zero:
+            save_state(self.resume, self.stateful, self.progress)
+        self.saved_at = time.perf_counter()
+
+    def restore(self) -> None:
+        """Restore the resume state, or seed the random generators if there is none; set the model to the next step.
+
+        Raises:
+            TrainingError: the processes have different states.
+        """
+        config, group = self.config, self.group
+        self.progress = load_state(self.resume, self.stateful)
+        if len(set(steps := group.gather(self.progress.step))) > 1:
+            raise TrainingError(str(self.resume), f"processes at steps {', '.join(map(str, steps))}", "one state for all processes",
+                                "set VIZINHO_STATE to a folder that all machines share")
+        random = np.random.default_rng([config.seed, 1, group.rank] if group.rank else [config.seed, 1])
+        np.random.seed(int(random.integers(1 << 31)))
+        torch.manual_seed(int(random.integers(1 << 31)) if group.rank else config.seed)
+        if self.progress.step:
+            log(f"{self.label}: resumed at step {self.progress.step} of {config.steps}")
+            set_random_state(self.progress.random[group.rank])
+        else:
+            self._log_start()
+        self.learner.replicas.train()
+        self.learner.freezing.apply(self.progress.step)
+        self.learner.masking.apply(self.progress.step)
+        self.saved_at = self.began = time.perf_counter()
+        self.seconds_before = self.progress.seconds
+
+    def utterances_with_non_finite_loss(self, step: int, loader: BatchLoader) -> list[str]:
+        """Return the ids of a step's utterances whose loss is not finite; the ids of all of them if each loss alone is finite."""
+        accumulate, model = self.config.accumulate, self.learner.model
+        batch = [(int(index), number) for number in range(step * accumulate, (step + 1) * accumulate) for index in self.schedule[number]]
+        model.eval()  # draws no random numbers: later steps draw the same ones
+        with torch.no_grad():
+            bad = [(index, number) for index, number in batch
+                   if not math.isfinite(float(self.learner.loss(model, loader.collate(np.array([index]), number), 1)))]
+        model.train()
+        return [self.train_set.ids[index] for index, _ in bad or batch]
+
+    def _loader(self) -> BatchLoader:
+        train_set, accumulate = self.train_set, self.config.accumulate
+        labels = [self.vocabulary.encode(text) for text in train_set.texts]
+        return BatchLoader(train_set.audio, self.waveform, labels, train_set.duration_s, self.schedule, self.group.shard,
+                           len(self.learner.replicas), self.device, self.progress.step * accumulate, self.config.steps * accumulate)
+
+    def _next_batches(self, loader: BatchLoader) -> Iterator[LoadedBatch]:
+        for _ in range(self.config.accumulate):
+            batch = loader.next_batch()
+            self.progress.audio_s += batch.audio_s
+            yield batch
+
+    def _apply_schedules(self, step: int) -> None:
+        freezing, masking, blocks = self.learner.freezing, self.learner.masking, self.learner.model.config.num_hidden_layers
+        if step in freezing.changes:
+            deepest = freezing.apply(step)
+            log(f"{self.label}: from step {step + 1} on the head and {min(deepest, blocks)} of {blocks} blocks are trained"
+                + (", and everything below them" if deepest > blocks else ""))
+        if step in masking.changes:
+            log(f"{self.label}: from step {step + 1} on {'parts of the input are masked' if masking.apply(step) else 'nothing is masked'}")
+
+    def _transcribe_dev(self) -> list[str]:
+        """Return the hypotheses of the development set; each process transcribes a shard."""
+        rank, size = self.group.rank, self.group.size
+        shard = self.dev_indices[rank::size]
+        texts = self.learner.transcribe(self.vocabulary, lambda index: self.dev_set.audio.waveform(int(shard[index])),
+                                        self.dev_set.duration_s[shard], self.config.batch_s)
+        hypotheses = [""] * len(self.dev_indices)
+        for other, found in enumerate(self.group.gather(texts)):
+            hypotheses[other::size] = found
+        return hypotheses
+
+    def _add_row(self, waited_s: float, **error_rates: float) -> str:
+        return self.metrics.add_row(self.progress.step, self._learning_rate(), waited_s, error_rates | gpu_metrics(self.device))
+
+    def _stops_early(self) -> bool:
+        history, patience = self.progress.history, self.config.patience
+        if self.progress.step == self.config.steps or not should_stop_early(history, patience):
+            return False
+        top = history[best_evaluation(history)]
+        log(f"{self.label}: stopped early at step {self.progress.step} of {self.config.steps}: {patience} evaluation{'s' * (patience != 1)} no "
+            f"better than that of step {top['step']} (dev WER {top['dev_wer']:.4f}, CER {top['dev_cer']:.4f})")
+        return True
+
+    def _save_if_due(self, request: ShutdownRequest) -> None:
+        """Write a checkpoint if it is time for one or a shutdown was requested in any process; end the process in the second case."""
+        due = self.group.is_rank_zero and time.perf_counter() - self.saved_at > self.config.checkpoint_s
+        requests = self.group.gather((request.signal_number or 0, due))
+        if self.progress.step == self.config.steps or not any(number or due for number, due in requests):
+            return
+        self.save()
+        if number := max(number for number, _ in requests):
+            self.group.gather(None)  # no process ends before the state is written
+            log(f"{self.label}: interrupted at step {self.progress.step} of {self.config.steps}; run it again to resume from there")
+            raise SystemExit(128 + number)  # a shell's exit code for a signal
+
+    def _finish(self) -> TrainingResult:
+        self.learner.finish()
+        kept = self.selection.copy_to_model(self.progress.history)
+        self.learner.merge()
+        history = pd.DataFrame(self.progress.history)
+        return TrainingResult(history.assign(kept=(history.index == kept).astype(int)), pd.DataFrame(self.progress.timing))
+
+    def _learning_rate(self) -> float:
+        return self.config.peak_rate * learning_rate_share(self.progress.step - 1, self.config)
+
+    def _seconds(self) -> float:
+        return self.seconds_before + time.perf_counter() - self.began
+
+    def _log_start(self) -> None:
+        config, train_set, size = self.config, self.train_set, self.group.size
+        batches = epoch_batches(train_set.duration_s, self.budget_s, config.seed, 0, len(self.learner.replicas))
+        log(f"{self.label}: {config.steps} steps of {self.budget_s * config.accumulate:g} s on {train_set.duration_s.sum() / 3600:.2f} hours "
+            f"({len(batches) / config.accumulate:.0f} steps per epoch, padding {padding_share(train_set.duration_s, batches):.1%}), "
+            + (f"{size} processes, {self.device.type}" if size > 1 else str(self.device)))
+
+
 def first_hours(duration_s: npt.NDArray[np.float64], hours: float) -> npt.NDArray[np.int64]:
-    """Return the indices of the first utterances that together last so long at most; one at least."""
+    """Return the indices of the first utterances that together are no longer than `hours`; at least the first one.
+
+    Args:
+        duration_s: lengths, (N,).
+        hours: of audio.
+    """
     return np.arange(max(1, np.searchsorted(np.cumsum(duration_s), hours * 3600, side="right")))
 
 
-def rate_at(step: int, config: Run) -> float:
-    """Return the learning rate's share of its peak at a step, counted from 0: linear warm-up, then the decay."""
+def learning_rate_share(step: int, config: RunConfig) -> float:
+    """Return the learning rate of a step as a share of the peak: a linear warm-up, then the decay.
+
+    Args:
+        step: counted from 0.
+        config: steps, warm-up, shape of the decay and final rate.
+    """
     if step < config.warmup_steps:
         return (step + 1) / config.warmup_steps
     progress = (step - config.warmup_steps) / max(1, config.steps - 1 - config.warmup_steps)
@@ -74,211 +339,24 @@ def rate_at(step: int, config: Run) -> float:
     return config.final_rate + (1.0 - config.final_rate) * falling
 
 
-def train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, dev_set: Utterances, config: Run,
-          resume: Path, error_rates: ErrorRates, label: str, note: Note = silent) -> pd.DataFrame:
-    """Train `model` in place and return its history, a row an evaluation.
-
-    The run is a function of the model's weights, the data and the config: the batch of a step does not depend on how
-    often the run was interrupted. Its state is written to `resume` every `checkpoint_s` and removed by the caller
-    (`forget`) when the result is safe.
+def augmented_waveforms(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
+                        config: RunConfig) -> Callable[[int, int], Waveform]:
+    """Return a function from an utterance's index and the number of its batch to its waveform, augmented if the config says so.
 
     Args:
-        resume: folder of the resume state, named by a hash of everything that the result depends on.
-        error_rates: corpus-level WER and CER.
-        label: name in the progress bar.
-        note: is told figures by name while the run lasts, four times between looks; a resumed run tells all of them again.
-
-    Returns:
-        Columns step, seconds, audio_s, learning_rate, loss (mean since the last row), dev_wer, dev_cer, waiting
-        (share of time spent waiting for data), skipped (steps passed over so far), kept (1 in the row of the weights that
-        the model ends with, 0 in the others). It ends before the last step where `patience` is at its end.
-
-    Raises:
-        TrainingError: nothing to train or evaluate on, or loss or gradient is no number more than `max_skipped` times.
-        SystemExit: SIGTERM (143) or SIGINT (130) came; the state of the last whole step is kept.
+        model: its convolutions determine how many frames a waveform has.
+        vocabulary: determines how many frames a text needs.
+        train_set: the utterances.
+        config: seed and augmentation.
     """
-    for what, given in (("train on", train_set), ("evaluate on", dev_set)):
-        if not given.texts:
-            raise TrainingError(label, f"no utterance to {what}", "at least one", "look at the split's certificate and at what was dropped")
-    set_threads(config.threads)
-    device, group = choose_device(), ProcessGroup.joined()
-
-    def held() -> AbstractContextManager[None]:
-        if device.type == "cpu" and not group.is_rank_zero:  # the first one has asked for the cores of all
-            return nullcontext()
-        return exclusive(device, config.threads * config.replicas * group.size)
-
-    with group.in_turn(held):
-        return _train(model.to(device), vocabulary, train_set, dev_set, config, resume, error_rates, label, note, device, group)
-
-
-def draws_at_random(model: Wav2Vec2ForCTC) -> bool:
-    """Return whether a training pass draws random numbers: threads would then share one generator in no fixed order."""
-    config = model.config
-    names = ("hidden_dropout", "attention_dropout", "activation_dropout", "feat_proj_dropout", "final_dropout", "layerdrop")
-    masks = config.apply_spec_augment and (config.mask_time_prob > 0 or config.mask_feature_prob > 0)
-    return masks or any(getattr(config, name) > 0 for name in names) or any(
-        name.endswith(".lora_dropout.default") and isinstance(module, torch.nn.Dropout) for name, module in model.named_modules())
-
-
-def _train(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, dev_set: Utterances, config: Run,
-           resume: Path, error_rates: ErrorRates, label: str, note: Note, device: torch.device, group: ProcessGroup) -> pd.DataFrame:
-    if config.freeze_feature_encoder:
-        model.freeze_feature_encoder()
-    if config.gradient_checkpointing:
-        model.activation_checkpointing_enable()
-    masking = Masking(model, config)
-    if config.lora is not None:
-        adapt(model, config.lora, config.seed)
-    replicas = Replicas(model, config.replicas if device.type == "cpu" and not draws_at_random(model) else 1)
-    optimiser, averaging, selection = Optimiser(model, config), Averaging(model, config.ema), Selection(model, config.keep)
-    watch = Watch(config.evaluate_every, note)
-    parts_of_state = {"model": model, "optimiser": optimiser, "average": averaging, "best": selection, "watch": watch}
-    if config.compile:
-        compile_blocks(model, len(replicas), label)
-    freezing, blocks = Freezing(replicas.models, config), model.config.num_hidden_layers
-    budget_s = config.batch_s * group.size
-    schedule = Schedule(train_set.duration_s, budget_s, config.seed, len(replicas))
-    dev_indices = first_hours(dev_set.duration_s, config.evaluate_hours)
-    my_dev_indices = dev_indices[group.rank::group.size]
-    references = [dev_set.texts[index] for index in dev_indices]
-    encoded = [vocabulary.encode(text) for text in train_set.texts]
-
-    state = _restore(resume, parts_of_state)
-    if len(set(steps := group.gather(state["step"]))) > 1:
-        raise TrainingError(str(resume), f"processes that stand at steps {', '.join(map(str, steps))}", "one state for all",
-                            "let VIZINHO_STATE be a folder that all machines see")
-    random = np.random.default_rng([config.seed, 1, group.rank] if group.rank else [config.seed, 1])
-    np.random.seed(int(random.integers(1 << 31)))
-    torch.manual_seed(int(random.integers(1 << 31)) if group.rank else config.seed)
-    if state["step"]:
-        log(f"{label}: resumed at step {state['step']} of {config.steps}")
-        _set_random_state(state["random"][group.rank])
-    else:
-        batches = epoch_batches(train_set.duration_s, budget_s, config.seed, 0, len(replicas))
-        log(f"{label}: {config.steps} steps of {budget_s * config.accumulate:g} s on {train_set.duration_s.sum() / 3600:.2f} hours "
-            f"({len(batches) / config.accumulate:.0f} steps an epoch, padding {padding_share(train_set.duration_s, batches):.1%}), "
-            + (f"{group.size} processes, {device.type}" if group.size > 1 else str(device)))
-
-    heard = _augmented(model, vocabulary, train_set, config) if config.augment else lambda index, _: train_set.clips.waveform(index)
-
-    def loss_of(replica: Wav2Vec2ForCTC, part: Part, utterances: int) -> torch.Tensor:
-        waveform_BS, mask_BS, labels_BU = (tensor.to(device, non_blocking=True) for tensor in part)
-        masking.fit(waveform_BS.shape[1])
-        with autocast(device, config.precision):
-            mean = replica(waveform_BS, attention_mask=mask_BS, labels=labels_BU).loss
-        return mean * (len(labels_BU) / utterances / config.accumulate)
-
-    def culprits(step: int) -> list[str]:
-        """Return which utterances of a step have a loss of their own that is no number; all of them if each has one."""
-        asked = [(int(index), number) for number in range(step * config.accumulate, (step + 1) * config.accumulate) for index in schedule[number]]
-        model.eval()  # draws nothing: the steps to come see the numbers that they would have
-        with torch.no_grad():
-            bad = [(index, number) for index, number in asked
-                   if not math.isfinite(float(loss_of(model, loader.part_of(np.array([index]), number), 1)))]
-        model.train()
-        return [train_set.ids[index] for index, _ in bad or asked]
-
-    replicas.train()
-    freezing.apply(state["step"])
-    masking.apply(state["step"])
-    saved_at = began = time.perf_counter()
-    first, seconds_before = state["step"] * config.accumulate, state["seconds"]
-    losses = state["losses"]
-    loader = Loader(train_set.clips, heard, encoded, train_set.duration_s, schedule, group.share, len(replicas), device,
-                    first, config.steps * config.accumulate)
-    with wishes(group.size == 1) as wish, loader, bar(config.steps, "step", label) as progress:
-        progress.update(state["step"])
-        watch.begin()
-        for step in range(state["step"], config.steps):
-            optimiser.set_rate(rate_at(step, config))
-            if step in freezing.changes:
-                deep = freezing.apply(step)
-                log(f"{label}: from step {step + 1} on the head and {min(deep, blocks)} of {blocks} blocks move"
-                    + (", and what is below them" if deep > blocks else ""))
-            if step in masking.changes:
-                log(f"{label}: from step {step + 1} on {'parts of the input are masked' if masking.apply(step) else 'nothing is masked'}")
-            loss_sum, audio_before = 0.0, state["audio_s"]
-            for _ in range(config.accumulate):
-                parts, utterances, audio_s = loader.take()
-                loss_sum += replicas.backward(parts, partial(loss_of, utterances=utterances))
-                state["audio_s"] += audio_s
-            group.add_gradients([weight for weight in model.parameters() if weight.requires_grad])
-            loss_sum = sum(group.gather(loss_sum))
-            norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm))
-            if math.isfinite(loss_sum + norm):
-                optimiser.step()
-                averaging.update()
-                losses.append(loss_sum)
-                watch.add(loss_sum, state["audio_s"] - audio_before)
-            else:
-                optimiser.forget()
-                skip_step(state["skipped"], step, loss_sum, norm, culprits(step), config.max_skipped, label)
-                watch.add(None, state["audio_s"] - audio_before)
-            progress.update(1)
-            done = step + 1
-            if look := done % config.evaluate_every == 0 or done == config.steps:
-                model.eval()
-                with threads(config.threads * len(replicas)), averaging.applied():
-                    decoded = decode_all(model, vocabulary, lambda index: dev_set.clips.waveform(int(my_dev_indices[index])),
-                                         dev_set.duration_s[my_dev_indices], 4 * config.batch_s)
-                replicas.train()
-                hypotheses = [""] * len(references)
-                for rank, found in enumerate(group.gather([one.text for one in decoded])):
-                    hypotheses[rank::group.size] = found
-                wer, cer = error_rates(references, hypotheses)
-                elapsed = time.perf_counter() - began
-                state["history"].append({
-                    "step": done, "seconds": round(seconds_before + elapsed, 2), "audio_s": round(state["audio_s"], 1),
-                    "learning_rate": config.peak_rate * rate_at(step, config), "loss": sum(losses) / len(losses) if losses else math.nan,
-                    "dev_wer": wer, "dev_cer": cer, "waiting": round(loader.waited / elapsed, 4), "skipped": len(state["skipped"])})
-                log(f"{label}: step {done}, loss {state['history'][-1]['loss']:.3f}, dev CER {cer:.4f}, WER {wer:.4f}, "
-                    f"{seconds_before + elapsed:.0f} s")
-                state["blanks"] = note_blanks(hypotheses, state["blanks"], state["history"][-1]["loss"], label)
-                losses.clear()
-                progress.set_postfix_str(watch.tell(done, config.peak_rate * rate_at(step, config), loader.waited,
-                                                    {"dev_wer": wer, "dev_cer": cer, **figures_of(device)}))
-                with averaging.applied():
-                    selection.note(state["history"])
-                if done < config.steps and gives_up(state["history"], config.patience):
-                    top = state["history"][best(state["history"])]
-                    log(f"{label}: ended early at step {done} of {config.steps}: {config.patience} evaluation{'s' * (config.patience != 1)} no "
-                        f"better than that of step {top['step']} (dev WER {top['dev_wer']:.4f}, CER {top['dev_cer']:.4f})")
-                    break
-            if not look and watch.due(done):
-                progress.set_postfix_str(watch.tell(done, config.peak_rate * rate_at(step, config), loader.waited, figures_of(device)))
-            asks = group.gather((wish.number or 0, group.is_rank_zero and time.perf_counter() - saved_at > config.checkpoint_s))
-            if done < config.steps and any(number or due for number, due in asks):
-                state.update(step=done, seconds=seconds_before + time.perf_counter() - began, losses=losses, random=group.gather(_random_state()))
-                if group.is_rank_zero:
-                    _save(resume, parts_of_state, state)
-                saved_at = time.perf_counter()
-                if number := max(number for number, _ in asks):
-                    group.gather(None)  # written before anybody goes
-                    log(f"{label}: interrupted at step {done} of {config.steps}; run it again to go on from there")
-                    raise SystemExit(128 + number)  # as a shell tells it
-    replicas.close()
-    masking.close()
-    averaging.settle()
-    kept = selection.settle(state["history"])
-    if config.lora is not None:
-        merge(model)
-    model.eval()
-    history = pd.DataFrame(state["history"])
-    return history.assign(kept=(history.index == kept).astype(int))
-
-
-def _augmented(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances, config: Run) -> Callable[[int, int], Waveform]:
-    """Return what gives an utterance of a batch, by their numbers, as the config changes it."""
+    if (changes := config.augment) is None:
+        return lambda index, _: train_set.audio.waveform(index)
     from pipeline.training.augmentation import augment
 
-    chosen, needed = config.augment, labels_needed(vocabulary, train_set.texts)
-    assert chosen is not None
+    needed = frames_needed(vocabulary, train_set.texts)
 
-    def heard(index: int, number: int) -> Waveform:
-        return augment(train_set.clips.waveform(index), chosen, lambda samples: num_frames(model, np.array([samples]))[0] >= needed[index],
-                       np.random.default_rng([config.seed, 2, number, index]), train_set.clips.normalise)
+    def waveform(index: int, number: int) -> Waveform:
+        return augment(train_set.audio.waveform(index), changes, lambda samples: num_frames(model, np.array([samples]))[0] >= needed[index],
+                       np.random.default_rng([config.seed, 2, number, index]), train_set.audio.normalise)
 
-    return heard
-
-
+    return waveform

@@ -17,7 +17,7 @@ from torch import nn
 from pipeline.model.head import HeadRow, Strategy, head_record, head_table, move_head, plan_head
 from pipeline.model.vocabulary import Vocabulary
 from pipeline.scoring.counts import error_rates
-from pipeline.training.config import Run
+from pipeline.training.config import RunConfig
 from pipeline.training.trainer import Utterances, train
 from tests import tiny
 
@@ -135,11 +135,11 @@ def test_the_three_strategies_start_apart_and_the_mapped_ones_learn_sooner(tmp_p
     texts, accents = [*tiny.TEXTS] * 2, str.maketrans("ao", "ãõ")
     old, new = tiny.vocabulary("rosae"), tiny.vocabulary("ãeõsr")
     tables = {name: tiny.write_split(tmp_path, texts[:count], name, seed=seed) for name, count, seed in (("train", 20, 0), ("dev", 6, 100))}
-    run = Run(batch_s=5, steps=120, peak_rate=1e-2, warmup_steps=10, seed=1, evaluate_every=120, checkpoint_s=1e9, optimiser="muon")
+    run = RunConfig(batch_s=5, steps=120, peak_rate=1e-2, warmup_steps=10, seed=1, evaluate_every=120, checkpoint_s=1e9, optimiser="muon")
 
     def learn(model: Any, words: Vocabulary, spelling: dict[int, str], **changes: Any) -> pd.DataFrame:
         sets = [Utterances.of(table.assign(text=table["text"].str.translate(spelling)), tmp_path / "data/ingest") for table in tables.values()]
-        return train(model, words, *sets, run.model_copy(update=changes), tmp_path / "state", error_rates, "test")
+        return train(model, words, *sets, run.model_copy(update=changes), tmp_path / "state", error_rates, "test").history
 
     donor = tiny.model(old)
     assert learn(donor, old, {})["dev_cer"].iloc[-1] < 0.05

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.reporting.charts import Interval, learning_curve, score_chart, system_chart, ticks
+from pipeline.reporting.charts import Interval, learning_curve, score_chart, system_chart, system_colours, ticks
 from tests.reporting.results import curve
 
 
@@ -18,6 +18,9 @@ def luminance(colour: str) -> float:
     return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
 
 
+COLOURS = system_colours(["transfer", "scratch", "scratch_long", "a", "b", "c"], "transfer", "scratch")
+
+
 def charts() -> dict[str, str]:
     return {
         "curves": learning_curve(
@@ -25,22 +28,33 @@ def charts() -> dict[str, str]:
                 "transfer": curve("transfer", (50, 1.4), (100, 0.3), (400, 0.1)),
                 "scratch": curve("scratch", (50, 1.0), (400, 0.3)),
                 "scratch_long": curve("scratch_long", (50, 1.0), (450, 0.29), (1200, 0.12)),
-            }
+            },
+            "scratch",
+            COLOURS,
         ),
         "two curves of one point": learning_curve(
-            {"transfer": curve("transfer", (0, 0.0)), "scratch": curve("scratch", (0, 0.0))}
+            {"transfer": curve("transfer", (0, 0.0)), "scratch": curve("scratch", (0, 0.0))}, "scratch", COLOURS
         ),
         "systems": system_chart(
             [
                 ("transfer", "transfer", Interval(0.2, 0.1, 0.3)),
                 ("champion", "champion = donor", Interval(1.2, 1.1, 1.3)),
-            ]
+            ],
+            COLOURS,
         ),
         "scores": score_chart([-9.5, -3.0, 0.0, 4.0], [2, 10, 1400], [400, 30, 0], -3.0),
         "scores, nothing dropped": score_chart([-1.0, 4.0], [0], [0], None),
         "scores, all dropped": score_chart([-1.0, 4.0], [7], [9], 99.0),
-        "a system without errors": system_chart([("transfer", "<transfer> & co", Interval(0.0, 0.0, 0.0))]),
+        "a system without errors": system_chart([("transfer", "<transfer> & co", Interval(0.0, 0.0, 0.0))], COLOURS),
     }
+
+
+def test_every_system_has_a_colour_that_is_readable_on_white_and_on_dark() -> None:
+    assert list(COLOURS) == ["transfer", "scratch", "scratch_long", "a", "b", "c", "champion", "donor"]
+    for colour in COLOURS.values():
+        for ground in ("#ffffff", "#0d1117"):
+            low, high = sorted((luminance(colour), luminance(ground)))
+            assert (high + 0.05) / (low + 0.05) >= 3.8, colour
 
 
 @pytest.mark.parametrize("name", list(charts()))

@@ -14,37 +14,32 @@ def test_steps_saved_are_those_of_the_first_evaluation_that_reaches_the_error() 
     transfer = curve("transfer", (50, 0.5), (100, 0.3), (150, 0.32), (200, 0.1))
     scratch = curve("scratch", (50, 1.0), (100, 0.9), (150, 0.5), (200, 0.4))
     assert steps_saved(transfer, scratch) == (transfer.points[1], scratch.points[3])
-    found = answers({"transfer": transfer, "scratch": scratch}, None)
+    found = answers(transfer, scratch, None, None)
     assert "at step 100 instead of 200 (10 instead of 20 minutes of audio processed" in found[2].answer
 
 
 def test_a_transfer_that_never_reaches_the_error_saves_no_steps() -> None:
-    found = answers({"transfer": curve("transfer", (50, 0.9)), "scratch": curve("scratch", (50, 0.4))}, None)
+    found = answers(curve("transfer", (50, 0.9)), curve("scratch", (50, 0.4)), None, None)
     assert "no steps are saved" in found[2].answer
     assert "125 % more errors" in found[0].answer.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_equal_total_steps_count_those_of_the_donor() -> None:
-    curves = {
-        "transfer": curve("transfer", (100, 0.3), (200, 0.2), (400, 0.1)),
-        "scratch": curve("scratch", (400, 0.4)),
-        "scratch_long": curve("scratch_long", (400, 0.5), (800, 0.3), (1200, 0.12)),
-    }
-    found = answers(curves, 900)[1]
+    transfer, scratch = curve("transfer", (100, 0.3), (200, 0.2), (400, 0.1)), curve("scratch", (400, 0.4))
+    found = answers(transfer, scratch, curve("scratch_long", (400, 0.5), (800, 0.3), (1200, 0.12)), 900)[1]
     assert found.measured
     assert (
-        "Within 1 200 steps, dev CER is 20.0 % with transfer (900 Spanish + 200 Portuguese) and 12.0 % from scratch"
+        "Within 1 200 steps, dev CER is 20.0 % with transfer (900 Spanish + 200 Portuguese) and 12.0 % with scratch_long (1 200 Portuguese)"
         in (found.answer.replace("\N{NO-BREAK SPACE}", " "))
     )
-    assert found.caveat == "Transfer is evaluated in the middle of its learning-rate schedule, which is a disadvantage."
+    assert found.caveat == "transfer is evaluated in the middle of its learning-rate schedule, which is a disadvantage."
 
 
 @pytest.mark.parametrize(("donor_steps", "with_longer"), [(1150, True), (None, True), (900, False)])
 def test_equal_total_steps_that_no_training_reached_are_reported_as_not_measured(donor_steps: int | None, with_longer: bool) -> None:
-    curves = {"transfer": curve("transfer", (100, 0.3), (400, 0.1)), "scratch": curve("scratch", (400, 0.4))}
-    if with_longer:
-        curves["scratch_long"] = curve("scratch_long", (400, 0.5), (1200, 0.12))
-    found = answers(curves, donor_steps)[1]
+    transfer, scratch = curve("transfer", (100, 0.3), (400, 0.1)), curve("scratch", (400, 0.4))
+    longer = curve("scratch_long", (400, 0.5), (1200, 0.12)) if with_longer else None
+    found = answers(transfer, scratch, longer, donor_steps)[1]
     assert not found.measured
     assert found.answer.startswith("Not measured: ")
 

@@ -1,4 +1,4 @@
-"""Error analysis: what is listed is what happened."""
+"""Error analysis: the lists agree with hand-made errors."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ def test_confusions_are_counted_and_the_most_frequent_come_first() -> None:
     assert found["insertions"] == [{"token": "frio", "count": 1}]
 
 
-def test_character_confusions_tell_accents_and_sibilants_apart() -> None:
+def test_character_confusions_are_grouped_by_accents_sibilants_and_digraphs() -> None:
     found = analysis(rows(("maçã casa", "maca caza"), ("filho", "finho"), ("ninho", "nino"), ("bota", "cota")), examples=9)["characters"]
     assert found["groups"] == {"accents": 2, "s/z": 1, "lh/nh": 1, "lh/l": 0, "nh/n": 1, "other": 1}
     assert {"reference": "ã", "hypothesis": "a", "count": 1} in found["substitutions"]
     assert {"reference": "lh", "hypothesis": "nh", "count": 1} in found["substitutions"]
 
 
-def test_the_worst_utterances_come_first_and_right_ones_never() -> None:
+def test_the_worst_utterances_come_first_and_correct_ones_are_not_listed() -> None:
     found = analysis(rows(("um dois", "um dois"), ("um dois", "x y"), ("", "a b c"), ("um dois", "um y")), examples=2)["worst"]
     assert [(entry["utterance_id"], entry["errors"], entry["words"]) for entry in found] == [("u2", 3, 0), ("u1", 2, 2)]
 
 
-def test_a_confidence_that_keeps_its_word_has_no_calibration_error() -> None:
-    right = calibration(rows(("abcd", "abcd"), ("abcd", "abxx"), confidence=[1.0, 0.5]))
-    assert right is not None
-    assert right["ece"] == 0
-    wrong = calibration(rows(("abcd", "abcd"), ("abcd", "abxx"), confidence=[1.0, 1.0]))
-    assert wrong is not None
-    assert wrong["ece"] == pytest.approx(0.25)
+def test_a_confidence_equal_to_the_accuracy_has_no_calibration_error() -> None:
+    calibrated = calibration(rows(("abcd", "abcd"), ("abcd", "abxx"), confidence=[1.0, 0.5]))
+    assert calibrated is not None
+    assert calibrated["ece"] == 0
+    overconfident = calibration(rows(("abcd", "abcd"), ("abcd", "abxx"), confidence=[1.0, 1.0]))
+    assert overconfident is not None
+    assert overconfident["ece"] == pytest.approx(0.25)
 
 
 def test_without_confidence_or_output_there_is_no_calibration() -> None:
@@ -48,12 +48,12 @@ def test_without_confidence_or_output_there_is_no_calibration() -> None:
     assert calibration(rows(("abc", ""), confidence=[float("nan")])) is None
 
 
-def test_the_confidence_of_a_word_is_held_against_that_word() -> None:
+def test_the_confidence_of_a_word_is_compared_with_that_word() -> None:
     table = rows(("a casa azul", "a caza azul bela"), ("o rio", "")).table
-    honest = word_calibration(scored(table.assign(word_confidence=[[1.0, 0.0, 1.0, 0.0], []])))
-    assert honest == {"ece": 0.0, "bins": [{"low": 0.0, "high": 0.1, "words": 2, "confidence": 0.0, "accuracy": 0.0},
+    calibrated = word_calibration(scored(table.assign(word_confidence=[[1.0, 0.0, 1.0, 0.0], []])))
+    assert calibrated == {"ece": 0.0, "bins": [{"low": 0.0, "high": 0.1, "words": 2, "confidence": 0.0, "accuracy": 0.0},
                                            {"low": 0.9, "high": 1.0, "words": 2, "confidence": 1.0, "accuracy": 1.0}]}
-    proud = word_calibration(scored(table.assign(word_confidence=[[1.0, 1.0, 1.0, 1.0], []])))
-    assert proud is not None and proud["ece"] == pytest.approx(0.5)
+    overconfident = word_calibration(scored(table.assign(word_confidence=[[1.0, 1.0, 1.0, 1.0], []])))
+    assert overconfident is not None and overconfident["ece"] == pytest.approx(0.5)
     assert word_calibration(rows(("a", "a"))) is None
     assert word_calibration(scored(table.assign(hypothesis="", word_confidence=[[], []]))) is None

@@ -1,4 +1,4 @@
-"""Intervals cover what they should, and resampling is what it says."""
+"""Intervals have their nominal coverage, and resampling agrees with a plain bootstrap."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def speakers_with_errors(generator: np.random.Generator, speakers: int, rate: fl
 
 
 def naive(sums: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """Return the ratios of a bootstrap as the textbook writes it: draw units one by one, with replacement."""
+    """Return the ratios of a plain bootstrap: draw units one by one, with replacement."""
     generator = np.random.default_rng(seed)
     drawn = sums[generator.integers(len(sums), size=(resamples, len(sums)))].sum(axis=1)
     return np.sort(drawn[:, 0] / drawn[:, 1])
@@ -33,7 +33,7 @@ def test_resampling_agrees_with_an_independent_bootstrap(speakers: int) -> None:
     assert ours.std() == pytest.approx(other.std(), rel=0.03)
 
 
-def test_units_with_equal_sums_are_drawn_as_often_as_their_number_says() -> None:
+def test_units_with_equal_sums_are_drawn_in_proportion_to_their_number() -> None:
     sums = np.array([[1, 2]] * 40 + [[0, 3]] * 60)
     assert stats.ks_2samp(resample(sums, 20_000, seed=0), naive(sums, 20_000, seed=1)).pvalue > 0.001
 
@@ -47,7 +47,7 @@ def test_the_interval_is_the_expanded_percentile_interval() -> None:
     assert found.value == sums[:, 0].sum() / sums[:, 1].sum()
 
 
-def test_the_p_value_is_the_level_at_which_the_interval_just_touches() -> None:
+def test_the_p_value_is_the_level_at_which_the_interval_ends_at_the_null() -> None:
     sums = speakers_with_errors(np.random.default_rng(6), 24)
     null = 0.16
     found = interval(sums, 0.95, 20_000, seed=0, null=null)
@@ -57,17 +57,17 @@ def test_the_p_value_is_the_level_at_which_the_interval_just_touches() -> None:
 
 
 @pytest.mark.parametrize("speakers", [12, 24, 60])
-def test_intervals_of_simulated_speakers_cover_the_true_rate_nearly_as_often_as_they_say(speakers: int) -> None:
+def test_intervals_of_simulated_speakers_have_nearly_nominal_coverage(speakers: int) -> None:
     generator = np.random.default_rng(speakers)
     runs = 1_000
     hits = 0
     for run in range(runs):
         found = interval(speakers_with_errors(generator, speakers), 0.95, 600, seed=run)
         hits += found.low <= 0.2 <= found.high
-    assert 0.915 <= hits / runs <= 0.975  # 0.95 less what skewed speakers cost; a standard error is 0.007
+    assert 0.915 <= hits / runs <= 0.975  # 0.95 less the loss by skewed speakers; a standard error is 0.007
 
 
-def test_resampling_utterances_of_few_speakers_would_promise_too_much() -> None:
+def test_resampling_utterances_instead_of_speakers_gives_intervals_that_are_too_narrow() -> None:
     generator = np.random.default_rng(0)
     own = 0.2 * generator.lognormal(-0.125, 0.5, size=24)
     speakers = np.repeat(np.arange(24), 20)
@@ -80,13 +80,13 @@ def test_resampling_utterances_of_few_speakers_would_promise_too_much() -> None:
     assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
 
 
-def test_speakers_are_resampled_from_ten_known_ones_on() -> None:
+def test_speakers_are_resampled_if_at_least_ten_are_known() -> None:
     assert units_of([f"s{index % 10}" for index in range(40)]).name == "speaker"
     assert units_of([f"s{index % 9}" for index in range(40)]).name == "utterance"
     assert units_of([""] * 40).name == "utterance"
 
 
-def test_an_utterance_of_an_unknown_speaker_is_a_unit_of_its_own() -> None:
+def test_each_utterance_of_an_unknown_speaker_is_one_unit() -> None:
     units = units_of([f"s{index % 10}" for index in range(20)] + ["", ""])
     assert (units.name, units.number) == ("speaker", 12)
     assert units.sums(np.ones(22, dtype=np.int64))[:, 0].tolist() == [2] * 10 + [1, 1]

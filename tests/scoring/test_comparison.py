@@ -1,4 +1,4 @@
-"""A comparison is paired, corrected for many slices, and refuses what cannot be compared."""
+"""A comparison is paired, corrected for many slices, and refuses systems that are not comparable."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipeline.scoring.comparison import compare
 from pipeline.scoring.scorecard import Resampling
 from pipeline.scoring.utterances import Scored, scored
 
-HOW = Resampling(resamples=2_000)
+RESAMPLING = Resampling(resamples=2_000)
 
 
 def system(wrong: float, seed: int, number: int = 240, **columns: Any) -> Scored:
-    """Return a system that gets a share of the words wrong; long words are hard for every system."""
+    """Return a system that gets a share of the words wrong."""
     words = np.random.default_rng(0).integers(0, 500, size=(number, 8))
     generator = np.random.default_rng(seed)
     references = [" ".join(f"w{word}" for word in row) for row in words]
@@ -30,7 +30,7 @@ def system(wrong: float, seed: int, number: int = 240, **columns: Any) -> Scored
 
 
 def compared(champion: Scored, challenger: Scored, **options: Any) -> dict[str, Any]:
-    return compare(champion, challenger, names=("champion", "transfer"), how=HOW, **options)
+    return compare(champion, challenger, names=("champion", "transfer"), resampling=RESAMPLING, **options)
 
 
 def test_a_negative_difference_is_a_better_challenger() -> None:
@@ -55,8 +55,8 @@ def test_a_system_against_itself_shows_no_difference() -> None:
     assert (found["p_bootstrap"], found["p_mapsswe"]) == (1.0, 1.0)
 
 
-def test_pairing_sees_what_two_intervals_side_by_side_hide() -> None:
-    """The challenger repairs one error in ten of the champion's, on the same utterances."""
+def test_a_paired_interval_detects_a_difference_smaller_than_the_unpaired_intervals() -> None:
+    """The challenger is correct on every tenth utterance, and else equal to the champion."""
     champion = system(0.3, 1)
     table = champion.table.copy()
     table.loc[::10, "hypothesis"] = table.loc[::10, "reference"]
@@ -73,14 +73,14 @@ def test_p_values_of_slices_are_corrected_for_their_number() -> None:
 
 
 def test_slices_under_the_smallest_size_are_left_out() -> None:
-    assert compared(system(0.3, 1), system(0.2, 2), slice_columns=[["locale"]], fewest=121)["slices"] == []
+    assert compared(system(0.3, 1), system(0.2, 2), slice_columns=[["locale"]], min_utterances=121)["slices"] == []
 
 
-def test_other_utterances_or_references_cannot_be_compared() -> None:
+def test_different_utterances_or_references_are_not_comparable() -> None:
     champion = system(0.3, 1)
-    with pytest.raises(NotComparableError, match="other utterances"):
+    with pytest.raises(NotComparableError, match="different utterances"):
         compared(champion, system(0.3, 1, number=239))
     table = champion.table.copy()
     table.loc[5, "reference"] = "outra"
-    with pytest.raises(NotComparableError, match="other references, first of u0005"):
+    with pytest.raises(NotComparableError, match="different references, first u0005"):
         compared(champion, scored(table))

@@ -1,4 +1,4 @@
-"""Counts and rates agree with jiwer, pair by pair and on the whole."""
+"""Counts and rates agree with jiwer, per pair and over the corpus."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_ten_thousand_random_pairs_agree_with_jiwer_to_the_last_digit(pairs: tup
     assert count(align(*pairs, "characters")).rate() == characters.cer
 
 
-def test_the_counts_of_an_utterance_are_those_of_jiwer_on_it_alone(pairs: tuple[list[str], list[str]]) -> None:
+def test_the_counts_of_an_utterance_equal_those_of_jiwer_on_it_alone(pairs: tuple[list[str], list[str]]) -> None:
     counts = count(align(*pairs, "words"))
     for index in range(0, 10_000, 25):
         alone = jiwer.process_words(pairs[0][index], pairs[1][index])
@@ -55,7 +55,7 @@ def test_output_on_an_empty_reference_counts_as_insertions() -> None:
     assert counts.rate() == 1.0
 
 
-def test_the_rate_is_that_of_the_corpus_and_no_mean_of_utterances() -> None:
+def test_the_rate_is_that_of_the_corpus_and_not_a_mean_of_utterances() -> None:
     counts = count(align(["um", "um dois três quatro cinco seis sete oito nove"], ["x", "um dois três quatro cinco seis sete oito nove"], "words"))
     assert counts.rate() == 1 / 10
 
@@ -65,7 +65,7 @@ def test_without_any_reference_word_there_is_no_rate() -> None:
 
 
 @given(st.lists(st.text("ab ", max_size=12), min_size=1, max_size=8))
-def test_a_text_against_itself_has_no_error_and_against_nothing_only_deletions(texts: list[str]) -> None:
+def test_a_text_has_no_error_against_itself_and_only_deletions_against_an_empty_hypothesis(texts: list[str]) -> None:
     assert not count(align(texts, texts, "words")).errors_B.any()
     counts = count(align(texts, [""] * len(texts), "words"))
     assert (counts.deletions_B == counts.reference_B).all()

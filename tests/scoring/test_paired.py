@@ -1,4 +1,4 @@
-"""Paired tests: right on equal systems, sensitive to unequal ones."""
+"""Paired tests: correct level on equal systems, sensitive to unequal ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_mapsswe_is_the_paired_t_test_on_segments() -> None:
     assert mapsswe(differences) == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, rel=1e-12)
 
 
-def test_mapsswe_without_spread_knows_the_same_from_the_different() -> None:
+def test_mapsswe_without_spread_is_one_for_equal_systems_and_zero_for_a_constant_difference() -> None:
     assert mapsswe(np.zeros(10, dtype=np.int64)) == 1.0
     assert mapsswe(np.full(10, 2)) == 0.0
     assert math.isnan(mapsswe(np.array([3])))
@@ -29,7 +29,7 @@ def test_holm_steps_down_as_in_the_paper() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
-def test_holm_leaves_out_what_could_not_be_tested() -> None:
+def test_holm_ignores_nan() -> None:
     corrected = holm([0.01, float("nan"), 0.04])
     assert corrected[0] == 0.02
     assert math.isnan(corrected[1])
@@ -44,7 +44,7 @@ def test_holm_never_makes_a_p_value_smaller_nor_swaps_two(p_values: list[float])
     assert [corrected[index] for index in order] == sorted(corrected)
 
 
-def test_equal_systems_are_told_apart_about_as_often_as_the_level_says() -> None:
+def test_equal_systems_differ_significantly_about_as_often_as_the_level() -> None:
     generator = np.random.default_rng(3)
     runs, bootstrap, matched = 1_000, 0, 0
     for run in range(runs):

@@ -1,4 +1,4 @@
-"""A score says what was measured, on which rows, and how surely."""
+"""A score: error rates, the rows that they cover, and their intervals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.core.errors import DataError
 from pipeline.scoring.scorecard import Resampling, scorecard
 from pipeline.scoring.utterances import hash_test_set, speech_rate_band
 
-HOW = Resampling(resamples=1_000)
+RESAMPLING = Resampling(resamples=1_000)
 
 
 def utterances(number: int = 60, **columns: Any) -> pd.DataFrame:
@@ -26,16 +26,16 @@ def utterances(number: int = 60, **columns: Any) -> pd.DataFrame:
 
 
 def card(table: pd.DataFrame, **options: Any) -> dict[str, Any]:
-    return scorecard(table, system="transfer", normaliser="pt-BR/1", how=HOW, **options)
+    return scorecard(table, system="transfer", normaliser="pt-BR/1", resampling=RESAMPLING, **options)
 
 
 def test_figures_are_those_of_jiwer_on_the_whole_corpus() -> None:
     table = utterances()
     found = card(table)
-    references, heard = table["reference"].tolist(), table["hypothesis"].tolist()
-    assert found["wer"]["value"] == jiwer.wer(references, heard)
-    assert found["cer"]["value"] == jiwer.cer(references, heard)
-    assert (found["errors"]["mer"], found["errors"]["wil"]) == (jiwer.mer(references, heard), jiwer.wil(references, heard))
+    references, hypotheses = table["reference"].tolist(), table["hypothesis"].tolist()
+    assert found["wer"]["value"] == jiwer.wer(references, hypotheses)
+    assert found["cer"]["value"] == jiwer.cer(references, hypotheses)
+    assert (found["errors"]["mer"], found["errors"]["wil"]) == (jiwer.mer(references, hypotheses), jiwer.wil(references, hypotheses))
 
 
 def test_the_order_of_the_rows_changes_nothing() -> None:
@@ -51,29 +51,29 @@ def test_the_test_set_is_described_and_hashed_without_the_hypotheses() -> None:
     assert found["hash"] == card(utterances(hypothesis=""))["test_set"]["hash"]
 
 
-def test_the_hash_of_a_test_set_knows_ids_and_references_but_no_order() -> None:
+def test_the_hash_of_a_test_set_depends_on_ids_and_references_but_not_on_order() -> None:
     assert hash_test_set(["a", "b"], ["x", "y"]) == hash_test_set(["b", "a"], ["y", "x"])
     assert hash_test_set(["a", "b"], ["x", "y"]) != hash_test_set(["a", "b"], ["y", "x"])
     assert hash_test_set(["a"], ["b\tc"]) != hash_test_set(["a\tb"], ["c"])
 
 
-def test_slices_cover_every_utterance_with_the_unknown_by_name() -> None:
+def test_slices_cover_every_utterance_and_unknown_values_are_a_slice() -> None:
     table = utterances(gender=["female", "", "male"] * 20)
     found = [part for part in card(table, columns=["locale", "gender"])["slices"] if "gender" in part["slice"]]
     assert [(part["slice"]["gender"], part["utterances"]) for part in found] == [("unknown", 20), ("female", 20), ("male", 20)]
 
 
-def test_a_column_of_which_nothing_is_known_makes_no_slice() -> None:
+def test_a_column_without_known_values_has_no_slices() -> None:
     assert card(utterances(age=""), columns=["age"])["slices"] == []
 
 
-def test_pairs_of_columns_are_sliced_from_their_smallest_size_on() -> None:
+def test_slices_by_pairs_of_columns_have_a_smallest_size() -> None:
     table = utterances(gender=["female"] * 50 + ["male"] * 10)
-    found = card(table, pairs=[("locale", "gender")], fewest=20)["slices"]
+    found = card(table, pairs=[("locale", "gender")], min_utterances=20)["slices"]
     assert [part["slice"] for part in found] == [{"locale": "pt-BR", "gender": "female"}, {"locale": "pt-PT", "gender": "female"}]
 
 
-def test_a_slice_of_few_speakers_says_that_utterances_were_resampled() -> None:
+def test_a_slice_of_few_speakers_has_utterances_as_units() -> None:
     whole = card(utterances(), columns=["locale"])
     assert whole["wer"]["unit"] == "speaker"
     assert {part["wer"]["unit"] for part in whole["slices"]} == {"utterance"}
@@ -86,7 +86,7 @@ def test_a_slice_of_one_utterance_is_listed_without_a_rate() -> None:
     assert (one["utterances"], one["wer"], one["cer"]) == (1, None, None)
 
 
-def test_speaker_dependent_rows_stay_out_of_the_figures_and_get_a_slice_of_their_own() -> None:
+def test_speaker_dependent_rows_are_excluded_from_the_error_rates_and_form_a_slice() -> None:
     table = utterances()
     more = utterances(hypothesis="", speaker="voz/1", corpus="voz", speaker_dependent=True)
     more["utterance_id"] = "voz/" + more["utterance_id"]
@@ -98,7 +98,7 @@ def test_speaker_dependent_rows_stay_out_of_the_figures_and_get_a_slice_of_their
     assert dependent["wer"]["value"] == 1.0
 
 
-def test_where_all_rows_are_speaker_dependent_the_figures_rest_on_them_and_say_so() -> None:
+def test_a_wholly_speaker_dependent_test_set_is_scored_and_marked() -> None:
     assert card(utterances(speaker_dependent=True))["test_set"]["speaker_dependent"] is True
 
 

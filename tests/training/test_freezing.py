@@ -1,4 +1,4 @@
-"""What must not move does not move, what may moves, at its own rate; and a run cut off in between ends as it would have."""
+"""Frozen weights do not change, trainable ones do, at their own rate; and an interrupted run is resumed exactly."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import torch
 
 from pipeline.core.errors import ParamsError
 from pipeline.scoring.counts import error_rates
-from pipeline.training.config import TRANSFER_ONLY, TrainingConfig, without_donor_settings
-from pipeline.training.freezing import Freezing, depth, reach, reinitialise_top_layers
+from pipeline.training.freezing import FreezingSchedule, depth, reinitialise_top_layers, trainable_depth
 from pipeline.training.optimiser import Optimiser
 from pipeline.training.trainer import train
 from tests import tiny
-from tests.training.test_trainer import WORDS, cut_at, equal, run_config, trained, undisturbed, utterances
+from tests.training.test_trainer import WORDS, cut_at, equal, run_config, trained, utterances
 
 BLOCKS = 3
 
@@ -24,8 +23,8 @@ def three(**shape: Any) -> Any:
     return tiny.model(WORDS, num_hidden_layers=BLOCKS, **shape)
 
 
-def moved(root: Path, folder: Path, steps: int, **values: Any) -> set[int]:
-    """Return the depths at which a run moved weights, having checked that at each of them all moved or none."""
+def trained_depths(root: Path, folder: Path, steps: int, **values: Any) -> set[int]:
+    """Return the depths at which a run changed the weights, after checking that at each depth all changed or none."""
     before = three()
     model, _ = trained(root, folder, three(), steps=steps, evaluate_every=steps, warmup_steps=0, **values)
     found: dict[int, set[bool]] = {}
@@ -52,25 +51,25 @@ def test_depth_is_counted_from_the_head_down() -> None:
     ({"freeze_encoder_steps": 2, "unfreeze_every": 2}, [0, 0, 1, 1, 2, 2, 3, 3, 4]),
     ({"freeze_encoder_steps": 99}, [0] * 9),
 ])
-def test_how_deep_weights_move_follows_the_schedule_and_changes_only_where_it_says(values: dict[str, int], expected: list[int]) -> None:
+def test_the_trainable_depth_follows_the_schedule(values: dict[str, int], expected: list[int]) -> None:
     run = run_config(steps=9, **values)
-    assert [reach(step, run, BLOCKS) for step in range(9)] == expected
+    assert [trainable_depth(step, run, BLOCKS) for step in range(9)] == expected
     changes = {step for step in range(1, 9) if expected[step] != expected[step - 1]}
-    assert {step for step in Freezing([three()], run).changes if step < 9} == changes
+    assert {step for step in FreezingSchedule([three()], run).changes if step < 9} == changes
 
 
 @pytest.mark.parametrize("extra", [{"optimiser": "adamw", "weight_decay": 0.1}, {"optimiser": "muon"}, {"replicas": 2},
                                    {"gradient_checkpointing": True}], ids=lambda extra: "-".join(extra))
-def test_only_what_the_schedule_lets_move_has_moved(root: Path, tmp_path: Path, extra: dict[str, Any]) -> None:
+def test_only_weights_that_the_schedule_unfreezes_change(root: Path, tmp_path: Path, extra: dict[str, Any]) -> None:
     schedule = {"freeze_encoder_steps": 2, "unfreeze_every": 2, **extra}
     expected = {2: {0}, 4: {0, 1}, 6: {0, 1, 2}, 8: {0, 1, 2, 3}, 9: {0, 1, 2, 3, 4}}
     for steps, depths in expected.items():
-        assert moved(root, tmp_path / str(steps), steps, **schedule) == depths, steps
+        assert trained_depths(root, tmp_path / str(steps), steps, **schedule) == depths, steps
 
 
-def test_an_encoder_that_is_frozen_is_not_gone_through_backwards(root: Path, tmp_path: Path) -> None:
+def test_a_frozen_encoder_has_no_backward_pass(root: Path, tmp_path: Path) -> None:
     model = three().train()
-    freezing = Freezing([model], run_config(freeze_encoder_steps=2))
+    freezing = FreezingSchedule([model], run_config(freeze_encoder_steps=2))
     graphs = []
     for step in (0, 2):
         freezing.apply(step)
@@ -78,7 +77,7 @@ def test_an_encoder_that_is_frozen_is_not_gone_through_backwards(root: Path, tmp
     assert graphs == [False, True]
 
 
-def test_convolutions_stay_frozen_whatever_the_schedule_lets_move(root: Path, tmp_path: Path) -> None:
+def test_convolutions_stay_frozen_whatever_the_schedule_unfreezes(root: Path, tmp_path: Path) -> None:
     before = three().state_dict()
     model, _ = trained(root, tmp_path, three(), steps=6, freeze_feature_encoder=True, unfreeze_every=1)
     for name, tensor in model.state_dict().items():
@@ -87,7 +86,7 @@ def test_convolutions_stay_frozen_whatever_the_schedule_lets_move(root: Path, tm
 
 
 @pytest.mark.parametrize("cut", [1, 2, 4])
-def test_a_run_cut_off_between_two_changes_ends_where_it_would_have(root: Path, tmp_path: Path, cut: int) -> None:
+def test_a_run_interrupted_between_two_changes_is_resumed_to_the_same_weights(root: Path, tmp_path: Path, cut: int) -> None:
     values = {"steps": 14, "evaluate_every": 2, "freeze_encoder_steps": 3, "unfreeze_every": 3, "layer_decay": 0.7, "head_rate_factor": 3.0,
               "weight_decay": 0.1}
     whole, history = trained(root, tmp_path / "whole", three(), **values)
@@ -95,22 +94,22 @@ def test_a_run_cut_off_between_two_changes_ends_where_it_would_have(root: Path, 
     with pytest.raises(KeyboardInterrupt):
         train(three(), WORDS, *sets, run, tmp_path / "cut", cut_at(cut), "test")
     resumed = tiny.model(WORDS, seed=50, num_hidden_layers=BLOCKS)
-    rest = train(resumed, WORDS, *sets, run, tmp_path / "cut", error_rates, "test")
+    rest = train(resumed, WORDS, *sets, run, tmp_path / "cut", error_rates, "test").history
     assert equal(whole, resumed)
-    assert undisturbed(history).equals(undisturbed(rest))
+    assert history.equals(rest)
 
 
-def test_rates_fall_with_depth_and_the_head_has_its_own() -> None:
+def test_learning_rates_fall_with_depth_and_the_head_has_its_own() -> None:
     model = three()
     optimiser = Optimiser(model, run_config(layer_decay=0.5, head_rate_factor=8.0, optimiser="muon"))
-    optimiser.set_rate(0.5)
+    optimiser.set_learning_rate(0.5)
     rates = {id(weight): group["lr"] for group in optimiser._groups() for weight in group["params"]}
     expected = {0: 8.0, 1: 1.0, 2: 0.5, 3: 0.25, 4: 0.125}
     for name, weight in model.named_parameters():
         assert rates[id(weight)] == pytest.approx(0.5 * 1e-2 * expected[depth(name, model.config)]), name
 
 
-def test_blocks_at_the_top_start_anew_and_nothing_else_does() -> None:
+def test_only_the_top_blocks_get_fresh_weights() -> None:
     for count in range(BLOCKS + 1):
         model, before, state = three(), three().state_dict(), torch.get_rng_state()
         reinitialise_top_layers(model, count, 1)
@@ -122,18 +121,10 @@ def test_blocks_at_the_top_start_anew_and_nothing_else_does() -> None:
                 assert torch.equal(tensor, torch.full_like(tensor, 1.0 if "norm.weight" in name else 0.0)), name
             else:
                 assert torch.equal(tensor, before[name]), name
-        assert torch.equal(state, torch.get_rng_state()), "the draws of the training are its own"
+        assert torch.equal(state, torch.get_rng_state()), "the global random state is unchanged"
     one, again, other = three(), three(), three()
     for model, seed in ((one, 1), (again, 1), (other, 2)):
         reinitialise_top_layers(model, 1, seed)
     assert equal(one, again) and not equal(one, other)
     with pytest.raises(ParamsError, match=r"train\.config\.reinit_top_layers: found 4; expected at most 3"):
         reinitialise_top_layers(three(), 4, 1)
-
-
-def test_a_model_without_a_donor_learns_with_all_its_weights() -> None:
-    chosen = TrainingConfig(batch_s=5, freeze_feature_encoder=True, freeze_encoder_steps=5, unfreeze_every=2, layer_decay=0.5, reinit_top_layers=1,
-                    head_rate_factor=2.0)
-    assert without_donor_settings(chosen) == TrainingConfig(batch_s=5, head_rate_factor=2.0)
-    assert {name for name in TRANSFER_ONLY if getattr(chosen, name) != TrainingConfig.model_fields[name].default} == {*TRANSFER_ONLY} - {"lora"}
-    assert without_donor_settings(TrainingConfig.model_validate({"batch_s": 5, "lora": {}})) == TrainingConfig(batch_s=5), "adapters stand in for reinit_top_layers, never beside it"

@@ -1,4 +1,4 @@
-"""Live metrics: there while a training runs, whole after a kill, and nothing of them leaves the machine or touches Git."""
+"""Live metrics: written while a training runs, whole after a kill; they neither leave the machine nor change Git."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from pipeline.core.files import read_json
-from pipeline.model import device as devices
-from pipeline.training.metrics import LIVE, Watch, follow, silent
+from pipeline.core.timing import read_timing
+from pipeline.training.metrics import METRICS, MetricsLog, discard, dvclive_logger
 from tests import small_run, tiny
 
 
@@ -27,32 +27,37 @@ def rows(folder: Path, name: str) -> dict[int, float]:
     return dict(zip(table["step"].tolist(), table[name].tolist(), strict=True))
 
 
-def test_rows_are_written_as_dvc_reads_them_and_those_of_a_run_before_are_gone(tmp_path: Path) -> None:
-    (tmp_path / "live/plots/metrics").mkdir(parents=True)
-    (tmp_path / "live/plots/metrics/loss.tsv").write_text("step\tloss\n7\t9.0\n")
-    note = follow(tmp_path / "live")
-    note(5, {"loss": 2.5})
-    assert rows(tmp_path / "live", "loss") == {5: 2.5}
-    note(10, {"loss": 1.5, "dev_wer": 0.5})
-    assert rows(tmp_path / "live", "loss") == {5: 2.5, 10: 1.5}
+def test_rows_are_written_as_dvc_reads_them_and_only_those_of_an_earlier_run_are_removed(tmp_path: Path) -> None:
+    (tmp_path / "curves/metrics").mkdir(parents=True)
+    (tmp_path / "live").mkdir()
+    (tmp_path / "curves/metrics/loss.tsv").write_text("step\tloss\n7\t9.0\n")
+    (tmp_path / "live/metrics.json").write_text("{}")
+    (tmp_path / "live/timing.json").write_text("{}")
+    (tmp_path / "live/other").mkdir()
+    (tmp_path / "live/other/timing.json").write_text("{}")
+    log_row = dvclive_logger(tmp_path / "live", tmp_path / "curves")
+    log_row(5, {"loss": 2.5})
+    assert rows(tmp_path / "curves", "loss") == {5: 2.5}
+    log_row(10, {"loss": 1.5, "dev_wer": 0.5})
+    assert rows(tmp_path / "curves", "loss") == {5: 2.5, 10: 1.5}
     assert read_json(tmp_path / "live/metrics.json") == {"step": 10, "loss": 1.5, "dev_wer": 0.5}
     files = sorted(str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file())
-    assert files == ["live/metrics.json", "live/plots/metrics/dev_wer.tsv", "live/plots/metrics/loss.tsv"]
+    assert files == ["live/metrics.json", "live/other/timing.json", "live/timing.json"]
 
 
-def test_without_dvclive_a_training_runs_and_notes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_dvclive_no_row_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str, *more: Any, real: Callable[..., Any] = builtins.__import__) -> Any:
         if name == "dvclive":
             raise ImportError(name)
         return real(name, *more)
 
     monkeypatch.setattr(builtins, "__import__", absent)
-    assert follow(tmp_path / "live") is silent
-    silent(1, {})
+    assert dvclive_logger(tmp_path / "live", tmp_path / "curves") is discard
+    discard(1, {})
     assert not (tmp_path / "live").exists()
 
 
-def test_nothing_is_sent_to_a_studio_though_a_token_is_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_sent_to_a_studio_even_with_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 
     asked = []
@@ -60,66 +65,53 @@ def test_nothing_is_sent_to_a_studio_though_a_token_is_at_hand(tmp_path: Path, m
     monkeypatch.setenv("DVC_STUDIO_TOKEN", "isat_0")
     monkeypatch.setenv("DVC_STUDIO_REPO_URL", "https://example.invalid/a.git")
     monkeypatch.delenv("DVC_STUDIO_OFFLINE", raising=False)
-    note = follow(tmp_path / "live")
-    note(1, {"loss": 1.0})
+    log_row = dvclive_logger(tmp_path / "live", tmp_path / "curves")
+    log_row(1, {"loss": 1.0})
     assert not asked
     assert os.environ["DVC_STUDIO_OFFLINE"] == "true"
 
 
-def watched(steps: range, watch: Watch) -> list[str]:
+def logged(steps: range, metrics: MetricsLog) -> list[str]:
     lines = []
     for step in steps:
-        watch.add(10.0 / step if step != 3 else None, 4.0)
+        metrics.add_step(10.0 / step if step != 3 else None, 4.0)
         more = {"dev_wer": 0.25} if step % 8 == 0 else {}
-        if more or watch.due(step):
-            lines.append(watch.tell(step, 1e-3, 0.0, more))
+        if more or metrics.is_due(step):
+            lines.append(metrics.add_row(step, 1e-3, 0.0, more))
     return lines
 
 
-def test_a_row_has_the_mean_loss_since_the_one_before_and_what_the_look_found() -> None:
-    told: list[tuple[int, dict[str, float]]] = []
-    watch = Watch(8, lambda step, figures: told.append((step, dict(figures))))
-    watch.begin()
-    lines = watched(range(1, 9), watch)
-    assert [step for step, _ in told] == [2, 4, 6, 8]
-    assert [figures["loss"] for _, figures in told] == pytest.approx([7.5, 2.5, (2 + 10 / 6) / 2, (10 / 7 + 10 / 8) / 2])
-    assert ["dev_wer" in figures for _, figures in told] == [False, False, False, True]
-    assert all(figures["audio_seconds_per_second"] > 0 and figures["learning_rate"] == 1e-3 for _, figures in told)
+def test_a_row_has_the_mean_loss_since_the_row_before_and_the_evaluations_error_rates() -> None:
+    rows: list[tuple[int, dict[str, float]]] = []
+    metrics = MetricsLog(8, lambda step, figures: rows.append((step, dict(figures))))
+    metrics.start()
+    lines = logged(range(1, 9), metrics)
+    assert [step for step, _ in rows] == [2, 4, 6, 8]
+    assert [figures["loss"] for _, figures in rows] == pytest.approx([7.5, 2.5, (2 + 10 / 6) / 2, (10 / 7 + 10 / 8) / 2])
+    assert ["dev_wer" in figures for _, figures in rows] == [False, False, False, True]
+    assert all(figures["audio_seconds_per_second"] > 0 and figures["learning_rate"] == 1e-3 for _, figures in rows)
     assert lines[0].startswith("loss 7.500, ") and lines[0].endswith(" audio-s/s") and "WER" not in lines[0]
     assert ", dev WER 25.0%, " in lines[-1]
 
 
 @pytest.mark.parametrize("cut", [3, 4, 7])
-def test_a_resumed_run_tells_all_rows_again_and_goes_on_with_the_same_losses(cut: int) -> None:
+def test_a_resumed_run_logs_all_rows_again_and_continues_with_the_same_losses(cut: int) -> None:
     whole: dict[int, float] = {}
-    unbroken = Watch(8, lambda step, figures: whole.update({step: figures["loss"]}))
-    watched(range(1, 17), unbroken)
-    first, second = Watch(8, silent), {}
-    watched(range(1, cut + 1), first)
-    resumed = Watch(8, lambda step, figures: second.update({step: figures["loss"]}))
+    unbroken = MetricsLog(8, lambda step, figures: whole.update({step: figures["loss"]}))
+    logged(range(1, 17), unbroken)
+    first, second = MetricsLog(8, discard), {}
+    logged(range(1, cut + 1), first)
+    resumed = MetricsLog(8, lambda step, figures: second.update({step: figures["loss"]}))
     resumed.load_state_dict(first.state_dict())
-    resumed.begin()
-    watched(range(cut + 1, 17), resumed)
+    resumed.start()
+    logged(range(cut + 1, 17), resumed)
     assert second == whole
 
 
-def test_a_gpus_figures_are_in_the_row_and_in_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    assert devices.figures_of(torch.device("cpu")) == {}
-    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: 12_300_000_000)
-    monkeypatch.setattr(torch.cuda, "utilization", lambda _: 87)
-    figures = devices.figures_of(torch.device("cuda", 0))
-    assert figures == {"gpu_memory_gb": 12.3, "gpu_utilisation": 0.87}
-    watch = Watch(4, silent)
-    watch.add(1.0, 1.0)
-    assert watch.tell(1, 1e-3, 0.0, figures).endswith("GPU 87%, 12.3 GB")
-
-    def unknown(_: Any) -> int:
-        raise ModuleNotFoundError("pynvml")
-
-    monkeypatch.setattr(torch.cuda, "utilization", unknown)
-    assert devices.figures_of(torch.device("cuda", 0)) == {"gpu_memory_gb": 12.3}
+def test_the_metrics_of_a_gpu_are_in_the_progress_bar() -> None:
+    metrics = MetricsLog(4, discard)
+    metrics.add_step(1.0, 1.0)
+    assert metrics.add_row(1, 1e-3, 0.0, {"gpu_memory_gb": 12.3, "gpu_utilisation": 0.87}).endswith("GPU 87%, 12.3 GB")
 
 
 # ---- With real DVC --------------------------------------------------------------------------------------------------
@@ -127,7 +119,7 @@ def test_a_gpus_figures_are_in_the_row_and_in_the_bar(monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """Return a committed clone in which the stage `donor` alone can run, long enough to be looked at."""
+    """Return a committed clone in which only the stage `donor` can run, long enough to be observed."""
     folder = small_run.clone(tmp_path)
     params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
     config = {"batch_s": 5, "evaluate_every": 200, "checkpoint_s": 0.2, "optimiser": "muon"}
@@ -147,26 +139,26 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
-def shown(folder: Path, *words: str) -> Any:
-    done = subprocess.run(["dvc", *words], cwd=folder, env=small_run.environment(folder), text=True, capture_output=True, timeout=60)
+def shown(folder: Path, *arguments: str) -> Any:
+    done = subprocess.run(["dvc", *arguments], cwd=folder, env=small_run.environment(folder), text=True, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def steps_shown(folder: Path) -> list[int]:
-    """Return the steps of the donor's loss that `dvc plots show` has."""
+    """Return the steps of the donor's loss in `dvc plots show`."""
     found = shown(folder, "plots", "show", "loss", "--json")
     content = found["data"]["loss"][0]["content"]
     content = json.loads(content) if isinstance(content, str) else content
-    assert "donor/live/plots/metrics/loss.tsv" in json.dumps(found)
+    assert "timing/donor/plots/metrics/loss.tsv" in json.dumps(found)
     return sorted(int(row["step"]) for row in content["data"]["values"])
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_training_in_dvc_is_followed_by_plots_and_exp_show_survives_a_kill_and_leaves_git_alone(clone: Path) -> None:
-    def started(*words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(["dvc", *words], cwd=clone, env=small_run.environment(clone), text=True, stdout=subprocess.PIPE,
+def test_dvc_plots_and_exp_show_follow_a_training_also_after_a_kill_and_git_is_unchanged(clone: Path) -> None:
+    def started(*arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(["dvc", *arguments], cwd=clone, env=small_run.environment(clone), text=True, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, start_new_session=True)
 
     def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -175,12 +167,12 @@ def test_a_training_in_dvc_is_followed_by_plots_and_exp_show_survives_a_kill_and
             assert process.poll() is None and time.monotonic() < end, process.communicate()[0]
             time.sleep(0.1)
 
-    live, status = clone / "data/donor" / LIVE, ["git", "status", "--porcelain"]
+    live, curves, status = clone / "data/timing/donor", clone / "data/timing/curves/donor", ["git", "status", "--porcelain"]
 
     def last_step() -> int:
         try:
-            return int(read_json(live / "metrics.json")["step"])
-        except Exception:  # not there yet, or being written
+            return int(read_json(live / METRICS)["step"])
+        except Exception:  # missing or incomplete
             return 0
 
     first = started("exp", "run", "donor")
@@ -188,21 +180,21 @@ def test_a_training_in_dvc_is_followed_by_plots_and_exp_show_survives_a_kill_and
     seen = steps_shown(clone)
     assert len(seen) >= 2 and seen == list(range(50, seen[-1] + 1, 50))
     table = json.dumps(shown(clone, "exp", "show", "--json"))
-    assert "data/donor/live/metrics.json" in table and '"audio_seconds_per_second"' in table
-    assert first.poll() is None, "it was over before it was looked at"
+    assert "data/timing/donor/metrics.json" in table and '"audio_seconds_per_second"' in table
+    assert first.poll() is None, "it ended too early"
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
     (clone / ".dvc/tmp/rwlock").unlink(missing_ok=True)
 
     again = started("exp", "run", "donor")
-    told = again.communicate()[0]
-    assert again.returncode == 0, told
-    assert "donor: resumed at step" in told
-    assert sorted(rows(live, "loss")) == steps_shown(clone) == list(range(50, 3_001, 50))
-    assert sorted(rows(live, "dev_wer")) == list(range(200, 3_001, 200))
-    assert read_json(live / "metrics.json")["step"] == 3_000
-    subprocess.run(["dvc", "checkout", "--quiet", "data/donor"], cwd=clone, env=small_run.environment(clone), check=True)
-    assert read_json(live / "metrics.json")["step"] == 3_000, "it is part of the out"
+    output = again.communicate()[0]
+    assert again.returncode == 0, output
+    assert "donor: resumed at step" in output
+    assert sorted(rows(curves, "loss")) == steps_shown(clone) == list(range(50, 3_001, 50))
+    assert sorted(rows(curves, "dev_wer")) == list(range(200, 3_001, 200))
+    assert read_json(live / METRICS)["step"] == 3_000
+    assert not list((clone / "data/donor").rglob("*.tsv")), "nothing measured is in the out"
+    assert read_timing("donor", clone)["audio_seconds_per_second"] > 0  # type: ignore[index]
     changed = subprocess.run(status, cwd=clone, text=True, capture_output=True, check=True).stdout.split()
     assert set(changed[1::2]) <= {"dvc.lock"}
     assert not list(clone.glob("dvclive*")) and "dvclive" not in (clone / "dvc.yaml").read_text(encoding="utf-8")

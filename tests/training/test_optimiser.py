@@ -1,4 +1,4 @@
-"""The optimisers: orthogonal updates, which weights move how, and rates over time."""
+"""The optimisers: orthogonal updates, which optimiser trains which weights, and learning rates over time."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.training.config import Run
-from pipeline.training.optimiser import Muon, Optimiser, orthogonaliser, unit
-from pipeline.training.trainer import rate_at
+from pipeline.training.config import RunConfig
+from pipeline.training.optimiser import Muon, Optimiser, flatten_unit, orthogonaliser
+from pipeline.training.trainer import learning_rate_share
 from tests import tiny
 
 
-def config(**values: object) -> Run:
-    return Run.model_validate({"batch_s": 4, "steps": 100, "peak_rate": 1e-2, "warmup_steps": 10, "seed": 1, **values})
+def config(**values: object) -> RunConfig:
+    return RunConfig.model_validate({"batch_s": 4, "steps": 100, "peak_rate": 1e-2, "warmup_steps": 10, "seed": 1, **values})
 
 
 def orthogonal(matrices_BMN: torch.Tensor, iterations: int) -> torch.Tensor:
-    flat = unit(matrices_BMN)
-    moved = orthogonaliser(flat, iterations) @ flat
-    return moved if flat.shape == matrices_BMN.shape else moved.mT
+    flat = flatten_unit(matrices_BMN)
+    update = orthogonaliser(flat, iterations) @ flat
+    return update if flat.shape == matrices_BMN.shape else update.mT
 
 
 @pytest.mark.parametrize("shape", [(3, 24, 36), (2, 16, 64), (2, 64, 16), (1, 8, 200)])
 def test_all_singular_values_come_near_one(shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     for scale in (1e-4, 1.0, 1e4):
-        made = orthogonal(scale * torch.randn(shape), 5)
-        values = torch.linalg.svdvals(made)
-        assert made.shape == shape
+        result = orthogonal(scale * torch.randn(shape), 5)
+        values = torch.linalg.svdvals(result)
+        assert result.shape == shape
         assert float(values.min()) > 0.6
         assert float(values.max()) < 1.3
 
@@ -55,7 +55,7 @@ def test_orthogonal_matrices_keep_their_directions() -> None:
     assert cosine > 0.97
 
 
-def test_a_zero_gradient_moves_nothing_but_decay() -> None:
+def test_a_zero_gradient_changes_a_weight_only_by_its_decay() -> None:
     weight = nn.Parameter(torch.ones(4, 6))
     weight.grad = torch.zeros_like(weight)
     Muon([{"params": [weight], "weight_decay": 0.1}], lr=0.5).step()
@@ -83,7 +83,7 @@ def test_muon_finds_the_least_squares_solution() -> None:
     assert float(loss.detach()) < 1e-2
 
 
-def test_the_factor_is_made_anew_every_few_moves_and_serves_in_between() -> None:
+def test_the_orthogonalising_factor_is_computed_every_few_steps() -> None:
     torch.manual_seed(0)
     weight = nn.Parameter(torch.zeros(8, 16))
     muon = Muon([{"params": [weight]}], lr=0.1, refresh=3)
@@ -96,7 +96,7 @@ def test_the_factor_is_made_anew_every_few_moves_and_serves_in_between() -> None
     assert changed == [False, False, True, False, False, True]
 
 
-def test_a_matrix_that_comes_in_later_gets_its_factor_at_once() -> None:
+def test_a_matrix_with_a_later_first_gradient_gets_its_factor_at_once() -> None:
     torch.manual_seed(0)
     early, late = (nn.Parameter(torch.zeros(8, 16)) for _ in range(2))
     muon = Muon([{"params": [early, late]}], lr=1e-2)
@@ -132,7 +132,7 @@ def test_biases_and_norms_do_not_decay_and_frozen_weights_do_not_move() -> None:
 def test_the_head_has_its_own_rate() -> None:
     model = tiny.model()
     optimiser = Optimiser(model, config(head_rate_factor=10.0))
-    optimiser.set_rate(0.5)
+    optimiser.set_learning_rate(0.5)
     head = {id(parameter) for parameter in model.lm_head.parameters()}
     for group in optimiser._groups():
         for parameter in group["params"]:
@@ -143,7 +143,7 @@ def test_the_head_has_its_own_rate() -> None:
 def test_a_restored_optimiser_goes_on_as_if_nothing_had_happened(kind: str) -> None:
     def move(model: nn.Module, optimiser: Optimiser, steps: range) -> None:
         for step in steps:
-            optimiser.set_rate(1.0)
+            optimiser.set_learning_rate(1.0)
             torch.manual_seed(step)
             for parameter in model.parameters():
                 parameter.grad = torch.randn_like(parameter)
@@ -166,16 +166,16 @@ def test_a_restored_optimiser_goes_on_as_if_nothing_had_happened(kind: str) -> N
 
 def test_the_rate_rises_in_a_line_and_falls_on_a_cosine_to_its_last_share() -> None:
     plan = config(final_rate=0.02)
-    assert [rate_at(step, plan) for step in (0, 4, 9)] == pytest.approx([0.1, 0.5, 1.0])
-    assert rate_at(10, plan) == pytest.approx(1.0)
-    assert rate_at(99, plan) == pytest.approx(0.02)
+    assert [learning_rate_share(step, plan) for step in (0, 4, 9)] == pytest.approx([0.1, 0.5, 1.0])
+    assert learning_rate_share(10, plan) == pytest.approx(1.0)
+    assert learning_rate_share(99, plan) == pytest.approx(0.02)
     middle = 10 + (99 - 10) / 2
-    assert (rate_at(math.floor(middle), plan) + rate_at(math.ceil(middle), plan)) / 2 == pytest.approx(0.51, abs=1e-3)
-    assert all(rate_at(step, plan) >= rate_at(step + 1, plan) for step in range(9, 99))
+    assert (learning_rate_share(math.floor(middle), plan) + learning_rate_share(math.ceil(middle), plan)) / 2 == pytest.approx(0.51, abs=1e-3)
+    assert all(learning_rate_share(step, plan) >= learning_rate_share(step + 1, plan) for step in range(9, 99))
 
 
 def test_a_linear_decay_and_a_run_without_warm_up_or_with_nothing_else() -> None:
     line = config(decay="linear", final_rate=0.0, warmup_steps=0, steps=11)
-    assert [rate_at(step, line) for step in range(11)] == pytest.approx([1 - step / 10 for step in range(11)])
-    assert rate_at(4, config(warmup_steps=10, steps=5)) == pytest.approx(0.5)
-    assert rate_at(0, config(warmup_steps=0, steps=1)) == pytest.approx(1.0)
+    assert [learning_rate_share(step, line) for step in range(11)] == pytest.approx([1 - step / 10 for step in range(11)])
+    assert learning_rate_share(4, config(warmup_steps=10, steps=5)) == pytest.approx(0.5)
+    assert learning_rate_share(0, config(warmup_steps=0, steps=1)) == pytest.approx(1.0)

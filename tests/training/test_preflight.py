@@ -1,4 +1,4 @@
-"""What is said before the first step, and that what cannot work is refused there, with all reasons at once."""
+"""The checks before the first step: their report, and the refusal of a training that cannot work, with all reasons at once."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import torch
 from pipeline.core.errors import TrainingError
 from pipeline.model.vocabulary import Vocabulary
 from pipeline.training.config import Lora
-from pipeline.training.lora import adapt, moving
-from pipeline.training.preflight import NEVER, Preflight, device_bytes, labels_needed, memory_needed, preflight
+from pipeline.training.lora import add_adapters, count_trainable
+from pipeline.training.preflight import UNREACHABLE, Preflight, device_memory_bytes, estimate_memory, frames_and_needed, frames_needed, preflight
 from tests import tiny
 from tests.training.test_trainer import WORDS, run_config
 
-ROOM = 1 << 40
+MEMORY = 1 << 40
 
 
 @pytest.fixture(scope="module")
@@ -29,16 +29,16 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     return {"train": tiny.write_split(folder, tiny.TEXTS), "dev": tiny.write_split(folder, tiny.TEXTS[:3], "dev")}
 
 
-def look(tables: dict[str, pd.DataFrame], words: Vocabulary = WORDS, room: int = ROOM, model: Any = None, **values: Any) -> Preflight:
-    return preflight(model or tiny.model(words), words, tables, run_config(**values), room)
+def check(tables: dict[str, pd.DataFrame], words: Vocabulary = WORDS, memory: int = MEMORY, model: Any = None, **values: Any) -> Preflight:
+    return preflight(model or tiny.model(words), words, tables, run_config(**values), memory)
 
 
 def changed(tables: dict[str, pd.DataFrame], **columns: Any) -> dict[str, pd.DataFrame]:
     return tables | {"train": tables["train"].assign(**columns)}
 
 
-def test_the_report_says_labels_letters_lengths_steps_and_memory(tables: dict[str, pd.DataFrame], capsys: pytest.CaptureFixture[str]) -> None:
-    found = look(tables)
+def test_the_report_has_labels_letters_lengths_steps_and_memory(tables: dict[str, pd.DataFrame], capsys: pytest.CaptureFixture[str]) -> None:
+    found = check(tables)
     assert not found.problems
     assert [line.split()[0] for line in found.lines] == ["labels", "labels", "vocabulary", "lengths", "steps", "memory"]
     labels, _, vocabulary, lengths, steps, memory = found.lines
@@ -48,29 +48,53 @@ def test_the_report_says_labels_letters_lengths_steps_and_memory(tables: dict[st
     assert lengths.startswith(f"lengths     0–1 s: {(seconds < 1).sum()}, 1–2 s: {(seconds >= 1).sum()}; longest {seconds.max():.1f} s (")
     assert steps.startswith("steps       12, ") and f"of {seconds.sum() / 3600:.2f} hours and 3 steps" in steps
     assert memory.startswith("memory      about 0.0") and "the device has 1024.0 GiB" in memory
+    assert found.device_figures["device_memory_bytes"] == MEMORY
     assert found.figures["epochs"] == pytest.approx(12 / found.figures["steps_per_epoch"], abs=1e-3)
-    found.tell("test")
+    found.report("test")
     assert capsys.readouterr().out.startswith("test: before the first step\n  labels ")
 
 
 def test_doubled_letters_need_a_frame_between_them() -> None:
-    assert labels_needed(WORDS, ["asa", "assa", "sss", "", " ", "a  a"]).tolist() == [3, 5, 5, NEVER, 1, 5]
+    assert frames_needed(WORDS, ["asa", "assa", "sss", "", " ", "a  a"]).tolist() == [3, 5, 5, UNREACHABLE, 1, 5]
 
 
-def test_letters_without_a_row_are_counted_and_too_many_are_a_reason(tables: dict[str, pd.DataFrame]) -> None:
-    rare = look(changed(tables, text=["asax", *tables["train"]["text"][1:]]))
+def infeasible(model: Any, words: Any, texts: list[str], duration_s: Any) -> Any:
+    frames, needed = frames_and_needed(model, words, texts, duration_s)
+    return frames < needed
+
+
+def test_utterances_without_a_ctc_path_are_found_also_with_doubled_letters() -> None:
+    model = tiny.model(WORDS)  # 20 ms a frame, the first of 55 ms
+    frames_s = 0.02 * np.arange(1, 8) + 0.04
+    assert infeasible(model, WORDS, ["aes"] * 7, frames_s).tolist() == [True, True, False, False, False, False, False]
+    assert infeasible(model, WORDS, ["assa"] * 7, frames_s).tolist() == [True] * 4 + [False] * 3
+    assert infeasible(model, WORDS, ["", " "], np.array([9.0, 9.0])).tolist() == [True, False]
+
+
+def test_an_utterance_is_infeasible_exactly_if_its_loss_is_infinite() -> None:
+    model = tiny.model(WORDS).train()
+    model.config.ctc_zero_infinity = False
+    for text in ("aes", "assa", "ss", "a e"):
+        for samples in range(800, 3200, 160):
+            labels = torch.tensor([WORDS.encode(text)])
+            loss = model(torch.randn(1, samples), labels=labels).loss if samples >= 880 else torch.tensor(float("inf"))
+            assert bool(infeasible(model, WORDS, [text], np.array([samples / 16_000]))[0]) == bool(torch.isinf(loss)), (text, samples)
+
+
+def test_letters_without_a_row_are_counted_and_too_many_are_a_problem(tables: dict[str, pd.DataFrame]) -> None:
+    rare = check(changed(tables, text=["asax", *tables["train"]["text"][1:]]))
     assert "6 letters in the transcripts, 1 without a row: 'x' (1 times)" in rare.lines[2] and not rare.problems
     assert rare.figures["letters_without_row"] == {"x": 1}
-    capitals = look(changed(tables, text=tables["train"]["text"].str.upper()))
+    capitals = check(changed(tables, text=tables["train"]["text"].str.upper()))
     assert capitals.problems[-1].startswith("vocabulary: 100.0% of the letters have no row ('A' (14 times), 'S' (14 times)")
-    assert not look(tables, Vocabulary(("<pad>", "<unk>", "|", *"AEOSR"))).problems, "a vocabulary of capitals takes small letters"
-    assert "rows that no transcript uses: ã ç" in look(tables, tiny.vocabulary("aeosrãç")).lines[2]
+    assert not check(tables, Vocabulary(("<pad>", "<unk>", "|", *"AEOSR"))).problems, "a vocabulary of capitals takes small letters"
+    assert "rows without use: ã ç" in check(tables, tiny.vocabulary("aeosrãç")).lines[2]
 
 
 def test_all_reasons_are_listed_at_once(tables: dict[str, pd.DataFrame]) -> None:
     broken = changed(tables, text=["aeos" * 60 + "xyz" * 40] * 10) | {"dev": tables["dev"][:0]}
     with pytest.raises(TrainingError) as caught:
-        look(broken, room=1 << 10).tell("train@test")
+        check(broken, memory=1 << 10).report("train@test")
     lines = str(caught.value).splitlines()
     assert lines[0] == "train@test: training cannot work, 4 reasons"
     assert [line.split(":")[0].strip() for line in lines[1:]] == ["train", "dev", "vocabulary", "memory"]
@@ -81,12 +105,12 @@ def test_all_reasons_are_listed_at_once(tables: dict[str, pd.DataFrame]) -> None
 def test_utterances_without_a_length_are_named(tables: dict[str, pd.DataFrame]) -> None:
     seconds = tables["train"]["duration_s"].to_numpy().copy()
     seconds[[2, 5]] = 0.0, np.nan
-    found = look(changed(tables, duration_s=seconds))
+    found = check(changed(tables, duration_s=seconds))
     assert any(problem.startswith("lengths: 2 utterances have no length (such as tones/train-002, tones/train-005)") for problem in found.problems)
 
 
-def test_long_utterances_and_a_warm_up_without_end_are_said(tables: dict[str, pd.DataFrame]) -> None:
-    found = look(tables, batch_s=1.0, warmup_steps=12)
+def test_long_utterances_and_a_warm_up_longer_than_the_run_are_reported(tables: dict[str, pd.DataFrame]) -> None:
+    found = check(tables, batch_s=1.0, warmup_steps=12)
     assert f"; {(tables['train']['duration_s'] > 1).sum()} longer than batch_s, each a batch alone" in found.lines[3]
     assert found.lines[4].endswith("the warm-up takes 12 of them, so the peak rate is never reached")
 
@@ -98,14 +122,14 @@ DROPS = {"hidden_dropout": 0.1, "attention_dropout": 0.1, "activation_dropout": 
 
 @pytest.mark.parametrize("shape", [BIG, BIG | DROPS, {"hidden_size": 96, "intermediate_size": 384, "num_hidden_layers": 2}],
                          ids=["seven convolutions", "with dropout", "two convolutions"])
-def test_the_estimate_of_memory_is_near_what_a_step_keeps(shape: dict[str, Any]) -> None:
+def test_the_estimate_of_memory_is_near_that_of_a_steps_activations(shape: dict[str, Any]) -> None:
     model = tiny.model(WORDS, **shape).train()
-    _, estimate = memory_needed(model, run_config(batch_s=12.0), 4.0)
-    assert 0.67 < estimate / kept_by_a_step(model) < 1.5
+    _, estimate = estimate_memory(model, run_config(batch_s=12.0), 4.0)
+    assert 0.67 < estimate / activation_bytes(model) < 1.5
 
 
-def kept_by_a_step(model: Any) -> int:
-    """Return the bytes that three clips of 4 s leave for the way back, the weights left out."""
+def activation_bytes(model: Any) -> int:
+    """Return the bytes of the activations that three utterances of 4 s keep for the backward pass."""
     model.wav2vec2.feature_extractor._requires_grad = False
     weights, kept = {weight.untyped_storage().data_ptr() for weight in model.parameters()}, {}
 
@@ -120,33 +144,33 @@ def kept_by_a_step(model: Any) -> int:
     return sum(kept.values())
 
 
-def test_adapters_keep_less_of_a_step_and_the_estimate_knows(tables: dict[str, pd.DataFrame]) -> None:
-    chosen, model = run_config(batch_s=12.0, lora={"rank": 4}), tiny.model(WORDS, **BIG).train()
-    fixed, estimate = memory_needed(model, chosen, 4.0)
-    assert fixed < memory_needed(model, run_config(batch_s=12.0), 4.0)[0] / 2
-    adapt(model, Lora(rank=4), 1)
-    assert 0.67 < estimate / kept_by_a_step(model) < 1.5
-    line = look(tables, model=tiny.model(WORDS, **BIG), lora={"rank": 4}).lines[-1]
-    assert f"({moving(tiny.model(WORDS, **BIG), chosen) / 1e6:.3g} of " in line and "M parameters are trained)" in line
+def test_adapters_need_less_memory_and_so_does_the_estimate(tables: dict[str, pd.DataFrame]) -> None:
+    config, model = run_config(batch_s=12.0, lora={"rank": 4}), tiny.model(WORDS, **BIG).train()
+    fixed, estimate = estimate_memory(model, config, 4.0)
+    assert fixed < estimate_memory(model, run_config(batch_s=12.0), 4.0)[0] / 2
+    add_adapters(model, Lora(rank=4), 1)
+    assert 0.67 < estimate / activation_bytes(model) < 1.5
+    line = check(tables, model=tiny.model(WORDS, **BIG), lora={"rank": 4}).lines[-1]
+    assert f"({count_trainable(tiny.model(WORDS, **BIG), config) / 1e6:.3g} of " in line and "M parameters are trained)" in line
 
 
-def test_what_is_fixed_grows_with_weights_that_move_and_replicas() -> None:
+def test_the_memory_of_the_weights_grows_with_trainable_ones_and_replicas() -> None:
     model = tiny.model(WORDS)
     count = sum(weight.numel() for weight in model.parameters())
-    assert memory_needed(model, run_config(), 1.0)[0] == 16 * count
-    assert memory_needed(model, run_config(replicas=2), 1.0)[0] == 20 * count
+    assert estimate_memory(model, run_config(), 1.0)[0] == 16 * count
+    assert estimate_memory(model, run_config(replicas=2), 1.0)[0] == 20 * count
     deep = tiny.model(WORDS, num_hidden_layers=6)
-    assert memory_needed(deep, run_config(gradient_checkpointing=True), 1.0)[1] < memory_needed(deep, run_config(), 1.0)[1]
+    assert estimate_memory(deep, run_config(gradient_checkpointing=True), 1.0)[1] < estimate_memory(deep, run_config(), 1.0)[1]
 
 
-def test_the_memory_is_that_of_the_machine() -> None:
-    assert 1 << 28 < device_bytes(torch.device("cpu")) <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def test_on_a_cpu_the_memory_is_that_of_the_machine() -> None:
+    assert 1 << 28 < device_memory_bytes(torch.device("cpu")) <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def test_a_schedule_of_freezing_is_said_and_one_that_never_ends(tables: dict[str, pd.DataFrame]) -> None:
-    assert look(tables, freeze_encoder_steps=4, unfreeze_every=2).lines[5] == \
-        "freezing    the head alone for 4 steps, then the encoder a block every 2 steps"
-    assert look(tables, freeze_encoder_steps=12).lines[5] == "freezing    the head alone for 12 steps, then the encoder: never within this run"
+def test_the_freezing_schedule_is_reported_also_where_it_outlasts_the_run(tables: dict[str, pd.DataFrame]) -> None:
+    assert check(tables, freeze_encoder_steps=4, unfreeze_every=2).lines[5] == \
+        "freezing    the head alone for 4 steps, then the encoder, one more block every 2 steps"
+    assert check(tables, freeze_encoder_steps=12).lines[5] == "freezing    the head alone for 12 steps, then the encoder: never within this run"
 
 
 def test_a_hundred_thousand_utterances_take_seconds() -> None:
@@ -155,23 +179,24 @@ def test_a_hundred_thousand_utterances_take_seconds() -> None:
     table = pd.DataFrame({"utterance_id": [f"u{number}" for number in range(len(texts))], "text": texts,
                           "duration_s": random.gamma(5, 1.2, len(texts)) + 2})
     began = time.process_time()
-    look({"train": table, "dev": table[:100]}, batch_s=160.0)
+    check({"train": table, "dev": table[:100]}, batch_s=160.0)
     assert time.process_time() - began < 15
 
 
-def test_the_mean_of_the_weights_and_the_best_ones_are_room_for_a_copy_each() -> None:
+def test_the_moving_average_and_the_best_weights_take_memory_for_a_copy_each() -> None:
     model = tiny.model()
     weights = sum(weight.numel() for weight in model.parameters()) * 4
-    plain = memory_needed(model, run_config(), 1.0)[0]
-    assert memory_needed(model, run_config(ema=0.9), 1.0)[0] == plain + weights
-    assert memory_needed(model, run_config(ema=0.9, keep="best"), 1.0)[0] == plain + weights * (1 if torch.cuda.is_available() else 2)
+    plain = estimate_memory(model, run_config(), 1.0)[0]
+    assert estimate_memory(model, run_config(ema=0.9), 1.0)[0] == plain + weights
+    assert estimate_memory(model, run_config(ema=0.9, keep="best"), 1.0)[0] == plain + weights * (1 if torch.cuda.is_available() else 2)
 
 
-def test_processes_have_room_for_an_utterance_more_and_share_what_they_run_on(tables: dict[str, pd.DataFrame]) -> None:
+def test_a_processs_estimate_has_one_more_utterance_and_processes_share_the_cpu(tables: dict[str, pd.DataFrame]) -> None:
     model = tiny.model()
-    alone, shared = memory_needed(model, run_config(batch_s=10.0), 4.0), memory_needed(model, run_config(batch_s=10.0, processes=2), 4.0)
+    alone, shared = estimate_memory(model, run_config(batch_s=10.0), 4.0), estimate_memory(model, run_config(batch_s=10.0, processes=2), 4.0)
     assert shared[0] == alone[0] and shared[1] == pytest.approx(1.2 * alone[1], rel=1e-6)
     if not torch.cuda.is_available():
         longest_s = float(tables["train"]["duration_s"].max())
-        assert look(tables, processes=2).figures["memory_bytes"] == 2 * sum(memory_needed(model, run_config(processes=2), longest_s))
-    assert "12, 12.00 epochs" in look(tables, processes=20).lines[4]
+        estimate = check(tables, processes=2).device_figures["memory_estimate_bytes"]
+        assert estimate == 2 * sum(estimate_memory(model, run_config(processes=2), longest_s))
+    assert "12, 12.00 epochs" in check(tables, processes=20).lines[4]

@@ -1,4 +1,4 @@
-"""Replicas share their weights and add their gradients: two threads give what one gives."""
+"""Replicas share their weights and sum their gradients: two threads give the result of one."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from pipeline.batching.waveforms import collate, standardise
-from pipeline.training.replicas import Part, Replicas
+from pipeline.training.replicas import Replicas, SubBatch
 from tests import tiny
 
 WORDS = tiny.vocabulary()
 
 
-def part(texts: tuple[str, ...]) -> Part:
+def part(texts: tuple[str, ...]) -> SubBatch:
     padded_BS, mask_BS = collate([standardise(tiny.spoken(text)) for text in texts])
     encoded = [WORDS.encode(text) for text in texts]
     labels_BU = np.full((len(texts), max(map(len, encoded))), -100)
@@ -22,12 +22,12 @@ def part(texts: tuple[str, ...]) -> Part:
     return torch.from_numpy(padded_BS), torch.from_numpy(mask_BS), torch.from_numpy(labels_BU)
 
 
-def loss_of(model, found: Part) -> torch.Tensor:  # type: ignore[no-untyped-def]
-    waveform_BS, mask_BS, labels_BU = found
+def loss_of(model, batch: SubBatch) -> torch.Tensor:  # type: ignore[no-untyped-def]
+    waveform_BS, mask_BS, labels_BU = batch
     return model(waveform_BS, attention_mask=mask_BS, labels=labels_BU).loss * len(labels_BU) / 4
 
 
-def gradients(count: int, parts: list[Part]) -> tuple[float, dict[str, torch.Tensor]]:
+def gradients(count: int, parts: list[SubBatch]) -> tuple[float, dict[str, torch.Tensor]]:
     replicas = Replicas(tiny.model(), count)
     replicas.train()
     loss = replicas.backward(parts, loss_of)
@@ -44,14 +44,14 @@ def test_two_halves_on_two_threads_give_the_gradients_of_the_whole() -> None:
         assert torch.allclose(halves[name], expected, rtol=1e-3, atol=1e-5), name
 
 
-def test_the_result_does_not_depend_on_which_thread_is_first() -> None:
+def test_the_result_does_not_depend_on_the_order_of_the_threads() -> None:
     runs = [gradients(2, [part(tiny.TEXTS[:2]), part(tiny.TEXTS[2:4])]) for _ in range(4)]
     for loss, found in runs[1:]:
         assert loss == runs[0][0]
         assert all(torch.equal(found[name], runs[0][1][name]) for name in found)
 
 
-def test_gradients_add_up_over_batches_and_leave_the_copies() -> None:
+def test_gradients_add_up_over_batches_and_the_copies_are_left_without() -> None:
     replicas = Replicas(tiny.model(), 2)
     halves = [part(tiny.TEXTS[:2]), part(tiny.TEXTS[2:4])]
     replicas.backward(halves, loss_of)
@@ -62,14 +62,14 @@ def test_gradients_add_up_over_batches_and_leave_the_copies() -> None:
     assert all(parameter.grad is None for parameter in replicas._copies[0].parameters())
 
 
-def test_weights_are_the_same_memory_not_equal_copies() -> None:
+def test_replicas_share_the_storage_of_the_weights() -> None:
     replicas = Replicas(tiny.model(), 3)
     assert len(replicas) == 3
     with torch.no_grad():
         replicas.model.lm_head.weight.fill_(7.0)
         replicas.model.wav2vec2.encoder.layers[0].attention.q_proj.weight.mul_(2)
-    for twin in replicas._copies:
-        for mine, theirs in zip(replicas.model.parameters(), twin.parameters(), strict=True):
+    for replica in replicas._copies:
+        for mine, theirs in zip(replicas.model.parameters(), replica.parameters(), strict=True):
             assert mine.data_ptr() == theirs.data_ptr()
     replicas.close()
 
@@ -81,9 +81,9 @@ def test_one_part_needs_no_second_replica() -> None:
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
-def test_an_error_in_a_thread_comes_out() -> None:
+def test_an_error_in_a_thread_is_raised() -> None:
     replicas = Replicas(tiny.model(), 2)
-    def fail(model, found: Part) -> torch.Tensor:  # type: ignore[no-untyped-def]
+    def fail(model, batch: SubBatch) -> torch.Tensor:  # type: ignore[no-untyped-def]
         raise RuntimeError("out of memory")
     with pytest.raises(RuntimeError, match="out of memory"):
         replicas.backward([part(("asa",)), part(("era",))], fail)

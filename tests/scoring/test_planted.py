@@ -1,0 +1,60 @@
+"""Planted challengers: how they differ from the references, and when one cannot be planted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pipeline.scoring.evidence import Evidence, Rate, System
+from pipeline.scoring.planted import PlantedChallenger, omit_words, planted_challengers, planted_entry
+from pipeline.scoring.utterances import scored
+
+WORDS = "um dois três quatro cinco seis"
+FACTS = {"trained_on_test": {"speakers": 0, "sentences": 0, "recordings": 0}}
+
+
+def evidence(number: int, locales: int) -> Evidence:
+    table = pd.DataFrame({"utterance_id": [f"u{index:03d}" for index in range(number)], "speaker": [f"s{index % 12}" for index in range(number)],
+                          "locale": [f"pt-{index % locales}" for index in range(number)], "reference": WORDS, "hypothesis": WORDS})
+    system = System("transfer", scored(table), "hash", "pt-BR/1", Rate(0, 0, 0), Rate(0, 0, 0), FACTS)
+    return Evidence(system, system, system, 0, {}, speaker_dependent=False)
+
+
+def planted(number: int, locales: int) -> dict[str, PlantedChallenger]:
+    return {entry.name: entry for entry in planted_challengers(evidence(number, locales), ["locale"], 20)}
+
+
+def test_words_are_omitted_by_their_position_in_the_whole_test_set() -> None:
+    assert omit_words(["a b", "c d e"], lambda position: position % 3 == 2) == ["a b", "d e"]
+
+
+def test_the_planted_champion_omits_every_third_word_and_the_good_challenger_none() -> None:
+    good = planted(60, 2)["much better everywhere"].evidence
+    assert good is not None
+    assert good.champion.wer.value == 1 / 3
+    assert good.challenger.wer.value == 0
+
+
+def test_the_destroyed_slice_is_worse_while_the_mean_improves() -> None:
+    destroyed = planted(80, 2)["one slice destroyed while the mean improves"].evidence
+    assert destroyed is not None
+    rows, champion = destroyed.challenger.rows, destroyed.champion.rows
+    assert rows.words.errors_B.sum() < champion.words.errors_B.sum()
+    worse = [bool(rows.words.errors_B[mask].sum() > champion.words.errors_B[mask].sum())
+             for mask in (np.asarray(rows.table["locale"] == name) for name in ("pt-0", "pt-1"))]
+    assert sorted(worse) == [False, True]
+
+
+def test_a_challenger_that_cannot_be_planted_has_a_reason_and_no_result() -> None:
+    entries = planted(20, 1)
+    assert entries["one slice destroyed while the mean improves"].reason == "no two slices of 20 utterances"
+    few = entries["better by chance on 30 utterances"]
+    assert few.reason == "fewer than 30 utterances of at least two words"
+    assert planted_entry(few, "not tested")["passed"] is None
+
+
+def test_an_entry_passes_only_with_an_expected_verdict() -> None:
+    entry = planted(60, 2)["identical to the champion"]
+    assert planted_entry(entry, "inconclusive")["passed"] is True
+    assert planted_entry(entry, "promote") == {"name": "identical to the champion", "expected": "reject or inconclusive", "found": "promote",
+                                               "passed": False, "reason": ""}

@@ -1,14 +1,14 @@
-"""Wrong transcripts planted in a training set: how many of them `align` drops, and how many right ones go with them.
+"""Wrong transcripts negatives in a training set: how many of them `align` drops, and how many right ones go with them.
 
     python -m benchmarks.align [--data data] [--aligner data/donor] [--speech FOLDER] [--seed 1] [--only CORPUS] [--train]
 
 Needs a workspace that `dvc repro` has run in (`--data`); `--speech` is a folder of recorded speech with a manifest.tsv, of
-which the Portuguese read sentences of Common Voice and of one voice are taken. Each corpus is planted anew with seeded errors
+which the Portuguese read sentences of Common Voice and of one voice are taken. Each corpus is negatives anew with seeded errors
 of three kinds (another utterance's transcript, the last third of the words cut, a Spanish sentence of like length) at three
 shares, and once with single words (the last one missing, one replaced). The stage runs as it is, at its own threshold. Beside
 it what people filter by: the character error rate of the aligner's greedy transcript, and how far the letters a second lie
 from the median, each at the best threshold in hindsight, which nobody has.
-`--train` then trains transfer on the embedded corpus as it is, with a fifth planted, and on what `align` kept of that.
+`--train` then trains transfer on the embedded corpus as it is, with a fifth negatives, and on what `align` kept of that.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RECORDED = {"one voice, read": "htsbr_m001", "Common Voice": "cv61"}
 Flags = npt.NDArray[np.bool_]
 
 
-def planted(table: pd.DataFrame, spanish: list[str], share: float, kinds: tuple[str, ...], seed: int) -> tuple[pd.DataFrame, list[str]]:
+def negatives(table: pd.DataFrame, spanish: list[str], share: float, kinds: tuple[str, ...], seed: int) -> tuple[pd.DataFrame, list[str]]:
     """Return the table with a share of its transcripts wrong, and the kind of each utterance's error ("" where it is right)."""
     draw = np.random.default_rng(seed)
     texts, lengths = table["text"].tolist(), np.array([len(text) for text in spanish])
@@ -100,7 +100,7 @@ def greedy(table: pd.DataFrame, place: Path, aligner: str) -> list[str]:
 
 
 def trial(place: Path, table: pd.DataFrame, kind_of: list[str], heard: list[str], aligner: str) -> dict[str, Any]:
-    """Run the stage on a planted corpus; return what it did and what the others would have done."""
+    """Run the stage on a negatives corpus; return what it did and what the others would have done."""
     from pipeline.model.vocabulary import base_letter
 
     table.to_parquet(place / "data/split/portuguese/train.parquet", index=False)
@@ -118,7 +118,7 @@ def trial(place: Path, table: pd.DataFrame, kind_of: list[str], heard: list[str]
                                                                        ("label", "frame", "plain", "contrast", "window")}}
     percent = "{:.1%}".format
     return {
-        "planted": percent(bad.mean()), "dropped": percent(dropped.mean()), "said wrong": percent(found["wrong_share"]),
+        "negatives": percent(bad.mean()), "dropped": percent(dropped.mean()), "said wrong": percent(found["wrong_share"]),
         "right ones lost": percent(dropped[~bad].mean()), "precision": percent(bad[dropped].mean()) if dropped.any() else "–",
         "recall": percent(dropped[bad].mean()) if bad.any() else "–",
         **{f"… {kind}": percent(dropped[kinds == kind].mean()) for kind in sorted(set(kind_of) - {""})},
@@ -174,7 +174,7 @@ def main() -> None:
             heard = greedy(table, place, aligner)
             rows = []
             for share, kinds in [*((share, KINDS) for share in SHARES), (0.2, WORDS)]:
-                made, kind_of = planted(table, spanish, share, kinds, given.seed)
+                made, kind_of = negatives(table, spanish, share, kinds, given.seed)
                 rows.append({"what": f"{share:.0%} {' / '.join(kinds)}" if share else "as it is", **trial(place, made, kind_of, heard, aligner)})
                 print(rows[-1], flush=True)  # a long run that is cut off has told what it knows
             whole = pd.DataFrame(rows).fillna("–").set_index("what").T.reset_index(names="")
@@ -185,7 +185,7 @@ def main() -> None:
 
 
 def train(data: Path, place: Path, aligner: str, seed: int) -> None:
-    """Train transfer on the transcripts as they are, with a fifth planted, and on what is kept of those; print dev CER and WER."""
+    """Train transfer on the transcripts as they are, with a fifth negatives, and on what is kept of those; print dev CER and WER."""
     from pipeline.core.params import read_params
     from pipeline.model.artifact import load_model
     from pipeline.model.head import move_head, plan_head
@@ -195,20 +195,20 @@ def train(data: Path, place: Path, aligner: str, seed: int) -> None:
     from pipeline.training.fit import fit
 
     root = place / "train"
-    for folder in ("as they are", "planted", "kept"):
+    for folder in ("as they are", "negatives", "kept"):
         (root / folder).mkdir(parents=True)
         (root / folder / "dev.parquet").write_bytes((data / "split/portuguese/dev.parquet").read_bytes())
     table = pd.read_parquet(data / "split/portuguese/train.parquet")
-    made, kind_of = planted(table, pd.read_parquet(data / "split/spanish/train.parquet")["text"].tolist(), 0.2, KINDS, seed)
-    trial(lay(place / "planted", data, None), made, kind_of, [""] * len(table), aligner)
+    made, kind_of = negatives(table, pd.read_parquet(data / "split/spanish/train.parquet")["text"].tolist(), 0.2, KINDS, seed)
+    trial(lay(place / "negatives", data, None), made, kind_of, [""] * len(table), aligner)
     table.to_parquet(root / "as they are/train.parquet", index=False)
-    made.to_parquet(root / "planted/train.parquet", index=False)
-    (root / "kept/train.parquet").write_bytes((place / "planted/data/align/portuguese/train.parquet").read_bytes())
+    made.to_parquet(root / "negatives/train.parquet", index=False)
+    (root / "kept/train.parquet").write_bytes((place / "negatives/data/align/portuguese/train.parquet").read_bytes())
     params = read_params(ROOT / "params.yaml")["train"]
     own = params["systems"]["transfer"]
     rows = []
     os.chdir(data.parent)
-    for folder in ("as they are", "planted", "kept"):
+    for folder in ("as they are", "negatives", "kept"):
         vocabulary = Vocabulary.read(data / "tokenise/portuguese/vocabulary.json")
         model, words, _ = load_model(data / "donor")
         plan = plan_head(words, vocabulary, params["head"])

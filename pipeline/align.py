@@ -1,14 +1,14 @@
-"""Which transcripts of the training set are not what is said: forced alignment by a pinned model, off by default.
+"""Filter wrong transcripts from the training set by forced alignment with a pinned model; off by default.
 
 Reads   data/split/LANGUAGE/{train,dev}.parquet, data/ingest/LANGUAGE, the aligner's folder
 Writes  data/align/LANGUAGE/train.parquet (what is kept), dev.parquet (as it was), scores.parquet, dropped.parquet,
-        alignment.json (`vizinho.align/1`, docs/schemas/align.json)
+        alignment.json (`vizinho.align/2`, docs/schemas/align.json)
 Params  align.LANGUAGE
 
-The folder stands in for the split where `train.split` names it. No threshold is given by default: each utterance is also
-measured with wrong transcripts (another's, its own cut short, its own with more), a judge learns to tell those from the
-transcripts as they are (pipeline/alignment/transcript_filter.py), and what scores as the planted ones do is dropped, as far as more
-wrong transcripts go by it than right ones.
+Set `train.split` to the folder to train on what is kept. There is no threshold by default: each utterance is also measured with
+synthetic negatives (another utterance's transcript, its own truncated, its own extended), a classifier learns to separate those from
+the transcripts (pipeline/alignment/transcript_filter.py), and transcripts with the lowest scores are dropped while this drops more wrong
+ones than right ones.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from pipeline.core.stage import stage_main
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.alignment.aligner import Measured
-    from pipeline.alignment.transcript_filter import Judged
+    from pipeline.alignment.aligner import CorpusMeasures
+    from pipeline.alignment.transcript_filter import FilterResult
 
 LEAST: Final = 200
 """Utterances that can be judged by one another: of 63 right ones, by a weak aligner, 8 were lost (docs/results.md)."""
@@ -46,13 +46,13 @@ class Align(Section):
     aligner: str = Field(description="a model's folder: data/donor, or one brought in under data/raw (ours, or a checkpoint in Hugging Face layout)")
     weights_sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="of its model.safetensors; another model is refused")
     checkpoint_language: str | None = Field(None, description="of a checkpoint with a vocabulary for each of many (MMS): por")
-    seed: int = Field(1, ge=0, description="of the planted transcripts and of who judges whom")
+    seed: int = Field(1, ge=0, description="of the synthetic negatives and the folds")
     batch_s: float = Field(60.0, gt=0, description="padded seconds of audio in a batch")
     threads: int = Field(2, ge=1, description="CPU threads, each with a batch of its own")
     share: float | None = Field(None, ge=0, lt=1, description="drop this share, the lowest scores first")
     threshold: float | None = Field(None, description="drop what scores less: log-odds of a right transcript")
     max_dropped: float = Field(0.3, gt=0, le=1, description="a larger share fails the stage: look at the corpus, or at the aligner")
-    min_power: float = Field(0.8, ge=0.5, le=1, description="how often a right transcript must score over a planted one, or the aligner is too weak")
+    min_power: float = Field(0.8, ge=0.5, le=1, description="smallest AUC of transcripts against synthetic negatives")
 
     @field_validator("aligner")
     @classmethod
@@ -75,10 +75,10 @@ def run(language: str, data: Path = Path("data"), params_file: Path = PARAMS_FIL
     Raises:
         DataError: too few utterances, or another model than the pinned one.
         VocabularyError: the aligner has no head of its own.
-        PipelineError: the aligner cannot tell right from planted transcripts, or more than `max_dropped` would go.
+        PipelineError: the aligner cannot separate transcripts from negatives, or more than `max_dropped` would be dropped.
     """
     from pipeline.alignment.aligner import measure_all
-    from pipeline.alignment.transcript_filter import judge
+    from pipeline.alignment.transcript_filter import filter_transcripts
 
     params = load_section(Align, "align", language, path=params_file)
     split = data / "split" / language
@@ -89,10 +89,11 @@ def run(language: str, data: Path = Path("data"), params_file: Path = PARAMS_FIL
     if (usable := len(table) - len(measured.unaligned)) < LEAST:
         raise DataError(f"align.{language}", f"{usable} utterances of {len(table)} that can be aligned", f"{LEAST} at least",
                         "leave the stage out for a corpus this small, or look at its transcripts")
-    judged = judge(measured, params.share, params.threshold)
+    judged = filter_transcripts(measured, params.share, params.threshold)
     if judged.power["all"] < params.min_power:
-        raise PipelineError(f"align.{language}", f"{params.aligner} scores a right transcript over a planted one in {judged.power['all']:.1%} of "
-                            "cases", f"{params.min_power:.0%} at least", "take an aligner that hears more of the language, lower min_power, or "
+        raise PipelineError(f"align.{language}", f"{params.aligner} separates transcripts from synthetic negatives with an "
+                            f"AUC of {judged.power['all']:.1%}", f"{params.min_power:.0%} at least",
+                            "take an aligner that knows more of the language, lower min_power, or "
                             "leave the stage out (align: {})")
     scores = score_table(table, measured, judged)
     dropped = scores[scores["reason"] != ""].sort_values("score", na_position="first", kind="stable")
@@ -109,7 +110,7 @@ def run(language: str, data: Path = Path("data"), params_file: Path = PARAMS_FIL
         write_table(folder / "dropped.parquet", dropped)
         write_json(folder / "alignment.json", report(language, aligner, table, kept, scores, measured, judged))
     log(stage_line(f"align@{language}", counts(kept), Counter(dropped["reason"]))
-        + f"; {judged.power['all']:.1%} of right transcripts score over a planted one, about {judged.wrong_share:.1%} of all seem wrong")
+        + f"; {judged.power['all']:.1%} AUC against synthetic negatives, about {judged.wrong_share:.1%} of all transcripts are estimated to be wrong")
 
 
 def load_aligner(params: Align, table: pd.DataFrame) -> tuple[Any, Any, dict[str, Any]]:
@@ -138,33 +139,33 @@ def load_aligner(params: Align, table: pd.DataFrame) -> tuple[Any, Any, dict[str
     known = read_table(folder / TRAINED_ON) if (folder / TRAINED_ON).exists() else None
     learned_from = overlap(known, table)["recordings"] if known is not None and len(known) else None
     if learned_from:
-        log(f"align: {folder} has learned from {learned_from} of these recordings with the transcripts that it is to judge")
+        log(f"align: {folder} was trained on {learned_from} of these recordings, with the transcripts that it is to score")
     return model, vocabulary, {"folder": params.aligner, "weights_hash": weights_hash, "vocabulary_hash": vocabulary.hash,
-                               "learned_from": learned_from}
+                               "trained_on": learned_from}
 
 
-def score_table(table: pd.DataFrame, measured: Measured, judged: Judged) -> pd.DataFrame:
-    """Return a row for each utterance: its score, why it is dropped (empty where kept), what the aligner heard, its measures."""
+def score_table(table: pd.DataFrame, measured: CorpusMeasures, judged: FilterResult) -> pd.DataFrame:
+    """Return a row per utterance: its score, the reason for dropping it (empty if kept), the aligner's hypothesis, its measures."""
     from pipeline.alignment.transcript_filter import MEASURES
 
     scores = table[["utterance_id", "corpus", "speaker", "duration_s", "text"]].copy()
-    scores["heard"], scores["score"] = measured.heard, judged.score_U
+    scores["hypothesis"], scores["score"] = measured.heard, judged.score_U
     scores["reason"] = [measured.unaligned.get(number, reason) for number, reason in enumerate(judged.reasons)]
     return scores.assign(**dict(zip(MEASURES, measured.own_UM.T, strict=True)))
 
 
-def report(language: str, aligner: dict[str, Any], table: pd.DataFrame, kept: pd.DataFrame, scores: pd.DataFrame, measured: Measured,
-           judged: Judged) -> dict[str, Any]:
-    """Return the report (`vizinho.align/1`)."""
+def report(language: str, aligner: dict[str, Any], table: pd.DataFrame, kept: pd.DataFrame, scores: pd.DataFrame, measured: CorpusMeasures,
+           judged: FilterResult) -> dict[str, Any]:
+    """Return the report (`vizinho.align/2`)."""
     import numpy as np
 
     known = scores["score"].dropna()
-    planted = np.concatenate(list(judged.planted.values()))
-    edges = np.linspace(min(known.min(), np.quantile(planted, 0.05)), known.max(), 25)
+    negatives = np.concatenate(list(judged.negatives.values()))
+    edges = np.linspace(min(known.min(), np.quantile(negatives, 0.05)), known.max(), 25)
     dropped = scores[scores["reason"] != ""]
     lowest = scores[scores["score"].notna()].nsmallest(SHOWN, "score")
     return {
-        "schema": "vizinho.align/1",
+        "schema": "vizinho.align/2",
         "language": language,
         "aligner": aligner,
         "letters_without_symbol": list(measured.unmapped),
@@ -180,9 +181,9 @@ def report(language: str, aligner: dict[str, Any], table: pd.DataFrame, kept: pd
             "quantiles": {f"{share:g}": float(known.quantile(share)) for share in (0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 1)},
             "edges": edges.tolist(),
             "transcripts": np.histogram(np.clip(known, edges[0], edges[-1]), edges)[0].tolist(),
-            "planted": np.histogram(np.clip(planted, edges[0], edges[-1]), edges)[0].tolist(),
+            "negatives": np.histogram(np.clip(negatives, edges[0], edges[-1]), edges)[0].tolist(),
         },
-        "lowest": [{"utterance_id": row.utterance_id, "score": float(row.score), "reason": row.reason, "text": row.text, "heard": row.heard}
+        "lowest": [{"utterance_id": row.utterance_id, "score": float(row.score), "reason": row.reason, "text": row.text, "hypothesis": row.hypothesis}
                    for row in lowest.itertuples()],
     }
 

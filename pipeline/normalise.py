@@ -61,7 +61,7 @@ def rules_for(locale: str, default: str) -> str:
 
 
 def normalised(row: Mapping[Hashable, Any], params: Params) -> dict[str, Any]:
-    """Return the columns that this stage adds to an utterance; `drop_reason` is the first that holds:
+    """Return the columns that this stage adds to an utterance; `drop_reason` is the first that applies.
 
     `other language`     its locale is none of the corpus's language
     `nothing spoken`     the transcript has no word

@@ -138,10 +138,12 @@ def certificate(
     """Return the certificate (`vizinho.certificate/1`, docs/schemas/certificate.json).
 
     Args:
+        language: of the split.
+        params: of the stage.
         tables: the splits as written.
-        removed: what left them (`REMOVED`).
+        removed: utterances that were removed from them (`REMOVED`).
         left_out: utterances of train beyond `limit_train_hours`.
-        left: what the recount found, by rule.
+        left: leaks that the recount found, by rule.
     """
     everything = pd.concat(tables.values())
     independent = everything[~everything["speaker_dependent"] & (everything["speaker"] != "")]

@@ -134,7 +134,12 @@ def transcribe_conditions(robustness: Robustness, utterance_ids: Sequence[str], 
     The sample is the utterances with the lowest hashes of seed and id, so that one stays in it when others come or go.
 
     Args:
-        decode: hypotheses of so many utterances: their waveforms by number, their lengths in seconds.
+        robustness: conditions and sample.
+        utterance_ids: of the test split.
+        clips: its audio.
+        duration_s: its lengths, (N,).
+        decode: returns hypotheses, given waveforms by number and lengths in seconds.
+        threads: CPU threads that degrade audio.
     """
     from pipeline.audio.degrade import degrade
     from pipeline.batching.waveforms import prepare

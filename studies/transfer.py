@@ -142,8 +142,9 @@ def heard(name: str, system: str) -> Scored:
 
 
 def rate(runs: Sequence[tuple[Scored, Scored | None]], measure: str = "words") -> Interval:
-    """Return the error rate (or its difference to a second system) over all seeds, with its interval over speakers, or over
-    utterances where there are fewer than ten speakers.
+    """Return the error rate (or its difference to a second system) over all seeds, with its interval.
+
+    The interval is over speakers, or over utterances if there are fewer than ten speakers.
 
     All seeds of an utterance are drawn together: the interval is of the mean over seeds, for other speakers or utterances.
     """
@@ -206,8 +207,7 @@ def tables(done: Sequence[Trial]) -> None:
 
 
 def grouped(done: Sequence[Trial], about: str, what: str = "", rival: str = "") -> dict[float, list[Trial]]:
-    """Return the trials of a kind by the hours that they learned from, fewest first, having printed the head of their table if there
-    are any and `what` it is of is given."""
+    """Return the trials of a kind by hours of training data, fewest first; print the head of their table if `what` is given."""
     groups: dict[float, list[Trial]] = {}
     for trial in done:
         if trial.about == about:

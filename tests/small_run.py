@@ -20,7 +20,8 @@ VOICES = {"variants": 1, "pitch": [48, 52], "rate_wpm": [150, 160], "snr_db": [3
 
 def small_params(full: dict[str, Any]) -> dict[str, Any]:
     """Return params.yaml's content with less of everything and nothing left out: one locale a language, voices that are
-    easy to learn, a small network, short trainings."""
+    easy to learn, a small network, short trainings.
+    """
     params = copy.deepcopy(full)
     params["ingest"]["speak-es"] |= {**VOICES, "locales": {"es": 1.0}, "speakers": 20, "utterances": 360, "utterances_per_shard": 90}
     params["ingest"]["speak-pt"] |= {**VOICES, "locales": {"pt-BR": 1.0}, "speakers": 20, "utterances": 200, "utterances_per_shard": 50}

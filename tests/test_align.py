@@ -28,7 +28,7 @@ from tests import tiny
 WORDS = tiny.vocabulary()
 SPLIT, ALIGNED = Path("data/split/portuguese"), Path("data/align/portuguese")
 SECTION = {"aligner": "data/donor", "batch_s": 30, "threads": 1}
-WRONG = {3: "swapped", 17: "swapped", 31: "swapped", 44: "cut", 52: "cut", 66: "more", 71: "more"}
+CONTRASTS = {3: "swapped", 17: "swapped", 31: "swapped", 44: "cut", 52: "cut", 66: "more", 71: "more"}
 
 
 def sentences(number: int, seed: int) -> list[str]:
@@ -89,10 +89,10 @@ def rewrite(change: Any) -> pd.DataFrame:
 
 
 def spoil(number: int, text: str) -> str:
-    """Return the transcript of an utterance, a wrong one where `WRONG` says so."""
+    """Return the transcript of an utterance, a wrong one where `CONTRASTS` says so."""
     words = text.split()
     return {"swapped": TEXTS[(number + 45) % 90], "cut": " ".join(words[: len(words) // 2]), "more": f"{text} {TEXTS[number - 1]}",
-            None: text}[WRONG.get(number)]
+            None: text}[CONTRASTS.get(number)]
 
 
 def test_of_right_transcripts_all_are_kept_to_the_byte(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,14 +112,14 @@ def test_planted_transcripts_are_dropped_and_listed_with_their_reason(root: Path
     found = run()
     dropped = pd.read_parquet(ALIGNED / "dropped.parquet").set_index("utterance_id")
     caught = {int(name[-3:]) for name in dropped.index}
-    assert len(caught & set(WRONG)) >= 6 and len(caught - set(WRONG)) <= 1, caught
+    assert len(caught & set(CONTRASTS)) >= 6 and len(caught - set(CONTRASTS)) <= 1, caught
     assert set(dropped["reason"]) <= {"unlike its audio", "a part unlike its audio", "too short for its audio", "too long for its audio"}
     assert found["dropped"] == dropped["reason"].value_counts().to_dict()
     assert found["lowest"][0]["utterance_id"] in dropped.index
     kept, scores = pd.read_parquet(ALIGNED / "train.parquet"), pd.read_parquet(ALIGNED / "scores.parquet")
     assert set(kept["utterance_id"]) | set(dropped.index) == set(scores["utterance_id"]) and len(kept) + len(dropped) == len(scores) == 90
     lowest = scores.nsmallest(9, "score")["utterance_id"]
-    assert {int(name[-3:]) for name in lowest} >= set(WRONG), "ranked, all of them are at the end"
+    assert {int(name[-3:]) for name in lowest} >= set(CONTRASTS), "ranked, all of them are at the end"
     assert sum(found["distribution"]["transcripts"]) == 90
     assert 0.03 < found["wrong_share"] < 0.15
 
@@ -168,13 +168,14 @@ def test_an_aligner_of_another_alphabet_learns_which_of_its_symbols_is_which_let
     run()
     dropped = pd.read_parquet(ALIGNED / "dropped.parquet")
     caught = {int(name[-3:]) for name in dropped["utterance_id"]}
-    assert len(caught & set(WRONG)) >= 5 and len(caught - set(WRONG)) <= 2, caught
+    assert len(caught & set(CONTRASTS)) >= 5 and len(caught - set(CONTRASTS)) <= 2, caught
 
 
 def test_an_aligner_that_cannot_tell_is_refused(root: Path) -> None:
     save_model(tiny.model(WORDS, seed=3), WORDS, root / "data/raw/deaf", {"figures": None}, empty_trained_on)
-    with pytest.raises(PipelineError, match=r"align\.portuguese: data/raw/deaf scores a right transcript over a planted one in \d\d\.\d% of cases; "
-                                            r"expected 99% at least; take an aligner that hears more"):
+    with pytest.raises(PipelineError, match=r"align\.portuguese: data/raw/deaf separates transcripts from synthetic negatives with an "
+                                            r"AUC of \d\d\.\d%; "
+                                            r"expected 99% at least; take an aligner that knows more"):
         run(aligner="data/raw/deaf", min_power=0.99)
     assert not ALIGNED.exists()
 
@@ -209,7 +210,7 @@ def test_a_foreign_checkpoint_is_an_aligner_and_one_without_a_head_is_not(root: 
             (folder / file.name).write_bytes(file.read_bytes())
     foreign = run(aligner="data/raw/foreign")
     assert foreign["distribution"] == own["distribution"]
-    assert foreign["aligner"]["learned_from"] is None
+    assert foreign["aligner"]["trained_on"] is None
     settings = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
     (folder / "preprocessor_config.json").write_text(json.dumps(settings | {"do_normalize": False}))
     assert run(aligner="data/raw/foreign", seed=2)["distribution"] != run(seed=2)["distribution"], "it hears the samples as they are"
@@ -232,8 +233,8 @@ def test_an_aligner_that_has_learned_from_what_it_judges_is_named(root: Path, ca
     model, words, _ = load_model("data/donor")
     known = trained_on(pd.read_parquet(SPLIT / "train.parquet")[:7])
     save_model(model, words, root / "data/raw/own", {"figures": None}, lambda folder: known.to_parquet(folder / "trained_on.parquet"))
-    assert run(aligner="data/raw/own")["aligner"]["learned_from"] == 7
-    assert "data/raw/own has learned from 7 of these recordings" in capsys.readouterr().out
+    assert run(aligner="data/raw/own")["aligner"]["trained_on"] == 7
+    assert "data/raw/own was trained on 7 of these recordings" in capsys.readouterr().out
 
 
 def test_too_few_utterances_are_named(root: Path) -> None:

@@ -304,7 +304,7 @@ def test_no_file_names_a_package_registry_or_a_path_of_a_machine() -> None:
 
 
 def test_importing_a_stage_or_the_command_loads_nothing_heavy() -> None:
-    """torch takes five seconds; params are checked, and workers start, without it."""
+    """Torch takes five seconds; params are checked, and workers start, without it."""
     code = ("import importlib, sys\n"
             "for name in sys.argv[1:]:\n"
             "    importlib.import_module(name)\n"

@@ -227,11 +227,11 @@ def test_the_utterances_that_align_kept_are_the_training_data_where_train_split_
     kept.mkdir(parents=True)
     pd.read_parquet(root / "data/split/portuguese/train.parquet")[:7].to_parquet(kept / "train.parquet")
     (kept / "dev.parquet").write_bytes((root / "data/split/portuguese/dev.parquet").read_bytes())
-    (kept / "alignment.json").write_text('{"schema": "vizinho.align/1"}')
+    (kept / "alignment.json").write_text('{"schema": "vizinho.align/2"}')
     _, record = run(root, split="data/align/portuguese")
     assert record["figures"]["train"]["utterances"] == 7
     assert record["inputs"]["split"]["train"] == hash_file(kept / "train.parquet")
-    assert (record["split"], record["alignment"]) == ("data/align/portuguese", {"schema": "vizinho.align/1"})
+    assert (record["split"], record["alignment"]) == ("data/align/portuguese", {"schema": "vizinho.align/2"})
     with pytest.raises(ParamsError, match=r"train\.split: found 'data/elsewhere'; expected 'data/split/portuguese' or 'data/align/portuguese'"):
         run(root, split="data/elsewhere")
 

@@ -58,7 +58,8 @@ def spoken(text: str, seed: int = 0) -> npt.NDArray[np.int16]:
 def write_split(root: Path, texts: Sequence[str], name: str = "train", language: str = "portuguese", corpus: str = "tones",
                 seed: int = 0) -> pd.DataFrame:
     """Write the texts' audio to two shards of several row groups under `data/ingest`, the split table to `data/split`;
-    return the table."""
+    return the table.
+    """
     samples = [spoken(text, seed + number) for number, text in enumerate(texts)]
     table = pd.DataFrame({
         "utterance_id": [f"{corpus}/{name}-{number:03d}" for number in range(len(texts))], "corpus": corpus, "language": language,

@@ -1,6 +1,6 @@
-"""Which transcripts are wrong, learned from wrong ones that are planted: no threshold that another aligner would move.
+"""A transcript filter that is trained on synthetic negatives, so that it needs no threshold per aligner.
 
-Shape suffixes: U utterances, M measures, K kinds of plants.
+Shape suffixes: U utterances, M measures, K kinds of synthetic negatives.
 """
 
 from __future__ import annotations
@@ -14,23 +14,25 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 MEASURES = ("label", "frame", "plain", "contrast", "window", "rate")
-"""What `alignment.measures` says of a transcript; the rate is the last one."""
+"""The measures of `aligner.transcript_measures`; the rate is the last one."""
 UNLIKE, PART, SHORT, LONG = "unlike its audio", "a part unlike its audio", "too short for its audio", "too long for its audio"
-"""Why a transcript is dropped, by what is furthest off."""
+"""Reasons for dropping a transcript, by the most deviating measure."""
 FOLDS = 5
-FAR = 8.0
-"""Robust standard deviations beyond which a measure counts no more: one wild value must not rule."""
+CLIP = 8.0
+"""Robust standard deviations at which measures are clipped, so that one outlier does not decide."""
 RIDGE = 1.0
-LEAST_TAIL = 0.7
-"""Share of the plants that must lie below a limit for the estimate of how many transcripts are wrong to rest on it. Fewer are
-of one kind, which a corpus may lack, and the estimate is far too low: 7 % of 20 at a tenth (docs/log.md)."""
+MIN_TAIL = 0.7
+"""Smallest share of the negatives below a limit for that limit to count in the estimate of wrong transcripts. A smaller share is of
+one kind, which a corpus may lack, and the estimate is then far too low: 7 % instead of 20 % at a share of 0.1 (docs/log.md)."""
 
 
-def plants(texts: Sequence[str], number: int, draw: np.random.Generator, near: Sequence[int]) -> dict[str, str]:
+def synthetic_negatives(texts: Sequence[str], number: int, draw: np.random.Generator, near: Sequence[int]) -> dict[str, str]:
     """Return wrong transcripts for utterance `number`: another's of like length, its own cut short, its own with more.
 
     Args:
         texts: every transcript.
+        number: the utterance.
+        draw: the utterance's random generator.
         near: utterances whose transcripts are about as long.
     """
     words = texts[number].split()
@@ -38,16 +40,16 @@ def plants(texts: Sequence[str], number: int, draw: np.random.Generator, near: S
     cut = max(1, round(len(words) * draw.uniform(0.2, 0.5)))
     kept = words[cut:] if draw.integers(2) else words[:-cut]
     added = more[: max(1, round(len(words) * draw.uniform(0.2, 0.5)))]
-    planted = {"extended": " ".join([*words, *added] if draw.integers(2) else [*added, *words])}
+    negatives = {"extended": " ".join([*words, *added] if draw.integers(2) else [*added, *words])}
     if others := [other for other in near if texts[other] != texts[number]]:
-        planted["swapped"] = texts[others[int(draw.integers(len(others)))]]
+        negatives["swapped"] = texts[others[int(draw.integers(len(others)))]]
     if kept:
-        planted["truncated"] = " ".join(kept)
-    return planted
+        negatives["truncated"] = " ".join(kept)
+    return negatives
 
 
 @dataclass(frozen=True)
-class Judge:
+class Classifier:
     """A logistic regression from standardised measures to the log-odds of a right transcript."""
 
     middle_M: Floats
@@ -56,53 +58,55 @@ class Judge:
     offset: float
 
     def score(self, measures_UM: Floats) -> Floats:
-        """Return the log-odds of a right transcript against a planted one, (U,)."""
+        """Return the log-odds that a transcript is right and not a synthetic negative, (U,)."""
         return np.asarray(standardised(measures_UM, self.middle_M, self.spread_M) @ self.weights_M + self.offset)
 
 
 def standardised(measures_UM: Floats, middle_M: Floats, spread_M: Floats) -> Floats:
-    """Return measures in robust standard deviations off the middle, and how far the last one (the rate) is on either side."""
-    off_UM = np.clip((measures_UM - middle_M) / spread_M, -FAR, FAR)
+    """Return measures in robust standard deviations from the median, and the negative absolute deviation of the last one (the rate)."""
+    off_UM = np.clip((measures_UM - middle_M) / spread_M, -CLIP, CLIP)
     return np.column_stack([off_UM, -np.abs(off_UM[:, -1])])
 
 
-def learn(own_UM: Floats, planted: Mapping[str, Floats]) -> Judge:
-    """Return a judge that tells transcripts as they are from planted ones; each kind of plant weighs as much as another, and
-    all of them together as much as the transcripts."""
+def learn(own_UM: Floats, negatives: Mapping[str, Floats]) -> Classifier:
+    """Return a classifier of transcripts and synthetic negatives.
+
+    Each kind of negative has the same weight, and all of them together the weight of the transcripts.
+    """
     middle_M = np.median(own_UM, axis=0)
     spread_M = spread_of(own_UM)
-    groups = [own_UM, *planted.values()]
+    groups = [own_UM, *negatives.values()]
     x = np.concatenate([standardised(group, middle_M, spread_M) for group in groups])
     x = np.column_stack([x, np.ones(len(x))])
     y = np.concatenate([np.full(len(group), float(number == 0)) for number, group in enumerate(groups)])
-    weight = np.concatenate([np.full(len(group), len(own_UM) / len(group) / (1 if number == 0 else len(planted)))
+    weight = np.concatenate([np.full(len(group), len(own_UM) / len(group) / (1 if number == 0 else len(negatives)))
                              for number, group in enumerate(groups)])
     ridge = RIDGE * np.diag([*np.ones(x.shape[1] - 1), 0.0]) + 1e-6 * np.eye(x.shape[1])
     found = np.zeros(x.shape[1])
-    for _ in range(30):  # Newton's steps; the ridge keeps them finite where a measure separates perfectly
+    for _ in range(30):  # Newton steps; the ridge keeps them finite if a measure separates perfectly
         likely = 1 / (1 + np.exp(-np.clip(x @ found, -30, 30)))
         step = np.linalg.solve((x * (weight * likely * (1 - likely))[:, None]).T @ x + ridge, x.T @ (weight * (y - likely)) - ridge @ found)
         found += step
         if np.abs(step).max() < 1e-6:
             break
-    return Judge(middle_M, spread_M, found[:-1], float(found[-1]))
+    return Classifier(middle_M, spread_M, found[:-1], float(found[-1]))
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A corpus as an aligner measured it.
+class CorpusMeasures:
+    """The measures of a corpus.
 
     Args:
-        own_UM: measures of each utterance's own transcript; NaN where it cannot be aligned.
-        planted: kind to the utterances that it was planted for, and the measures.
-        rank_U: a hash of each utterance, by which folds are drawn.
-        unaligned: utterance to the reason why not.
-        heard: what the aligner made of each recording.
+        own_UM: measures of each utterance's own transcript; NaN if it cannot be aligned.
+        negatives: kind to the utterances with a negative of that kind, and its measures.
+        rank_U: a hash of each utterance, which decides its fold.
+        unaligned: utterance to the reason.
+        heard: the aligner's hypothesis of each recording.
         unmapped: letters that the aligner has no symbol for.
     """
 
     own_UM: Floats
-    planted: Mapping[str, tuple[npt.NDArray[np.int64], Floats]]
+    negatives: Mapping[str, tuple[npt.NDArray[np.int64], Floats]]
     rank_U: npt.NDArray[np.uint64]
     unaligned: Mapping[int, str]
     heard: Sequence[str]
@@ -110,61 +114,64 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What became of it: scores (NaN where there is none), reasons (empty where kept), and how well the judge judges."""
+class FilterResult:
+    """What became of it: scores (NaN where there is none), reasons (empty where kept), and how well the classifier classifiers."""
 
     score_U: Floats
     reasons: Sequence[str]
-    planted: Mapping[str, Floats]
-    power: Mapping[str, float]  # kind of plant, and all of them: how often a transcript scores over a planted one
+    negatives: Mapping[str, Floats]
+    power: Mapping[str, float]  # AUC by kind of negative, and for all of them
     wrong_share: float
     threshold: float | None
     chosen_by: str
     weights: Mapping[str, float]
 
 
-def judge(measured: Measured, share: float | None = None, threshold: float | None = None) -> Judged:
-    """Return a score for every utterance, by a judge that has seen neither it nor what was planted for it, and who is dropped.
+def filter_transcripts(measured: CorpusMeasures, share: float | None = None, threshold: float | None = None) -> FilterResult:
+    """Return a score and a decision for every utterance, by a classifier that was trained without it and its negatives.
 
-    The judges are alike; what they disagree on is smaller than what they would gain by having seen their own case.
+    The classifiers of the folds differ by less than they would gain from having seen their own cases.
 
     Args:
-        share: to drop; or
-        threshold: to drop below; or neither: as far as more wrong transcripts go by it than right ones.
+        measured: the measures of the corpus.
+        share: of the transcripts to drop; or
+        threshold: score below which to drop; or neither: drop while more wrong than right transcripts are dropped.
     """
     own_UM, usable_U = measured.own_UM, ~np.isnan(measured.own_UM[:, 0])
     fold_U = measured.rank_U % np.uint64(FOLDS)
     score_U, reasons = np.full(len(own_UM), np.nan), [""] * len(own_UM)
-    planted: dict[str, Floats] = {kind: np.full(len(numbers), np.nan) for kind, (numbers, _) in measured.planted.items()}
+    negatives: dict[str, Floats] = {kind: np.full(len(numbers), np.nan) for kind, (numbers, _) in measured.negatives.items()}
     off_UM = (own_UM - np.nanmedian(own_UM, axis=0)) / spread_of(own_UM[usable_U])
-    judges = []
+    classifiers = []
     for fold in range(FOLDS):
         asked_U = fold_U == np.uint64(fold)
-        others = {kind: found[~asked_U[numbers]] for kind, (numbers, found) in measured.planted.items()}
-        judges.append(one := learn(own_UM[usable_U & ~asked_U], {kind: found for kind, found in others.items() if len(found)}))
+        others = {kind: found[~asked_U[numbers]] for kind, (numbers, found) in measured.negatives.items()}
+        classifiers.append(one := learn(own_UM[usable_U & ~asked_U], {kind: found for kind, found in others.items() if len(found)}))
         score_U[usable_U & asked_U] = one.score(own_UM[usable_U & asked_U])
-        for kind, (numbers, found) in measured.planted.items():
-            planted[kind][asked_U[numbers]] = one.score(found[asked_U[numbers]])
-    own, wrong = score_U[usable_U], np.concatenate(list(planted.values()))
-    seem_wrong = wrong_share(own, wrong)
+        for kind, (numbers, found) in measured.negatives.items():
+            negatives[kind][asked_U[numbers]] = one.score(found[asked_U[numbers]])
+    own, wrong = score_U[usable_U], np.concatenate(list(negatives.values()))
+    estimated_wrong = wrong_share(own, wrong)
     chosen_by = "estimate"
     if share is not None:
         threshold, chosen_by = (float(np.sort(own)[round(share * len(own))]) if round(share * len(own)) else -np.inf), "share"
     elif threshold is not None:
         chosen_by = "threshold"
     else:
-        threshold = best_threshold(own, wrong, seem_wrong)
+        threshold = best_threshold(own, wrong, estimated_wrong)
     for number in np.flatnonzero(usable_U & (score_U < threshold)):
         reasons[number] = reason(off_UM[number])
-    power = {kind: tell_apart(own, found) for kind, found in planted.items()} | {"all": tell_apart(own, wrong)}
-    weights = np.mean([one.weights_M for one in judges], axis=0)
-    return Judged(score_U, reasons, planted, power, seem_wrong, threshold if np.isfinite(threshold) else None, chosen_by,
+    power = {kind: auc(own, found) for kind, found in negatives.items()} | {"all": auc(own, wrong)}
+    weights = np.mean([one.weights_M for one in classifiers], axis=0)
+    return FilterResult(score_U, reasons, negatives, power, estimated_wrong, threshold if np.isfinite(threshold) else None, chosen_by,
                   {name: float(weight) for name, weight in zip((*MEASURES, "off_rate"), weights, strict=True)})
 
 
 def reason(off_M: Floats) -> str:
-    """Return which is furthest off: the whole of a transcript (another's), a part of it (words that nobody said), or its length
-    (words that nobody wrote). On planted ones that names the kind of error (docs/log.md).
+    """Return the most deviating measure as a reason.
+
+    The whole of a transcript (another utterance's), a part of it (words that were not spoken), or its length (words that were not
+    transcribed). On synthetic negatives the reason names the kind of error (docs/log.md).
 
     Args:
         off_M: measures in robust standard deviations from what is usual.
@@ -180,19 +187,22 @@ def spread_of(values_UM: Floats) -> Floats:
 
 
 def wrong_share(own_U: Floats, planted_U: Floats) -> float:
-    """Return an estimate of the share of wrong transcripts, from above: below no threshold are fewer of a corpus's scores
-    than this share of the plants'.
+    """Return an upper estimate of the share of wrong transcripts.
+
+    Below every threshold, the corpus has at least this share of the negatives' scores.
 
     Source: Blanchard, Lee and Scott, "Semi-Supervised Novelty Detection" (2010), section 4: the proportion of a mixture is
     bounded by the ratio of the tails.
     """
-    limits = np.quantile(planted_U, np.linspace(LEAST_TAIL, 1, 91))
+    limits = np.quantile(planted_U, np.linspace(MIN_TAIL, 1, 91))
     return float(min(1.0, min((own_U <= limit).mean() / (planted_U <= limit).mean() for limit in limits)))
 
 
 def best_threshold(own_U: Floats, planted_U: Floats, share: float) -> float:
-    """Return the score below which dropping does most good, wrong transcripts caught less right ones lost, where `share` of
-    the corpus is wrong as the plants are; minus infinity where it does none."""
+    """Return the score below which dropping has the largest gain: wrong transcripts dropped minus right ones dropped.
+
+    It assumes that `share` of the corpus is wrong in the way of the negatives. Minus infinity if no threshold has a gain.
+    """
     limits = np.sort(own_U)
     caught = share * np.searchsorted(np.sort(planted_U), limits, side="left") / len(planted_U)
     dropped = np.arange(len(limits)) / len(limits)
@@ -200,7 +210,7 @@ def best_threshold(own_U: Floats, planted_U: Floats, share: float) -> float:
     return float(limits[int(np.argmax(gain))]) if gain.max() > 0 else -np.inf
 
 
-def tell_apart(right_U: Floats, wrong_U: Floats) -> float:
+def auc(right_U: Floats, wrong_U: Floats) -> float:
     """Return the probability that a right transcript scores higher than a wrong one (the area under the ROC curve); 0.5 is chance."""
     order = np.sort(wrong_U)
     below = (np.searchsorted(order, right_U, "left") + np.searchsorted(order, right_U, "right")) / 2

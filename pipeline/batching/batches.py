@@ -11,24 +11,25 @@ Batch = npt.NDArray[np.int64]
 
 
 MOST = 4 / 3
-"""What a batch for several replicas may hold of its budget."""
+"""Largest share of its budget that a batch for several replicas may hold."""
 
 
 def epoch_batches(duration_s: npt.NDArray[np.float64], budget_s: float, seed: int, epoch: int, parts: int = 1) -> list[Batch]:
     """Return one epoch's batches: every utterance once, batches in random order.
 
     Utterances are sorted by length, with a jitter of ±5 % so that batches differ between epochs, and cut where the
-    longest times the number of utterances would pass the budget; an utterance longer than the budget is a batch alone.
+    longest times the number of utterances would exceed the budget; an utterance longer than the budget is a batch alone.
 
-    For several replicas a batch holds that multiple of them whose padded seconds are nearest to the budget, up to `MOST` of it:
-    no replica waits for one with more to do, and batches are as large as the budget says in the mean. Of utterances of four
-    seconds three would fit into fourteen, two are left when they must be even, and a step costs nearly as much.
+    For several replicas a batch holds the multiple of their number whose padded seconds are nearest to the budget, up to `MOST`
+    times the budget: no replica waits for another, and the mean batch is as large as the budget. Example: three utterances of
+    four seconds fit into fourteen, but only two are an even number, and a step with two costs nearly as much.
 
     Args:
         duration_s: length of each utterance, (N,).
-        budget_s: padded seconds a batch may hold; for several parts, what it holds in the mean.
-        seed, epoch: together they fix the result.
-        parts: a batch of as many utterances or more holds a multiple of it, but for the last one cut.
+        budget_s: padded seconds per batch; for several parts, the mean.
+        seed: of the order; with the epoch it determines the result.
+        epoch: counted from 0.
+        parts: number of replicas; a batch with at least that many utterances holds a multiple of it, except the last one.
     """
     random = np.random.default_rng([seed, epoch])
     order = np.argsort(duration_s * random.uniform(0.95, 1.05, len(duration_s)), kind="stable")

@@ -28,7 +28,7 @@ class Clips:
         table: rows with `language`, `corpus`, `shard`, `row`, `utterance_id` (a split's Parquet file).
         ingest: the folder that holds `LANGUAGE/CORPUS/shard-NNNNN.parquet`.
         keep_bytes: decoded audio kept in memory, at most.
-        normalise: whether the model hears waveforms of zero mean and unit variance, or samples as they are.
+        normalise: whether the model expects waveforms of zero mean and unit variance.
     """
 
     def __init__(self, table: pd.DataFrame, ingest: Path | str = "data/ingest", keep_bytes: int = 4 << 30,
@@ -51,7 +51,7 @@ class Clips:
         """Return an utterance's 16 kHz samples, (S,).
 
         Raises:
-            MissingInputError: its shard is not there.
+            MissingInputError: its shard is missing.
             DataError: its audio does not decode, or is not at 16 kHz.
         """
         if index in self._kept:
@@ -62,8 +62,11 @@ class Clips:
         return self._decoded(index, column[row].as_py())
 
     def keep(self, indices: Sequence[int], workers: int) -> int:
-        """Decode these utterances with so many threads, each row group read once, in the order given as far as there is
-        room for them in memory; return how many that were.
+        """Decode utterances into memory, in the given order while there is room, and return how many were decoded.
+
+        Args:
+            indices: of the utterances.
+            workers: threads; each row group is read once.
 
         Raises:
             MissingInputError, DataError: as `samples`.
@@ -101,7 +104,7 @@ class Clips:
         return samples
 
     def waveform(self, index: int) -> Waveform:
-        """Return an utterance as the model hears it, (S,)."""
+        """Return an utterance as the model expects it, (S,)."""
         return prepare(self.samples(index), self.normalise)
 
     def _place(self, index: int) -> tuple[Path, int, int]:
@@ -132,8 +135,7 @@ def standardise(samples: npt.NDArray[np.int16] | Waveform) -> Waveform:
 
 
 def prepare(samples: npt.NDArray[np.int16] | Waveform, normalise: bool) -> Waveform:
-    """Return samples as a network hears them: standardised, or as they are, from -1 to 1, where its feature extractor says
-    `do_normalize: false`."""
+    """Return samples as the network expects them: standardised, or from -1 to 1 if its feature extractor has `do_normalize: false`."""
     if normalise:
         return standardise(samples)
     return samples.astype(np.float32) / np.float32(32768) if samples.dtype == np.int16 else samples.astype(np.float32)

@@ -1,4 +1,4 @@
-"""`vizinho budget`: how large `batch_s` may be on this device, before there are data to train on."""
+"""`vizinho budget`: find the largest `batch_s` that fits this device, without training data."""
 
 from __future__ import annotations
 
@@ -99,8 +99,10 @@ def shape(params: dict[str, Any], system: str, root: Path) -> dict[str, Any]:
 
 
 def lengths(params: dict[str, Any], system: str, root: Path) -> tuple[tuple[float, float], float]:
-    """Return the longest and a short utterance's length, and the seconds of audio there are: from the split if it is made, else from what the
-    corpora may have."""
+    """Return the lengths of the longest and of a short utterance, and the seconds of audio.
+
+    They come from the split if it exists, otherwise from the limits of the corpora.
+    """
     language = "spanish" if system == "donor" else "portuguese"
     split = root / f"data/split/{language}/train.parquet"
     if split.exists():

@@ -162,7 +162,7 @@ def doctor(profile: Profile = None) -> None:
 
 
 @app.command()
-def budget(system: Annotated[str | None, typer.Argument(help="donor, or a system of train.systems. Default: gate.baseline, which trains most weights.",
+def budget(system: Annotated[str | None, typer.Argument(help="donor, or a system of train.systems. Default: gate.baseline.",
                                                         show_default=False)] = None,
            profile: Profile = None,
            memory: Annotated[float | None, typer.Option(help="Memory limit in GiB. Default: 90 % of the device's memory.", min=0.1)] = None,

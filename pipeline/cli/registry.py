@@ -60,7 +60,8 @@ def promote(commit: Annotated[str, typer.Argument(help="The run commit, with dvc
             champion: Annotated[str | None, typer.Option(help="Tag of the champion when it was approved; `none` on day one.",
                                                          show_default=False)] = None,
             by: By = None,
-            override: Annotated[str | None, typer.Option(help="Reason for promoting although the verdict is not promote; recorded.", show_default=False)] = None,
+            override: Annotated[str | None, typer.Option(
+                help="Reason for promoting although the verdict is not promote; recorded.", show_default=False)] = None,
             ask: Annotated[bool, typer.Option("--ask", help="Print what would be approved and the command for it; change nothing.")] = False) -> None:
     """Promote the challenger of a run to champion.
 

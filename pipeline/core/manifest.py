@@ -134,12 +134,13 @@ def has_numbers(transcript: str, spoken: str) -> str:
 
 
 def has_names(transcript: str, spoken: str) -> str:
-    """Return whether a transcript has a capital letter that no beginning of a sentence asks for: "yes" or "no"; "" where
-    it came in spoken form already.
+    """Return "yes" if a transcript has a capital letter that does not begin a sentence, otherwise "no".
+
+    "" if the transcript is in spoken form already.
 
     "Vi a Ana." → "yes"; "A Ana viu." → "yes"; "Vi a loja. Comprei." → "no"; "O século XX" → "no"; "vi a ana" → ""
 
-    A name that begins a sentence is not told from any other word there; an acronym counts as a name.
+    A name at the beginning of a sentence does not count; an acronym counts as a name.
     """
     if transcript == spoken:
         return ""

@@ -37,6 +37,7 @@ def record_timing(stage: str, root: Path | str = ROOT, **figures: Any) -> None:
 
     Args:
         stage: as DVC addresses it, such as "train@transfer" or "gate".
+        root: the checkout.
         figures: JSON values; seconds, bytes, ratios, named with their unit.
     """
     folder = timing_folder(stage, root)

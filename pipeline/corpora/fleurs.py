@@ -1,7 +1,7 @@
 """FLEURS: sentences of an encyclopaedia, each read by two or three speakers, who are not identified.
 
-    {train,dev,test}.tsv              no header: id, file, as written, as spoken, letters, samples, gender; quotes are literal
-    audio/{train,dev,test}/FILE       the content of audio/{train,dev,test}.tar.gz
+{train,dev,test}.tsv              no header: id, file, as written, as spoken, letters, samples, gender; quotes are literal
+audio/{train,dev,test}/FILE       the content of audio/{train,dev,test}.tar.gz
 """
 
 from __future__ import annotations

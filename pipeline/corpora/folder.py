@@ -1,7 +1,7 @@
 """A folder of recordings with a text file beside each, as research corpora are distributed (CETUC, LapsBM, SID).
 
-    SPEAKER/NAME.wav, SPEAKER/NAME.txt     or all in one folder, of one speaker
-    SPEAKER/prompts.txt                    instead of the text files: « 7=a sentence » for SPEAKER7.wav (SID)
+SPEAKER/NAME.wav, SPEAKER/NAME.txt     or all in one folder, of one speaker
+SPEAKER/prompts.txt                    instead of the text files: « 7=a sentence » for SPEAKER7.wav (SID)
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Multilingual LibriSpeech: audiobooks read by volunteers, cut by alignment; transcripts without case and punctuation.
 
-    metainfo.txt                                      speaker | gender | partition | minutes | book | title | chapter
-    {train,dev,test}/transcripts.txt                  id, tab, text; no header
-    {train,dev,test}/segments.txt                     id, tab, recording, tab, start, tab, end; no header
-    {train,dev,test}/audio/SPEAKER/BOOK/ID.flac       or .opus
-    train/limited_supervision/{1hr,9hr}/.../handles.txt     ids, one per line, of official subsets of 1 and 9 hours
+metainfo.txt                                      speaker | gender | partition | minutes | book | title | chapter
+{train,dev,test}/transcripts.txt                  id, tab, text; no header
+{train,dev,test}/segments.txt                     id, tab, recording, tab, start, tab, end; no header
+{train,dev,test}/audio/SPEAKER/BOOK/ID.flac       or .opus
+train/limited_supervision/{1hr,9hr}/.../handles.txt     ids, one per line, of official subsets of 1 and 9 hours
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ from pipeline.model.vocabulary import Vocabulary
 class Word:
     """A decoded word with its place in the recording.
 
-    `confidence` is the product of its symbols' probabilities, 0..1: a word is right where all of them are. Their mean is
-    off by eight times as much (docs/log.md).
+    `confidence` is the product of its symbols' probabilities, 0..1: a word is right only if all of them are. The calibration
+    error of their mean is eight times as large (docs/log.md).
     """
 
     word: str
@@ -34,7 +34,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A hypothesis; `confidence` is the mean probability of the emitted symbols (of blank, where there are none)."""
+    """A hypothesis; `confidence` is the mean probability of the emitted symbols (of blank, if there are none)."""
 
     text: str
     confidence: float
@@ -64,14 +64,16 @@ def decode_all(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, waveform: Callable
                words: bool = False) -> list[Decoded]:
     """Return the hypothesis of every utterance, in order.
 
-    On the CPU each thread works on a batch of its own: threads that share one wait for each other at every operation.
+    On the CPU each thread processes one batch: threads that share a batch wait for each other at every operation.
 
     Args:
-        waveform: gives utterance i's standardised samples, (S,); called in several threads.
+        model: in evaluation mode.
+        vocabulary: of the model.
+        waveform: returns the standardised samples of utterance i, (S,); several threads call it.
         duration_s: lengths, (N,).
-        budget_s: padded seconds a batch.
-        advance: told the seconds of audio done, for a progress bar.
-        words: whether to work out word times as well.
+        budget_s: padded seconds per batch.
+        advance: is called with the seconds of audio done, for a progress bar.
+        words: whether to compute word times too.
     """
     def work(batch: Batch) -> list[Decoded]:
         waveforms = [waveform(int(index)) for index in batch]

@@ -93,8 +93,10 @@ def load_model(folder: Path | str) -> tuple[Wav2Vec2ForCTC, Vocabulary, dict[str
 
 
 def expects_normalised_input(model: Wav2Vec2ForCTC) -> bool:
-    """Return whether a model wants waveforms of zero mean and unit variance (`do_normalize`), as all do but where config.json says that
-    its checkpoint's feature extractor left samples as they are."""
+    """Return whether a model expects waveforms of zero mean and unit variance (`do_normalize`).
+
+    All do unless config.json records that the feature extractor of its checkpoint does not normalise.
+    """
     return bool(getattr(model.config, "do_normalize", True))
 
 

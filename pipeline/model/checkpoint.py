@@ -20,7 +20,7 @@ from pipeline.model.vocabulary import Vocabulary, find_vocabulary
 OLD_NAMES = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
 MASK = "wav2vec2.masked_spec_embed"
 PRETRAINING = ("quantizer.", "project_hid.", "project_q.")
-"""What learns without transcripts needs, and nobody after it."""
+"""Weights that are used only in self-supervised training."""
 
 
 def read_checkpoint(folder: Path, language: str | None = None, headless: Path | str | None = None,
@@ -30,8 +30,9 @@ def read_checkpoint(folder: Path, language: str | None = None, headless: Path | 
     `pytorch_model.bin` is read with `weights_only`; nothing later loads anything but safetensors.
 
     Args:
-        language: of a checkpoint that has a vocabulary and an adapter for each of many (MMS), such as `spa`.
-        headless: the vocabulary of the fresh head that a self-supervised base without one is given.
+        folder: of the checkpoint.
+        language: for a checkpoint with a vocabulary and an adapter per language (MMS), such as `spa`.
+        headless: the vocabulary of the fresh head for a self-supervised base without a head.
         seed: of that fresh head.
 
     Raises:
@@ -92,8 +93,7 @@ def _read_config(folder: Path) -> Wav2Vec2Config:
 
 
 def _read_weights(folder: Path) -> tuple[Path, list[Path], dict[str, torch.Tensor], str | None]:
-    """Return the weights' file or index, the files that hold them, the weights, and the hash of their vocabulary where the file says it
-    (one made here does)."""
+    """Return the weights' file or index, the files with the weights, the weights, and the hash of their vocabulary if recorded."""
     found, files = find_weights(folder)
     weights, metadata = {}, {}
     for file in files:
@@ -142,7 +142,9 @@ def _fresh_head(vocabulary: Vocabulary, config: Wav2Vec2Config, seed: int) -> di
 
 
 def _with_mask(weights: Mapping[str, torch.Tensor], model: Wav2Vec2ForCTC) -> dict[str, torch.Tensor]:
-    """Return the weights with the vector for masked frames where the model has one, and without it where not: whether a
-    network has it follows from its configuration, not from what it was pretrained as."""
+    """Return the weights with the vector for masked frames if the model has one, otherwise without it.
+
+    The configuration decides whether a network has it, not its pretraining.
+    """
     mask = {MASK: weights.get(MASK, made)} if (made := model.state_dict().get(MASK)) is not None else {}
     return {name: tensor for name, tensor in weights.items() if name != MASK} | mask

@@ -1,4 +1,4 @@
-"""Where the work runs: the device, its precision, its threads, and the lock that keeps two of them off one GPU."""
+"""The device of a model: choice, CPU threads, memory, and the lock that keeps two processes off one GPU."""
 
 from __future__ import annotations
 
@@ -46,9 +46,10 @@ def threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def exclusive(device: torch.device, cpu_threads: int) -> Iterator[None]:
-    """Hold a lock file in the system's temporary folder: the GPU's, by its UUID; on the CPU one of as many as have room
-    with `cpu_threads` each. Whoever trains or transcribes takes it, so that no two share a GPU or slow one another
-    down; the kernel drops it with the process, however that ends.
+    """Hold a lock file in the system's temporary folder: the GPU's by its UUID, or one of the CPU's slots of `cpu_threads` each.
+
+    Trainings and transcriptions take it, so that no two share a GPU or slow each other down. The kernel releases it when the
+    process ends.
 
     Raises:
         PipelineError: the lock file cannot be opened.
@@ -69,8 +70,7 @@ def exclusive(device: torch.device, cpu_threads: int) -> Iterator[None]:
 
 
 def _open_lock(path: Path) -> int:
-    """Return an open lock file that every user may open: for reading, as the kernel protects others' files in /tmp from
-    being opened for writing or with O_CREAT."""
+    """Return a lock file, opened for reading: the kernel protects files of other users in /tmp from writing and O_CREAT."""
     try:
         try:
             return os.open(path, os.O_RDONLY)

@@ -58,7 +58,9 @@ def move_head(donor_head: nn.Linear | None, plan: Sequence[HeadRow], hidden_size
     """Return a new head of `len(plan)` rows, filled as planned.
 
     Args:
-        donor_head: the donor's `lm_head` (V_donor, hidden); None where it has none, then every row must be fresh.
+        donor_head: the donor's `lm_head` (V_donor, hidden); None if it has none, then every row must be fresh.
+        plan: a row per symbol.
+        hidden_size: of the model.
         std: standard deviation of fresh rows (`initializer_range` of the configuration).
         seed: of the generator for fresh rows.
     """

@@ -17,12 +17,13 @@ SETTINGS = ("preprocessor_config.json", "vocab.json", "added_tokens.json", "spec
 
 
 def fetch(repository: str, revision: str, folder: Path, language: str | None, download: bool) -> None:
-    """Bring a revision's files into `folder`, unless it holds them already; what was cut off goes on where it was.
+    """Download the files of a revision into `folder` unless it has them; an interrupted download resumes.
 
     Args:
         repository: OWNER/NAME.
-        revision: 40 hexadecimal digits; a branch would be another model tomorrow.
-        language: whose adapter is wanted too, where there are any.
+        folder: the folder of the checkpoint.
+        revision: 40 hexadecimal digits, since a branch may change.
+        language: whose adapter is needed too, if there are any.
         download: whether the network may be used.
 
     Raises:

@@ -48,9 +48,10 @@ class Vocabulary:
         """Return the vocabulary in a `vocab.json` (symbol → row), its roles from the tokenizer files beside it.
 
         Args:
-            language: which vocabulary of a file that has one a language (MMS), a key such as `spa`.
-            rows: of the head that it is for. A tokenizer may have added `<s>` and `</s>` after the head was made: those
-                two are left out where they lie beyond it.
+            path: the file.
+            language: the key of a file with a vocabulary per language (MMS), such as `spa`.
+            rows: of the head. A tokenizer may have added `<s>` and `</s>` after the head was made: those two are left out if they
+                are beyond its rows.
 
         Raises:
             MissingInputError: no such file.
@@ -78,11 +79,12 @@ class Vocabulary:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of symbols and roles: weights carry it, and are refused beside any other vocabulary."""
+        """SHA-256 of symbols and roles. Weights record it and are refused with any other vocabulary."""
         return hash_json([list(self.symbols), self.blank, self.unknown, self.boundary])
 
     @property
     def blank_row(self) -> int:
+        """The row of the blank."""
         return self._rows[self.blank]
 
     @property
@@ -97,8 +99,10 @@ class Vocabulary:
         return bool(letters) and not any(letter.islower() for letter in letters)
 
     def encode(self, text: str) -> list[int]:
-        """Return the rows of a normalised text; letters that the vocabulary lacks become `unknown` if it has that
-        symbol and are left out otherwise."""
+        """Return the rows of a normalised text.
+
+        Letters that the vocabulary lacks become `unknown` if it has that symbol, and are left out otherwise.
+        """
         text = text.upper() if self.upper_case else text
         unknown = self._rows.get(self.unknown)
         boundary = self._rows[self.boundary]

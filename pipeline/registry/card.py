@@ -72,7 +72,8 @@ def model_card(run: Run, *, artefact: str, version: str, system: str, commit: st
         "Transcripts of read or dictated Portuguese at 16 kHz, one speaker at a time. Output is spoken form: lower case, numbers as words, "
         "no punctuation. Do not use it to identify people, nor where an error does harm and nobody checks the transcript.",
         "## Evaluation\n\n"
-        f"{test['utterances']} utterances of {test['speakers']} speakers who are {'' if test.get('speaker_dependent') else 'not '}in its training data, "
+        f"{test['utterances']} utterances of {test['speakers']} speakers who are {'' if test.get('speaker_dependent') else 'not '}in its "
+        "training data, "
         f"{test['words']} words "
         f"(test set `{test['hash'][:12]}`, normaliser {score['normaliser']}). Error rates of the whole set, with intervals of "
         f"{100 * score['wer']['level']:g} % over {score['wer']['unit']}s.\n\n"

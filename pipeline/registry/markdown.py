@@ -7,9 +7,9 @@ from typing import Any
 
 
 def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows as a Markdown table, the keys of the first one as its head; "" for no rows.
+    r"""Return rows as a Markdown table, the keys of the first one as its head; "" for no rows.
 
-    What would break the table is escaped: "a|b" → "a\\|b", a line break → a blank.
+    What would break the table is escaped: "a|b" → "a\|b", a line break → a blank.
     """
     if not rows:
         return ""

@@ -124,6 +124,8 @@ def promote(root: Path, request: ApprovalRequest, by: str, override: str | None 
     A promotion that was killed after its commit point is found done and not made twice.
 
     Args:
+        root: the checkout.
+        request: what was approved.
         by: who or what approved.
         override: why it is promoted although the verdict is not *promote*.
         reason: why it was approved.
@@ -162,10 +164,13 @@ def promote(root: Path, request: ApprovalRequest, by: str, override: str | None 
 
 
 def rollback(root: Path, version: str, by: str, reason: str) -> Record:
-    """Bring the model of an earlier record back as champion; return the new record.
+    """Restore the model of an earlier record as champion; return the new record.
 
     Args:
+        root: the checkout.
         version: of the record, or "day-one": the donor that the first promotion replaced.
+        by: who approves.
+        reason: why the earlier model is restored.
 
     Raises:
         PromotionError: it is in use already, or another promotion came first.
@@ -248,11 +253,15 @@ def check(private: PrivateClone, candidate: Candidate, request: ApprovalRequest,
     """Check that an approval still holds and suffices.
 
     Args:
+        private: the private clone.
+        candidate: the run.
+        request: what was approved.
         in_use: folder of the champion on main.
         replaced: its record; None on day one.
+        override: why it is promoted although the verdict is not *promote*.
 
     Raises:
-        PromotionError: with what has moved, or what the verdict is.
+        PromotionError: with what has changed, or what the verdict is.
         ParamsError: an override of a verdict that needs none.
     """
     found = tags.current(private.clone, private.artefact)
@@ -289,10 +298,12 @@ def compares_with_champion(candidate: Candidate, in_use: str, replaced: Record |
 
 
 def take(private: PrivateClone, candidate: Candidate, replaces: list[str]) -> dict[str, dict[str, str]]:
-    """Put the clone on the run, its model laid out as data/champion and its splits beside it; return the splits' hashes.
+    """Check out the run in the clone, with its model as data/champion and its splits; return the splits' hashes.
 
     Args:
-        replaces: folder of a model that is laid out as well.
+        private: the private clone.
+        candidate: the run.
+        replaces: folders of models that are checked out too.
 
     Raises:
         DataError: the model is not the one that was judged, or has pickled weights.

@@ -85,6 +85,7 @@ class Record(Section):
     approval: Approval
 
     def as_json(self) -> dict[str, Any]:
+        """Return the record as it is written."""
         return self.model_dump(mode="json", by_alias=True)
 
 

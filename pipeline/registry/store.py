@@ -107,7 +107,8 @@ def hashes(place: HashFileDB, oid: str) -> dict[str, str]:
     """Return the SHA-256 of every file of a folder (of a file: under the name ""), as its bytes are in `place` now.
 
     Args:
-        oid: what DVC calls it: an MD5, ending in `.dir` for a folder.
+        place: the cache or the remote.
+        oid: the object id in DVC: an MD5, ending in `.dir` for a folder.
 
     Raises:
         FileNotFoundError: `place` lacks it, or a file of it.

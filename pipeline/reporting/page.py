@@ -142,7 +142,7 @@ def alignment_chart(alignment: Mapping[str, Any]) -> str:
     """
     where = "vizinho.json of the challenger: alignment"
     found = need(alignment, "distribution", where)
-    edges, transcripts, negatives = (need(found, key, where) for key in ("edges", "transcripts", "planted"))
+    edges, transcripts, negatives = (need(found, key, where) for key in ("edges", "transcripts", "negatives"))
     if len(edges) != len(transcripts) + 1 or len(edges) != len(negatives) + 1 or not edges[0] < edges[-1]:
         raise DataError(where, f"{len(edges)} edges of {len(transcripts)} and {len(negatives)} bins", "one edge more than bins", "run align again")
     return score_chart(edges, transcripts, negatives, need(alignment, "threshold", where))

@@ -1,4 +1,4 @@
-"""Forced alignment: paths that spell what they must, ears by symbol, and measures that know right from wrong."""
+"""Forced alignment: paths that spell what they must, maps by symbol, and measures that know right from wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.alignment.aligner import Ear, Heard, first_ear, force, learned_ear, lowest_mean, measures, softmax
+from pipeline.alignment.aligner import EmissionMap, Emissions, estimate_map, force, lowest_mean, map_by_symbol, softmax, transcript_measures
 from pipeline.model.vocabulary import Vocabulary
 
 SPANISH = Vocabulary(("<pad>", "<unk>", "|", "a", "c", "o", "s", "ñ"))
@@ -22,9 +22,9 @@ def said(text: str, vocabulary: Vocabulary = SPANISH, sure: float = 6.0) -> np.n
 
 
 def test_letters_are_heard_by_symbol_or_by_their_base_letter() -> None:
-    ear = first_ear(SPANISH, ["a", "w", "ã", "ç"])
-    heard = {letter: [SPANISH.symbols[row] for row in np.flatnonzero(ear.table_LV[number])]
-             for number, letter in enumerate(("blank", " ", *ear.letters))}
+    emission_map = map_by_symbol(SPANISH, ["a", "w", "ã", "ç"])
+    heard = {letter: [SPANISH.symbols[row] for row in np.flatnonzero(emission_map.table_LV[number])]
+             for number, letter in enumerate(("blank", " ", *emission_map.letters))}
     assert heard == {"blank": ["<pad>"], " ": ["|"], "a": ["a"], "w": [], "ã": ["a"], "ç": ["c"]}
 
 
@@ -32,8 +32,8 @@ def test_an_ear_learns_that_a_letter_sounds_as_another_symbol() -> None:
     """Spanish hears « aço » as « aso »; the plan has ç as a c."""
     texts = ["aço", "ço aço", "oça", "saca oço", "casa aça"] * 3
     probabilities = [said(text.replace("ç", "s")) for text in texts]
-    plain = first_ear(SPANISH, sorted(set("".join(texts)) - {" "}))
-    learned = learned_ear(plain, probabilities, texts)
+    plain = map_by_symbol(SPANISH, sorted(set("".join(texts)) - {" "}))
+    learned = estimate_map(plain, probabilities, texts)
     c, s = (learned.table_LV[2 + learned.letters.index("ç")][SPANISH.symbols.index(symbol)] for symbol in "cs")
     assert s > 0.3 > 0.1 > c
     assert np.allclose(learned.table_LV.sum(0), 1, atol=1e-5)
@@ -41,15 +41,15 @@ def test_an_ear_learns_that_a_letter_sounds_as_another_symbol() -> None:
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=6), st.integers(1, 12), st.integers(0, 1000))
 def test_a_forced_path_spells_its_labels_and_never_beats_the_free_path(labels: list[int], frames: int, seed: int) -> None:
-    scores_TL = np.log(softmax(np.random.default_rng(seed).normal(size=(frames, 5)).astype(np.float32)))
+    log_probs_TL = np.log(softmax(np.random.default_rng(seed).normal(size=(frames, 5)).astype(np.float32)))
     needed = len(labels) + sum(map(int.__eq__, labels, labels[1:]))
-    found = force(scores_TL, labels)
+    found = force(log_probs_TL, labels)
     assert (found is None) == (needed > frames)
     if found is not None:
         path, score_T = found
         assert path[(np.diff(path, prepend=0) != 0) & (path != 0)].tolist() == labels
-        assert score_T == pytest.approx(scores_TL[np.arange(frames), path], abs=1e-6)
-        assert score_T.sum() <= scores_TL.max(1).sum() + 1e-5
+        assert score_T == pytest.approx(log_probs_TL[np.arange(frames), path], abs=1e-6)
+        assert score_T.sum() <= log_probs_TL.max(1).sum() + 1e-5
 
 
 def test_no_label_is_no_path() -> None:
@@ -57,11 +57,11 @@ def test_no_label_is_no_path() -> None:
 
 
 def measured(text: str, audio: str) -> dict[str, float]:
-    plain = first_ear(SPANISH, ["a", "c", "o", "s"])
-    ears = {"plain": plain, "learned": Ear(plain.letters, plain.table_LV)}
-    heard = {name: Heard.by(ear, said(audio)) for name, ear in ears.items()}
+    plain = map_by_symbol(SPANISH, ["a", "c", "o", "s"])
+    maps = {"plain": plain, "learned": EmissionMap(plain.letters, plain.table_LV)}
+    heard = {name: Emissions.of(emission_map, said(audio)) for name, emission_map in maps.items()}
     assert heard["plain"].text == audio
-    found = measures(heard, ears, text, ["soca caca saca", "aso osa oca"], 0.02)
+    found = transcript_measures(heard, maps, text, ["soca caca saca", "aso osa oca"], 0.02)
     assert found is not None
     return found
 

@@ -1,4 +1,4 @@
-"""The judge of transcripts: what it learns from plants, how much it says is wrong, where it draws the line."""
+"""The classifier of transcripts: what it learns from synthetic_negatives, how much it says is wrong, where it draws the line."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pipeline.alignment.transcript_filter import (
     PART,
     SHORT,
     UNLIKE,
-    Measured,
+    CorpusMeasures,
+    auc,
     best_threshold,
-    judge,
+    filter_transcripts,
     learn,
-    plants,
     reason,
-    tell_apart,
+    synthetic_negatives,
     wrong_share,
 )
 
@@ -28,22 +28,22 @@ DRAW = np.random.default_rng(1)
 NUMBER = 1000
 
 
-def corpus(wrong: float, gap: float = 5.0) -> tuple[Measured, np.ndarray]:
+def corpus(wrong: float, gap: float = 5.0) -> tuple[CorpusMeasures, np.ndarray]:
     """Return a corpus of which a share is wrong by `gap` standard deviations of each measure but the rate, and who is."""
     draw = np.random.default_rng(7)
     bad = draw.random(NUMBER) < wrong
     own = draw.normal(size=(NUMBER, len(MEASURES)))
     own[bad, :-1] -= gap
-    planted = draw.normal(size=(NUMBER, len(MEASURES)))
-    planted[:, :-1] -= gap
+    negatives = draw.normal(size=(NUMBER, len(MEASURES)))
+    negatives[:, :-1] -= gap
     rank = draw.integers(0, 2**63, size=NUMBER, dtype=np.uint64)
-    return Measured(own, {"swapped": (np.arange(NUMBER), planted)}, rank, {}, [""] * NUMBER, ()), bad
+    return CorpusMeasures(own, {"swapped": (np.arange(NUMBER), negatives)}, rank, {}, [""] * NUMBER, ()), bad
 
 
 @pytest.mark.parametrize("wrong", [0.0, 0.02, 0.1, 0.3])
 def test_the_share_of_wrong_transcripts_is_estimated_and_they_go(wrong: float) -> None:
     measured, bad = corpus(wrong)
-    found = judge(measured)
+    found = filter_transcripts(measured)
     assert found.wrong_share == pytest.approx(bad.mean(), abs=0.01)
     gone = np.array([bool(why) for why in found.reasons])
     assert (gone & ~bad).mean() <= 0.003
@@ -52,25 +52,25 @@ def test_the_share_of_wrong_transcripts_is_estimated_and_they_go(wrong: float) -
 
 def test_where_right_and_wrong_look_alike_nothing_is_told_apart() -> None:
     measured, _ = corpus(0.1, gap=0.0)
-    assert judge(measured).power["all"] == pytest.approx(0.5, abs=0.05)
+    assert filter_transcripts(measured).power["all"] == pytest.approx(0.5, abs=0.05)
 
 
 def test_nobody_is_judged_by_a_judge_who_has_seen_him() -> None:
-    """Each utterance's measures are moved far off in turn; its judge's weights must not notice."""
+    """Each utterance's measures are moved far off in turn; its classifier's weights must not notice."""
     measured, _ = corpus(0.1)
-    before = judge(measured).score_U
+    before = filter_transcripts(measured).score_U
     own = measured.own_UM.copy()
     asked = measured.rank_U % np.uint64(FOLDS) == 0
     own[asked] += 3
-    moved = Measured(own, measured.planted, measured.rank_U, {}, measured.heard, ())
-    one = learn(own[~asked], {"swapped": measured.planted["swapped"][1][~asked]})
-    assert judge(moved).score_U[asked] == pytest.approx(one.score(own[asked]))
-    assert not np.allclose(judge(moved).score_U[~asked], before[~asked])
+    moved = CorpusMeasures(own, measured.negatives, measured.rank_U, {}, measured.heard, ())
+    one = learn(own[~asked], {"swapped": measured.negatives["swapped"][1][~asked]})
+    assert filter_transcripts(moved).score_U[asked] == pytest.approx(one.score(own[asked]))
+    assert not np.allclose(filter_transcripts(moved).score_U[~asked], before[~asked])
 
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=40), st.lists(st.floats(-5, 5), min_size=1, max_size=40), st.floats(0, 1))
-def test_the_line_never_drops_more_than_it_gains(own: list[float], planted: list[float], share: float) -> None:
-    own_U, planted_U = np.array(own), np.array(planted)
+def test_the_line_never_drops_more_than_it_gains(own: list[float], negatives: list[float], share: float) -> None:
+    own_U, planted_U = np.array(own), np.array(negatives)
     limit = best_threshold(own_U, planted_U, share)
     dropped, caught = (own_U < limit).mean(), share * (planted_U < limit).mean()
     assert 2 * caught - dropped >= -1e-9
@@ -80,12 +80,12 @@ def test_the_line_never_drops_more_than_it_gains(own: list[float], planted: list
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=30), st.lists(st.floats(-5, 5), min_size=1, max_size=30))
 def test_telling_apart_is_the_share_of_pairs_in_order(right: list[float], wrong: list[float]) -> None:
     pairs = np.mean([(one > other) + 0.5 * (one == other) for one in right for other in wrong])
-    assert tell_apart(np.array(right), np.array(wrong)) == pytest.approx(pairs)
+    assert auc(np.array(right), np.array(wrong)) == pytest.approx(pairs)
 
 
 @given(st.lists(st.sampled_from(["asa", "ossos", "rosa era sera", "era uma vez", "um dois três quatro"]), min_size=2, max_size=6), st.integers(0, 99))
 def test_a_planted_transcript_is_never_the_own_one(texts: list[str], seed: int) -> None:
-    found = plants(texts, 0, np.random.default_rng(seed), range(1, len(texts)))
+    found = synthetic_negatives(texts, 0, np.random.default_rng(seed), range(1, len(texts)))
     assert "extended" in found and all(text and text != texts[0] for text in found.values())
     assert ("truncated" in found) == (len(texts[0].split()) > 1)
     assert ("swapped" in found) == any(text != texts[0] for text in texts)

@@ -259,7 +259,9 @@ def next_generation(toy: Toy, seconds: int = 0) -> int:
 
 
 def check(service: Service, toy: Toy, run: str) -> None:
-    """Check a run commit: it equals what `dvc repro` makes of the same params in a clone with a separate cache, and is up to date."""
+    """Check that a run commit equals what `dvc repro` makes of the same params in a clone with a separate cache, and that all its stages
+    are up to date.
+    """
     branch = service.branch(run)
     manual = toy.clone(f"manual-{run[:8]}")
     imported = [name for name in manual.git("ls-tree", "-r", "--name-only", f"origin/{branch}").splitlines() if name.endswith(".dvc")]

@@ -100,7 +100,7 @@ def test_a_feature_extractor_that_leaves_samples_as_they_are_is_followed(tmp_pat
         save_model(model, words, tmp_path / "donor", {"origin": origin})
         again = load_model(tmp_path / "donor")[0]
         assert expects_normalised_input(again) == standardised
-        assert expects_normalised_input(fresh_model(read_json(tmp_path / "donor/config.json"), words, 1)) == standardised, "scratch hears as its donor"
+        assert expects_normalised_input(fresh_model(read_json(tmp_path / "donor/config.json"), words, 1)) == standardised, "as its donor"
         assert ("do_normalize" in read_json(tmp_path / "donor/config.json")) != standardised
         theirs = Wav2Vec2Processor.from_pretrained(tmp_path / "donor")
         samples = tiny.spoken("rosa era")

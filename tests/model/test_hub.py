@@ -86,7 +86,8 @@ def test_safetensors_are_preferred_and_the_languages_adapter_comes_along(hub: ty
 
 
 def test_nothing_is_downloaded_unless_the_params_say_so(hub: type[Hub], tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match=f"raw: no checkpoint, or only a part of it; expected {NAME} at {REVISION}; set donor.hub.download: true"):
+    with pytest.raises(MissingInputError, match=f"raw: no checkpoint, or only a part of it; expected {NAME} at "
+                                                f"{REVISION}; set donor.hub.download: true"):
         get(tmp_path / "raw", download=False)
     assert hub.requests == []
 

@@ -25,5 +25,6 @@ def test_the_card_tells_of_the_utterances_that_were_really_learned_from(tmp_path
     write_json(tmp_path / "data/champion/vizinho.json", found if aligned else {"split": "data/split/portuguese", "alignment": None})
     card = model_card(read_run(tmp_path, "data/champion"), artefact="asr-pt", version="v0.1.0", system="transfer", commit="c" * 40, override=None)
     assert f"| toy (portuguese) | {2 if aligned else 3} | {2 if aligned else 3} | {0.67 if aligned else 1.00:.2f} | CC0-1.0 |" in card
-    assert ("Of 3 Portuguese training utterances 1 were dropped because their transcripts do not fit the audio (1 unlike its audio), by forced alignment with a "
+    assert ("Of 3 Portuguese training utterances 1 were dropped because their transcripts do not fit the audio (1 unlike its audio), "
+            "by forced alignment with a "
             "model of weights `bbbbbbbbbbbb`." in card) == aligned

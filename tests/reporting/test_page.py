@@ -270,10 +270,10 @@ def test_transcripts_that_align_dropped_are_shown_if_the_training_set_was_filter
     assert "Filtered transcripts" not in page_of(root).text
     evil = "<b>não</b>"
     found = {
-        "aligner": {"folder": "data/donor", "learned_from": 0}, "utterances": 1495, "kept": {"utterances": 1420},
+        "aligner": {"folder": "data/donor", "trained_on": 0}, "utterances": 1495, "kept": {"utterances": 1420},
         "dropped": {"unlike its audio": 70, "too short for its audio": 5}, "wrong_share": 0.051, "power": {"all": 0.992}, "threshold": -1.25,
-        "distribution": {"edges": [-9.0, 0.0, 6.0], "transcripts": [75, 1420], "planted": [900, 40]},
-        "lowest": [{"utterance_id": "speak-pt/7", "score": -8.5, "reason": "unlike its audio", "text": evil, "heard": ""}],
+        "distribution": {"edges": [-9.0, 0.0, 6.0], "transcripts": [75, 1420], "negatives": [900, 40]},
+        "lowest": [{"utterance_id": "speak-pt/7", "score": -8.5, "reason": "unlike its audio", "text": evil, "hypothesis": ""}],
     }
     edit(root / "data/train/transfer/vizinho.json", lambda model: model.update(alignment=found))
     text = page_of(root).text
@@ -281,10 +281,10 @@ def test_transcripts_that_align_dropped_are_shown_if_the_training_set_was_filter
                   "About 5.1 % of the transcripts seem wrong", "in 99.2 % of pairs", "dropped below -1.2", evil, "(nothing recognised)"):
         assert shown in text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " "), shown
     assert "The aligner was trained on" not in text
-    found["aligner"]["learned_from"] = 12
+    found["aligner"]["trained_on"] = 12
     edit(root / "data/train/transfer/vizinho.json", lambda model: model.update(alignment=found))
     assert "The aligner was trained on 12 of these recordings" in page_of(root).text
-    found["distribution"]["planted"] = [1]
+    found["distribution"]["negatives"] = [1]
     edit(root / "data/train/transfer/vizinho.json", lambda model: model.update(alignment=found))
     with pytest.raises(DataError, match="3 edges of 2 and 1 bins; expected one edge more than bins"):
         page_of(root)

@@ -23,7 +23,7 @@ from tests import small_run, tiny
 
 
 def rows(folder: Path, name: str) -> dict[int, float]:
-    table = pd.read_csv(folder / f"plots/metrics/{name}.tsv", sep="\t")
+    table = pd.read_csv(folder / f"metrics/{name}.tsv", sep="\t")
     return dict(zip(table["step"].tolist(), table[name].tolist(), strict=True))
 
 
@@ -42,7 +42,7 @@ def test_rows_are_written_as_dvc_reads_them_and_only_those_of_an_earlier_run_are
     assert rows(tmp_path / "curves", "loss") == {5: 2.5, 10: 1.5}
     assert read_json(tmp_path / "live/metrics.json") == {"step": 10, "loss": 1.5, "dev_wer": 0.5}
     files = sorted(str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file())
-    assert files == ["live/metrics.json", "live/other/timing.json", "live/timing.json"]
+    assert files == ["curves/metrics/dev_wer.tsv", "curves/metrics/loss.tsv", "live/metrics.json", "live/other/timing.json", "live/timing.json"]
 
 
 def test_without_dvclive_no_row_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,10 +147,10 @@ def shown(folder: Path, *arguments: str) -> Any:
 
 def steps_shown(folder: Path) -> list[int]:
     """Return the steps of the donor's loss in `dvc plots show`."""
-    found = shown(folder, "plots", "show", "loss", "--json")
-    content = found["data"]["loss"][0]["content"]
+    found = shown(folder, "plots", "show", "data/timing/curves/donor/metrics/loss.tsv", "--json")
+    content = found["data"]["data/timing/curves/donor/metrics/loss.tsv"][0]["content"]
     content = json.loads(content) if isinstance(content, str) else content
-    assert "timing/donor/plots/metrics/loss.tsv" in json.dumps(found)
+    assert "timing/curves/donor/metrics/loss.tsv" in json.dumps(found)
     return sorted(int(row["step"]) for row in content["data"]["values"])
 
 

@@ -1,11 +1,11 @@
 """Sentence frames: a weighted grammar of templates, read from `lexicon/LANGUAGE.frames.txt`.
 
-    [statement]                              a rule: one of its lines is chosen
-    3x {subject} {act preterite}[ {place}|]. a line, three times as likely as one without weight
-    pt-PT: Estou a falar com {subject}.      a line of one locale
-    <question>                               a line of the rule `question` stands here
-    [já|ainda|]                              one of these
-    {act preterite}                          a slot: the grammar's method `slot_act`, called with "preterite"
+[statement]                              a rule: one of its lines is chosen
+3x {subject} {act preterite}[ {place}|]. a line, three times as likely as one without weight
+pt-PT: Estou a falar com {subject}.      a line of one locale
+<question>                               a line of the rule `question` stands here
+[já|ainda|]                              one of these
+{act preterite}                          a slot: the grammar's method `slot_act`, called with "preterite"
 """
 
 from __future__ import annotations

@@ -244,7 +244,7 @@ class Portuguese(Romance):
         return True
 
     def group(self, verb: Word, tense: str, subject: Agreement, pronoun: str, drawn: bool) -> str:
-        """me ajudou (Brazil), ajudou-me (Portugal), vai se levantar, vai levantar-se, está fazendo, está a fazer."""
+        """Me ajudou (Brazil), ajudou-me (Portugal), vai se levantar, vai levantar-se, está fazendo, está a fazer."""
         person, forms, brazil = subject.person, self.forms, self.locale == "pt-BR"
         light = pronoun not in ("o", "a", "os", "as")
         auxiliary = {"going": ("go", "present"), "progressive": ("be_located", "present"),
@@ -307,7 +307,7 @@ class Portuguese(Romance):
         return f"{self.forms(verb, 'present')[person]}-se"
 
     def merged(self, text: str) -> str:
-        """de o → do, em uma → numa, por as → pelas, a a → à; in Brazil em uma stays."""
+        """De o → do, em uma → numa, por as → pelas, a a → à; in Brazil em uma stays."""
         def merge(match: re.Match[str]) -> str:
             found = match[0]
             if self.locale == "pt-BR" and found[3:5] in ("um", "ou", "un") and found[:2] in ("em", "Em"):

@@ -193,7 +193,7 @@ class Spanish(Romance):
         return tense != "imperative"
 
     def group(self, verb: Word, tense: str, subject: Agreement, pronoun: str, drawn: bool) -> str:
-        """va a comer, está comiendo, ha comido, levantarse, levantándose, me ayuda."""
+        """Va a comer, está comiendo, ha comido, levantarse, levantándose, me ayuda."""
         person = subject.person
         forms = self.forms
         if tense == "infinitive":
@@ -235,7 +235,7 @@ class Spanish(Romance):
         return f"se {self.forms(verb, 'present')[person]}"
 
     def merged(self, text: str) -> str:
-        """de el → del, a el → al, y Inés → e Inés, o otro → u otro."""
+        """De el → del, a el → al, y Inés → e Inés, o otro → u otro."""
         text = re.sub(r"\b([Dd]e|[Aa]) el\b", lambda match: match[1] + "l", text)
         text = re.sub(r"\by (?=[IÍií](?![ae])|[Hh]i(?!e))", "e ", text)
         return re.sub(r"\bo (?=[OÓoó]|[Hh]o)", "u ", text)

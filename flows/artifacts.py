@@ -57,7 +57,7 @@ def score_rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def _speed(timing: dict[str, Any] | None) -> str:
-    speed = (timing or {}).get("audio_seconds_per_second")
+    speed = (timing or {}).get("rtfx")  # audio-seconds per second
     return f"{speed:.1f}" if speed else "–"
 
 

@@ -1,7 +1,7 @@
 """The challenger of a run becomes the champion: at once, or after somebody has approved it.
 
-An approval holds for the run commit, its verdict and the champion at that time (`pipeline.registry.promotion.ApprovalRequest`). The key of the
-approval request is made of the three, so that any change leads to a new request.
+An approval holds for the run commit, its verdict and the champion at that time (`pipeline.registry.promotion.ApprovalRequest`). The key
+of the approval request is made of the three, so that any change leads to a new request.
 """
 
 from __future__ import annotations
@@ -148,9 +148,9 @@ def request_approval(candidate: Candidate, hours: float) -> Answer:
                              "the champion stays; start promote to request an approval again") from None
 
 
-def request_key(approval: ApprovalRequest) -> str:
+def request_key(request: ApprovalRequest) -> str:
     """Return the key of the approval request for exactly this run, verdict and champion."""
-    return hash_json([approval.commit, approval.verdict, approval.champion])[:24]
+    return hash_json([request.commit, request.verdict, request.champion])[:24]
 
 
 def summary(candidate: Candidate) -> str:
@@ -162,11 +162,11 @@ def summary(candidate: Candidate) -> str:
 
 def request_text(candidate: Candidate) -> str:
     """Return the text of the approval form: the change, and the verdict's table."""
-    approval = candidate.request
+    request = candidate.request
     return "\n\n".join([
         f"**{summary(candidate)}**",
-        f"Replaces {approval.champion or 'the donor of day one'}. Verdict: **{candidate.verdict['verdict']}**, SHA-256 `{approval.verdict[:12]}`, "
-        f"commit `{approval.commit}`. The approval holds for these alone.",
+        f"Replaces {request.champion or 'the donor of day one'}. Verdict: **{candidate.verdict['verdict']}**, SHA-256 `{request.verdict[:12]}`, "
+        f"commit `{request.commit}`. The approval holds for these alone.",
         markdown_table(verdict_rows(candidate.verdict)),
     ])
 

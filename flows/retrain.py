@@ -109,10 +109,10 @@ def execute(branch: str, profile: str, git_ref: str, corpora: list[str] | None, 
 def set_gate_index(space: Workspace) -> bool:
     """Write this evidence's gate index in the champion's tenure into the params; return whether it was another before."""
     gates.fetch_runs(space.path)
-    place = gates.gate_index(space.path)
-    moved = gates.write_gate_index(space.path, place)
-    get_run_logger().info("gate %d since the last promotion", place + 1)
-    return moved
+    index = gates.gate_index(space.path)
+    changed = gates.write_gate_index(space.path, index)
+    get_run_logger().info("gate %d since the last promotion", index + 1)
+    return changed
 
 
 def apply_profile(space: Workspace, profile: str) -> None:

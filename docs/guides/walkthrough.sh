@@ -88,9 +88,9 @@ done
 printf '```\n$ wait_for %s Suspended\n' "$first"
 wait_for "$first" Suspended
 printf '```\n\n'
-text "All stages from ingest to report have run, the results are pushed, and the run awaits approval. Its results are one commit, the run commit, on a branch:"
+text "All stages from ingest to report have run, the results are pushed, and the run awaits approval. Its results are one commit, the run commit, on a branch (data/timing is left out here):"
 branch=$(git ls-remote --heads origin 'retrain/*' | sed 's#.*refs/heads/##')
-run "git fetch --quiet origin && git log --oneline --stat -1 origin/$branch"
+run "git fetch --quiet origin && git log --oneline --stat -1 origin/$branch | grep -v data/timing/"
 run "vizinho registry promote --ask origin/$branch"
 
 text "## Approval"

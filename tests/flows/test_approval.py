@@ -1,4 +1,4 @@
-"""ApprovalRequest of a promotion, through a real server and a real worker: approved, rejected, unanswered, outdated.
+"""Approval of a promotion, through a real server and a real worker: approved, rejected, unanswered, outdated.
 
 A run that requests an approval is suspended: it has no process. With the answer it starts again from the top.
 """

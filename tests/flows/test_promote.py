@@ -1,4 +1,4 @@
-"""ApprovalRequest of a promotion: approved, rejected, unanswered, or outdated."""
+"""Approval of a promotion: approved, rejected, unanswered, or outdated."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ def test_an_approval_of_a_run_that_was_promoted_meanwhile_promotes_nothing_twice
 
 def test_an_approval_request_is_about_one_run_verdict_and_champion(toy: Toy) -> None:
     candidate = read_candidate(toy.path, "main")
-    approval = candidate.request
-    others = [replace(approval, commit="0" * 40), replace(approval, verdict="0" * 64), replace(approval, champion="asr-pt-toy#champion#1")]
-    assert len({request_key(approval), *map(request_key, others)}) == 4
-    assert approval.commit in request_text(candidate) and "WER 90.0 % → 50.0 %" in request_text(candidate)
+    request = candidate.request
+    others = [replace(request, commit="0" * 40), replace(request, verdict="0" * 64), replace(request, champion="asr-pt-toy#champion#1")]
+    assert len({request_key(request), *map(request_key, others)}) == 4
+    assert request.commit in request_text(candidate) and "WER 90.0 % → 50.0 %" in request_text(candidate)
 
 
 @pytest.mark.parametrize(("given", "message"), [

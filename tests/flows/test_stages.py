@@ -24,12 +24,12 @@ def test_a_change_that_dvc_reports_without_details_is_described_as_changed() -> 
 
 
 def test_a_reject_table_is_found_in_an_error_message(capsys: pytest.CaptureFixture[str]) -> None:
-    from pipeline.ingest import refuse_if_broken
+    from pipeline.ingest import check_reject_share
 
     counts = {"too short": 6, "clipped": 3}
     found = [{"reason": reason, "source": "a.wav", "detail": "0.1 s" if reason == "too short" else ""} for reason in counts]
     with pytest.raises(SystemExit), exit_with_code():
-        refuse_if_broken({"corpus": "toy", "utterances": 1, "rejected": 9, "rejects": counts}, found, 0.05)
+        check_reject_share({"corpus": "toy", "utterances": 1, "rejected": 9, "rejects": counts}, found, 0.05)
     assert parse_rejects(["read", *capsys.readouterr().err.splitlines()]) == [
         {"reason": "too short", "utterances": 6, "example": "a.wav: 0.1 s"}, {"reason": "clipped", "utterances": 3, "example": "a.wav"}]
     assert parse_rejects(["      6  no error line before it"]) == []

@@ -1,15 +1,14 @@
-"""Training on a GPU, beside its matrix products, ready batches and the Hugging Face Trainer: one command, no data, some minutes.
+"""Training on a GPU, beside matrix products, prepared batches and the Hugging Face Trainer: one command, no data, some minutes.
 
     python benchmarks/gpu.py [--sizes base xlsr] [--steps 60] [--batch-s 160] [--profile]
-    python benchmarks/gpu.py --toy      the same on whatever is there, in seconds: does it start?
+    python benchmarks/gpu.py --toy      a test of the script in seconds, on any device
 
-Random weights in the shapes of wav2vec2-base (95 M) and XLSR-53 (315 M), bf16, convolutions frozen, as profiles/common-voice-xlsr.yaml has
-them but for gradient checkpointing (--checkpointing). Noise at lengths like Common Voice's, in memory: what a second epoch finds. Rates
-are of audio without padding. Beyond torch and transformers it takes what `pipeline.acoustic` imports; the Trainer's rows need accelerate as
-well.
+Random weights in the shapes of wav2vec2-base (95 M) and XLSR-53 (315 M), bf16, convolutions frozen, as in
+profiles/common-voice-xlsr.yaml except for gradient checkpointing (--checkpointing). Noise at lengths like Common Voice's, in memory, as in a
+second epoch. Throughput is of audio without padding. The Trainer's rows need accelerate.
 
-    matmul        bf16 products of large matrices: what "share of the matrix rate" is of
-    one shape     forward, backward and step over one ready batch without padding: the limit
+    matmul        bf16 products of large matrices: the reference of "share of the matrix rate"
+    one shape     forward, backward and step over one prepared batch without padding: the limit
     ours          the loop of `donor` and `train`
     trainer       the Trainer with a padding collator, four workers; random sampling, and by length
 """
@@ -55,7 +54,9 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 
 class Noise:
-    """As `Clips`: seeded noise of these lengths, all in memory."""
+    """Audio of seeded noise with these lengths, all in memory."""
+
+    normalise = True
 
     def __init__(self, duration_s: npt.NDArray[np.float64]) -> None:
         samples = np.random.default_rng(1).integers(-3_000, 3_000, int(20 * HZ), dtype=np.int16)
@@ -69,18 +70,18 @@ class Noise:
 
 
 def spoken(count: int, seed: int) -> Utterances:
-    """Return made-up utterances, 14 letters a second, lengths as Common Voice's are."""
+    """Return synthetic utterances, 12 letters per second, with lengths like Common Voice's."""
     random = np.random.default_rng(seed)
     duration_s = np.clip(random.lognormal(np.log(4.6), 0.35, count), 1.5, 15.0)
     texts = ["".join(random.choice(list("aeiorstnlm"), int(12 * length))) for length in duration_s]
     return Utterances(Noise(duration_s), texts, duration_s, [f"noise/{number}" for number in range(count)])  # type: ignore[arg-type]
 
 
-def flops_per_second(model: Wav2Vec2ForCTC, length_s: float) -> float:
-    """Return the model's floating-point operations for a second of audio, forward and backward, in clips of that length.
+def flops_per_second_of_audio(model: Wav2Vec2ForCTC, length_s: float) -> float:
+    """Return the model's floating-point operations per second of audio, forward and backward, in utterances of that length.
 
-    Two a multiplication; backward costs twice forward, and nothing in the frozen convolutions. What checkpointing does again is not
-    counted: it is no work of the model.
+    Two per multiplication; the backward pass costs twice the forward pass, and nothing in the frozen convolutions. Recomputation by
+    checkpointing is not counted.
     """
     config = model.config
     frames_per_second, channels, convolutions = float(HZ), 1, 0.0
@@ -96,29 +97,29 @@ def flops_per_second(model: Wav2Vec2ForCTC, length_s: float) -> float:
 
 
 def matmul_rate(device: torch.device, size: int, precision: torch.dtype) -> float:
-    """Return how many operations a second large products of matrices do."""
+    """Return the floating-point operations per second of large matrix products."""
     left, right = (torch.randn(size, size, device=device, dtype=precision) for _ in range(2))
     for _ in range(3):
         left @ right
-    settle(device)
+    synchronise(device)
     began, times = time.perf_counter(), 0
     while times < 10 or time.perf_counter() - began < 1.0:
         left @ right
         times += 1
         if times % 10 == 0:
-            settle(device)
-    settle(device)
+            synchronise(device)
+    synchronise(device)
     return 2 * size**3 * times / (time.perf_counter() - began)
 
 
-def settle(device: torch.device) -> None:
-    """Wait until the device has done what it was given."""
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has done all its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def fresh(size: str, checkpointing: bool) -> Wav2Vec2ForCTC:
-    """Return a model of that shape with random weights."""
+    """Return a model of a size in `SHAPES` with random weights."""
     model = fresh_model(SHAPES[size], WORDS, 1)
     model.freeze_feature_encoder()
     if checkpointing:
@@ -127,7 +128,7 @@ def fresh(size: str, checkpointing: bool) -> Wav2Vec2ForCTC:
 
 
 def one_shape(model: Wav2Vec2ForCTC, config: RunConfig, length_s: float, device: torch.device) -> dict[str, float]:
-    """Step over one ready batch."""
+    """Step over one prepared batch."""
     model.to(device).train()
     count = max(1, int(config.batch_s / length_s))
     waveform_BS, mask_BS = (torch.from_numpy(value).to(device)
@@ -136,34 +137,35 @@ def one_shape(model: Wav2Vec2ForCTC, config: RunConfig, length_s: float, device:
     optimiser, began = Optimiser(model, config), 0.0
     for step in range(config.steps):
         if step == config.steps // 2:
-            settle(device)
+            synchronise(device)
             began = time.perf_counter()
         with autocast(device, config.precision):
             loss = model(waveform_BS, attention_mask=mask_BS, labels=labels_BU).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
         optimiser.step()
-    settle(device)
-    return {"rate": (config.steps - config.steps // 2) * count * length_s / (time.perf_counter() - began), "padding": 0.0}
+    synchronise(device)
+    return {"throughput": (config.steps - config.steps // 2) * count * length_s / (time.perf_counter() - began), "padding": 0.0}
 
 
 def ours(model: Wav2Vec2ForCTC, config: RunConfig, train_set: Utterances) -> dict[str, float]:
-    """Train with our loop; the rate is that of the second half."""
+    """Train with our loop; the throughput is that of the second half."""
     with tempfile.TemporaryDirectory() as resume:
-        history = train(model, WORDS, train_set, spoken(4, 2), config, Path(resume), lambda *_: (1.0, 1.0), "ours")
-    first, last = history.iloc[0], history.iloc[-1]
+        result = train(model, WORDS, train_set, spoken(4, 2), config, Path(resume), lambda *_: (1.0, 1.0), "ours")
+    rows = result.history.merge(result.timing)
+    first, last = rows.iloc[0], rows.iloc[-1]
     batches = epoch_batches(train_set.duration_s, config.batch_s, config.seed, 0)
-    return {"rate": float((last["audio_s"] - first["audio_s"]) / (last["seconds"] - first["seconds"])), "waiting": float(last["waiting"]),
+    return {"throughput": float((last["audio_s"] - first["audio_s"]) / (last["seconds"] - first["seconds"])), "waiting": float(last["waiting"]),
             "padding": padding_share(train_set.duration_s, batches)}
 
 
 def trainer(model: Wav2Vec2ForCTC, config: RunConfig, train_set: Utterances, by_length: bool, checkpointing: bool,
             device: torch.device) -> dict[str, float]:
-    """Train with the Trainer, as many utterances per step as ours has on average; the rate is that of the second half."""
+    """Train with the Trainer, with the mean number of utterances per step of our loop; the throughput is that of the second half."""
     from transformers import Trainer, TrainerCallback, TrainingArguments
     from transformers.trainer_pt_utils import LengthGroupedSampler
 
-    a_step = round(np.mean([len(batch) for batch in epoch_batches(train_set.duration_s, config.batch_s, config.seed, 0)]))
+    per_step = round(np.mean([len(batch) for batch in epoch_batches(train_set.duration_s, config.batch_s, config.seed, 0)]))
     audio_s: list[float] = []
     padded_s: list[float] = []
     marks: list[tuple[int, float]] = []
@@ -184,7 +186,7 @@ def trainer(model: Wav2Vec2ForCTC, config: RunConfig, train_set: Utterances, by_
     class Counting(Trainer):
         def _get_train_sampler(self, *given: Any) -> Any:  # the Trainer finds lengths in a Dataset of `datasets` alone
             lengths = [round(length * HZ) for length in train_set.duration_s]
-            return LengthGroupedSampler(a_step, lengths=lengths) if by_length else super()._get_train_sampler(*given)
+            return LengthGroupedSampler(per_step, lengths=lengths) if by_length else super()._get_train_sampler(*given)
 
         def training_step(self, model: Any, inputs: dict[str, torch.Tensor], *more: Any, **named: Any) -> Any:
             audio_s.append(float(inputs["attention_mask"].sum()) / HZ)
@@ -194,34 +196,34 @@ def trainer(model: Wav2Vec2ForCTC, config: RunConfig, train_set: Utterances, by_
     class Marking(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             if state.global_step in (config.steps // 2, config.steps):
-                settle(device)
+                synchronise(device)
                 marks.append((state.global_step, time.perf_counter()))
 
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
-            folder, per_device_train_batch_size=a_step, max_steps=config.steps, learning_rate=config.peak_rate, bf16=device.type == "cuda",
+            folder, per_device_train_batch_size=per_step, max_steps=config.steps, learning_rate=config.peak_rate, bf16=device.type == "cuda",
             use_cpu=device.type == "cpu", save_strategy="no", report_to=[], logging_strategy="no",
             seed=1, disable_tqdm=True, max_grad_norm=config.clip_norm, weight_decay=config.weight_decay,
             activation_checkpointing=checkpointing, dataloader_num_workers=4 if device.type == "cuda" else 0,
             dataloader_pin_memory=device.type == "cuda", remove_unused_columns=False)
         Counting(model=model, args=arguments, data_collator=collator, train_dataset=Rows(), callbacks=[Marking()]).train()  # type: ignore[arg-type]
     (half, began), (end, ended) = marks
-    return {"rate": sum(audio_s[half:end]) / (ended - began), "padding": 1 - sum(audio_s) / sum(padded_s)}
+    return {"throughput": sum(audio_s[half:end]) / (ended - began), "padding": 1 - sum(audio_s) / sum(padded_s)}
 
 
 def profile(model: Wav2Vec2ForCTC, config: RunConfig, train_set: Utterances, device: torch.device) -> None:
-    """Print where the time of our loop goes, by kernel, and how long the device had nothing to do."""
+    """Print the time of our loop by kernel, and the share of time in which the device was idle."""
     kinds = [torch.profiler.ProfilerActivity.CUDA if device.type == "cuda" else torch.profiler.ProfilerActivity.CPU]
-    ours(model, config, train_set)  # what is made once is made
+    ours(model, config, train_set)  # warm-up
     with torch.profiler.profile(activities=kinds) as seen:
         began = time.perf_counter()
         ours(model, config, train_set)
-        settle(device)
+        synchronise(device)
         wall = time.perf_counter() - began
     rows = [(event.key, (event.self_device_time_total if device.type == "cuda" else event.self_cpu_time_total) / 1e6, event.count)
             for event in seen.key_averages()]
     busy = sum(seconds for _, seconds, _ in rows)
-    print(f"  profile of {config.steps} steps in {wall:.2f} s: {busy:.2f} s in kernels, {max(0.0, 1 - busy / wall):.0%} without work")
+    print(f"  profile of {config.steps} steps in {wall:.2f} s: {busy:.2f} s in kernels, {max(0.0, 1 - busy / wall):.0%} idle")
     for name, seconds, count in sorted(rows, key=lambda row: -row[1])[:15]:
         print(f"    {seconds / wall:6.1%} {count:7d} times  {name[:110]}")
 
@@ -232,51 +234,53 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--batch-s", type=float, default=160.0)
     parser.add_argument("--checkpointing", action="store_true")
-    parser.add_argument("--compile", action="store_true", help="our loop's blocks compiled")
+    parser.add_argument("--compile", action="store_true", help="compile the blocks in our loop")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--toy", action="store_true")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     device = choose_device()
-    if asked.toy:
-        asked.sizes, asked.steps, asked.batch_s, asked.profile = ["toy"], 4, 20.0, True
+    if options.toy:
+        options.sizes, options.steps, options.batch_s, options.profile = ["toy"], 4, 20.0, True
     elif device.type == "cpu":
-        print("there is no GPU here: nothing is measured; --toy tries the script on the CPU")
+        print("no GPU: nothing is measured; --toy tests the script on the CPU")
         return
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     precision = torch.bfloat16 if device.type == "cuda" else torch.float32
-    peak = matmul_rate(device, 256 if asked.toy else 8192, precision)
+    peak = matmul_rate(device, 256 if options.toy else 8192, precision)
     print(f"{name}, torch {torch.__version__}: matrix products {peak / 1e12:.1f} TFLOP/s in {precision}", flush=True)
-    train_set = spoken(40 if asked.toy else 8_000, 1)
+    train_set = spoken(40 if options.toy else 8_000, 1)
     length_s = float(train_set.duration_s.mean())
     with_trainer = importlib.util.find_spec("accelerate") is not None
     if not with_trainer:
-        print("accelerate is missing (`pip install --no-deps accelerate`): the rows of the Trainer are left out")
-    for size in asked.sizes:
-        config = RunConfig(batch_s=asked.batch_s, steps=asked.steps, peak_rate=1e-4, warmup_steps=2, seed=1, evaluate_every=max(1, asked.steps // 2),
-                     evaluate_hours=1.0, checkpoint_s=1e9, freeze_feature_encoder=True, gradient_checkpointing=asked.checkpointing,
-                     compile=asked.compile)
-        a_second = flops_per_second(fresh(size, False), length_s)
-        print(f"{size}: {parameters(fresh(size, False)) / 1e6:.1f} M parameters, {a_second / 1e9:.1f} GFLOP a second of audio", flush=True)
+        print("accelerate is missing (`pip install --no-deps accelerate`): the Trainer's rows are left out")
+    for size in options.sizes:
+        config = RunConfig(batch_s=options.batch_s, steps=options.steps, peak_rate=1e-4, warmup_steps=2, seed=1,
+                           evaluate_every=max(1, options.steps // 2),
+                           evaluate_hours=1.0, checkpoint_s=1e9, freeze_feature_encoder=True, gradient_checkpointing=options.checkpointing,
+                           compile=options.compile)
+        per_audio_second = flops_per_second_of_audio(fresh(size, False), length_s)
+        print(f"{size}: {parameters(fresh(size, False)) / 1e6:.1f} M parameters, {per_audio_second / 1e9:.1f} GFLOP per second of audio", flush=True)
         rows = {"one shape": lambda model, run: one_shape(model, run, length_s, device), "ours": lambda model, run: ours(model, run, train_set)}
         if with_trainer:
             for row, by_length in (("trainer", False), ("trainer by length", True)):
-                rows[row] = lambda model, run, by_length=by_length: trainer(model, run, train_set, by_length, asked.checkpointing, device)
+                rows[row] = lambda model, run, by_length=by_length: trainer(model, run, train_set, by_length, options.checkpointing, device)
         for row, work in rows.items():
             if device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(device)
             try:
-                found = work(fresh(size, asked.checkpointing and row == "one shape"), config)
-            except torch.cuda.OutOfMemoryError as error:  # a random batch's padding may not fit where ours does: that is a result
+                found = work(fresh(size, options.checkpointing and row == "one shape"), config)
+            except torch.cuda.OutOfMemoryError as error:  # the padding of a random batch may not fit: that is a result
                 print(f"  {row:<18} out of memory: {str(error).splitlines()[0][:100]}", flush=True)
             else:
                 memory = f", {torch.cuda.max_memory_allocated(device) / 1e9:.1f} GB" if device.type == "cuda" else ""
-                print(f"  {row:<18} {found['rate']:8.1f} audio-seconds per second, {found['rate'] * a_second / peak:6.1%} of the matrix rate, "
+                share = found["throughput"] * per_audio_second / peak
+                print(f"  {row:<18} {found['throughput']:8.1f} audio-seconds per second, {share:6.1%} of the matrix rate, "
                       f"padding {found['padding']:5.1%}{memory}" + (f", waiting for data {found['waiting']:.1%}" if "waiting" in found else ""),
                       flush=True)
             gc.collect()
             if device.type == "cuda":
                 torch.cuda.empty_cache()
-        if asked.profile:
+        if options.profile:
             short = config.model_copy(update={"steps": min(config.steps, 20), "evaluate_every": min(config.steps, 20) // 2})
             profile(fresh(size, False), short, train_set, device)
 

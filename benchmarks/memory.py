@@ -1,10 +1,10 @@
-"""Peak memory of the stage `ingest`, at once and at ten times the data.
+"""Peak memory of the stage `ingest`, with a corpus and with ten times as much data.
 
     python -m benchmarks.memory [--utterances 200] [--times 10] [--seconds 4] [--workers 2]
 
-Each round is a fresh process that takes in so many WAV files (made here; noise, which FLAC packs worst) through the reader
-`manifest`. Of it and of every worker the kernel's high-water mark of resident memory is read while they live. Mark: neither the
-stage's own process nor its largest worker grows by a tenth.
+Each round is a fresh process that ingests WAV files (generated noise, which FLAC compresses worst) through the reader
+`manifest`. The peak resident memory of it and of every worker is read while they run. Requirement: neither the stage's own
+process nor its largest worker grows by a tenth.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pipeline.core.manifest import SAMPLE_RATE_HZ
 STAGE: Final = ("import sys; from pathlib import Path; from pipeline import ingest; "
                 "ingest.run('toy', root=Path(sys.argv[1]), workers=int(sys.argv[2]))")
 GROWTH: Final = 1.1
-LOOK_S: Final = 0.01
+POLL_S: Final = 0.01
 
 
 def corpus(root: Path, utterances: int, seconds: float) -> None:
@@ -47,10 +47,10 @@ def corpus(root: Path, utterances: int, seconds: float) -> None:
 
 
 def peaks_mb(root: Path, workers: int) -> tuple[float, float]:
-    """Run the stage; return the most memory that its own process had, and the most that a worker had, in MB.
+    """Run the stage; return the peak memory of its own process and of its largest worker, in MB.
 
     Raises:
-        RuntimeError: the stage failed, or no worker was seen.
+        RuntimeError: the stage failed, or it had no worker.
     """
     process = subprocess.Popen([sys.executable, "-c", STAGE, str(root), str(workers)], cwd=ROOT, stdout=subprocess.DEVNULL,
                                start_new_session=True, env=os.environ | {"VIZINHO_STATE": str(root / "state")})
@@ -58,15 +58,15 @@ def peaks_mb(root: Path, workers: int) -> tuple[float, float]:
     while process.poll() is None:
         for pid in session(process.pid):
             most[pid] = max(most.get(pid, 0.0), high_water_mb(pid))
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
     own = most.pop(process.pid, 0.0)
     if process.returncode or not most:
-        raise RuntimeError(f"the stage ended with {process.returncode}, {len(most)} workers were seen")
+        raise RuntimeError(f"the stage ended with {process.returncode}, with {len(most)} workers")
     return own, max(most.values())
 
 
 def session(leader: int) -> list[int]:
-    """Return the living processes of a session."""
+    """Return the running processes of a session."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -78,7 +78,7 @@ def session(leader: int) -> list[int]:
 
 
 def high_water_mb(pid: int) -> float:
-    """Return the most resident memory that a process has had, 0 where it is gone."""
+    """Return the peak resident memory of a process in MB, 0 if it has ended."""
     try:
         match = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     except OSError:

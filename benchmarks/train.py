@@ -2,10 +2,10 @@
 
     python benchmarks/train.py [--steps 440] [--rows NAME ...]
 
-Same fresh model, same Portuguese utterances, same audio a step, fp32, same rate and warm-up; each row is a process of its
-own. Needs a checkout in which `dvc repro` has run. Rates are of audio without padding.
+Same fresh model, same Portuguese utterances, same audio per step, fp32, same learning rate and warm-up; each row runs in a
+separate process. Needs a checkout in which `dvc repro` has run. Throughput is of audio without padding.
 
-    one shape     forward, backward and step over ready batches of one length: the limit
+    one shape     forward, backward and step over prepared batches of one length: the limit
     ours          the loop of `donor` and `train`
     trainer       datasets.map, DataCollatorCTCWithPadding, AdamW; random sampling
     ... by length the same with train_sampling_strategy: group_by_length
@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from pipeline.batching.batches import epoch_batches, padding_share
 from pipeline.batching.waveforms import collate
 from pipeline.core.files import ROOT, read_json, read_table
 from pipeline.core.params import read_params
+from pipeline.core.timing import peak_memory_bytes
 from pipeline.decoding.greedy import decode_all
 from pipeline.model.artifact import fresh_model
 from pipeline.model.device import set_threads
@@ -53,20 +53,20 @@ ROWS = ("one shape, adamw", "ours, adamw", "trainer", "trainer by length", "one 
 
 
 def utterances(name: str, model: Wav2Vec2ForCTC, vocabulary: Vocabulary) -> Utterances:
-    """Return the utterances of a Portuguese split that the model can spell, as `fit` takes them."""
+    """Return the feasible utterances of a Portuguese split, as in `fit`."""
     table = read_table(ROOT / f"data/split/portuguese/{name}.parquet")
     frames, needed = frames_and_needed(model, vocabulary, table["text"].tolist(), table["duration_s"].to_numpy())
     return Utterances.of(table[frames >= needed].reset_index(drop=True), ROOT / "data/ingest")
 
 
-def recipe_of(optimiser: str, steps: int) -> RunConfig:
-    """Return the default's recipe with an optimiser at its best rate."""
+def config_of(optimiser: str, steps: int) -> RunConfig:
+    """Return the default training config with an optimiser at its best learning rate."""
     config = read_params(ROOT / "params.yaml")["train"]["config"] | {"optimiser": optimiser, "checkpoint_s": 1e9}
     return RunConfig(**config, steps=steps, peak_rate=RATES[optimiser], warmup_steps=WARMUP, seed=1)
 
 
 def one_shape(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: RunConfig) -> dict[str, Any]:
-    """Step over ready batches, all of as many seconds as `config.batch_s` holds and none of them padding."""
+    """Step over prepared batches, each of `config.batch_s` seconds without padding."""
     set_threads(config.threads)
     replicas, optimiser, random = Replicas(model, config.replicas), Optimiser(model, config), np.random.default_rng(1)
     each, length = 2, int(config.batch_s * 16_000 / (2 * len(replicas)) / 4_000) * 4_000
@@ -90,27 +90,27 @@ def one_shape(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: RunConfig) 
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
         optimiser.step()
         audio_s += each * len(replicas) * length / 16_000
-    return {"rate": audio_s / (time.perf_counter() - began), "padding": 0.0}
+    return {"throughput": audio_s / (time.perf_counter() - began), "padding": 0.0}
 
 
 def ours(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: RunConfig) -> dict[str, Any]:
     """Train with our loop."""
     train_set, dev_set = (utterances(name, model, vocabulary) for name in ("train", "dev"))
     with tempfile.TemporaryDirectory() as resume:
-        history = train(model, vocabulary, train_set, dev_set, config, Path(resume), error_rates, "ours")
+        result = train(model, vocabulary, train_set, dev_set, config, Path(resume), error_rates, "ours")
     batches = epoch_batches(train_set.duration_s, config.batch_s, config.seed, 0, config.replicas)
-    return told(history) | {"padding": padding_share(train_set.duration_s, batches)}
+    return summary(result.history.merge(result.timing)) | {"padding": padding_share(train_set.duration_s, batches)}
 
 
 def trainer(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: RunConfig, sampling: str) -> dict[str, Any]:
-    """Train with the Hugging Face Trainer, as many utterances per step as ours has on average."""
+    """Train with the Hugging Face Trainer, with the mean number of utterances per step of our loop."""
     from datasets import Dataset
     from transformers import Trainer, TrainerCallback, TrainingArguments, Wav2Vec2Processor
 
     processor = Wav2Vec2Processor.from_pretrained(ROOT / "data/train/scratch")
     train_set, dev_set = (utterances(name, model, vocabulary) for name in ("train", "dev"))
     batches = epoch_batches(train_set.duration_s, config.batch_s, config.seed, 0, config.replicas)
-    a_step = max(1, round(np.mean([len(batch) for batch in batches])))
+    per_step = max(1, round(np.mean([len(batch) for batch in batches])))
     texts = [vocabulary.encode(text) for text in train_set.texts]
 
     def prepared(row: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def trainer(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: RunConfig, sa
     rows: list[dict[str, float]] = []
     began = 0.0
 
-    class Looking(TrainerCallback):
+    class Evaluating(TrainerCallback):
         def on_step_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             nonlocal began
             began = began or time.perf_counter()
@@ -139,34 +139,34 @@ def trainer(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: RunConfig, sa
         def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             if state.global_step % config.evaluate_every == 0 or state.global_step == config.steps:
                 model.eval()
-                heard = decode_all(model, vocabulary, lambda index: dev_set.audio.waveform(int(dev[index])), dev_set.duration_s[dev],
-                                   4 * config.batch_s)
+                decoded = decode_all(model, vocabulary, lambda index: dev_set.audio.waveform(int(dev[index])), dev_set.duration_s[dev],
+                                     4 * config.batch_s)
                 model.train()
-                wer, cer = error_rates([dev_set.texts[index] for index in dev], [item.text for item in heard])
+                wer, cer = error_rates([dev_set.texts[index] for index in dev], [one.text for one in decoded])
                 spoken_s = sum(spoken for spoken, _ in seconds_of[: state.global_step])
                 rows.append({"step": state.global_step, "seconds": time.perf_counter() - began, "audio_s": spoken_s, "dev_wer": wer, "dev_cer": cer})
 
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
-            folder, per_device_train_batch_size=a_step, max_steps=config.steps, learning_rate=config.peak_rate, warmup_steps=config.warmup_steps,
+            folder, per_device_train_batch_size=per_step, max_steps=config.steps, learning_rate=config.peak_rate, warmup_steps=config.warmup_steps,
             lr_scheduler_type="cosine", weight_decay=config.weight_decay, max_grad_norm=config.clip_norm, train_sampling_strategy=sampling,
             length_column_name="length", save_strategy="no", report_to=[], logging_strategy="no", use_cpu=True, seed=config.seed, disable_tqdm=True,
             dataloader_pin_memory=False)
-        Trainer(model=model, args=arguments, data_collator=collator, train_dataset=data, processing_class=processor, callbacks=[Looking()]).train()
+        Trainer(model=model, args=arguments, data_collator=collator, train_dataset=data, processing_class=processor, callbacks=[Evaluating()]).train()
     spoken, padded = (sum(values) for values in zip(*seconds_of[: config.steps], strict=True))
-    return told(pd.DataFrame(rows)) | {"padding": 1 - spoken / padded}
+    return summary(pd.DataFrame(rows)) | {"padding": 1 - spoken / padded}
 
 
-def told(history: pd.DataFrame) -> dict[str, Any]:
-    """Return what is compared: the rate after the first look (kernels are made before), and the errors by time."""
+def summary(history: pd.DataFrame) -> dict[str, Any]:
+    """Return the throughput after the first evaluation (kernels are compiled before it), and the error rates by time."""
     first, last = history.iloc[0], history.iloc[-1]
-    return {"rate": float((last["audio_s"] - first["audio_s"]) / (last["seconds"] - first["seconds"])), "cer": float(last["dev_cer"]),
+    return {"throughput": float((last["audio_s"] - first["audio_s"]) / (last["seconds"] - first["seconds"])), "cer": float(last["dev_cer"]),
             "seconds": float(last["seconds"]), "curve": history[["seconds", "step", "dev_cer"]].to_numpy().tolist()}
 
 
 def work(row: str, steps: int) -> dict[str, Any]:
     """Return one row's figures."""
-    config = recipe_of("muon" if row.endswith("muon") else "adamw", steps)
+    config = config_of("muon" if row.endswith("muon") else "adamw", steps)
     vocabulary = Vocabulary.read(ROOT / "data/tokenise/portuguese/vocabulary.json")
     model = fresh_model(read_json(ROOT / "data/donor/config.json"), vocabulary, 1)
     if row.startswith("trainer"):
@@ -175,11 +175,11 @@ def work(row: str, steps: int) -> dict[str, Any]:
         found = trainer(model, vocabulary, config, "group_by_length" if row.endswith("length") else "random")
     else:
         found = (ours if row.startswith("ours") else one_shape)(model, vocabulary, config)
-    return found | {"memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    return found | {"memory": peak_memory_bytes()}
 
 
 def reached(curve: list[list[float]], cer: float) -> str:
-    """Return when a curve first is at an error rate: seconds and steps."""
+    """Return when a curve first reaches an error rate: seconds and steps."""
     return next((f"{seconds:.0f} s, {step:.0f} steps" for seconds, step, value in curve if value <= cer), "not reached")
 
 
@@ -188,34 +188,34 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=440)
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=ROWS)
     parser.add_argument("--row", choices=ROWS, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.row:
-        print(json.dumps(work(asked.row, asked.steps)))
+    options = parser.parse_args()
+    if options.row:
+        print(json.dumps(work(options.row, options.steps)))
         return
     found: dict[str, dict[str, Any]] = {}
-    for row in asked.rows:
-        done = subprocess.run([sys.executable, __file__, "--row", row, "--steps", str(asked.steps)], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+    for row in options.rows:
+        done = subprocess.run([sys.executable, __file__, "--row", row, "--steps", str(options.steps)], cwd=ROOT, text=True, stdout=subprocess.PIPE,
                               env=os.environ | {"OMP_WAIT_POLICY": "passive"})
         if done.returncode:
             sys.exit(f"error: the row {row!r} failed; see above")
         found[row] = json.loads(done.stdout.strip().splitlines()[-1])
-        print(f"{row:<20} {found[row]['rate']:6.1f} audio-seconds per second, padding {found[row]['padding']:5.1%}, "
+        print(f"{row:<20} {found[row]['throughput']:6.1f} audio-seconds per second, padding {found[row]['padding']:5.1%}, "
               f"peak memory {found[row]['memory'] / 1e9:.2f} GB" + (f", dev CER {found[row]['cer']:.3f} in {found[row]['seconds']:.0f} s"
                                                                      if "cer" in found[row] else ""), flush=True)
     for optimiser in ("adamw", "muon"):
         if {limit := f"one shape, {optimiser}", own := f"ours, {optimiser}"} <= set(found):
-            print(f"{own} over {limit}: {found[own]['rate'] / found[limit]['rate']:.2f}")
+            print(f"{own} over {limit}: {found[own]['throughput'] / found[limit]['throughput']:.2f}")
     for peer in ("trainer", "trainer by length"):
         for own in ("ours, adamw", "ours, muon"):
             if {peer, own} <= set(found):
-                print(f"{own} over {peer}: {found[own]['rate'] / found[peer]['rate']:.2f} in speed; its last CER "
+                print(f"{own} over {peer}: {found[own]['throughput'] / found[peer]['throughput']:.2f} in throughput; its last CER "
                       f"{found[peer]['cer']:.3f} after {reached(found[own]['curve'], found[peer]['cer'])} (it: {found[peer]['seconds']:.0f} s)")
     lengths_s = np.clip(np.random.default_rng(1).lognormal(np.log(4.6), 0.35, 20_000), 1.0, 15.0)
     for budget_s in (14.0, 160.0):
         order = np.random.default_rng(1).permutation(len(lengths_s))
-        a_batch = max(1, round(budget_s / float(lengths_s.mean())))
-        random_batches = [order[start : start + a_batch] for start in range(0, len(order), a_batch)]
-        print(f"padding at lengths like Common Voice's, {budget_s:.0f} s a batch: ours "
+        per_batch = max(1, round(budget_s / float(lengths_s.mean())))
+        random_batches = [order[start : start + per_batch] for start in range(0, len(order), per_batch)]
+        print(f"padding at lengths like Common Voice's, {budget_s:.0f} s per batch: ours "
               f"{padding_share(lengths_s, epoch_batches(lengths_s, budget_s, 1, 0)):.1%}, random {padding_share(lengths_s, random_batches):.1%}")
 
 

@@ -48,7 +48,8 @@ EXEMPT = ("tests/test_words.py", "docs/ui_", "pipeline/corpora/lexicon/", "tests
 
 def tracked_text() -> Iterator[tuple[str, str]]:
     """Yield the name and content of every text file to check."""
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *TREES], cwd=ROOT, capture_output=True, check=True)
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *TREES],
+                            cwd=ROOT, capture_output=True, check=True)
     for name in sorted(filter(None, listed.stdout.decode().split("\0"))):
         if not name.startswith(EXEMPT) and (ROOT / name).is_file():
             try:

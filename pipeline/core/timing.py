@@ -68,7 +68,7 @@ def machine() -> dict[str, Any]:
 def peak_memory_bytes() -> int:
     """Return the peak resident memory of this process, in bytes; on Linux since its counter was last reset (/proc/self/clear_refs)."""
     with suppress(OSError, StopIteration):  # getrusage cannot be reset there, and a child's starts at its parent's
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        lines = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes

@@ -22,6 +22,7 @@ SERVERS = ("tests/flows/",)
 """Tests that share the one Prefect server of their worker."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test the group that one worker runs: trainings, flows, otherwise its file. The largest groups come first."""
     groups = {}

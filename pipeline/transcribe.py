@@ -121,7 +121,7 @@ def run(system: str, model_folder: str) -> None:
         "robustness": measured.model_dump(mode="json") if measured else None,
     })
     rtfx = float(duration_s.sum()) / seconds
-    record_timing(f"transcribe@{system}", weights_hash=record["weights_hash"], rtfx=rtfx, decoding_seconds=seconds,
+    record_timing(f"transcribe@{system}", Path.cwd(), weights_hash=record["weights_hash"], rtfx=rtfx, decoding_seconds=seconds,
                   audio_s=float(duration_s.sum()), peak_memory_bytes=peak_memory_bytes(), relative_speed=speed.as_json())
     log(f"transcribe@{system}: {len(test)} utterances, {duration_s.sum() / 3600:.2f} hours in {seconds:.1f} s ({rtfx:.0f} times real time, "
         f"{speed.value:.0f} times the reference network); the batch changes a logit by at most {invariance['max_logit_difference']:.1e}")

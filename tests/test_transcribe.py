@@ -56,13 +56,17 @@ def test_the_figures_say_how_fast_how_large_and_what_was_learned_from(root: Path
     figures = read_json(root / "data/transcribe/transfer.json")
     weights = root / "data/train/transfer/model.safetensors"
     assert figures["model_bytes"] == weights.stat().st_size
-    assert figures["rtfx"] == pytest.approx(figures["audio_s"] / figures["seconds"])
+    assert not {"rtfx", "seconds", "peak_memory_bytes"} & figures.keys(), "what was measured is no part of the result"
+    timing = read_json(root / "data/timing/transcribe/transfer/timing.json")
+    assert timing["rtfx"] == pytest.approx(timing["audio_s"] / timing["decoding_seconds"])
+    assert timing["weights_hash"] == figures["weights_hash"]
+    assert 0 < timing["relative_speed"]["low"] <= timing["relative_speed"]["value"] <= timing["relative_speed"]["high"]
+    assert timing["peak_memory_bytes"] > 50_000_000
     assert figures["trained_on_test"] == {"speakers": 2, "sentences": 2, "recordings": 2}
     assert figures["training_data_known"] is True
     assert (figures["system"], figures["vocabulary_hash"]) == ("transfer", WORDS.hash)
     assert 0 <= figures["invariance"]["max_logit_difference"] < 1e-3
     assert figures["invariance"]["utterances"] == 4
-    assert figures["peak_memory_bytes"] > 50_000_000
     assert "10 utterances" in capsys.readouterr().out
 
 

@@ -50,7 +50,7 @@ def test_the_folder_holds_model_record_history_and_training_data(root: Path, cap
     folder = fitted(root)
     _, words, record = load_model(folder)
     history = pd.read_csv(folder / "history.csv")
-    live = pd.read_csv(root / "data/timing/train/test/plots/metrics/dev_cer.tsv", sep="\t")
+    live = pd.read_csv(root / "data/timing/curves/train/test/metrics/dev_cer.tsv", sep="\t")
     assert live["step"].tolist() == history["step"].tolist() and live["dev_cer"].to_numpy() == pytest.approx(history["dev_cer"].to_numpy())
     assert words == WORDS
     assert history["step"].tolist() == [2, 3]
@@ -75,7 +75,7 @@ def test_what_was_measured_is_recorded_as_timing_and_kept_by_the_next_run(root: 
         assert timing["steps_per_second"] > 0 and timing["audio_seconds_per_second"] > 0
         assert timing["peak_memory_bytes"] > 50_000_000
         assert timing["memory_estimate_bytes"] > 0 and timing["device_memory_bytes"] > 1 << 28
-    rows = root / "data/timing/train/test/plots/metrics"
+    rows = root / "data/timing/curves/train/test/metrics"
     assert {file.stem for file in rows.iterdir()} == {"loss", "dev_wer", "dev_cer", "learning_rate", "audio_seconds_per_second", "waiting"}
     before = (root / "data/timing/train/test/timing.json").read_bytes()
     with pytest.raises(KeyboardInterrupt):

@@ -36,14 +36,14 @@ def test_list_marks_the_version_in_use(twice: Toy, vizinho) -> None:  # noqa: AN
 
 def test_day_one_is_told(toy: Toy, vizinho) -> None:  # noqa: ANN001
     for words in (["list"], ["show"]):
-        assert vizinho(toy, *words)[:2] == (0, "day one: data/donor is in use, nothing was promoted yet\n")
+        assert vizinho(toy, *words)[:2] == (0, "day one: the champion is data/donor; nothing has been promoted\n")
 
 
 def test_show_prints_one_record(twice: Toy, vizinho) -> None:  # noqa: ANN001
     code, out, _ = vizinho(twice, "show")
     assert code == 0
     assert out.startswith(f"artefact     {ARTEFACT} v0.2.0, ")
-    assert "instead of  v0.1.0" in out
+    assert "replaces     v0.1.0" in out
     assert json.loads(vizinho(twice, "show", "v0.1.0", "--json")[1]) == records(twice.path)[0].as_json()
     code, _, err = vizinho(twice, "show", "v0.7.0")
     assert (code, err) == (1, "error: registry v0.7.0: no such record; expected one of v0.1.0, v0.2.0; vizinho registry list\n")
@@ -53,7 +53,7 @@ def test_ask_prints_the_command_that_says_yes_and_that_command_promotes(toy: Toy
     code, out, _ = vizinho(toy, "promote", "--ask")
     assert code == 0
     assert "WER          90.00 % -> 50.00 %" in out
-    words = out.splitlines()[-1].removeprefix("yes          vizinho registry ").split()
+    words = out.splitlines()[-1].removeprefix("approve      vizinho registry ").split()
     code, out, err = vizinho(toy, *words)
     assert (code, err) == (0, "")
     assert toy.in_use() == "v0.1.0"

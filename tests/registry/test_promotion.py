@@ -69,7 +69,7 @@ def test_the_model_card_has_front_matter_and_the_measured_figures(twice: Toy) ->
     assert "Of 9 of these utterances" in card and "| noise 20 db | 60.00 (59.00 to 61.00) | 30.00 (29.00 to 31.00) |" in card
     assert "| toy (portuguese) | 2 | 2 | 1.00 | CC0-1.0 |" in card
     assert f"git checkout {records(twice.path)[-1].commit}\ndvc repro train@transfer" in card
-    for heading in ("Intended use", "Measured", "Data and licences", "Limits", "Reproduce"):
+    for heading in ("Intended use", "Evaluation", "Data and licences", "Limits", "Reproduce"):
         assert f"## {heading}\n" in card
 
 

@@ -240,7 +240,7 @@ def assert_same_result(unbroken: tuple[Any, pd.DataFrame], output: Path) -> None
     whole, history = unbroken
     weights = safetensors.torch.load_file(output.with_suffix(".safetensors"))
     assert all(torch.equal(tensor, weights[name]) for name, tensor in whole.state_dict().items())
-    pd.testing.assert_frame_equal(history, utterances(pd.read_csv(output)))
+    pd.testing.assert_frame_equal(history, pd.read_csv(output))
 
 
 def start(root: Path, resume: Path, output: Path, values: dict[str, Any]) -> subprocess.Popen[str]:

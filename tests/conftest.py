@@ -35,10 +35,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _own_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _own_locks() -> Iterator[None]:
     """Keep the machine's lock files (pipeline/model/device.py) out of the tests: a training elsewhere would hold them up."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("t")))
+    with tempfile.TemporaryDirectory(prefix="v", ignore_cleanup_errors=True) as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)  # short: the path of a socket has at most 107 bytes
         patch.setattr(tempfile, "tempdir", None)
         yield
 

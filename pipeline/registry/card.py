@@ -79,7 +79,8 @@ def model_card(run: Run, *, artefact: str, version: str, system: str, commit: st
         f"{100 * score['wer']['level']:g} % over {score['wer']['unit']}s.\n\n"
         + markdown_table([
             {"system": description, **_rates(run.scores[name])}
-            for name, description in {system: "**this model**", **EXISTING, **{other: other for other in run.scores if other not in (system, *EXISTING)}}.items()
+            for name, description in {
+                system: "**this model**", **EXISTING, **{other: other for other in run.scores if other not in (system, *EXISTING)}}.items()
             if name in run.scores])
         + "\n\n" + markdown_table([
             {"slice": ", ".join(f"{column} {value or 'unknown'}" for column, value in part["slice"].items()), "utterances": part["utterances"],

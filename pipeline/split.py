@@ -7,7 +7,7 @@ Params  split.LANGUAGE
 1. Assign. A speaker goes where the hash of salt and name falls, so that nobody moves when data grow. An official dev
    or test set keeps its members, and the rest of that release stays out of it. A corpus declared to have one speaker is
    divided by sentence instead, and its rows are marked.
-2. Remove. What meets test leaves train and dev, then what meets dev leaves train (rules: pipeline/leakage/search.py).
+2. Remove. What meets test leaves train and dev, then what meets dev leaves train (rules: pipeline/leakage/rules.py).
 3. Certify. The files as written are counted again by another way; the stage fails where anything is left.
 """
 
@@ -30,7 +30,8 @@ from pipeline.core.manifest import NORMALISED, SPLIT, conform, counts
 from pipeline.core.params import PARAMS_FILE, Section, load_section
 from pipeline.core.progress import log, stage_line
 from pipeline.core.stage import stage_main
-from pipeline.leakage import search
+from pipeline.leakage import rules, search
+from pipeline.leakage.recount import count_leaks
 
 SPLITS: Final = ("train", "dev", "test")
 PAIRS: Final = (("dev", "test"), ("train", "test"), ("train", "dev"))
@@ -79,8 +80,8 @@ def assign(rows: pd.DataFrame, params: Params, language: str) -> pd.Series:
     """
     def key(speaker: str, utterance_id: str, variants: str, dependent: bool) -> str:
         if dependent:
-            return "sentence/" + " ".join(sorted(search.words_of(variants, language)))
-        return search.identity(speaker) or f"utterance/{utterance_id}"
+            return "sentence/" + " ".join(sorted(rules.words_of(variants, language)))
+        return rules.identity(speaker) or f"utterance/{utterance_id}"
 
     def fall(name: str) -> str:
         at = position(params.salt, name)
@@ -101,12 +102,12 @@ def _official_sets(rows: pd.DataFrame, params: Params) -> set[tuple[str, str]]:
     return set(zip(members["corpus"], members["release_split"], strict=True))
 
 
-def remove(tables: dict[str, pd.DataFrame], bounds: search.Bounds) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+def remove(tables: dict[str, pd.DataFrame], bounds: rules.Bounds) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Return the splits without what meets a higher one, and what was removed (`REMOVED`)."""
     removed = []
-    dev_met = search.find(tables["dev"], tables["test"], bounds)
+    dev_met = search.find_leaks(tables["dev"], tables["test"], bounds)
     dev = tables["dev"].drop(index=dev_met.index)
-    train_met = search.find(tables["train"], pd.concat([tables["test"], dev]), bounds)
+    train_met = search.find_leaks(tables["train"], pd.concat([tables["test"], dev]), bounds)
     for name, met in (("dev", dev_met), ("train", train_met)):
         removed.append(met.assign(utterance_id=tables[name]["utterance_id"].loc[met.index], split=name))
     clean = {"train": tables["train"].drop(index=train_met.index), "dev": dev, "test": tables["test"]}
@@ -121,10 +122,10 @@ def limit(train: pd.DataFrame, salt: str, hours: float | None) -> pd.DataFrame:
     return drawn[drawn["duration_s"].cumsum() <= hours * 3600].sort_values("utterance_id")
 
 
-def recount(tables: dict[str, pd.DataFrame], bounds: search.Bounds) -> dict[str, int]:
+def recount(tables: dict[str, pd.DataFrame], bounds: rules.Bounds) -> dict[str, int]:
     """Return what the splits still share, by rule, over all pairs of splits."""
-    found = [search.recount(tables[low], tables[high], bounds) for low, high in PAIRS]
-    return {rule: sum(pair[rule] for pair in found) for rule in search.RULES}
+    found = [count_leaks(tables[low], tables[high], bounds) for low, high in PAIRS]
+    return {rule: sum(pair[rule] for pair in found) for rule in rules.RULES}
 
 
 def certificate(
@@ -154,7 +155,7 @@ def certificate(
         "left_total": sum(left.values()),
         "left": left,
         "removed": {
-            name: {rule: int(((removed["split"] == name) & (removed["rule"] == rule)).sum()) for rule in search.RULES}
+            name: {rule: int(((removed["split"] == name) & (removed["rule"] == rule)).sum()) for rule in rules.RULES}
             for name in ("train", "dev")
         },
         "splits": {
@@ -173,7 +174,7 @@ def certificate(
             for corpus in sorted(everything["corpus"].unique())
         },
         "compared": {
-            "speakers": int(independent["speaker"].map(search.identity).nunique()),
+            "speakers": int(independent["speaker"].map(rules.identity).nunique()),
             "sentences": int(everything["text"].nunique()),
             "audio_hashes": int((everything["audio_hash"] != "").sum()),
             "fingerprints": int((everything["fingerprint"] != "").sum()),
@@ -186,7 +187,7 @@ def certificate(
 
 def _notes(rows: pd.DataFrame) -> Iterator[str]:
     """Yield what a reader of the certificate must know of its limits."""
-    if any(map(search.is_common_voice, rows["speaker"].unique())):
+    if any(map(rules.is_common_voice, rows["speaker"].unique())):
         yield ("Common Voice's client_id is approximate: one person may hold several, and several may share one; "
                "speakers of Common Voice are disjoint as far as client_id tells.")
     if unknown := int((rows["speaker"] == "").sum()):
@@ -235,7 +236,7 @@ def run(language: str, data: Path = Path("data"), params_file: Path = PARAMS_FIL
         LeakageError: the recount found what the removal had missed.
     """
     params = load_section(Params, "split", language, path=params_file)
-    bounds = search.Bounds(language, params.near_duplicate, params.fingerprint_bits, params.fingerprint_s)
+    bounds = rules.Bounds(language, params.near_duplicate, params.fingerprint_bits, params.fingerprint_s)
     rows = _read(language, data / "normalise" / language, params)
     split_of = assign(rows, params, language)
     clean, removed = remove({name: rows[split_of == name] for name in SPLITS}, bounds)

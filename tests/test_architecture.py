@@ -138,7 +138,7 @@ STALE = {
     "pipeline/sources/archives.py": {"ingest"},
     "pipeline/audio/fingerprint.py": {"ingest"},
     "pipeline/audio/degrade.py": {"ingest", "donor", "train", "transcribe"},
-    "pipeline/leakage/search.py": {"split"},
+    "pipeline/leakage/rules.py": {"split"},
     "pipeline/similarity/letters.py": {"rank"},
     "pipeline/batching/waveforms.py": {"donor", "align", "train", "transcribe"},
     "pipeline/model/head.py": {"donor", "align", "train"},

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import jsonschema
 import numpy as np
@@ -21,31 +19,11 @@ from pipeline.core.errors import DataError, LeakageError, MissingInputError, Par
 from pipeline.core.files import ROOT
 from pipeline.core.manifest import NORMALISED, conform
 from pipeline.leakage import search
+from pipeline.leakage.rules import Bounds
+from tests.leakage.rows import LEAKS, fingerprint, utterance
 
 PARAMS = split.Params(salt="v1", dev_share=0.2, test_share=0.2)
-BOUNDS = search.Bounds("portuguese", PARAMS.near_duplicate, PARAMS.fingerprint_bits, PARAMS.fingerprint_s)
-EMPTY = {name: "" for name, kind in NORMALISED.items() if str(kind) == "string"}
-ZERO = {name: 0 for name, kind in NORMALISED.items() if str(kind) in ("double", "int64")}
-
-
-def fingerprint(flipped: Iterable[int] = (), seed: int = 0) -> str:
-    """Return 256 bits drawn from `seed`, some of them flipped."""
-    bits = np.random.default_rng(seed).integers(0, 2, 256, dtype=np.uint8)
-    bits[list(flipped)] ^= 1
-    return np.packbits(bits).tobytes().hex()
-
-
-def utterance(number: int, speaker: str = "", text: str = "", corpus: str = "c", **columns: Any) -> dict[str, Any]:
-    """Return a row of a normalised manifest that meets no other, save in what is given."""
-    text = text or " ".join(f"{corpus}{number}{letter}" for letter in "abcdef")
-    return {
-        **EMPTY, **ZERO, "utterance_id": f"{corpus}/{number:05d}", "corpus": corpus, "language": "portuguese",
-        "speaker": f"{corpus}/{speaker}" if speaker else "", "text": text, "variants": text, "normaliser": "pt-BR/1",
-        "duration_s": 3.0, "audio_hash": f"hash {corpus} {number}", "keep": True, "speaker_dependent": False,
-        "fingerprint": fingerprint(seed=crc32(f"{corpus} {number}".encode())), **columns,
-    }
-
-
+BOUNDS = Bounds("portuguese", PARAMS.near_duplicate, PARAMS.fingerprint_bits, PARAMS.fingerprint_s)
 def corpus_of(num_speakers: int, per_speaker: int = 2, corpus: str = "c") -> list[dict[str, Any]]:
     return [utterance(i, f"s{i % num_speakers}", corpus=corpus) for i in range(num_speakers * per_speaker)]
 
@@ -212,24 +190,6 @@ def test_a_false_or_vain_declaration_of_one_speaker_names_all_problems_at_once(p
 
 # ---- Removal --------------------------------------------------------------------------------------------------------
 
-LEAKS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
-    "the same sentence": ("sentence", {"text": "o gato dorme no telhado"}, {"text": "o gato dorme no telhado"}),
-    "the same sentence with another number": (
-        "near_duplicate", {"text": "faltam vinte e três dias"}, {"text": "faltam mil e quinhentos dias"}),
-    "the same sentence with one word more": (
-        "near_duplicate", {"text": "há males que vêm para bem"}, {"text": "há males que vêm para o bem"}),
-    "the same sentence in another spelling": (
-        "near_duplicate", {"text": "um facto económico", "variants": "um fato economico"},
-        {"text": "um fato econômico", "variants": "um fato economico"}),
-    "the same sentence with an accent lost": (
-        "near_duplicate", {"text": "está claro então"}, {"text": "esta claro entao"}),
-    "the same samples": ("audio", {"audio_hash": "same"}, {"audio_hash": "same"}),
-    "a re-encoded copy": (
-        "fingerprint", {"fingerprint": fingerprint()},
-        {"fingerprint": fingerprint(range(0, 240, 5)), "duration_s": 3.1}),
-}
-
-
 def plant(low: str, high: str) -> list[dict[str, Any]]:
     """Return the rows of all leaks: leak i lies between utterance 800 + i of `low` and 900 + i of `high`."""
     return [
@@ -250,27 +210,6 @@ def test_planted_leaks_leave_the_lower_split_each_by_its_rule(place: Workplace, 
     assert certificate["left_total"] == 0
     where = place.where()
     assert all(where[f"c/{900 + i:05d}"] == high and f"c/{800 + i:05d}" not in where for i in range(len(LEAKS)))
-
-
-NO_LEAKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "other digits read aloud": ({"text": "vinte e três"}, {"text": "vinte e quatro"}),
-    "two words of eight differ": (
-        {"text": "o velho pescador vendeu ontem a barca azul"},
-        {"text": "o velho pescador comprou ontem a barca verde"}),
-    "a copy's fingerprint, yet seconds longer": (
-        {"fingerprint": fingerprint(), "duration_s": 3.0}, {"fingerprint": fingerprint(), "duration_s": 4.0}),
-    "fingerprints too far apart": (
-        {"fingerprint": fingerprint()}, {"fingerprint": fingerprint(range(65))}),
-    "both without fingerprint and hash": (
-        {"fingerprint": "", "audio_hash": ""}, {"fingerprint": "", "audio_hash": ""}),
-}
-
-
-@pytest.mark.parametrize("case", NO_LEAKS)
-def test_what_is_no_leak_stays(case: str) -> None:
-    one, other = (pd.DataFrame([utterance(i, **columns)]) for i, columns in enumerate(NO_LEAKS[case]))
-    assert search.find(one, other, BOUNDS).empty
-    assert not any(search.recount(one, other, BOUNDS).values())
 
 
 def test_what_left_dev_no_longer_takes_anything_from_train(place: Workplace) -> None:
@@ -307,60 +246,6 @@ def test_after_the_removal_the_recount_finds_nothing(planted: list[tuple[str, li
         == sorted(rows["utterance_id"])
 
 
-small_sets = st.lists(st.frozensets(st.sampled_from("abcdefghijkl"), min_size=1, max_size=10), max_size=25)
-
-
-@settings(max_examples=100, deadline=None)
-@given(small_sets, small_sets, st.sampled_from([0.5, 2 / 3, 0.75, 0.8, 0.9, 1.0]))
-def test_the_search_for_similar_sentences_misses_nothing_that_comparing_all_finds(
-    low: list[frozenset[str]], high: list[frozenset[str]], similarity: float
-) -> None:
-    found = search.similar_sets(low, high, similarity)
-    for words_, partner in zip(low, found, strict=True):
-        measured = [len(words_ & other) / len(words_ | other) for other in high]
-        best = max(measured, default=0.0)
-        assert partner == (measured.index(best) if best >= similarity - 1e-9 else -1)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 130), st.integers(0, 8)), max_size=30), st.integers(0, 30))
-def test_the_search_for_copies_misses_nothing_that_comparing_all_finds(
-    drawn: list[tuple[int, int, int]], cut: int
-) -> None:
-    rows = pd.DataFrame(
-        [utterance(i, fingerprint=fingerprint(range(flipped), seed), duration_s=3 + 0.05 * length)
-         for i, (seed, flipped, length) in enumerate(drawn)], columns=list(utterance(0)))
-    low, high = rows.iloc[:cut], rows.iloc[cut:]
-    ones, others = ([(int(bits, 16), round(seconds * 1000)) for bits, seconds in
-                     zip(table["fingerprint"], table["duration_s"], strict=True)] for table in (low, high))
-    near = np.array([[(a ^ b).bit_count() <= 64 and abs(s - t) <= 250 for b, t in others] for a, s in ones])
-    near = near.reshape(len(low), len(high)).astype(bool)
-    found = search.similar_recordings(low, high, BOUNDS)
-    assert (near.any(axis=1) == (found >= 0)).all()
-    assert all(near[row, partner] for row, partner in enumerate(found) if partner >= 0)
-    assert search.recount(low, high, BOUNDS)["fingerprint"] == near.sum()
-
-
-@pytest.mark.parametrize(("language", "sentence", "words_"), [
-    ("portuguese", "faltam vinte e três dias", {"faltam", "#", "dias"}),
-    ("portuguese", "mil e novecentas e duas pessoas e um cão", {"#", "pessoas", "e", "cao"}),
-    ("portuguese", "vinte e três", {"vinte e tres"}),
-    ("portuguese", "a terceira porta à esquerda", {"a", "#", "porta", "esquerda"}),
-    ("portuguese", "os dos outros", {"os", "dos", "outros"}),
-    ("spanish", "los dos niños", {"los", "#", "ninos"}),
-    ("spanish", "treinta y un mil pesos y pico", {"#", "pesos", "y", "pico"}),
-])
-def test_words_are_compared_with_numbers_masked_and_accents_folded(
-    language: str, sentence: str, words_: set[str]
-) -> None:
-    assert search.words_of(sentence, language) == words_
-
-
-def test_a_language_without_number_words_is_refused_by_name() -> None:
-    with pytest.raises(DataError, match="'finnish': its number words are unknown; expected portuguese or spanish"):
-        search.words_of("yksi", "finnish")
-
-
 # ---- Certificate ----------------------------------------------------------------------------------------------------
 
 
@@ -376,13 +261,6 @@ def test_a_removal_that_does_nothing_is_caught_by_the_recount_and_nothing_is_wri
     assert "1 by speaker, 1 by sentence, 5 by near_duplicate, 2 by audio, 2 by fingerprint" in str(caught.value)
     assert caught.value.exit_code == 1
     assert not place.file("").exists()
-
-
-@pytest.mark.parametrize("leak", LEAKS)
-def test_each_leak_is_counted_by_its_rule(leak: str) -> None:
-    rule, one, other = LEAKS[leak]
-    low, high = (pd.DataFrame([utterance(i, **columns)]) for i, columns in enumerate((one, other)))
-    assert search.recount(low, high, BOUNDS)[rule] == 1
 
 
 @pytest.mark.parametrize("name", ["similar_sets", "similar_recordings", "_keys"])

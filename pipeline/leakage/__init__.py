@@ -1,1 +1,1 @@
-"""Leakage between splits: what it is, a fast search for it, and a recount by another method."""
+"""Leakage between splits: the rules, the search for leaks, an independent recount."""

@@ -20,7 +20,7 @@ from pipeline.audio.codecs import read_audio
 from pipeline.audio.resample import resample
 from pipeline.audio.samples import FULL_SCALE, Waveform, to_int16
 from pipeline.core.files import ROOT
-from pipeline.leakage import search
+from pipeline.leakage import rules
 
 RECORDED = ROOT.parent / "shared" / "speech"
 PLAIN = {"reader": "manifest", "language": "portuguese", "locale": "pt-BR", "licence": "CC0-1.0"}
@@ -127,7 +127,7 @@ def where(root: Path) -> pd.DataFrame:
 
 def falls(salt: str, speaker: str) -> str:
     """Return the split of a speaker, as the shares in `run` have it."""
-    at = split.position(salt, search.identity(speaker))
+    at = split.position(salt, rules.identity(speaker))
     return "test" if at < 0.3 else "dev" if at < 0.5 else "train"
 
 

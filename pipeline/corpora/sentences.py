@@ -1,4 +1,4 @@
-"""An endless list of generated sentences, which the synthetic speakers of the embedded default read.
+"""Generated sentences, an unlimited list per seed, for the synthetic speakers of the embedded default.
 
 A lexicon and a grammar per language over the same concepts (`lexicon/`, `grammar/`) make sentences in ordinary written
 form: capitals, punctuation and, in a share of them, digits, times, money and abbreviations.
@@ -32,7 +32,7 @@ def grammar(locale: str) -> Romance:
 
 
 def sentence(locale: str, seed: int, index: int) -> str:
-    """Return sentence `index` of the endless list of a seed, in written form.
+    """Return sentence `index` of the list of a seed, in written form.
 
     Args:
         locale: pt-BR, pt-PT, es or es-419.

@@ -1,11 +1,11 @@
 """Sentence frames: a weighted grammar of templates, read from `lexicon/LANGUAGE.frames.txt`.
 
-[statement]                              a rule: one of its lines is chosen
-3x {subject} {act preterite}[ {place}|]. a line, three times as likely as one without weight
-pt-PT: Estou a falar com {subject}.      a line of one locale
-<question>                               a line of the rule `question` stands here
-[já|ainda|]                              one of these
-{act preterite}                          a slot: the grammar's method `slot_act`, called with "preterite"
+[statement]                            a rule: one of its lines is chosen
+3x {subject} {verb_phrase preterite}.  a line, three times as likely as one without weight
+pt-PT: Estou a falar com {subject}.    a line of one locale
+<question>                             expands to a line of the rule `question`
+[já|ainda|]                            one of these
+{verb_phrase preterite}                a slot: the grammar's method `slot_verb_phrase`, called with "preterite"
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ T = TypeVar("T")
 
 
 class Draft:
-    """A sentence in the making: its source of chance, and what was said so far that later words must agree with."""
+    """The state of a sentence while it is generated: random numbers, and the earlier phrases that later words agree with."""
 
-    __slots__ = ("chance", "chosen", "head", "noun", "placed", "subject", "used")
+    __slots__ = ("deferred_subject", "has_location", "last_phrase", "random", "relative_head", "subject", "used_concepts")
 
     def __init__(self, seed: str) -> None:
-        self.chance: Callable[[], float] = random.Random(seed).random
+        self.random: Callable[[], float] = random.Random(seed).random
         self.restart()
 
     def restart(self) -> None:
-        """Forget what was said."""
-        self.used: set[str] = set()   # concepts, so that none comes twice
-        self.subject: Any = None      # what the next verb agrees with
-        self.head: Any = None         # the noun phrase that a relative clause hangs on
-        self.noun: Any = None         # the last noun phrase
-        self.chosen = ""              # a subject chosen before its place in the sentence
-        self.placed = False           # a place has been named
+        """Discard the sentence; the random numbers continue."""
+        self.used_concepts: set[str] = set()
+        self.subject: Any = None        # agreement of the next verb
+        self.relative_head: Any = None  # agreement of the noun phrase that a relative clause modifies
+        self.last_phrase: Any = None    # agreement of the last noun phrase
+        self.deferred_subject = ""      # text of a subject that follows its verb
+        self.has_location = False
 
-    def pick(self, options: Sequence[T]) -> T:
+    def choice(self, options: Sequence[T]) -> T:
         """Return one of the options."""
-        return options[int(self.chance() * len(options))]
+        return options[int(self.random() * len(options))]
 
 
 Part = str | Callable[[Draft], str]
 
 
 class Slots(Protocol):
-    """What frames need of a grammar: a method `slot_NAME(draft, *arguments) -> str` for each slot."""
+    """What frames require of a grammar: a method `slot_NAME(draft, *arguments) -> str` for each slot."""
 
     locale: str
 
@@ -79,7 +79,7 @@ class Frames:
     def expand(self, rule: str, draft: Draft) -> str:
         """Return one expansion of a rule."""
         limits, parts = self._rules[rule]
-        part = parts[bisect(limits, draft.chance())]
+        part = parts[bisect(limits, draft.random())]
         return part if isinstance(part, str) else part(draft)
 
     def _compile(self, text: str) -> Part:
@@ -103,7 +103,7 @@ class Frames:
                     options.append(self._sequence(tokens))
                 if not tokens or tokens.pop() != "]":
                     raise DataError(self._where, "a [ is not closed", "[one|another]")
-                parts.append(_either(options))
+                parts.append(_alternatives(options))
             elif token[0] == "{":
                 name, *arguments = token[1:-1].split()
                 slot = getattr(self._slots, f"slot_{name}", None)
@@ -116,14 +116,14 @@ class Frames:
                 parts.append(_rule(self, token[1:-1]))
             else:
                 parts.append(token)
-        return parts[0] if len(parts) == 1 else _joined(parts)
+        return parts[0] if len(parts) == 1 else _concatenation(parts)
 
 
-def _either(options: list[Part]) -> Part:
-    def say(draft: Draft) -> str:
-        option = draft.pick(options)
+def _alternatives(options: list[Part]) -> Part:
+    def expand(draft: Draft) -> str:
+        option = draft.choice(options)
         return option if isinstance(option, str) else option(draft)
-    return say
+    return expand
 
 
 def _slot(slot: Callable[..., str], arguments: tuple[str, ...]) -> Part:
@@ -134,5 +134,5 @@ def _rule(frames: Frames, name: str) -> Part:
     return lambda draft: frames.expand(name, draft)
 
 
-def _joined(parts: list[Part]) -> Part:
+def _concatenation(parts: list[Part]) -> Part:
     return lambda draft: "".join([part if isinstance(part, str) else part(draft) for part in parts])

@@ -1,7 +1,7 @@
 """The words of a language, read from `pipeline/corpora/lexicon/`.
 
-`concepts.tsv` is shared by all languages: what there is to talk about, and which verbs and adjectives go with which
-nouns. `LANGUAGE.tsv` gives a word for every concept, `LANGUAGE.verbs.tsv` the verb forms that no rule gives.
+`concepts.tsv` is shared by all languages: the concepts, their semantic classes, and which verbs and adjectives combine with which
+nouns. `LANGUAGE.tsv` gives a word for every concept, `LANGUAGE.verbs.tsv` the irregular verb forms.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ class Word:
 
     concept: str
     part: str                            # noun | verb | adjective | phrase | name
-    text: str                            # as in a dictionary: singular, masculine, infinitive
+    text: str                            # citation form: singular, masculine, infinitive
     gender: str                          # m | f | mf (a form for each) | c (one form for both) | "" (none)
-    classes: frozenset[str]              # of a noun: what it is; of a verb: what can be its subject;
-                                         # of an adjective: what it can be said of
-    takes: frozenset[str] = frozenset()  # of a verb: classes of its object
-    gives_to: frozenset[str] = frozenset()  # of a verb: classes of its indirect object
+    classes: frozenset[str]              # semantic classes: of a noun, its own; of a verb, of its subject;
+                                         # of an adjective, of the nouns that it modifies
+    object_classes: frozenset[str] = frozenset()     # of a verb: classes of its object
+    recipient_classes: frozenset[str] = frozenset()  # of a verb: classes of its indirect object
     forms: dict[str, str] = field(default_factory=dict)  # irregular forms and usage, e.g. plural=pães, preposition=de
 
 
@@ -38,8 +38,8 @@ class Lexicon:
     words: dict[str, Word]
     irregular: dict[str, dict[str, tuple[str, ...]]]  # infinitive -> tense -> forms
 
-    def of(self, part: str, *classes: str) -> list[Word]:
-        """Return the words of a part of speech that belong to any of the classes (to anything, if none is given)."""
+    def select(self, part: str, *classes: str) -> list[Word]:
+        """Return the words of a part of speech that belong to any of the classes (all, if none is given)."""
         wanted = frozenset(classes)
         return [word for word in self.words.values() if word.part == part and (not wanted or word.classes & wanted)]
 
@@ -58,15 +58,15 @@ def read_lexicon(language: str, locale: str) -> Lexicon:
     """
     concepts = {row["concept"]: row for row in read_rows(FOLDER / "concepts.tsv")}
     rows = {row["concept"]: row for row in read_rows(FOLDER / f"{language}.tsv") if row["locale"] in ("", locale)}
-    spoken = {concept for concept, row in concepts.items() if row["part"] != "class"}
-    if problems := sorted(spoken ^ rows.keys()):
+    with_word = {concept for concept, row in concepts.items() if row["part"] != "class"}
+    if problems := sorted(with_word ^ rows.keys()):
         raise DataError(f"{language}.tsv", f"concepts.tsv and the table differ in {', '.join(problems)}",
                         f"one word for every concept in {locale}")
     classes = {concept: set(row["class"].split()) for concept, row in concepts.items()}
     for union, row in concepts.items():
         if row["part"] == "class":
             members = set(row["takes"].split())
-            reached = [name for name in spoken if name in members or classes[name] & members and
+            reached = [name for name in with_word if name in members or classes[name] & members and
                        concepts[name]["part"] == "noun"]
             if lost := members - set(reached) - {name for found in reached for name in classes[found]}:
                 raise DataError("concepts.tsv", f"class {union} names {', '.join(sorted(lost))}", "concepts or classes")
@@ -74,10 +74,10 @@ def read_lexicon(language: str, locale: str) -> Lexicon:
                 classes[name].add(union)
     words = {}
     for concept, row in rows.items():
-        takes, _, gives_to = concepts[concept]["takes"].partition(">")
+        object_classes, _, recipient_classes = concepts[concept]["takes"].partition(">")
         forms = {key: value.replace("~", " ") for key, value in (pair.split("=", 1) for pair in row["forms"].split())}
         words[concept] = Word(concept, concepts[concept]["part"], row["word"], row["gender"],
-                              frozenset(classes[concept]), frozenset(takes.split()), frozenset(gives_to.split()), forms)
+                              frozenset(classes[concept]), frozenset(object_classes.split()), frozenset(recipient_classes.split()), forms)
     irregular: dict[str, dict[str, tuple[str, ...]]] = {}
     for row in read_rows(FOLDER / f"{language}.verbs.tsv"):
         if row["locale"] in ("", locale):

@@ -1,4 +1,4 @@
-"""Portuguese: how its words are inflected and put together.
+"""Portuguese: inflection, contractions and clitic placement.
 
 Persons are numbered eu, tu, ele, nós, (vós: not used), eles; você and vocês take the forms of ele and eles.
 
@@ -25,8 +25,8 @@ ENDINGS = {
 }
 FUTURE = ("ei", "ás", "á", "emos", "-", "ão")
 CONDITIONAL = ("ia", "ias", "ia", "íamos", "-", "iam")
-PERSONAL = ("", "es", "", "mos", "-", "em")
-BOOT = (0, 1, 2, 5)  # the persons whose stem bears the stress
+PERSONAL_INFINITIVE = ("", "es", "", "mos", "-", "em")
+STEM_STRESSED = (0, 1, 2, 5)  # persons with stress on the stem
 
 
 def pluralise(word: str) -> str:
@@ -62,14 +62,14 @@ def feminise(word: str) -> str:
     return word[:-1] + "a" if word[-1] == "o" else word
 
 
-def changed(stem: str, old: str, new: str) -> str:
-    """Return the stem with its last `old` vowel changed: dorm, o, u → durm."""
-    at = stem.rfind(old)
-    return stem[:at] + new + stem[at + 1:]
+def alternate_vowel(stem: str, old: str, new: str) -> str:
+    """Return the stem with its last `old` vowel replaced: dorm, o, u → durm."""
+    index = stem.rfind(old)
+    return stem[:index] + new + stem[index + 1:]
 
 
-def spelt(stem: str, theme: str, ending: str) -> str:
-    """Return stem and ending as they are spelt together: toc + ei → toquei, proteg + o → protejo, distingu + o → distingo."""
+def add_ending(stem: str, theme: str, ending: str) -> str:
+    """Return stem and ending in standard spelling: toc + ei → toquei, proteg + o → protejo, distingu + o → distingo."""
     if ending == "-":
         return ending
     front = ending[0] in "eéêií"
@@ -85,16 +85,16 @@ def spelt(stem: str, theme: str, ending: str) -> str:
 
 
 def conjugate(verb: str, tense: str, change: str, irregular: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the forms of one tense: six of a finite tense ("-" for vós), one where there are no persons.
+    """Return the forms of one tense: six of a finite tense ("-" for vós), one of a non-finite form.
 
     Args:
         verb: infinitive without pronoun.
         tense: present, preterite, imperfect, future, conditional, subjunctive, imperfect_subjunctive,
             future_subjunctive, personal_infinitive, imperative, infinitive, gerund, participle or passive (the
-            participle that goes with ser).
-        change: how the stressed vowel of the stem changes: `i` and `u` in the first person (sinto, durmo), `o` in the
+            participle used with ser).
+        change: vowel alternation of the stem: `i` and `u` in the first person (sinto, durmo), `o` in the
             others (sobe), `ú` in all (saúdo).
-        irregular: the forms that no rule gives.
+        irregular: irregular forms by tense.
     """
     stem, theme = verb[:-2], "e" if verb[-2] in "ôo" else verb[-2]  # pôr and what derives from it
     hiatus = theme == "i" and stem[-1:] in ("a", "u") and stem[-2:] not in ("gu", "qu")  # sair, construir
@@ -106,10 +106,10 @@ def conjugate(verb: str, tense: str, change: str, irregular: dict[str, tuple[str
         return irregular[tense]
     if tense in ("future", "conditional"):
         base = irregular["future"][0] if "future" in irregular else verb
-        return tuple(_joined(base, FUTURE if tense == "future" else CONDITIONAL))
+        return tuple(_add_endings(base, FUTURE if tense == "future" else CONDITIONAL))
     if tense == "personal_infinitive":
         base = irregular["future"][0] if verb == "pôr" else verb
-        forms = _joined(base[:-2] + "ír" if hiatus else base, PERSONAL)
+        forms = _add_endings(base[:-2] + "ír" if hiatus else base, PERSONAL_INFINITIVE)
         return verb, forms[1], verb, base + "mos", "-", forms[5]
     if tense == "participle":
         return (stem + ("ado" if theme == "a" else "ído" if hiatus else "ido"),)
@@ -127,30 +127,30 @@ def conjugate(verb: str, tense: str, change: str, irregular: dict[str, tuple[str
         closed = {"a": "á", "e": "é" if "preterite" in irregular else "ê", "i": "í", "o": "ô", "í": "í"}
         return (base + "sse", base + "sses", base + "sse", base[:-1] + closed[base[-1]] + "ssemos", "-", base + "ssem")
     if hiatus and tense in ("present", "preterite", "imperfect"):
-        return _hiatus(stem, tense)
+        return _conjugate_hiatus(stem, tense)
     endings = ENDINGS[tense][theme].split()
     if tense == "subjunctive" and theme != "a":
         first = conjugate(verb, "present", change, irregular)[0]
-        return tuple(_joined(first[:-1], endings))
+        return tuple(_add_endings(first[:-1], endings))
     forms = []
     for person, ending in enumerate(endings):
         base = stem
-        if tense in ("present", "subjunctive") and person in BOOT:
+        if tense in ("present", "subjunctive") and person in STEM_STRESSED:
             if verb.endswith("ear"):
                 base = stem + "i"
             elif change == "ú":
-                base = changed(stem, "u", "ú")
+                base = alternate_vowel(stem, "u", "ú")
             elif change == "o" and person:
-                base = changed(stem, "u", "o")
+                base = alternate_vowel(stem, "u", "o")
             elif change in ("i", "u") and not person:
-                base = changed(stem, {"i": "e", "u": "o"}[change], change)
-        forms.append(spelt(base, theme, ending))
+                base = alternate_vowel(stem, {"i": "e", "u": "o"}[change], change)
+        forms.append(add_ending(base, theme, ending))
     if tense == "present" and verb.endswith("zir"):
         forms[2] = forms[2][:-1]
     return tuple(forms)
 
 
-def _hiatus(stem: str, tense: str) -> tuple[str, ...]:
+def _conjugate_hiatus(stem: str, tense: str) -> tuple[str, ...]:
     if tense == "preterite":
         endings = "í íste iu ímos - íram"
     elif tense == "imperfect":
@@ -160,10 +160,10 @@ def _hiatus(stem: str, tense: str) -> tuple[str, ...]:
     else:
         open_stem = stem[:-1] + "ó"
         return (stem + "o", open_stem + "is", open_stem + "i", stem + "ímos", "-", stem[:-1] + "oem")
-    return tuple(_joined(stem, endings.split()))
+    return tuple(_add_endings(stem, endings.split()))
 
 
-def _joined(stem: str, endings: Iterable[str]) -> list[str]:
+def _add_endings(stem: str, endings: Iterable[str]) -> list[str]:
     return [ending if ending == "-" else stem + ending for ending in endings]
 
 
@@ -178,7 +178,7 @@ CONTRACTIONS = {
     "a o": "ao", "a os": "aos", "a a": "à", "a as": "às", "a aquele": "àquele", "a aquela": "àquela",
     "a aqueles": "àqueles", "a aquelas": "àquelas",
 }
-MERGING = re.compile(rf"\b(?:{'|'.join(sorted(CONTRACTIONS, key=len, reverse=True))})\b(?!-)", re.IGNORECASE)
+CONTRACTION = re.compile(rf"\b(?:{'|'.join(sorted(CONTRACTIONS, key=len, reverse=True))})\b(?!-)", re.IGNORECASE)
 
 
 class Portuguese(Romance):
@@ -192,7 +192,7 @@ class Portuguese(Romance):
         "the": ("o", "a", "os", "as"), "a": ("um", "uma", "uns", "umas"),
         "some": ("algum", "alguma", "alguns", "algumas"), "none": ("nenhum", "nenhuma", "", ""),
         "this": ("este", "esta", "estes", "estas"), "that": ("esse", "essa", "esses", "essas"),
-        "yonder": ("aquele", "aquela", "aqueles", "aquelas"), "many": ("muito", "muita", "muitos", "muitas"),
+        "that_distal": ("aquele", "aquela", "aqueles", "aquelas"), "many": ("muito", "muita", "muitos", "muitas"),
         "few": ("pouco", "pouca", "poucos", "poucas"), "several": ("", "", "vários", "várias"),
         "all": ("todo o", "toda a", "todos os", "todas as"), "other": ("outro", "outra", "outros", "outras"),
         "each": ("cada", "cada", "", ""), "so_many": ("tanto", "tanta", "tantos", "tantas"),
@@ -204,12 +204,12 @@ class Portuguese(Romance):
     possessives: ClassVar[tuple[tuple[str, str, str, str], ...]] = (
         ("meu", "minha", "meus", "minhas"), ("teu", "tua", "teus", "tuas"), ("seu", "sua", "seus", "suas"),
         ("nosso", "nossa", "nossos", "nossas"), ("seu", "sua", "seus", "suas"), ("seu", "sua", "seus", "suas"))
-    numerals = ("dois", "três", "quatro", "cinco", "seis", "sete", "oito", "nove", "dez", "onze", "doze", "treze",
+    cardinals = ("dois", "três", "quatro", "cinco", "seis", "sete", "oito", "nove", "dez", "onze", "doze", "treze",
                 "catorze", "quinze", "vinte", "trinta", "quarenta", "cem")
-    reflexives = ("me", "te", "se", "nos", "se", "se")
-    recipients = ("me", "te", "lhe", "nos", "lhes", "lhes")
-    place_preposition = "em"
-    suppletive = frozenset({"grande", "pequeno"})
+    reflexive_pronouns = ("me", "te", "se", "nos", "se", "se")
+    dative_pronouns = ("me", "te", "lhe", "nos", "lhes", "lhes")
+    locative_preposition = "em"
+    suppletive_comparatives = frozenset({"grande", "pequeno"})
 
     def conjugate(self, verb: str, tense: str, change: str, irregular: dict[str, tuple[str, ...]]) -> tuple[str, ...]:  # type: ignore[override]
         """Return the forms of a tense; in Portugal falámos (past) differs from falamos."""
@@ -219,94 +219,94 @@ class Portuguese(Romance):
         return forms
 
     @property
-    def owners(self) -> tuple[int, ...]:  # type: ignore[override]
+    def possessors(self) -> tuple[int, ...]:  # type: ignore[override]
         return (0, 0, 2, 2, 3) if self.locale == "pt-BR" else (0, 0, 1, 2, 3)
 
-    def pronouns(self) -> tuple[tuple[str, Agreement], ...]:
+    def subject_pronouns(self) -> tuple[tuple[str, Agreement], ...]:
         common = (("eu", 0, "m"), ("eu", 0, "f"), ("ele", 2, "m"), ("ela", 2, "f"), ("nós", 3, "m"), ("nós", 3, "f"),
                   ("eles", 5, "m"), ("elas", 5, "f"), ("vocês", 5, "m"))
         local = ((("você", 2, "m"), ("você", 2, "f"), ("a gente", 2, "m")) if self.locale == "pt-BR" else
                  (("tu", 1, "m"), ("tu", 1, "f"), ("o senhor", 2, "m"), ("a senhora", 2, "f")))
         return tuple((text, Agreement(person, gender)) for text, person, gender in (*common, *local))
 
-    def dropped(self) -> tuple[int, ...]:
+    def null_subject_persons(self) -> tuple[int, ...]:
         return (0, 0, 3) if self.locale == "pt-BR" else (0, 0, 1, 3, 5)
 
-    def addressed(self) -> tuple[int, ...]:
+    def addressee_persons(self) -> tuple[int, ...]:
         return (2, 2, 5) if self.locale == "pt-BR" else (1, 1, 2, 5)
 
-    def may_have_pronoun(self, tense: str, subject: Agreement, drawn: bool) -> bool:
-        """A pronoun would stand within a future (levantar-se-á): said by nobody, so not here."""
+    def allows_clitic(self, tense: str, subject: Agreement, proclisis: bool) -> bool:
+        """Return whether this form can have a clitic pronoun; mesoclisis (levantar-se-á) is not generated."""
         if tense in ("imperative", "prohibition"):
             return tense == "prohibition"
         if tense in ("future", "conditional"):
-            return drawn or (self.locale == "pt-BR" and subject.explicit)
+            return proclisis or (self.locale == "pt-BR" and subject.overt)
         return True
 
-    def group(self, verb: Word, tense: str, subject: Agreement, pronoun: str, drawn: bool) -> str:
+    def verb_group(self, verb: Word, tense: str, subject: Agreement, pronoun: str, proclisis: bool) -> str:
         """Me ajudou (Brazil), ajudou-me (Portugal), vai se levantar, vai levantar-se, está fazendo, está a fazer."""
         person, forms, brazil = subject.person, self.forms, self.locale == "pt-BR"
         light = pronoun not in ("o", "a", "os", "as")
         auxiliary = {"going": ("go", "present"), "progressive": ("be_located", "present"),
                      "was_progressive": ("be_located", "imperfect"), "pluperfect": ("have", "imperfect")}.get(tense)
         if auxiliary:
-            first = self.verb(auxiliary[0], auxiliary[1], person)
+            first = self.verb_form(auxiliary[0], auxiliary[1], person)
             if tense == "pluperfect":
                 participle = forms(verb, "participle")[0]
                 if not pronoun:
                     return f"{first} {participle}"
                 if brazil and light:
                     return f"{first} {pronoun} {participle}"
-                return f"{pronoun} {first} {participle}" if drawn or brazil else f"{attached(first, pronoun)} {participle}"
+                return f"{pronoun} {first} {participle}" if proclisis or brazil else f"{attach_enclitic(first, pronoun)} {participle}"
             if tense == "going" or not brazil:
                 link = "" if tense == "going" else "a "
-                return f"{first} {link}{self._infinitive(forms(verb, 'infinitive')[0], pronoun)}"
+                return f"{first} {link}{self._infinitive_with_clitic(forms(verb, 'infinitive')[0], pronoun)}"
             gerund = forms(verb, "gerund")[0]
-            return f"{first} {pronoun} {gerund}" if pronoun and light else f"{first} {attached(gerund, pronoun)}"
+            return f"{first} {pronoun} {gerund}" if pronoun and light else f"{first} {attach_enclitic(gerund, pronoun)}"
         if tense == "infinitive":
-            if pronoun and drawn and light:
+            if pronoun and proclisis and light:
                 return f"{pronoun} {forms(verb, tense)[0]}"
-            return self._infinitive(forms(verb, tense)[0], pronoun)
+            return self._infinitive_with_clitic(forms(verb, tense)[0], pronoun)
         if tense == "gerund":
-            return attached(forms(verb, tense)[0], pronoun)
+            return attach_enclitic(forms(verb, tense)[0], pronoun)
         form = forms(verb, "subjunctive" if tense == "prohibition" else tense)[person]
         if not pronoun:
             return form
-        if drawn or tense == "prohibition" or (brazil and subject.explicit) or "subjunctive" in tense or "personal" in tense:
+        if proclisis or tense == "prohibition" or (brazil and subject.overt) or "subjunctive" in tense or "personal" in tense:
             return f"{pronoun} {form}"
-        return attached(form, pronoun)
+        return attach_enclitic(form, pronoun)
 
-    def _infinitive(self, infinitive: str, pronoun: str) -> str:
+    def _infinitive_with_clitic(self, infinitive: str, pronoun: str) -> str:
         if pronoun and self.locale == "pt-BR" and pronoun not in ("o", "a", "os", "as"):
             return f"{pronoun} {infinitive}"
-        return attached(infinitive, pronoun)
+        return attach_enclitic(infinitive, pronoun)
 
-    def object_pronoun(self, person: int, gender: str) -> str:
+    def accusative_pronoun(self, person: int, gender: str) -> str:
         return ("me", "te", "o" if gender == "m" else "a", "nos", "", "os" if gender == "m" else "as")[person]
 
-    def own(self, person: int, cell: int, draft: Draft) -> str:
-        possessive = self.possessives[person][cell]
-        with_article = self.locale == "pt-PT" or draft.chance() < 0.15
-        return f"{self.determiners['the'][cell]} {possessive}" if with_article else possessive
+    def possessive(self, person: int, form_index: int, draft: Draft) -> str:
+        possessive = self.possessives[person][form_index]
+        with_article = self.locale == "pt-PT" or draft.random() < 0.15
+        return f"{self.determiners['the'][form_index]} {possessive}" if with_article else possessive
 
-    def first_name(self, name: str, gender: str, draft: Draft) -> str:
-        with_article = self.locale == "pt-PT" or draft.chance() < 0.15
+    def given_name(self, name: str, gender: str, draft: Draft) -> str:
+        with_article = self.locale == "pt-PT" or draft.random() < 0.15
         return f"{'o' if gender == 'm' else 'a'} {name}" if with_article else name
 
     def title(self, gender: str) -> str:
         return "senhor" if gender == "m" else "senhora"
 
-    def country(self, word: Word) -> str:
+    def country_name(self, word: Word) -> str:
         return f"{'o' if word.gender == 'm' else 'a'} {word.text}" if word.gender else word.text
 
-    def numeral(self, gender: str, draft: Draft) -> str:
-        word = draft.pick(self.numerals)
+    def cardinal(self, gender: str, draft: Draft) -> str:
+        word = draft.choice(self.cardinals)
         return "duas" if gender == "f" and word == "dois" else word
 
-    def with_se(self, verb: Word, person: int) -> str:
+    def impersonal_se(self, verb: Word, person: int) -> str:
         return f"{self.forms(verb, 'present')[person]}-se"
 
-    def merged(self, text: str) -> str:
+    def contract(self, text: str) -> str:
         """De o → do, em uma → numa, por as → pelas, a a → à; in Brazil em uma stays."""
         def merge(match: re.Match[str]) -> str:
             found = match[0]
@@ -314,24 +314,24 @@ class Portuguese(Romance):
                 return found
             contracted = CONTRACTIONS[found.lower()]
             return contracted[0].upper() + contracted[1:] if found[0].isupper() else contracted
-        return MERGING.sub(merge, text)
+        return CONTRACTION.sub(merge, text)
 
-    def slot_clock(self, draft: Draft, low: str = "7", high: str = "22") -> str:
-        return f"{self.slot_int(draft, low, high)}h{draft.pick(('05', '10', '15', '20', '30', '30', '40', '45', '50', ''))}"
+    def slot_clock_time(self, draft: Draft, low: str = "7", high: str = "22") -> str:
+        return f"{self.slot_integer(draft, low, high)}h{draft.choice(('05', '10', '15', '20', '30', '30', '40', '45', '50', ''))}"
 
     def slot_money(self, draft: Draft) -> str:
-        whole, cents = 2 + int(draft.chance() * 98), draft.pick(("20", "50", "75", "90"))
+        whole, cents = 2 + int(draft.random() * 98), draft.choice(("20", "50", "75", "90"))
         if self.locale == "pt-BR":
-            return f"R$ {whole},{cents}" if draft.chance() < 0.6 else f"R$ {whole}"
-        return f"{whole},{cents} €" if draft.chance() < 0.6 else f"{whole} €"
+            return f"R$ {whole},{cents}" if draft.random() < 0.6 else f"R$ {whole}"
+        return f"{whole},{cents} €" if draft.random() < 0.6 else f"{whole} €"
 
     def slot_ordinal(self, draft: Draft, gender: str) -> str:
         point = "" if self.locale == "pt-BR" else "."
-        return f"{2 + int(draft.chance() * 9)}{point}{'º' if gender == 'm' else 'ª'}"
+        return f"{2 + int(draft.random() * 9)}{point}{'º' if gender == 'm' else 'ª'}"
 
 
-def attached(form: str, pronoun: str) -> str:
-    """Return a verb with its pronoun behind: levantamos + nos → levantamo-nos, ajudar + o → ajudá-lo, viram + o → viram-no."""
+def attach_enclitic(form: str, pronoun: str) -> str:
+    """Return a verb with an enclitic pronoun: levantamos + nos → levantamo-nos, ajudar + o → ajudá-lo, viram + o → viram-no."""
     if not pronoun:
         return form
     form, *rest = form.split(" ", 1)

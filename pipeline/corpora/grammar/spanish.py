@@ -1,4 +1,4 @@
-"""Spanish: how its words are inflected and put together. Persons are numbered yo, tú, él, nosotros, vosotros, ellos.
+"""Spanish: inflection, contractions and clitic placement. Persons are numbered yo, tú, él, nosotros, vosotros, ellos.
 
 Source: Real Academia Española, Nueva gramática de la lengua española (2009), chapters 2, 3, 4 and 16.
 """
@@ -22,7 +22,7 @@ ENDINGS = {
 }
 FUTURE = ("é", "ás", "á", "emos", "éis", "án")
 CONDITIONAL = ("ía", "ías", "ía", "íamos", "íais", "ían")
-BOOT = (0, 1, 2, 5)  # the persons whose stem bears the stress
+STEM_STRESSED = (0, 1, 2, 5)  # persons with stress on the stem
 
 
 def pluralise(word: str) -> str:
@@ -43,7 +43,7 @@ def pluralise(word: str) -> str:
 
 
 def feminise(word: str) -> str:
-    """Return the feminine of what has one: alto → alta, trabajador → trabajadora, francés → francesa."""
+    """Return the regular feminine: alto → alta, trabajador → trabajadora, francés → francesa."""
     if word[-1] == "o":
         return word[:-1] + "a"
     if word.endswith("or"):
@@ -53,15 +53,15 @@ def feminise(word: str) -> str:
     return word + "a" if word == "español" else word
 
 
-def changed(stem: str, change: str) -> str:
-    """Return the stem with its last vowel changed: pens, ie → piens; mor, u → mur; env, í → enví."""
+def alternate_vowel(stem: str, change: str) -> str:
+    """Return the stem with its last vowel replaced: pens, ie → piens; mor, u → mur; env, í → enví."""
     olds = {"ie": "e", "ue": "ou", "i": "e", "u": "o", "í": "i", "ú": "u"}[change]
-    at = max(stem.rfind(old) for old in olds)
-    return stem[:at] + change + stem[at + 1:]
+    index = max(stem.rfind(old) for old in olds)
+    return stem[:index] + change + stem[index + 1:]
 
 
-def spelt(stem: str, theme: str, ending: str) -> str:
-    """Return stem and ending as they are spelt together: toc + é → toqué, proteg + o → protejo, conoc + o → conozco."""
+def add_ending(stem: str, theme: str, ending: str) -> str:
+    """Return stem and ending in standard spelling: toc + é → toqué, proteg + o → protejo, conoc + o → conozco."""
     front = ending[0] in "eéií"
     if theme == "a" and front:
         for old, new in (("gu", "gü"), ("c", "qu"), ("g", "gu"), ("z", "c")):
@@ -85,12 +85,12 @@ def conjugate(verb: str, tense: str, change: str, irregular: dict[str, tuple[str
         tense: present, preterite, imperfect, future, conditional, subjunctive, imperfect_subjunctive, imperative,
             infinitive, gerund or participle.
         change: vowel changes of the stem: where it is stressed, then where an ending with i follows ("ie,i").
-        irregular: the forms that no rule gives.
+        irregular: irregular forms by tense.
     """
     stressed, _, weak = change.partition(",")
     stem, theme = verb[:-2], verb[-2].translate(PLAIN)
     weak = weak or (stressed if theme == "i" and stressed == "i" else "")
-    weak_stem = changed(stem, weak) if weak else stem
+    weak_stem = alternate_vowel(stem, weak) if weak else stem
     vowel = stem[-1:] in ("a", "e", "o") or (theme == "i" and stem[-1:] == "u" and stem[-2:] not in ("gu", "qu"))
     if tense == "infinitive":
         return (verb,)
@@ -118,17 +118,17 @@ def conjugate(verb: str, tense: str, change: str, irregular: dict[str, tuple[str
     if tense == "subjunctive":
         first = conjugate(verb, "present", change, irregular)[0]
         if theme == "a":
-            return tuple(spelt(changed(stem, stressed) if stressed and person in BOOT else stem, theme, ending)
+            return tuple(add_ending(alternate_vowel(stem, stressed) if stressed and person in STEM_STRESSED else stem, theme, ending)
                          for person, ending in enumerate(endings))
         if "present" in irregular or not stressed:
             return tuple(first[:-1] + ending for ending in endings)
-        return tuple(spelt(changed(stem, stressed) if person in BOOT else weak_stem, theme, ending)
+        return tuple(add_ending(alternate_vowel(stem, stressed) if person in STEM_STRESSED else weak_stem, theme, ending)
                      for person, ending in enumerate(endings))
     forms = []
     for person, ending in enumerate(endings):
         base = stem
-        if tense == "present" and person in BOOT:
-            base = changed(stem, stressed) if stressed else stem + "y" if vowel and stem[-1] == "u" else stem
+        if tense == "present" and person in STEM_STRESSED:
+            base = alternate_vowel(stem, stressed) if stressed else stem + "y" if vowel and stem[-1] == "u" else stem
         elif tense == "preterite":
             if verb.endswith("ducir"):
                 forms.append(verb[:-3] + "j" + ("e", "iste", "o", "imos", "isteis", "eron")[person])
@@ -138,7 +138,7 @@ def conjugate(verb: str, tense: str, change: str, irregular: dict[str, tuple[str
                 ending = "y" + ending[1:] if vowel and theme != "a" else ending
             elif theme != "a" and stem[-1:] in ("a", "e", "o"):
                 ending = ending.replace("i", "í", 1)
-        forms.append(spelt(base, theme, ending))
+        forms.append(add_ending(base, theme, ending))
     return tuple(forms)
 
 
@@ -158,7 +158,7 @@ class Spanish(Romance):
         "the": ("el", "la", "los", "las"), "a": ("un", "una", "unos", "unas"),
         "some": ("algún", "alguna", "algunos", "algunas"), "none": ("ningún", "ninguna", "", ""),
         "this": ("este", "esta", "estos", "estas"), "that": ("ese", "esa", "esos", "esas"),
-        "yonder": ("aquel", "aquella", "aquellos", "aquellas"), "many": ("mucho", "mucha", "muchos", "muchas"),
+        "that_distal": ("aquel", "aquella", "aquellos", "aquellas"), "many": ("mucho", "mucha", "muchos", "muchas"),
         "few": ("poco", "poca", "pocos", "pocas"), "several": ("", "", "varios", "varias"),
         "all": ("todo el", "toda la", "todos los", "todas las"), "other": ("otro", "otra", "otros", "otras"),
         "each": ("cada", "cada", "", ""), "so_many": ("tanto", "tanta", "tantos", "tantas"),
@@ -171,28 +171,28 @@ class Spanish(Romance):
         ("mi", "mi", "mis", "mis"), ("tu", "tu", "tus", "tus"), ("su", "su", "sus", "sus"),
         ("nuestro", "nuestra", "nuestros", "nuestras"), ("vuestro", "vuestra", "vuestros", "vuestras"),
         ("su", "su", "sus", "sus"))
-    numerals = ("dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez", "once", "doce", "trece",
+    cardinals = ("dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez", "once", "doce", "trece",
                 "catorce", "quince", "veinte", "treinta", "cuarenta", "cien")
-    reflexives = ("me", "te", "se", "nos", "os", "se")
-    recipients = ("me", "te", "le", "nos", "os", "les")
-    personal = "a "
-    doubling = True
-    place_preposition = "en"
+    reflexive_pronouns = ("me", "te", "se", "nos", "os", "se")
+    dative_pronouns = ("me", "te", "le", "nos", "os", "les")
+    object_marker = "a "
+    clitic_doubling = True
+    locative_preposition = "en"
 
-    def pronouns(self) -> tuple[tuple[str, Agreement], ...]:
+    def subject_pronouns(self) -> tuple[tuple[str, Agreement], ...]:
         plural_you = (("vosotros", 4, "m"), ("vosotras", 4, "f")) if self.locale == "es" else (("ustedes", 5, "m"),)
         return tuple((text, Agreement(person, gender)) for text, person, gender in (*SINGULAR_PRONOUNS, *plural_you))
 
-    def dropped(self) -> tuple[int, ...]:
+    def null_subject_persons(self) -> tuple[int, ...]:
         return (0, 0, 1, 3, 4, 5) if self.locale == "es" else (0, 0, 1, 3, 5)
 
-    def addressed(self) -> tuple[int, ...]:
+    def addressee_persons(self) -> tuple[int, ...]:
         return (1, 1, 2, 4) if self.locale == "es" else (1, 1, 2, 5)
 
-    def may_have_pronoun(self, tense: str, subject: Agreement, drawn: bool) -> bool:
+    def allows_clitic(self, tense: str, subject: Agreement, proclisis: bool) -> bool:
         return tense != "imperative"
 
-    def group(self, verb: Word, tense: str, subject: Agreement, pronoun: str, drawn: bool) -> str:
+    def verb_group(self, verb: Word, tense: str, subject: Agreement, pronoun: str, proclisis: bool) -> str:
         """Va a comer, está comiendo, ha comido, levantarse, levantándose, me ayuda."""
         person = subject.person
         forms = self.forms
@@ -200,59 +200,59 @@ class Spanish(Romance):
             return forms(verb, tense)[0] + pronoun
         if tense == "gerund":
             gerund = forms(verb, tense)[0]
-            return accented_gerund(gerund) + pronoun if pronoun else gerund
+            return accent_gerund(gerund) + pronoun if pronoun else gerund
         if tense == "going":
-            text = f"{self.verb('go', 'present', person)} a {forms(verb, 'infinitive')[0]}"
+            text = f"{self.verb_form('go', 'present', person)} a {forms(verb, 'infinitive')[0]}"
         elif tense in ("progressive", "was_progressive"):
-            be = self.verb("be_located", "present" if tense == "progressive" else "imperfect", person)
+            be = self.verb_form("be_located", "present" if tense == "progressive" else "imperfect", person)
             text = f"{be} {forms(verb, 'gerund')[0]}"
         elif tense in ("perfect", "pluperfect"):
-            have = self.verb("there_be", "present" if tense == "perfect" else "imperfect", person)
+            have = self.verb_form("there_be", "present" if tense == "perfect" else "imperfect", person)
             text = f"{have} {forms(verb, 'participle')[0]}"
         else:
             text = forms(verb, "subjunctive" if tense == "prohibition" else tense)[person]
         return f"{pronoun} {text}" if pronoun else text
 
-    def object_pronoun(self, person: int, gender: str) -> str:
+    def accusative_pronoun(self, person: int, gender: str) -> str:
         return ("me", "te", "lo" if gender == "m" else "la", "nos", "os", "los" if gender == "m" else "las")[person]
 
-    def own(self, person: int, cell: int, draft: Draft) -> str:
-        return self.possessives[person][cell]
+    def possessive(self, person: int, form_index: int, draft: Draft) -> str:
+        return self.possessives[person][form_index]
 
-    def first_name(self, name: str, gender: str, draft: Draft) -> str:
+    def given_name(self, name: str, gender: str, draft: Draft) -> str:
         return name
 
     def title(self, gender: str) -> str:
         return "señor" if gender == "m" else "señora"
 
-    def country(self, word: Word) -> str:
+    def country_name(self, word: Word) -> str:
         return word.text
 
-    def numeral(self, gender: str, draft: Draft) -> str:
-        return draft.pick(self.numerals)
+    def cardinal(self, gender: str, draft: Draft) -> str:
+        return draft.choice(self.cardinals)
 
-    def with_se(self, verb: Word, person: int) -> str:
+    def impersonal_se(self, verb: Word, person: int) -> str:
         return f"se {self.forms(verb, 'present')[person]}"
 
-    def merged(self, text: str) -> str:
+    def contract(self, text: str) -> str:
         """De el → del, a el → al, y Inés → e Inés, o otro → u otro."""
         text = re.sub(r"\b([Dd]e|[Aa]) el\b", lambda match: match[1] + "l", text)
         text = re.sub(r"\by (?=[IÍií](?![ae])|[Hh]i(?!e))", "e ", text)
         return re.sub(r"\bo (?=[OÓoó]|[Hh]o)", "u ", text)
 
-    def slot_clock(self, draft: Draft, low: str = "7", high: str = "22") -> str:
-        return f"{self.slot_int(draft, low, high)}:{draft.pick(('05', '10', '15', '20', '30', '40', '45', '50'))}"
+    def slot_clock_time(self, draft: Draft, low: str = "7", high: str = "22") -> str:
+        return f"{self.slot_integer(draft, low, high)}:{draft.choice(('05', '10', '15', '20', '30', '40', '45', '50'))}"
 
     def slot_money(self, draft: Draft) -> str:
-        euros = 2 + int(draft.chance() * 98)
+        euros = 2 + int(draft.random() * 98)
         if self.locale == "es-419":
             return f"{euros * 10} pesos"
-        return f"{euros},{draft.pick(('20', '50', '75', '90'))} €" if draft.chance() < 0.5 else f"{euros} €"
+        return f"{euros},{draft.choice(('20', '50', '75', '90'))} €" if draft.random() < 0.5 else f"{euros} €"
 
     def slot_ordinal(self, draft: Draft, gender: str) -> str:
-        return f"{2 + int(draft.chance() * 9)}.{'º' if gender == 'm' else 'ª'}"
+        return f"{2 + int(draft.random() * 9)}.{'º' if gender == 'm' else 'ª'}"
 
 
-def accented_gerund(gerund: str) -> str:
-    """Return a gerund as it is spelt before a pronoun: hablando → hablándo(me)."""
+def accent_gerund(gerund: str) -> str:
+    """Return a gerund with the accent that it needs before an enclitic: hablando → hablándo(me)."""
     return re.sub("([ae])ndo$", lambda match: match[1].translate(ACUTE) + "ndo", gerund)

@@ -188,7 +188,7 @@ def train(data: Path, place: Path, aligner: str, seed: int) -> None:
     """Train transfer on the transcripts as they are, with a fifth negatives, and on what is kept of those; print dev CER and WER."""
     from pipeline.core.params import read_params
     from pipeline.model.artifact import load_model
-    from pipeline.model.head import move_head, plan_head
+    from pipeline.model.head import plan_head, transfer_head
     from pipeline.model.vocabulary import Vocabulary
     from pipeline.scoring.counts import error_rates
     from pipeline.training.config import RunConfig
@@ -212,7 +212,7 @@ def train(data: Path, place: Path, aligner: str, seed: int) -> None:
         vocabulary = Vocabulary.read(data / "tokenise/portuguese/vocabulary.json")
         model, words, _ = load_model(data / "donor")
         plan = plan_head(words, vocabulary, params["head"])
-        model.lm_head = move_head(model.lm_head, plan, model.config.output_hidden_size, model.config.initializer_range, seed)
+        model.lm_head = transfer_head(model.lm_head, plan, model.config.output_hidden_size, model.config.initializer_range, seed)
         model.config.update({"vocab_size": len(plan), "pad_token_id": vocabulary.blank_row})
         run = RunConfig(**{**params["config"], "evaluate_hours": 1.0, "evaluate_every": params["steps"]}, steps=params["steps"],
                   peak_rate=own["peak_rate"], warmup_steps=own["warmup_steps"], seed=seed)

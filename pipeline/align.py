@@ -149,7 +149,7 @@ def score_table(table: pd.DataFrame, measured: CorpusMeasures, judged: FilterRes
     from pipeline.alignment.transcript_filter import MEASURES
 
     scores = table[["utterance_id", "corpus", "speaker", "duration_s", "text"]].copy()
-    scores["hypothesis"], scores["score"] = measured.heard, judged.score_U
+    scores["hypothesis"], scores["score"] = measured.hypotheses, judged.score_U
     scores["reason"] = [measured.unaligned.get(number, reason) for number, reason in enumerate(judged.reasons)]
     return scores.assign(**dict(zip(MEASURES, measured.own_UM.T, strict=True)))
 

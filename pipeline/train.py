@@ -142,7 +142,7 @@ def transfer(donor: Donor, vocabulary: Vocabulary, system: str, params: Train) -
     Raises:
         ParamsError: rows would be copied from a donor without a trained head, or the encoder has fewer blocks than reinit_top_layers.
     """
-    from pipeline.model.head import head_record, head_table, move_head, plan_head
+    from pipeline.model.head import head_record, head_table, plan_head, transfer_head
     from pipeline.training.freezing import reinitialise_top_layers
 
     settings, model = params.systems[system], donor.model
@@ -152,7 +152,7 @@ def transfer(donor: Donor, vocabulary: Vocabulary, system: str, params: Train) -
                                           "expected 'fresh'"])
     plan = plan_head(donor.vocabulary, vocabulary, head)
     log(f"{system}: head transferred from {settings.starts_from} ({head}):\n{head_table(plan, donor.vocabulary)}")
-    model.lm_head = move_head(model.lm_head, plan, model.config.output_hidden_size, model.config.initializer_range, params.seed)
+    model.lm_head = transfer_head(model.lm_head, plan, model.config.output_hidden_size, model.config.initializer_range, params.seed)
     model.config.update({"vocab_size": len(plan), "pad_token_id": vocabulary.blank_row})
     reinitialise_top_layers(model, params.config.reinit_top_layers, params.seed)
     return model, {**head_record(plan, donor.vocabulary, head), "donor": donor.hashes}

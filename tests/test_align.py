@@ -47,11 +47,11 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny.write_split(root, TEXTS)
     tiny.write_split(root, tiny.TEXTS[:6], "dev", seed=100)
     other: Path = tmp_path_factory.mktemp("other")
-    heard = {name: Utterances.of(tiny.write_split(other, texts, name, corpus="others", seed=500), other / "data/ingest")
+    sets = {name: Utterances.of(tiny.write_split(other, texts, name, corpus="others", seed=500), other / "data/ingest")
              for name, texts in (("train", sentences(30, 2)), ("dev", sentences(4, 3)))}
     model = tiny.model(WORDS)
     run = RunConfig(batch_s=8, steps=200, peak_rate=1e-2, warmup_steps=6, seed=1, evaluate_every=200, checkpoint_s=1e9, optimiser="muon")
-    history = train(model, WORDS, heard["train"], heard["dev"], run, other / "resume", error_rates, "aligner").history
+    history = train(model, WORDS, sets["train"], sets["dev"], run, other / "resume", error_rates, "aligner").history
     assert history["dev_cer"].iloc[-1] < 0.1
     save_model(model.eval(), WORDS, root / "data/donor", {"figures": None, "origin": "others"}, empty_trained_on)
     return root

@@ -119,13 +119,13 @@ def measure(root: Path, **changes: Any) -> pd.DataFrame:
     return pd.read_parquet(root / "data/transcribe/transfer.parquet")
 
 
-def test_a_seeded_sample_is_heard_in_every_condition(root: Path) -> None:
+def test_a_seeded_sample_is_transcribed_in_every_condition(root: Path) -> None:
     table = measure(root)
     sample = table[table["robustness"].str.len() > 0]
     assert len(sample) == 4
-    heard = [{entry["condition"]: entry["hypothesis"] for entry in entries} for entries in sample["robustness"]]
-    assert all(set(texts) == set(CONDITIONS) for texts in heard)
-    assert [texts["deafening"] for texts in heard] != sample["hypothesis"].tolist()
+    conditions = [{entry["condition"]: entry["hypothesis"] for entry in entries} for entries in sample["robustness"]]
+    assert all(set(texts) == set(CONDITIONS) for texts in conditions)
+    assert [texts["deafening"] for texts in conditions] != sample["hypothesis"].tolist()
     assert read_json(root / "data/transcribe/transfer.json")["robustness"]["conditions"]["slow"]["speed"] == 0.5
     again = measure(root)
     assert again["robustness"].map(list).tolist() == table["robustness"].map(list).tolist()
@@ -135,7 +135,7 @@ def test_a_seeded_sample_is_heard_in_every_condition(root: Path) -> None:
     assert set(other.loc[other["robustness"].str.len() > 0, "utterance_id"]) != set(sample["utterance_id"])
 
 
-def test_a_system_that_is_not_asked_is_heard_in_no_condition(root: Path) -> None:
+def test_a_system_without_robustness_is_transcribed_in_no_condition(root: Path) -> None:
     table = measure(root, systems=["champion"])
     assert not table["robustness"].str.len().any()
     assert read_json(root / "data/transcribe/transfer.json")["robustness"] is None

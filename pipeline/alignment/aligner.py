@@ -149,7 +149,7 @@ class Emissions:
         return cls(log_probs_TL, log_probs_TL.max(1), emission_map.best_text(log_probs_TL))
 
 
-def transcript_measures(heard: Mapping[str, Emissions], maps: Mapping[str, EmissionMap], text: str, others: Sequence[str],
+def transcript_measures(emissions: Mapping[str, Emissions], maps: Mapping[str, EmissionMap], text: str, others: Sequence[str],
                         frame_s: float) -> dict[str, float] | None:
     """Return how well a transcript fits a recording; None if it cannot be aligned.
 
@@ -164,21 +164,21 @@ def transcript_measures(heard: Mapping[str, Emissions], maps: Mapping[str, Emiss
     - `rate`: logarithm of the labels per second.
 
     Args:
-        heard: emissions by map, `plain` and `learned`.
+        emissions: by map, `plain` and `learned`.
         maps: the two maps.
         text: the transcript.
         frame_s: duration of a frame.
         others: transcripts of other recordings, of about as many letters.
     """
-    learned, labels = heard["learned"], maps["learned"].labels(text)
-    found, plain = force(learned.log_probs_TL, labels), force(heard["plain"].log_probs_TL, maps["plain"].labels(text))
+    learned, labels = emissions["learned"], maps["learned"].labels(text)
+    found, plain = force(learned.log_probs_TL, labels), force(emissions["plain"].log_probs_TL, maps["plain"].labels(text))
     if found is None or plain is None:
         return None
     ratio_T = found[1] - learned.free_T
     wrong = [float(path[1].sum()) for other in others if (path := force(learned.log_probs_TL, maps["learned"].labels(other))) is not None]
     return {
         "label": float(ratio_T.sum()) / len(labels), "frame": float(ratio_T.mean()),
-        "plain": float((plain[1] - heard["plain"].free_T).sum()) / len(labels),
+        "plain": float((plain[1] - emissions["plain"].free_T).sum()) / len(labels),
         "contrast": (float(found[1].sum()) - float(np.mean(wrong))) / len(ratio_T) if wrong else 0.0,
         "window": lowest_mean(ratio_T, max(1, round(WINDOW_S / frame_s))),
         "rate": float(np.log(len(labels) / (len(ratio_T) * frame_s))),
@@ -220,7 +220,7 @@ def measure_all(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, table: pd.DataFra
     state = state_dir() / "align" / label / hash_json([*inputs, vocabulary.hash, model.config.to_dict(), seed, code_hash("pipeline.align")])[:24]
     rank = [int(hash_json([seed, name])[:16], 16) for name in table["utterance_id"]]
     by_rank = np.argsort(rank, kind="stable")
-    heard, rows = [""] * len(table), []
+    hypotheses, rows = [""] * len(table), []
     set_threads(1)
     device = choose_device()
     with exclusive(device, workers), bar(float(duration_s.sum()), "s", label) as progress, ThreadPoolExecutor(workers) as pool:
@@ -240,7 +240,8 @@ def measure_all(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, table: pd.DataFra
                     with_negatives = set(by_rank[:MAX_NEGATIVES].tolist())
                     work = _Measurer(texts, {"plain": plain, "learned": learned}, rank, with_negatives, frame_duration_s(model), seed)
                 several_rows = pool.map(lambda pair, work=work: work.rows(*pair), transcriber.of(part))
-                write_table(file, pd.DataFrame([row for several in several_rows for row in several], columns=["number", "kind", "heard", *MEASURES]))
+                measured = [row for several in several_rows for row in several]
+                write_table(file, pd.DataFrame(measured, columns=["number", "kind", "hypothesis", *MEASURES]))
             rows.append(read_table(file))
             progress.update(float(duration_s[part].sum()))
     for other in state.parent.iterdir():
@@ -248,13 +249,13 @@ def measure_all(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, table: pd.DataFra
             shutil.rmtree(other, ignore_errors=True)
     found = pd.concat(rows, ignore_index=True)
     own = found[found["kind"] == "own"].set_index("number").reindex(range(len(table)))
-    heard = own["heard"].fillna("").tolist()
+    hypotheses = own["hypothesis"].fillna("").tolist()
     unaligned |= {int(number): "more labels than frames" for number in np.flatnonzero(own["label"].isna()) if number not in unaligned}
     own.loc[list(unaligned), list(MEASURES)] = np.nan
     negatives = {str(kind): (group["number"].to_numpy(), group[list(MEASURES)].to_numpy(dtype=np.float64))
                for kind, group in found[(found["kind"] != "own") & found["label"].notna() & ~found["number"].isin(list(unaligned))].groupby("kind")}
     return CorpusMeasures(own[list(MEASURES)].to_numpy(dtype=np.float64), negatives, np.array(rank, dtype=np.uint64),
-                    {int(number): why for number, why in unaligned.items()}, heard, tuple(letter for letter in letters if letter not in known))
+                    {int(number): why for number, why in unaligned.items()}, hypotheses, tuple(letter for letter in letters if letter not in known))
 
 
 @dataclass(frozen=True)
@@ -290,15 +291,15 @@ class _Measurer:
     def rows(self, number: int, probability_TV: Scores) -> list[list[Any]]:
         """Return rows of number, kind, hypothesis, and the measures."""
         draw = np.random.default_rng([self.seed, self.rank[number]])
-        text, heard = self.texts[number], {name: Emissions.of(emission_map, probability_TV) for name, emission_map in self.maps.items()}
+        text, emissions = self.texts[number], {name: Emissions.of(emission_map, probability_TV) for name, emission_map in self.maps.items()}
         transcripts = {"own": text}
         if number in self.negatives:
             transcripts |= synthetic_negatives(self.texts, number, draw, self.near(number, len(text), draw))
         rows = []
         for kind, given in transcripts.items():
             others = [self.texts[other] for other in self.near(number, len(given), draw) if self.texts[other] != given][:CONTRASTS]
-            found = transcript_measures(heard, self.maps, given, others, self.frame_s) or dict.fromkeys(MEASURES, np.nan)
-            rows.append([number, kind, heard["learned"].text if kind == "own" else "", *(found[name] for name in MEASURES)])
+            found = transcript_measures(emissions, self.maps, given, others, self.frame_s) or dict.fromkeys(MEASURES, np.nan)
+            rows.append([number, kind, emissions["learned"].text if kind == "own" else "", *(found[name] for name in MEASURES)])
         return rows
 
     def near(self, number: int, length: int, draw: np.random.Generator) -> list[int]:

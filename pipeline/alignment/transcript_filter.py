@@ -101,7 +101,7 @@ class CorpusMeasures:
         negatives: kind to the utterances with a negative of that kind, and its measures.
         rank_U: a hash of each utterance, which decides its fold.
         unaligned: utterance to the reason.
-        heard: the aligner's hypothesis of each recording.
+        hypotheses: the aligner's hypothesis of each recording.
         unmapped: letters that the aligner has no symbol for.
     """
 
@@ -109,13 +109,13 @@ class CorpusMeasures:
     negatives: Mapping[str, tuple[npt.NDArray[np.int64], Floats]]
     rank_U: npt.NDArray[np.uint64]
     unaligned: Mapping[int, str]
-    heard: Sequence[str]
+    hypotheses: Sequence[str]
     unmapped: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class FilterResult:
-    """What became of it: scores (NaN where there is none), reasons (empty where kept), and how well the classifier classifiers."""
+    """The result: scores (NaN where there is none), reasons (empty where kept), and the quality of the classifier."""
 
     score_U: Floats
     reasons: Sequence[str]

@@ -30,7 +30,7 @@ class Unreadable(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Headerless:
-    """How a file without a header is coded; `coding` is a key of `CODINGS`."""
+    """The encoding of a file without a header; `coding` is a key of `CODINGS`."""
 
     rate_hz: int
     coding: str
@@ -64,7 +64,7 @@ def read_audio(path: Path | bytes, max_duration_s: float, start_s: float = 0.0, 
         start_s: start of the part.
         end_s: end of the part.
         channel: 1 for the first; 0 for the mean of all.
-        headerless: how the file is coded if it has no header.
+        headerless: the encoding of a file without a header.
 
     Raises:
         soundfile.LibsndfileError: the file is not audio.

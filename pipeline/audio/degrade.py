@@ -81,7 +81,7 @@ def noise_gain(signal_power: float, noise_power: float, snr_db: float) -> np.flo
 
 
 def add_reverberation(waveform_S: Waveform, rt60_s: float, drr_db: float, random: np.random.Generator) -> Waveform:
-    """Return a 16 kHz waveform as it sounds in a room, of the same length.
+    """Return a 16 kHz waveform with the reverberation of a room, of the same length.
 
     Args:
         waveform_S: 16 kHz.
@@ -98,7 +98,7 @@ def add_reverberation(waveform_S: Waveform, rt60_s: float, drr_db: float, random
 def room_response(rt60_s: float, drr_db: float, rate_hz: int, random: np.random.Generator) -> Waveform:
     """Return a room's impulse response down to -40 dB: the direct sound, a gap of 4 ms, then noise that decays exponentially.
 
-    The gap is the way to the nearest wall, 70 cm away, and back.
+    The gap is a reflection's path to the nearest wall, 70 cm away, and back.
 
     Args:
         rt60_s: reverberation time, until the room's sound has fallen by 60 dB.
@@ -112,7 +112,7 @@ def room_response(rt60_s: float, drr_db: float, rate_hz: int, random: np.random.
     response_S = random.standard_normal(len(time_s)) * 10 ** (-3 * time_s / rt60_s)
     response_S[: int(rate_hz * 0.004)] = 0
     energy = np.square(response_S).sum()
-    if energy > 0:  # a room of under 6 ms has no sound of its own
+    if energy > 0:  # a room of under 6 ms has no reverberation
         response_S *= np.sqrt(10 ** (-drr_db / 10) / energy)
     response_S[0] = 1
     return response_S.astype(np.float32)

@@ -1,1 +1,1 @@
-"""What every stage stands on: errors, params, files, manifests, progress. No torch."""
+"""Code that every stage uses: errors, params, files, manifests, progress, timing. No torch."""

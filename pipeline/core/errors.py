@@ -1,14 +1,14 @@
-"""The error tree. Every message says where, what was found, what was expected, what to do.
+"""The error tree. Every message states where, what was found, what was expected, what to do.
 
 PipelineError                the work failed                            exit 1
 ├── ParamsError              params.yaml or arguments are wrong         exit 2
-├── DataError                an input is missing, damaged or unfit      exit 1
-│   ├── MissingInputError    a file or folder is not there
-│   └── LeakageError         train and test share what they must not
-├── VocabularyError          weights and vocabulary do not belong together
-├── NotComparableError       two scores rest on different ground (test set, normaliser)
-├── TrainingError            training cannot work, or has diverged
-└── PromotionError           a promotion is refused, or another came first
+├── DataError                an input is missing, damaged or unusable   exit 1
+│   ├── MissingInputError    a file or folder is missing
+│   └── LeakageError         train and test share speakers, sentences or recordings
+├── VocabularyError          weights and vocabulary do not match
+├── NotComparableError       two scores are not comparable (test set, normaliser)
+├── TrainingError            training is not possible, or has diverged
+└── PromotionError           a promotion is refused, or another one was made first
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from collections.abc import Sequence
 
 
 class PipelineError(Exception):
-    """The work failed. Shown to the user as its message alone, never as a traceback.
+    """The work failed. The user sees the message without a traceback.
 
     Args:
         where: file, stage, key or utterance at fault.
-        found: what is there.
-        expected: what should be there.
+        found: the actual content or state.
+        expected: the required content or state.
         action: what the user can do.
     """
 
@@ -39,7 +39,7 @@ class PipelineError(Exception):
 
 
 class ParamsError(PipelineError):
-    """Params or arguments are wrong: all problems in one message, one a line."""
+    """Params or arguments are wrong: all problems in one message, one per line."""
 
     exit_code = 2
 
@@ -51,11 +51,11 @@ class ParamsError(PipelineError):
 
 
 class DataError(PipelineError):
-    """An input is missing, damaged or unfit for what is asked of it."""
+    """An input is missing, damaged or unusable for the task."""
 
 
 class MissingInputError(DataError):
-    """A file or folder that the work needs is not there."""
+    """A required file or folder is missing."""
 
 
 class LeakageError(DataError):
@@ -63,16 +63,16 @@ class LeakageError(DataError):
 
 
 class VocabularyError(PipelineError):
-    """Weights and vocabulary do not belong together."""
+    """Weights and vocabulary do not match."""
 
 
 class NotComparableError(PipelineError):
-    """Two scores rest on different ground: test set, normaliser or references."""
+    """Two scores are not comparable: they differ in test set, normaliser or references."""
 
 
 class TrainingError(PipelineError):
-    """Training cannot work on this input, or it has diverged."""
+    """Training is not possible on this input, or it has diverged."""
 
 
 class PromotionError(PipelineError):
-    """A promotion or rollback is refused, or another one came first. The champion is unchanged."""
+    """A promotion or rollback is refused, or another one was made first. The champion is unchanged."""

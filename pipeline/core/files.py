@@ -1,4 +1,4 @@
-"""Files that are whole or absent: everything is written to a temporary name, then renamed."""
+"""Atomic files: each is written under a temporary name, then renamed, so that it is complete or absent."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ import pandas as pd
 from pipeline.core.errors import DataError, MissingInputError
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The checkout: stages run here, and their paths are relative to it."""
+"""The checkout: the working directory of stages, which their paths are relative to."""
 
 
 def state_dir(root: Path = ROOT) -> Path:
-    """Return where resume state and locks live: `VIZINHO_STATE`, by default `.vizinho/` (never a DVC out)."""
+    """Return the folder of resume state and locks: `VIZINHO_STATE`, by default `.vizinho/` (never a DVC out)."""
     return Path(os.environ.get("VIZINHO_STATE") or root / ".vizinho")
 
 
@@ -58,9 +58,9 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
 
 
 def lock_free(handle: int | IO[Any]) -> bool:
-    """Take the exclusive lock of an open file and return True, or return False where another process holds it.
+    """Take the exclusive lock of an open file and return True; return False if another process holds it.
 
-    The kernel drops the lock with the handle, however the process ends.
+    The kernel releases the lock when the handle closes, even if the process is killed.
     """
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -79,7 +79,7 @@ def write_json(path: Path | str, value: Any) -> None:
     """Write JSON atomically: UTF-8, two-space indent, keys in the order given.
 
     Raises:
-        ValueError: where a number is NaN or infinite, which no JSON reader must be left to guess at.
+        ValueError: a number is NaN or infinite, which JSON cannot represent.
     """
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
@@ -88,7 +88,7 @@ def read_json(path: Path | str) -> Any:
     """Return the JSON value in `path`.
 
     Raises:
-        MissingInputError: there is no such file.
+        MissingInputError: the file is missing.
         DataError: it is not JSON.
     """
     path = Path(path)
@@ -110,7 +110,7 @@ def read_table(path: Path | str, columns: list[str] | None = None) -> pd.DataFra
     """Return a Parquet file's rows (only `columns`, if given).
 
     Raises:
-        MissingInputError: there is no such file.
+        MissingInputError: the file is missing.
         DataError: it is not Parquet, or lacks a column.
     """
     path = Path(path)
@@ -118,7 +118,7 @@ def read_table(path: Path | str, columns: list[str] | None = None) -> pd.DataFra
         raise MissingInputError(str(path), "no such file", "a Parquet file", "run the stage that writes it (`dvc repro`)")
     try:
         return pd.read_parquet(path, columns=columns)
-    except Exception as error:  # pyarrow raises many kinds; the user needs one
+    except Exception as error:  # pyarrow raises many kinds of errors
         raise DataError(str(path), f"unreadable ({error})", f"a Parquet file with {columns or 'any columns'}",
                         "run the stage that writes it again") from None
 

@@ -1,4 +1,4 @@
-"""The tables that stages hand to one another: their columns, types and meaning.
+"""The tables that stages exchange: their columns, types and meaning.
 
 A *manifest* is a table of utterances keyed by `utterance_id`; audio stays in the shards that `ingest` wrote, and a
 manifest row points to it by `corpus`, `shard` and `row`.
@@ -28,7 +28,7 @@ DESCRIPTION: Final[dict[str, pa.DataType]] = {
     "licence": pa.string(),         # SPDX identifier where there is one
     "source": pa.string(),          # where it came from: path within the release, or synthesiser and voice
     "release_split": pa.string(),   # official membership: train | dev | test | "" (none)
-    "transcript": pa.string(),      # as found
+    "transcript": pa.string(),      # as in the release
     "duration_s": pa.float64(),     # of the 16 kHz mono audio written
     "peak": pa.float64(),           # largest absolute sample, 0..1
     "rms_db": pa.float64(),         # level in dB relative to full scale
@@ -39,7 +39,7 @@ DESCRIPTION: Final[dict[str, pa.DataType]] = {
     "audio_hash": pa.string(),      # SHA-256 of the int16 samples at 16 kHz
     "fingerprint": pa.string(),     # coarse spectral fingerprint, survives re-encoding; hex
 }
-"""What is known of an utterance beside its audio. Written by `ingest`."""
+"""The metadata of an utterance, beside its audio. `ingest` writes it."""
 
 SHARD: Final = pa.schema(
     [*DESCRIPTION.items(), ("audio", pa.struct([("bytes", pa.binary()), ("path", pa.string())]))]
@@ -50,13 +50,13 @@ NORMALISED: Final[dict[str, pa.DataType]] = {
     **DESCRIPTION,
     "shard": pa.string(),           # file name of the shard under data/ingest/CORPUS/
     "row": pa.int64(),              # row within the shard
-    "text": pa.string(),            # normalised, spoken form: what is trained on and scored against
+    "text": pa.string(),            # normalised, spoken form: the reference for training and scoring
     "variants": pa.string(),        # canonical form with spelling variants, hyphens folded: for the tolerant score
     "normaliser": pa.string(),      # version of the rules, e.g. "pt-BR/1"
     "keep": pa.bool_(),
     "drop_reason": pa.string(),     # empty where kept
 }
-"""`data/normalise/CORPUS/manifest.parquet`: every ingested utterance, kept or not."""
+"""`data/normalise/CORPUS/manifest.parquet`: every ingested utterance, kept or dropped."""
 
 SPLIT: Final[dict[str, pa.DataType]] = {
     **{name: kind for name, kind in NORMALISED.items() if name not in ("keep", "drop_reason")},
@@ -67,7 +67,7 @@ SPLIT: Final[dict[str, pa.DataType]] = {
 REJECT: Final[dict[str, pa.DataType]] = {
     "utterance_id": pa.string(), "corpus": pa.string(), "source": pa.string(), "reason": pa.string(), "detail": pa.string(),
 }
-"""`data/ingest/CORPUS/rejects.parquet`: what did not come in, and why."""
+"""`data/ingest/CORPUS/rejects.parquet`: utterances that were not ingested, and the reason."""
 
 SLICES: Final = ("corpus", "locale", "accent", "gender", "age", "duration_band", "snr_band", "numbers", "names")
 """Named subsets of a test set; each is a column of the hypotheses table."""
@@ -81,8 +81,8 @@ HYPOTHESIS: Final[dict[str, pa.DataType]] = {
     "robustness": pa.list_(pa.struct([("condition", pa.string()), ("hypothesis", pa.string())])),
 }
 """`data/transcribe/SYSTEM.parquet`. `confidence` is the mean probability of the emitted symbols, 0..1; `word_confidence`
-is one a word of the hypothesis, the product of its symbols' probabilities. `robustness` has what was heard in each
-condition of `transcribe.robustness`, empty outside of its sample."""
+has one value per word of the hypothesis, the product of its symbols' probabilities. `robustness` has the hypothesis in each
+condition of `transcribe.robustness`; it is empty outside the robustness sample."""
 
 
 def conform(table: pd.DataFrame, columns: dict[str, pa.DataType], where: str) -> pd.DataFrame:
@@ -120,12 +120,12 @@ def snr_band(snr_db: float) -> str:
 
 
 def has_numbers(transcript: str, spoken: str) -> str:
-    """Return whether a transcript writes a number in figures: "yes" or "no"; "" where it came in spoken form already.
+    """Return whether a transcript writes a number in figures: "yes" or "no"; "" if the release has it in spoken form.
 
     "Chega às 14h30." → "yes"; "O século XX" → "yes"; "Chega às duas." → "no"; "chega às duas" → ""
 
     Args:
-        transcript: as found.
+        transcript: as in the release.
         spoken: its normalised form.
     """
     if transcript == spoken:
@@ -136,7 +136,7 @@ def has_numbers(transcript: str, spoken: str) -> str:
 def has_names(transcript: str, spoken: str) -> str:
     """Return "yes" if a transcript has a capital letter that does not begin a sentence, otherwise "no".
 
-    "" if the transcript is in spoken form already.
+    "" if the release has the transcript in spoken form.
 
     "Vi a Ana." → "yes"; "A Ana viu." → "yes"; "Vi a loja. Comprei." → "no"; "O século XX" → "no"; "vi a ana" → ""
 
@@ -157,7 +157,7 @@ ROMAN: Final = re.compile(r"[IVX]{2,}")
 
 
 def bare_words(transcript: str) -> list[str]:
-    """Return the words of a transcript without the marks around them: « "Olá," » → « Olá »."""
+    """Return the words of a transcript without punctuation around them: « "Olá," » → « Olá »."""
     return [re.sub(r"^\W+|\W+$", "", word) for word in transcript.split()]
 
 

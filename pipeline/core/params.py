@@ -30,7 +30,7 @@ def read_params(path: Path | str = PARAMS_FILE) -> dict[str, Any]:
     """Return the whole params file as plain values.
 
     Raises:
-        MissingInputError: there is no such file.
+        MissingInputError: the file is missing.
         ParamsError: it is not YAML, or not a mapping.
     """
     path = Path(path)
@@ -46,7 +46,7 @@ def read_params(path: Path | str = PARAMS_FILE) -> dict[str, Any]:
 
 
 def problems_of(model: type[Section], value: Any, key: str) -> list[str]:
-    """Return one line for each way in which `value` does not fit `model`; empty if it fits."""
+    """Return one line per validation error of `value` against `model`; empty if it is valid."""
     try:
         model.model_validate(value)
     except ValidationError as error:
@@ -55,16 +55,16 @@ def problems_of(model: type[Section], value: Any, key: str) -> list[str]:
 
 
 def load_section(model: type[S], *keys: str, path: Path | str = PARAMS_FILE) -> S:
-    """Return the section at `keys` (say `"ingest", "speak-pt"`) as `model`.
+    """Return the section at `keys` (such as `"ingest", "speak-pt"`) as `model`.
 
     Raises:
-        ParamsError: the section is missing or does not fit; every problem is named.
+        ParamsError: the section is missing or not valid; lists every problem.
     """
     value: Any = read_params(path)
     for depth, key in enumerate(keys):
         if not isinstance(value, dict) or key not in value:
-            there = ", ".join(map(str, value)) if isinstance(value, dict) else "no mapping"
-            raise ParamsError(Path(path).name, [f"{'.'.join(keys[: depth + 1])}: missing; found {there}"])
+            found = ", ".join(map(str, value)) if isinstance(value, dict) else "no mapping"
+            raise ParamsError(Path(path).name, [f"{'.'.join(keys[: depth + 1])}: missing; found {found}"])
         value = value[key]
     if problems := problems_of(model, value, ".".join(keys)):
         raise ParamsError(Path(path).name, problems)
@@ -79,6 +79,6 @@ def _line(key: str, problem: Any) -> str:
         return f"{where}: missing; expected a value"
     expected = "expected a mapping" if problem["type"] == "model_type" else \
         problem["msg"].removeprefix("Value error, ").replace("Input should be ", "expected ")
-    if isinstance(problem["input"], dict):  # a whole section whose parts do not go together: the message names them
+    if isinstance(problem["input"], dict):  # an error of a whole section: the message names its keys
         return f"{where}: {expected}"
     return f"{where}: found {problem['input']!r}; {expected[0].lower()}{expected[1:]}"

@@ -1,4 +1,4 @@
-"""Progress bars where a terminal is there, and the one line that a stage ends with."""
+"""Progress bars on a terminal, and the closing line of a stage."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import Any
 from tqdm import tqdm
 
 GRACE_S = 3.0
-"""How long a hushed process keeps an error to itself: the process that speaks mostly meets the same one and ends the others."""
-_hushed = False
+"""Delay of a silenced process's error message: the process that logs usually meets the same error, reports it and ends the others."""
+_silenced = False
 
 
 def silence() -> None:
-    """Leave bars and the log to another process of the same work from now on, and errors for as long as it may take to tell them itself."""
-    global _hushed
-    _hushed = True
+    """Print no bars and no log from now on, since another process of the same work does, and delay errors by `GRACE_S`."""
+    global _silenced
+    _silenced = True
 
 
 def bar(total: float | None, unit: str, label: str) -> tqdm[Any]:
-    """Return a progress bar on standard error; silent where that is no terminal."""
-    return tqdm(total=total, unit=unit, desc=label, disable=_hushed or not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
+    """Return a progress bar on standard error; silent if that is no terminal."""
+    return tqdm(total=total, unit=unit, desc=label, disable=_silenced or not sys.stderr.isatty(), dynamic_ncols=True, leave=False)
 
 
 def log(line: str) -> None:
-    """Print one line of a stage's own log, at once."""
-    if not _hushed:
+    """Print one line of a stage's log and flush it."""
+    if not _silenced:
         print(line, flush=True)
 
 
 def log_error(line: str) -> None:
     """Print an error on standard error."""
-    if _hushed:
+    if _silenced:
         time.sleep(GRACE_S)
     print(f"error: {line}", file=sys.stderr, flush=True)
 

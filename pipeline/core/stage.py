@@ -20,7 +20,7 @@ def arguments_of(run: Callable[..., object]) -> list[str]:
 
 
 def stage_main(run: Callable[..., object]) -> None:
-    """Call `run` with the command line's arguments and record how long it took; without the right number print the usage (exit 2)."""
+    """Call `run` with the command line's arguments and record its timing; print the usage (exit 2) if their number is wrong."""
     arguments, wanted, module = sys.argv[1:], arguments_of(run), run.__globals__["__spec__"].name
     if len(arguments) != len(wanted):
         print("usage: " + " ".join([f"python -m {module}", *(name.upper() for name in wanted)]), file=sys.stderr)
@@ -28,8 +28,8 @@ def stage_main(run: Callable[..., object]) -> None:
     began = time.perf_counter()
     with exit_with_code():
         run(*arguments)
-        if os.environ.get("RANK", "0") == "0":  # of the processes of a training, one records
-            from pipeline.core.timing import peak_memory_bytes, record_timing  # late: it loads pandas, which `vizinho --help` need not
+        if os.environ.get("RANK", "0") == "0":  # one process of a training records
+            from pipeline.core.timing import peak_memory_bytes, record_timing  # late: it loads pandas, which `vizinho --help` does not need
 
             record_timing("@".join([module.removeprefix("pipeline."), *arguments[:1]]), seconds=round(time.perf_counter() - began, 2),
                           peak_memory_bytes=peak_memory_bytes())
@@ -37,12 +37,12 @@ def stage_main(run: Callable[..., object]) -> None:
 
 @contextmanager
 def exit_with_code() -> Iterator[None]:
-    """End the process with one message and the error's exit code if the work within fails.
+    """End the process with one message and the error's exit code if the work in this context fails.
 
-    There is no traceback for what the user can fix.
+    Errors that the user can fix have no traceback.
 
-    Garbage collection runs less often within, and the kernel frees what is left at the end: imports make objects that live as
-    long as the process. Without it torch starts a sixth slower, and ends in 1.9 s instead of 0.4.
+    Garbage collection runs less often in this context, and the kernel frees the remaining objects at the end: those that imports
+    create live as long as the process. With the default thresholds torch starts a sixth slower, and ends in 1.9 s instead of 0.4.
     """
     gc.set_threshold(100_000, 20, 20)
     try:
@@ -50,7 +50,7 @@ def exit_with_code() -> Iterator[None]:
     except PipelineError as error:
         log_error(str(error))
         sys.exit(error.exit_code)
-    except OSError as error:  # a full disk, a folder instead of a file, a file that may not be read
+    except OSError as error:  # a full disk, a folder instead of a file, missing permission
         log_error(f"{error.filename or 'a file'}: {error.strerror or error}")
         sys.exit(1)
     finally:

@@ -1,10 +1,10 @@
-"""What a stage measured of its own run: seconds, memory, throughput. It goes to data/timing/, on which no stage depends.
+"""Measurements of a stage's own run: seconds, memory, throughput. They go to data/timing/, on which no stage depends.
 
-An out that other stages depend on holds only what inputs, params and code determine. So two runs of one commit have equal
+An out that other stages depend on holds only values that inputs, params and code determine. So two runs of one commit have equal
 hashes, and a clone with the cache of another run repeats nothing (docs/decisions/timing.md).
 
 `data/timing/STAGE/timing.json`, or `data/timing/STAGE/NAME/timing.json` for a stage with a name; all of them again in `data/timing/all.json`
-(a DVC metric) and `data/timing/timing.js` (loaded by the report beside it). `data/timing/curves/` holds what a training logs while it runs.
+(a DVC metric) and `data/timing/timing.js` (loaded by the report beside it). `data/timing/curves/` holds the live metrics of trainings.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _recorded: dict[Path, dict[str, Any]] = {}
 
 
 def timing_folder(stage: str, root: Path | str = ROOT) -> Path:
-    """Return where a stage's timing belongs: "train@transfer" → data/timing/train/transfer, "gate" → data/timing/gate."""
+    """Return the folder of a stage's timing: "train@transfer" → data/timing/train/transfer, "gate" → data/timing/gate."""
     name, _, key = stage.partition("@")
     return Path(root) / TIMING / name / key if key else Path(root) / TIMING / name
 
 
 def record_timing(stage: str, root: Path | str = ROOT, **figures: Any) -> None:
-    """Write figures of the stage's present run; later calls of the same process add to the earlier ones.
+    """Record figures of the stage's current run; later calls of the same process add to the earlier ones.
 
     Args:
-        stage: as DVC addresses it, such as "train@transfer" or "gate".
+        stage: its DVC address, such as "train@transfer" or "gate".
         root: the checkout.
         figures: JSON values; seconds, bytes, ratios, named with their unit.
     """
@@ -48,7 +48,7 @@ def record_timing(stage: str, root: Path | str = ROOT, **figures: Any) -> None:
 
 
 def read_timing(stage: str, root: Path | str = ROOT) -> dict[str, Any] | None:
-    """Return what the last run of a stage in this checkout recorded, None if nothing."""
+    """Return the figures that the last run of a stage in this checkout recorded, None without a run."""
     file = timing_folder(stage, root) / "timing.json"
     return dict(read_json(file)) if file.exists() else None
 
@@ -60,7 +60,7 @@ def all_timings(root: Path | str = ROOT) -> dict[str, dict[str, Any]]:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures were measured on: processor, cores that this process may use, system, Python."""
+    """Return the machine that the figures are measured on: processor, cores that this process may use, system, Python."""
     return {"processor": _processor(), "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
             "system": f"{platform.system()} {platform.machine()}", "python": platform.python_version()}
 
@@ -83,12 +83,12 @@ def _processor() -> str:
 
 
 def curves_folder(stage: str, root: Path | str = ROOT) -> Path:
-    """Return where a training's live curves belong: "train@transfer" → data/timing/curves/train/transfer."""
+    """Return the folder of a training's live curves: "train@transfer" → data/timing/curves/train/transfer."""
     return timing_folder(f"curves@{stage.replace('@', '/')}", root)
 
 
 def _write_all(root: Path) -> None:
-    with open(root / TIMING / ".lock", "w", encoding="utf-8") as lock:  # stages may run side by side
+    with open(root / TIMING / ".lock", "w", encoding="utf-8") as lock:  # stages may run in parallel
         fcntl.flock(lock, fcntl.LOCK_EX)
         timings = all_timings(root)
         write_json(root / TIMING / "all.json", timings)

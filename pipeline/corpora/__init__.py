@@ -87,7 +87,7 @@ class Reject:
 
 
 class Headerless(Section):
-    """How recordings without a header are coded. A file with one of these endings and a header is read by its header."""
+    """The encoding of recordings without a header. A file with one of these endings and a header is read by its header."""
 
     rate_hz: int = Field(gt=0)
     coding: Literal["s8", "u8", "s16le", "s16be", "s24le", "s32le", "f32le", "mulaw", "alaw"] = Field("s16le", description="of a sample")

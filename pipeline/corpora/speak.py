@@ -180,7 +180,7 @@ def synthesise(espeak: Espeak, text: str, speaker: Speaker, pace: float = 1.0) -
     Args:
         espeak: a running child.
         text: in spoken form.
-        speaker: who speaks.
+        speaker: the voice.
         pace: factor on the speaker's rate.
 
     Raises:

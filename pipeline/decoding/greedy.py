@@ -20,7 +20,7 @@ from pipeline.model.vocabulary import Vocabulary
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A decoded word with its place in the recording.
+    """A decoded word with its times in the recording.
 
     `confidence` is the product of its symbols' probabilities, 0..1: a word is right only if all of them are. The calibration
     error of their mean is eight times as large (docs/log.md).
@@ -44,7 +44,7 @@ class Decoded:
 def logits_of(model: Wav2Vec2ForCTC, waveforms: Sequence[Waveform]) -> list[npt.NDArray[np.float32]]:
     """Return each utterance's logits without its padding, (T, V); the model must be in evaluation mode.
 
-    A clip shorter than the model's receptive field is padded to it. A model with group normalisation sees one
+    An utterance shorter than the model's receptive field is padded to it. A model with group normalisation sees one
     utterance at a time: there padding would change its logits.
     """
     device = next(model.parameters()).device

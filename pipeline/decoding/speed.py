@@ -1,7 +1,7 @@
-"""How fast a system is, relative to a reference workload in the same process.
+"""The speed of a system, relative to a reference workload in the same process.
 
-Audio-seconds per second depend on the machine and on what else it does. Their ratio to a fixed workload does so much less: both
-run in turn, on the same threads, within the same seconds. So a busy machine cannot turn a verdict (docs/decisions/timing.md).
+Audio-seconds per second depend on the machine and its load. Their ratio to a fixed workload depends on them much less: both
+run in turn, on the same threads, within the same seconds. So a busy machine cannot change a verdict (docs/decisions/timing.md).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 REFERENCE: Final = "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32"
-"""What a relative speed of 1 is: as many audio-seconds per second as this network has forward passes over audio."""
+"""The reference network; a relative speed of 1 is its number of audio-seconds per second in a forward pass."""
 REFERENCE_BATCH: Final = (2, 16_000)  # utterances, samples at 16 kHz
 PAIRS: Final = 5
 """Repetitions of system and reference: their spread gives the interval."""
@@ -34,7 +34,7 @@ class RelativeSpeed:
     high: float
 
     def as_json(self) -> dict[str, Any]:
-        """Return the ratio and what it refers to."""
+        """Return the ratio and its reference."""
         return {"value": self.value, "low": self.low, "high": self.high, "level": 0.95, "repeats": PAIRS, "reference": REFERENCE}
 
 

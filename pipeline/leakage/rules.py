@@ -57,7 +57,7 @@ _SPANISH_NUMBERS: Final = """
 
 
 def _spell_out(listed: str) -> frozenset[str]:
-    """`*` stands for the endings of gender and number: duzent* is duzentos, duzentas."""
+    """Return the listed words, `*` replaced by the endings of gender and number: duzent* is duzentos, duzentas."""
     return frozenset(
         word.removesuffix("*") + ending
         for word in listed.split()
@@ -97,10 +97,10 @@ class Bounds:
 
 
 def identity(speaker: str) -> str:
-    """Return what is hashed and compared for a speaker.
+    """Return the identity of a speaker, which is hashed and compared.
 
-    A Common Voice client_id (128 hexadecimal digits) stays the same from release to release, so there the corpus that
-    stands before it does not count: `cv-6/<client_id>` and `cv-17/<client_id>` are one speaker.
+    A Common Voice client_id (128 hexadecimal digits) is the same in every release, so there the corpus before it
+    does not count: `cv-6/<client_id>` and `cv-17/<client_id>` are one speaker.
     """
     name = speaker.rpartition("/")[2]
     return name if _CLIENT_ID.fullmatch(name) else speaker
@@ -114,8 +114,8 @@ def is_common_voice(speaker: str) -> bool:
 def words_of(sentence: str, language: str) -> Words:
     """Return the set of words by which a normalised sentence is compared: accents folded, numbers masked.
 
-    "faltam vinte e três dias" → {"faltam", "#", "dias"}; a sentence of nothing but numbers stands for itself alone,
-    since digits read aloud are not copies of one another: "vinte e três" → {"vinte e tres"}.
+    "faltam vinte e três dias" → {"faltam", "#", "dias"}; a sentence of numbers alone is kept as one item,
+    since different digits are not copies of one another: "vinte e três" → {"vinte e tres"}.
 
     Raises:
         DataError: no number words are known for the language.

@@ -23,20 +23,20 @@ RECORD = "vizinho.json"
 SCHEMA = "vizinho.model/2"
 
 CTC: dict[str, Any] = {
-    "ctc_loss_reduction": "mean",    # the default, "sum", lets long batches rule
+    "ctc_loss_reduction": "mean",    # with the default, "sum", long batches dominate
     "ctc_zero_infinity": True,       # labels longer than their frames are dropped and counted before training
-    "feat_extract_norm": "layer",    # "group" lets padding change the logits
+    "feat_extract_norm": "layer",    # with "group" the logits depend on padding
     "do_stable_layer_norm": True,
     "layerdrop": 0.0,
 }
-"""What every model made here has, against the library's defaults."""
+"""Settings of every new model that differ from the library's defaults."""
 
 
 def fresh_model(shape: Mapping[str, Any], vocabulary: Vocabulary, seed: int) -> Wav2Vec2ForCTC:
     """Return a model of this shape (`Wav2Vec2Config` keys) with random weights for this vocabulary.
 
-    One key is ours: `front_end: filterbank` starts the first convolutions as in `front_end.py`; it stays in
-    config.json, so that scratch starts as its donor did.
+    One key is the project's own: `front_end: filterbank` initialises the first convolutions as in `filterbank.py`. It stays in
+    config.json, so that a model from scratch is initialised as its donor was.
     """
     torch.manual_seed(seed)
     known = {**CTC, **dict(shape), "vocab_size": len(vocabulary.symbols), "pad_token_id": vocabulary.blank_row}
@@ -50,7 +50,7 @@ def fresh_model(shape: Mapping[str, Any], vocabulary: Vocabulary, seed: int) -> 
 
 def save_model(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, folder: Path, record: Mapping[str, Any],
                extra: Callable[[Path], object] = lambda _: None) -> None:
-    """Write a model folder whole or not at all: config, weights, processor, `vizinho.json` and what `extra` adds.
+    """Write a model folder atomically: config, weights, processor, `vizinho.json` and what `extra` adds.
 
     The vocabulary's hash is written both into the record and into the metadata of the weights' file, so that neither
     can be swapped alone.
@@ -68,10 +68,10 @@ def save_model(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, folder: Path, reco
 
 
 def load_model(folder: Path | str) -> tuple[Wav2Vec2ForCTC, Vocabulary, dict[str, Any]]:
-    """Return a model made here, its vocabulary and its record, after checking that they belong together.
+    """Return a model of the project, its vocabulary and its record, after checking that they match.
 
     Raises:
-        MissingInputError: the folder, its weights or its record are not there.
+        MissingInputError: the folder, its weights or its record are missing.
         VocabularyError: weights, record and `vocab.json` disagree on the vocabulary.
         DataError: a weight is missing or has another shape, or the file is damaged.
     """
@@ -101,7 +101,7 @@ def expects_normalised_input(model: Wav2Vec2ForCTC) -> bool:
 
 
 def write_weights(weights: Mapping[str, torch.Tensor], file: Path, metadata: dict[str, str]) -> None:
-    """Write weights as safetensors, with a header in sorted order: the library's differs from process to process."""
+    """Write weights as safetensors, with a sorted header: the library's order differs between processes."""
     safetensors.torch.save_file(dict(weights), file, metadata)
     with open(file, "r+b") as handle:
         size = int.from_bytes(handle.read(8), "little")
@@ -124,7 +124,7 @@ def read_weights(file: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
 
 
 def fill(model: Wav2Vec2ForCTC, weights: Mapping[str, torch.Tensor], where: str) -> None:
-    """Load weights into a model, by name and shape, all of them.
+    """Load all weights into a model, by name and shape.
 
     Raises:
         DataError: a weight is missing, left over, or has another shape.
@@ -142,5 +142,5 @@ def parameters(model: torch.nn.Module) -> int:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that a model's figures may depend on."""
+    """Return the library versions that a model's figures may depend on."""
     return {"python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__}

@@ -1,4 +1,4 @@
-"""Foreign wav2vec2 checkpoints: old weight names, pickled weights, adapters and missing heads, set right once."""
+"""Foreign wav2vec2 checkpoints: old weight names, pickled weights, adapters and missing heads, converted once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.core.errors import DataError, MissingInputError, VocabularyError
 from pipeline.core.files import hash_file, read_json
 from pipeline.core.manifest import SAMPLE_RATE_HZ
 from pipeline.model.artifact import fill, read_weights
-from pipeline.model.head import move_head, plan_head
+from pipeline.model.head import plan_head, transfer_head
 from pipeline.model.shards import find_weights, hash_weights
 from pipeline.model.vocabulary import Vocabulary, find_vocabulary
 
@@ -25,7 +25,7 @@ PRETRAINING = ("quantizer.", "project_hid.", "project_q.")
 
 def read_checkpoint(folder: Path, language: str | None = None, headless: Path | str | None = None,
                     seed: int = 0) -> tuple[Wav2Vec2ForCTC, Vocabulary, dict[str, Any]]:
-    """Return a checkpoint's model, its vocabulary and where it comes from.
+    """Return a checkpoint's model, its vocabulary and its origin.
 
     `pytorch_model.bin` is read with `weights_only`; nothing later loads anything but safetensors.
 
@@ -66,7 +66,7 @@ def read_checkpoint(folder: Path, language: str | None = None, headless: Path | 
                               "made for", "restore the folder from one place")
     config.update({"vocab_size": rows, "pad_token_id": vocabulary.blank_row, "ctc_loss_reduction": "mean", "ctc_zero_infinity": True,
                    "layerdrop": 0.0})
-    torch.manual_seed(seed)  # of the one vector that some checkpoints lack: what masked frames are replaced by
+    torch.manual_seed(seed)  # of the vector that replaces masked frames, which some checkpoints lack
     model = Wav2Vec2ForCTC(config)
     fill(model, _with_mask(weights, model), str(file))
     origin = {"folder": folder.name, **{what: name for what, (name, _) in files.items()},
@@ -87,7 +87,7 @@ def _read_config(folder: Path) -> Wav2Vec2Config:
     if sound.exists() and (rate_hz := settings.get("sampling_rate")) != SAMPLE_RATE_HZ:
         raise DataError(str(sound), f"a network for audio at {rate_hz} Hz", f"{SAMPLE_RATE_HZ} Hz", "take one for that rate")
     config = Wav2Vec2Config.from_pretrained(folder)
-    if not settings.get("do_normalize", True):  # said only where it is not as always
+    if not settings.get("do_normalize", True):  # recorded only if it differs from the default
         config.do_normalize = False
     return config
 
@@ -99,7 +99,7 @@ def _read_weights(folder: Path) -> tuple[Path, list[Path], dict[str, torch.Tenso
     for file in files:
         tensors, metadata = _tensors(file)
         weights |= {_new_name(name): tensor for name, tensor in tensors.items() if not name.startswith(PRETRAINING)}
-    if not any(name.startswith("wav2vec2.") for name in weights):  # saved as the network alone, without what stands on it
+    if not any(name.startswith("wav2vec2.") for name in weights):  # saved without the CTC head
         weights = {name if name.startswith("lm_head.") else f"wav2vec2.{name}": tensor for name, tensor in weights.items()}
     return found, files, weights, metadata.get("vocabulary_hash")
 
@@ -137,7 +137,7 @@ def _new_name(name: str) -> str:
 
 
 def _fresh_head(vocabulary: Vocabulary, config: Wav2Vec2Config, seed: int) -> dict[str, torch.Tensor]:
-    head = move_head(None, plan_head(vocabulary, vocabulary, "fresh"), config.hidden_size, config.initializer_range, seed)
+    head = transfer_head(None, plan_head(vocabulary, vocabulary, "fresh"), config.hidden_size, config.initializer_range, seed)
     return {f"lm_head.{name}": tensor for name, tensor in head.state_dict().items()}
 
 

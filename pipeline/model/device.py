@@ -18,12 +18,12 @@ from pipeline.core.timing import peak_memory_bytes
 
 
 def choose_device() -> torch.device:
-    """Return the first GPU where there is one, the CPU otherwise."""
+    """Return the first GPU if there is one, otherwise the CPU."""
     return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
 
 
 def peak_bytes(device: torch.device) -> int:
-    """Return the peak memory of this process: on a GPU that of its tensors, on a CPU that of the whole process."""
+    """Return the peak memory of this process: on a GPU of its tensors, on a CPU of the whole process."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else peak_memory_bytes()
 
 
@@ -35,7 +35,7 @@ def set_threads(threads: int) -> None:
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Let operations within use so many CPU threads."""
+    """Use this number of CPU threads in the context."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -1,8 +1,8 @@
-"""A first guess for the convolutions of a small network: hear like an ear from the first step on.
+"""Initialisation of a small network's first convolutions as an auditory filter bank.
 
-A wav2vec2 front end learns its filters from noise, which a donor of thousands of hours can afford. A network that sees
+A wav2vec2 front end learns its filters from a random start, which needs thousands of hours. A network trained on
 an hour leaves the plateau of blanks much sooner if its first layer starts as a filter bank and its second as the
-envelope of each band (measured in docs/log.md). Nothing is frozen: training moves these weights like any others.
+envelope of each band (measured in docs/log.md). Nothing is frozen: these weights are trainable like all others.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def start_as_filterbank(model: Wav2Vec2ForCTC) -> None:
     the sum of the four is nearly the band's magnitude whatever its phase.
 
     Raises:
-        ParamsError: the first layer has not four channels a band, or the second too few for the bands.
+        ParamsError: the first layer does not have four channels per band, or the second has too few for the bands.
     """
     first, second = (layer.conv for layer in model.wav2vec2.feature_extractor.conv_layers[:2])
     channels, _, kernel = first.weight.shape  # type: ignore[misc, union-attr]
@@ -67,7 +67,7 @@ def _filters(bands: int, kernel: int) -> npt.NDArray[np.float32]:
 
 
 def _start_as_envelopes(convolution: nn.Conv1d, bands: int) -> None:
-    """Let the first channels average a band over time, the next ones take its change; the rest stays random."""
+    """Make the first channels average a band over time and the next ones take its change; the rest stays random."""
     channels_in, kernel = convolution.weight.shape[1:]
     window = np.hanning(kernel + 2)[1:-1]
     change = window * np.sign(np.arange(kernel) - (kernel - 1) / 2)

@@ -1,4 +1,4 @@
-"""How many frames a model makes of how many samples."""
+"""The frame rate of a model: samples per frame and frames per utterance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.core.manifest import SAMPLE_RATE_HZ
 
 
 def receptive_field(model: Wav2Vec2ForCTC) -> int:
-    """Return how many samples one frame sees."""
+    """Return the receptive field of one frame, in samples."""
     samples = 1
     for kernel, stride in zip(reversed(model.config.conv_kernel), reversed(model.config.conv_stride), strict=True):
         samples = (samples - 1) * stride + kernel
@@ -23,7 +23,7 @@ def frame_duration_s(model: Wav2Vec2ForCTC) -> float:
 
 
 def num_frames(model: Wav2Vec2ForCTC, num_samples: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return how many frames the model makes of so many samples."""
+    """Return the number of frames that the model computes from a number of samples."""
     frames = num_samples
     for kernel, stride in zip(model.config.conv_kernel, model.config.conv_stride, strict=True):
         frames = (frames - kernel) // stride + 1

@@ -1,4 +1,4 @@
-"""Moving a CTC head to another language: by symbol, never by position."""
+"""Transfer of a CTC head to another language: by symbol, never by position."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Strategy = Literal["base_letter", "random", "fresh"]
 
 @dataclass(frozen=True, slots=True)
 class HeadRow:
-    """Where one row of the new head comes from: `how` is copied, base letter or fresh; `donor_row` is None for fresh."""
+    """The source of one row of the new head: `how` is copied, base letter or fresh; `donor_row` is None for fresh."""
 
     symbol: str
     donor_symbol: str
@@ -54,7 +54,7 @@ def plan_head(donor: Vocabulary, target: Vocabulary, strategy: Strategy) -> list
     return plan
 
 
-def move_head(donor_head: nn.Linear | None, plan: Sequence[HeadRow], hidden_size: int, std: float, seed: int) -> nn.Linear:
+def transfer_head(donor_head: nn.Linear | None, plan: Sequence[HeadRow], hidden_size: int, std: float, seed: int) -> nn.Linear:
     """Return a new head of `len(plan)` rows, filled as planned.
 
     Args:
@@ -77,7 +77,7 @@ def move_head(donor_head: nn.Linear | None, plan: Sequence[HeadRow], hidden_size
 
 
 def head_table(plan: Sequence[HeadRow], donor: Vocabulary) -> str:
-    """Return the plan as a table: a line for each way in which rows come about, and one for the donor's that nobody takes."""
+    """Return the plan as a table: a line per source of rows, and one for the donor's unused rows."""
     groups: dict[str, list[str]] = {"copied": [], "base letter": [], "fresh": []}
     for row in plan:
         groups[row.how].append(row.symbol if row.donor_symbol in ("", row.symbol) else f"{row.symbol}←{row.donor_symbol}")
@@ -87,7 +87,7 @@ def head_table(plan: Sequence[HeadRow], donor: Vocabulary) -> str:
 
 
 def left_behind(plan: Sequence[HeadRow], donor: Vocabulary) -> list[str]:
-    """Return the donor's symbols that start no row of the new head: sentence marks, punctuation, letters of its own."""
+    """Return the donor's symbols that no row of the new head starts from: sentence marks, punctuation, letters of its own."""
     taken = {row.donor_row for row in plan}
     return [symbol for row, symbol in enumerate(donor.symbols) if row not in taken]
 

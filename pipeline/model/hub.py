@@ -1,4 +1,4 @@
-"""Checkpoints from a model hub: one pinned revision, fetched once, only where the params allow it."""
+"""Checkpoints from a model hub: one pinned revision, downloaded once, and only if the params allow it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.model.shards import WEIGHTS, shards
 from pipeline.sources.hub import fetch_once
 
 SETTINGS = ("preprocessor_config.json", "vocab.json", "added_tokens.json", "special_tokens_map.json", "tokenizer_config.json", "config.json")
-"""config.json last: a folder that has it is whole."""
+"""config.json last: a folder that has it is complete."""
 
 
 def fetch(repository: str, revision: str, folder: Path, language: str | None, download: bool) -> None:
@@ -27,8 +27,8 @@ def fetch(repository: str, revision: str, folder: Path, language: str | None, do
         download: whether the network may be used.
 
     Raises:
-        DataError: the folder holds another revision or nobody knows what, the hub does not answer, or there are no weights.
-        MissingInputError: it does not hold all, and nothing may be downloaded.
+        DataError: the folder holds another revision or files of unknown origin, the hub does not answer, or there are no weights.
+        MissingInputError: files are missing, and `download` is false.
     """
     def bring() -> None:
         log(f"donor: fetching {repository} at {revision[:12]}")

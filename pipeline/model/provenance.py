@@ -1,4 +1,4 @@
-"""What a model was trained on: speakers, sentences and recordings, and which of a test split are among them."""
+"""The training data of a model: speakers, sentences and recordings, and its overlap with a test split."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ TRAINED_ON = "trained_on.parquet"
 
 
 def trained_on(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what a model learns from a split table: speaker, sentence hash, audio hash; an utterance a row."""
+    """Return the `trained_on` table of a split: speaker, sentence hash, audio hash; one row per utterance."""
     return pd.DataFrame({"speaker": table["speaker"], "sentence": [hash_bytes(text.encode())[:24] for text in table["text"]],
                          "audio": table["audio_hash"]})
 
 
 def overlap(before: pd.DataFrame, test: pd.DataFrame) -> dict[str, int]:
-    """Return how many speakers, sentences and recordings of a test split a model has learned from."""
+    """Return how many speakers, sentences and recordings of a test split a model was trained on."""
     asked = trained_on(test)
-    asked.loc[test["speaker_dependent"], "speaker"] = ""  # one speaker by declaration: shared on purpose, and marked
+    asked.loc[test["speaker_dependent"], "speaker"] = ""  # one speaker by declaration: shared on purpose and marked
     return {f"{name}s" if name != "audio" else "recordings": int(asked[name][asked[name] != ""].drop_duplicates().isin(set(before[name])).sum())
             for name in ("speaker", "sentence", "audio")}
 

@@ -1,4 +1,4 @@
-"""The weights of a checkpoint in one file or in several, which an index names."""
+"""The weights of a checkpoint, in one file or in several that an index lists."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pipeline.core.errors import DataError, MissingInputError
 from pipeline.core.files import hash_bytes, hash_file, read_json
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
-"""The best first."""
+"""In order of preference."""
 
 
 def shards(weights: Path) -> list[str]:
-    """Return the names of the files that an index names, or of the one file that is no index.
+    """Return the names of the files that an index lists; of a weights file its own name.
 
     Raises:
         DataError: it names no files, or files elsewhere.
@@ -30,10 +30,10 @@ def shards(weights: Path) -> list[str]:
 
 
 def find_weights(folder: Path) -> tuple[Path, list[Path]]:
-    """Return the file that stands for a checkpoint's weights (they themselves, or their index), and the files that hold them.
+    """Return a checkpoint's weights file or index, and the files that hold the weights.
 
     Raises:
-        MissingInputError: there are none, or some of those that the index names are not there.
+        MissingInputError: there are none, or files of the index are missing.
     """
     found = next((folder / name for name in WEIGHTS if (folder / name).exists()), None)
     if found is None:
@@ -47,7 +47,7 @@ def find_weights(folder: Path) -> tuple[Path, list[Path]]:
 
 
 def hash_weights(files: list[Path]) -> str:
-    """Return the SHA-256 of a weights file; of several, that of what `sha256sum FILES` says of them."""
+    """Return the SHA-256 of a weights file; of several, that of the output of `sha256sum FILES`."""
     if len(files) == 1:
         return hash_file(files[0])
     return hash_bytes("".join(f"{hash_file(file)}  {file.name}\n" for file in files).encode())

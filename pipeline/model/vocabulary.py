@@ -1,4 +1,4 @@
-"""CTC vocabularies: which symbol each row of a head stands for, and the hash that ties weights to it."""
+"""CTC vocabularies: the symbol of each row of a head, and the hash that binds weights to a vocabulary."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Vocabulary:
     Args:
         symbols: row i of the head emits `symbols[i]`.
         blank: the CTC blank (`<pad>` here, `[PAD]` in some checkpoints).
-        unknown: the symbol for what the vocabulary lacks.
+        unknown: the symbol for letters that the vocabulary lacks.
         boundary: the symbol between words.
     """
 
@@ -45,7 +45,7 @@ class Vocabulary:
 
     @classmethod
     def read(cls, path: Path | str, language: str | None = None, rows: int | None = None) -> Vocabulary:
-        """Return the vocabulary in a `vocab.json` (symbol → row), its roles from the tokenizer files beside it.
+        """Return the vocabulary in a `vocab.json` (symbol → row), with roles from the tokenizer files beside it.
 
         Args:
             path: the file.
@@ -54,8 +54,8 @@ class Vocabulary:
                 are beyond its rows.
 
         Raises:
-            MissingInputError: no such file.
-            VocabularyError: the rows are not 0..N-1, each once; several languages and none chosen, or the other way round.
+            MissingInputError: the file is missing.
+            VocabularyError: the rows are not 0..N-1, each once; several languages and none chosen, or one chosen without several.
         """
         path = Path(path)
         stored = {name: read_json(file) for name in ("special_tokens_map", "tokenizer_config")
@@ -89,7 +89,7 @@ class Vocabulary:
 
     @property
     def special(self) -> frozenset[str]:
-        """Symbols that stand for no letter."""
+        """Symbols that represent no letter."""
         return frozenset({self.blank, self.unknown, *SENTENCE, "[PAD]", "[UNK]", "<pad>", "<unk>"})
 
     @property
@@ -110,7 +110,7 @@ class Vocabulary:
         return [row for row in rows if row is not None]
 
     def missing(self, text: str) -> set[str]:
-        """Return the letters of a text that no row stands for."""
+        """Return the letters of a text that the vocabulary lacks."""
         return {letter for letter in (text.upper() if self.upper_case else text) if letter != " " and letter not in self._rows}
 
     def decode(self, rows: Sequence[int]) -> str:
@@ -171,7 +171,7 @@ def _of_language(stored: Mapping[str, Any], language: str | None, path: Path) ->
 
 
 def _added(path: Path, tokenizer: Mapping[str, Any]) -> dict[str, int]:
-    """Return the rows that a tokenizer was given after its vocabulary was written, wherever its version stores them."""
+    """Return the rows that were added to a tokenizer after its vocabulary was written, wherever its version stores them."""
     rows: dict[str, int] = {token["content"]: int(row) for row, token in tokenizer.get("added_tokens_decoder", {}).items()}
     if (file := path.with_name("added_tokens.json")).exists():
         rows |= read_json(file)

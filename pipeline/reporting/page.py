@@ -245,7 +245,7 @@ def comparison_rows(inputs: Inputs) -> list[Row]:
 
 
 def slice_groups(inputs: Inputs) -> list[tuple[str, list[Row]]]:
-    """Return each dimension (say "locale") with its slices: a row per slice, with the WER by system and the lowest."""
+    """Return each dimension (such as "locale") with its slices: a row per slice, with the WER by system and the lowest."""
     names = [row["name"] for row in system_rows(inputs)]
     table: dict[tuple[str, ...], dict[str, Row]] = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""The summary that `make repro` prints at its end: verdict, error rates, speed, and where to look further."""
+"""The summary that `make repro` prints at its end: verdict, error rates, speed, and the files with details."""
 
 from __future__ import annotations
 

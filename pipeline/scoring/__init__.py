@@ -1,17 +1,17 @@
-"""Error rates that can be trusted: alignment counts, corpus rates, intervals, slices, paired tests.
+"""Error rates: alignment counts, corpus rates, intervals, slices, paired tests.
 
-The only place of jiwer. Rates are fractions and always of the corpus (all errors over all reference words or
+Only this package uses jiwer. Rates are fractions and always of the corpus (all errors over all reference words or
 characters), never a mean of utterances.
 
-    counts.py      what went right and wrong in each utterance
+    counts.py      hits and errors of each utterance
     bootstrap.py   intervals and p-values by resampling speakers
     paired.py      matched-pairs test, correction for many slices
-    utterances.py  the rows that are scored: which, of whom, in which slices
+    utterances.py  the rows that are scored, and their slices
     scorecard.py   `vizinho.score/2`
     comparison.py  `vizinho.compare/1`
-    analysis.py    which words and characters go wrong, calibration of the confidence
+    analysis.py    confused words and characters, calibration of the confidence
     robustness.py  the same test set in noise, over a telephone, at another speed
-    evidence.py    what the gate judges, and whether it can be judged
-    rules.py       the gate's rules: passed, failed or undecided
-    planted.py     planted challengers, by which the gate is tested in every run
+    evidence.py    the evidence of a gate, and whether it is comparable
+    rules.py       the gate's rules: pass, fail, undecided or disabled
+    planted.py     planted challengers, which test the gate in every run
 """

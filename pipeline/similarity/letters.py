@@ -1,7 +1,7 @@
 """Alignment of letters to sounds, and of a target's letters to the rows of a donor's CTC head.
 
 A CTC head has one row per letter. Transferred to another language by symbol (or from the base letter: ã from a), a row
-first stands for the sounds that the letter writes in the donor.
+first represents the sounds that the letter writes in the donor.
 """
 
 from __future__ import annotations

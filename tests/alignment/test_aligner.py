@@ -66,7 +66,7 @@ def measured(text: str, audio: str) -> dict[str, float]:
     return found
 
 
-def test_the_right_transcript_loses_nothing_to_the_free_path_and_a_wrong_one_does() -> None:
+def test_a_right_transcript_scores_like_the_free_path_and_a_wrong_one_below_it() -> None:
     right, wrong, short, long = (measured(text, "saco acaso osso") for text in (
         "saco acaso osso", "osso sacas caco", "saco acaso", "saco acaso osso caca"))
     assert right["label"] == pytest.approx(0, abs=1e-5) and right["window"] == pytest.approx(0, abs=1e-5)

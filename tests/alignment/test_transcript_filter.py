@@ -62,7 +62,7 @@ def test_no_utterance_is_scored_by_a_classifier_trained_on_it() -> None:
     own = measured.own_UM.copy()
     fold = measured.rank_U % np.uint64(FOLDS) == 0
     own[fold] += 3
-    shifted = CorpusMeasures(own, measured.negatives, measured.rank_U, {}, measured.heard, ())
+    shifted = CorpusMeasures(own, measured.negatives, measured.rank_U, {}, measured.hypotheses, ())
     one = learn(own[~fold], {"swapped": measured.negatives["swapped"][1][~fold]})
     assert filter_transcripts(shifted).score_U[fold] == pytest.approx(one.score(own[fold]))
     assert not np.allclose(filter_transcripts(shifted).score_U[~fold], before[~fold])
@@ -91,7 +91,7 @@ def test_a_synthetic_negative_is_never_the_transcript_itself(texts: list[str], s
     assert ("swapped" in found) == any(text != texts[0] for text in texts)
 
 
-def test_the_reason_is_the_measure_furthest_off() -> None:
+def test_the_reason_is_the_most_deviating_measure() -> None:
     off = {**dict.fromkeys(MEASURES, -1.0), "label": -9.0}
     for change, expected in (({"frame": -6.0}, UNLIKE), ({"frame": -6.0, "window": -8.0}, PART), ({"rate": -4.0}, SHORT), ({"rate": 4.0}, LONG)):
         assert reason(np.array(list((off | change).values()))) == expected

@@ -14,7 +14,7 @@ SEEDS = st.integers(0, 2**31)
 
 
 @given(DURATIONS_S, st.floats(1.0, 60.0), SEEDS, st.integers(0, 50))
-def test_per_epoch_has_every_utterance_once_and_no_batch_exceeds_the_budget(duration_s, budget_s, seed, epoch) -> None:  # type: ignore[no-untyped-def]
+def test_an_epoch_has_every_utterance_once_and_no_batch_exceeds_the_budget(duration_s, budget_s, seed, epoch) -> None:  # type: ignore[no-untyped-def]
     batches = epoch_batches(duration_s, budget_s, seed, epoch)
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(duration_s)))
     for batch in batches:
@@ -54,7 +54,7 @@ def test_other_seeds_and_other_epochs_give_other_batches() -> None:
     assert len(members) == 2
 
 
-def test_long_and_short_utterances_are_mixed_over_per_epoch() -> None:
+def test_long_and_short_utterances_are_mixed_over_an_epoch() -> None:
     duration_s = np.random.default_rng(0).uniform(1, 7, 600)
     longest = [duration_s[batch].max() for batch in epoch_batches(duration_s, 12, 1, 0)]
     assert abs(np.corrcoef(longest, np.arange(len(longest)))[0, 1]) < 0.2

@@ -26,6 +26,6 @@ from pipeline.core.manifest import has_names, has_numbers
     ("já em forma falada", "", ""),
     ("", "", ""),
 ])
-def test_numbers_and_names_are_found_by_how_they_are_written(transcript: str, numbers: str, names: str) -> None:
+def test_numbers_and_names_are_found_by_their_written_form(transcript: str, numbers: str, names: str) -> None:
     spoken = transcript if transcript in ("já em forma falada", "") else "another form"
     assert (has_numbers(transcript, spoken), has_names(transcript, spoken)) == (numbers, names)

@@ -39,7 +39,7 @@ def test_a_bar_writes_nothing_where_standard_error_is_no_terminal(capfd: pytest.
 
 def test_a_silenced_process_writes_no_bar_and_no_log_and_delays_its_errors(
         monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(progress, "_hushed", False)  # restored afterwards
+    monkeypatch.setattr(progress, "_silenced", False)  # restored afterwards
     progress.log("before")
     progress.silence()
     progress.log("after")

@@ -74,8 +74,8 @@ def test_a_damaged_row_is_a_reject_and_a_missing_release_an_error(tmp_path: Path
     ({"min_up_votes": 2, "max_down_votes": 1}, ["0 for it, 0 against", "1 for it, 0 against"]),
 ])
 def test_rows_are_rejected_by_their_votes_and_rows_without_votes_are_kept(tmp_path: Path, given: dict[str, int], details: list[str]) -> None:
-    nobody = TRANSCRIBED.replace("a_1", "a_2").replace(",2,0,", ",0,0,")
+    unvoted = TRANSCRIBED.replace("a_1", "a_2").replace(",2,0,", ",0,0,")
     unknown = TRANSCRIBED.replace("a_1", "a_3").replace(",2,0,", ",,,")
-    found = coraa.utterances(params(**given), build(tmp_path, TRANSCRIBED + ANNOTATED + nobody + unknown))
+    found = coraa.utterances(params(**given), build(tmp_path, TRANSCRIBED + ANNOTATED + unvoted + unknown))
     assert [(row.reason, row.detail) for row in found if isinstance(row, Reject)] == [("outvoted", detail) for detail in details]
     assert len(found) == 5 and "train/CORAL/a_3" in [row.id for row in found if not isinstance(row, Reject)]

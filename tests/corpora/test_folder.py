@@ -47,7 +47,7 @@ def test_numbered_prompts_replace_text_files(tmp_path: Path) -> None:
     assert listed(tmp_path) == [("F0012/F00121", "bom dia", "F0012", "female"), ("F0012/F001212", "boa noite", "F0012", "female")]
 
 
-def test_recordings_in_one_folder_are_one_speaker_whom_params_may_name(tmp_path: Path) -> None:
+def test_recordings_in_one_folder_are_one_speaker_that_params_may_name(tmp_path: Path) -> None:
     sound(tmp_path / "voz/a.flac")
     write(tmp_path / "voz/a.txt", "olá")
     assert listed(tmp_path / "voz") == [("a", "olá", "voz", "")]

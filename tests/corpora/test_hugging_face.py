@@ -27,7 +27,7 @@ from tests.hub_server import REVISION, Hub, serving
 from tests.releases import take_in
 
 NAME = "somebody/fala"
-TOLD = {"locale": "pt-BR", "licence": "CC0-1.0"}
+DECLARED = {"locale": "pt-BR", "licence": "CC0-1.0"}
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def sound(hz: float, duration_s: float = 1.0, rate_hz: int = 16_000, form: str =
     return buffer.getvalue()
 
 
-def heard(row: Any) -> float:
+def pitch_hz(row: Any) -> float:
     """Return the pitch of a row's tone."""
     samples, rate_hz = soundfile.read(io.BytesIO(row["audio"]["bytes"]))
     return float(np.argmax(np.abs(np.fft.rfft(samples))) * rate_hz / len(samples))
@@ -54,7 +54,7 @@ def table(count: int = 4, first_hz: int = 300, **columns: list[Any]) -> datasets
 
 
 def taken(root: Path, **params: Any) -> pd.DataFrame:
-    return take_in(root, **{"reader": "datasets", "source": "corpus", **TOLD, **params})[0]
+    return take_in(root, **{"reader": "datasets", "source": "corpus", **DECLARED, **params})[0]
 
 
 def refused(root: Path, **params: Any) -> str:
@@ -63,7 +63,7 @@ def refused(root: Path, **params: Any) -> str:
     return str(caught.value)
 
 
-def test_what_ingest_wrote_is_read_back_sample_for_sample(tmp_path: Path) -> None:
+def test_samples_that_ingest_wrote_are_read_back_exactly(tmp_path: Path) -> None:
     spoken = {"reader": "speak", "language": "portuguese", "source": "pipeline/corpora/lexicon", "locales": {"pt-BR": 0.5, "pt-PT": 0.5},
               "speakers": 6, "utterances": 24, "seed": 3, "utterances_per_shard": 8}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"ingest": {"spoken": spoken}}))
@@ -85,13 +85,13 @@ def test_a_dataset_saved_to_disk_is_ingested_with_its_splits_classes_and_duratio
     train = table(3, client_id=["ana", "rui", "ana"], gender=[1, 0, 2], duration_s=[1.0, 1.0, 2.0]).cast_column("gender", gender)
     validation = table(2, 700, client_id=["eva", None], gender=[1, 1], duration_s=[1.0, None]).cast_column("gender", gender)
     datasets.DatasetDict({"train": train, "validation": validation}).save_to_disk(tmp_path / "corpus")
-    rows, rejects = take_in(tmp_path, reader="datasets", source="corpus", **TOLD)
+    rows, rejects = take_in(tmp_path, reader="datasets", source="corpus", **DECLARED)
     assert list(rows["utterance_id"]) == ["toy/train-00000000", "toy/train-00000001", "toy/validation-00000000", "toy/validation-00000001"]
     assert list(rows["release_split"]) == ["train", "train", "dev", "dev"]
     assert list(rows["speaker"]) == ["toy/ana", "toy/rui", "toy/eva", ""]
     assert list(rows["gender"]) == ["female", "male", "female", "female"]
     assert list(rows["source"]) == ["train/0/0.flac", "train/1/1.flac", "validation/0/0.flac", "validation/1/1.flac"]
-    assert [heard(row) for _, row in rows.iterrows()] == pytest.approx([300, 350, 700, 750])
+    assert [pitch_hz(row) for _, row in rows.iterrows()] == pytest.approx([300, 350, 700, 750])
     assert list(rejects["detail"]) == ["1.00 s; 2.00 s according to the release"]
 
 
@@ -100,7 +100,7 @@ def test_rows_and_splits_are_selected_and_a_single_split_is_not_an_official_set(
     datasets.DatasetDict({"train": train, "test": test}).save_to_disk(tmp_path / "corpus")
     rows = taken(tmp_path, splits=["train"], where={"status": "ok"}, utterances_per_shard=2)
     assert list(rows["source"]) == ["train/0/0.flac", "train/2/2.flac", "train/3/3.flac"]
-    assert [heard(row) for _, row in rows.iterrows()] == pytest.approx([300, 400, 450])
+    assert [pitch_hz(row) for _, row in rows.iterrows()] == pytest.approx([300, 400, 450])
     assert set(rows["release_split"]) == {""}
 
 
@@ -127,7 +127,7 @@ def test_parquet_folders_are_read_by_their_configuration(tmp_path: Path) -> None
         (tmp_path / "corpus" / name).mkdir(parents=True)
         table(2, hz).to_parquet(tmp_path / "corpus" / name / "train-00000-of-00001.parquet")
     (tmp_path / "corpus/README.md").write_text("---\nconfigs:\n- {config_name: pt, data_files: pt/*}\n- {config_name: gl, data_files: gl/*}\n---\n")
-    assert [heard(row) for _, row in taken(tmp_path, config="gl").iterrows()] == pytest.approx([1_000, 1_050])
+    assert [pitch_hz(row) for _, row in taken(tmp_path, config="gl").iterrows()] == pytest.approx([1_000, 1_050])
     message = refused(tmp_path)
     assert "corpus: `datasets` cannot load it (ValueError: Config name is missing" in message
     assert "see ingest.CORPUS.config" in message
@@ -140,7 +140,7 @@ def test_audio_that_is_missing_or_outside_of_the_dataset_is_a_reject(tmp_path: P
     (tmp_path / "corpus").mkdir()
     frame = pd.DataFrame({"audio": audio, "text": ["um", "dois", "três", "quatro"]})
     frame.to_parquet(tmp_path / "corpus/rows.parquet")
-    rows, rejects = take_in(tmp_path, reader="datasets", source="corpus", **TOLD)
+    rows, rejects = take_in(tmp_path, reader="datasets", source="corpus", **DECLARED)
     assert list(rows["transcript"]) == ["um"]
     assert list(zip(rejects["source"], rejects["reason"], rejects["detail"], strict=True)) == [
         ("train/1", "unreadable", f"{outside} is outside of the source"), ("train/2", "unreadable", "no audio in the row"),
@@ -209,7 +209,7 @@ def hub(tmp_path: Path) -> Iterator[type[Hub]]:
 def test_a_commit_is_downloaded_once_without_its_code(hub: type[Hub], tmp_path: Path) -> None:
     pinned = {"repository": NAME, "revision": REVISION, "download": True}
     rows = taken(tmp_path, hub=pinned)
-    assert [(row["release_split"], heard(row)) for _, row in rows.iterrows()] == [
+    assert [(row["release_split"], pitch_hz(row)) for _, row in rows.iterrows()] == [
         ("train", 300), ("train", 350), ("train", 400), ("test", 900), ("test", 950)]
     assert {str(path.relative_to(tmp_path / "corpus")) for path in (tmp_path / "corpus").rglob("*") if path.is_file()} == {
         "README.md", "data/train-00000-of-00001.parquet", "data/test-00000-of-00001.parquet", ".hub.json"}

@@ -28,7 +28,7 @@ def part_set(root: Path, name: str, texts: str, parts: str) -> None:
 
 
 def build(folder: Path) -> Path:
-    """Write a talk of two seconds on each of three pitches, and say where in it what is."""
+    """Write a talk of two seconds on each of three pitches, and return the parts of its sentences."""
     root = folder / "pt-pt"
     part_set(root, "train", "(Aplausos) Boa noite.\n[Risos]\nObrigado!\n",
              PART.format("1.500000", "0.250000", "1e3", "1e3") + PART.format("1.500000", "2.250000", "1e3", "1e3")

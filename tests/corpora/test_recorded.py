@@ -62,9 +62,9 @@ def test_every_recording_is_ingested_or_rejected_with_a_reason(tmp_path: Path, c
         folder = section["source"].partition("/")[2]
         paths = [str(Path(folder) / source) for source in [*taken["source"], *rejects["source"]]]
         accounted.update(paths)
-        said = table.loc[paths[: len(taken)]]
-        assert np.abs(taken["duration_s"].to_numpy() - said["duration_s"].astype(float).to_numpy()).max() < 0.1, name
-        assert (taken["transcript"].to_numpy() == said["text"].to_numpy()).all(), name
+        released = table.loc[paths[: len(taken)]]
+        assert np.abs(taken["duration_s"].to_numpy() - released["duration_s"].astype(float).to_numpy()).max() < 0.1, name
+        assert (taken["transcript"].to_numpy() == released["text"].to_numpy()).all(), name
     with capsys.disabled():
         print("\n" + "\n".join(lines))
     assert accounted == Counter(table.index)

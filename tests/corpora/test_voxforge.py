@@ -65,7 +65,7 @@ def test_broken_submissions_are_rejected_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("gender", "expected"), [("Masculino;", "male"), ("[Feminino];", "female"), ("Desconhecido", ""), ("Por favor escolha", "")])
-def test_the_gender_is_read_as_volunteers_wrote_it(tmp_path: Path, gender: str, expected: str) -> None:
+def test_the_gender_is_read_in_the_spelling_of_volunteers(tmp_path: Path, gender: str, expected: str) -> None:
     new(tmp_path, gender=gender)
     assert {row.gender for row in voxforge.utterances(params(), tmp_path) if isinstance(row, Utterance)} == {expected}
 

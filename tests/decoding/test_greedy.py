@@ -177,7 +177,7 @@ def test_an_utterance_that_cannot_be_read_fails_the_decoding_with_its_own_error(
         decode_all(tiny.model(), tiny.vocabulary(), waveform, np.ones(5), 1.0)
 
 
-def test_a_capital_vocabulary_gives_lower_case_words() -> None:
+def test_a_capital_vocabulary_decodes_to_lower_case_words() -> None:
     capitals = Vocabulary(("<pad>", "<unk>", "|", "A", "S"))
     logits_TV = np.eye(5, dtype=np.float32)[[3, 4, 0, 4, 3]] * 9
     found = decode(logits_TV, capitals, 0.02, words=True)

@@ -94,7 +94,7 @@ def busy_cores(number: int) -> Iterator[None]:
             burner.wait()
 
 
-def test_four_times_the_work_is_a_lower_ratio_and_the_random_state_stays() -> None:
+def test_four_times_the_work_lowers_the_ratio_and_the_random_state_is_unchanged() -> None:
     light, heavy = system(10), system(40)
     state = torch.random.get_rng_state()
     one, four = relative_speed(light, CPU), relative_speed(heavy, CPU)

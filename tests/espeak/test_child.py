@@ -44,7 +44,7 @@ def test_the_child_starts_without_numpy_and_without_the_site_packages() -> None:
     subprocess.run([sys.executable, "-I", "-S", "-c", code, str(SOURCE)], check=True, timeout=30)
 
 
-def test_per_frame_is_read_as_it_was_written_and_the_end_is_none() -> None:
+def test_a_frame_is_read_as_it_was_written_and_the_end_is_none() -> None:
     stream = io.BytesIO()
     child.write_frame(stream, {"command": "synthesise", "text": "é"}, b"\0\1")
     child.write_frame(stream, {})

@@ -55,12 +55,12 @@ def run(code: str, *path: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(not KNOWN, reason="the hash is of espeakng-loader 0.2.4 on x86_64")
-def test_the_samples_are_the_very_same_as_in_every_release_so_far() -> None:
+def test_the_samples_equal_those_of_every_earlier_release() -> None:
     with Espeak(seed=7_000_021) as espeak:
         assert hashlib.sha256(b"".join(spoken(espeak))).hexdigest() == SHA256
 
 
-def test_a_fresh_start_gives_the_same_bytes_and_per_second_pass_does_not() -> None:
+def test_a_fresh_start_gives_the_same_bytes_and_a_second_pass_does_not() -> None:
     with Espeak(seed=3) as first, Espeak(seed=3) as second:
         fresh = spoken(first)
         assert spoken(second) == fresh
@@ -95,7 +95,7 @@ def test_a_child_that_was_killed_is_an_error_with_its_exit_status() -> None:
             one(espeak)
 
 
-def test_a_child_that_does_not_reply_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_that_does_not_reply_in_time_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     with Espeak(seed=1) as espeak:
         espeak._process.send_signal(signal.SIGSTOP)
         monkeypatch.setattr(launcher, "TIMEOUT_S", 0.05)

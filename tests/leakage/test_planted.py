@@ -1,4 +1,4 @@
-"""Leaks planted in audio and text, through ingest, normalise and split: all are found, each by its rule; nobody moves."""
+"""Leaks planted in audio and text, through ingest, normalise and split: all are found, each by its rule; speakers keep their split."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Clip(NamedTuple):
 
 
 class Plant(NamedTuple):
-    """An utterance of train that must not stay beside one of test: how its file is written, what it says, which rule finds it."""
+    """A leak in train of an utterance of test: the form of its file, its text, the rule that finds it."""
 
     name: str
     text: str
@@ -72,21 +72,22 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="module", params=[
     "spoken by eSpeak",
-    pytest.param("recorded", marks=pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded speech is not here")),
+    pytest.param("recorded", marks=pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded speech is missing")),
 ])
 def clips(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Clip]:
     """Real material: 66 clips of eSpeak's voices, or 63 of Common Voice."""
     if request.param == "recorded":
         table = pd.read_csv(RECORDED / "manifest.tsv", sep="\t", quoting=3, keep_default_na=False)
         table = table[(table["subset"] == "cv61") & (table["language"] == "pt")]
-        heard = (to_int16(resample(*read_audio(RECORDED / path, 30))) for path in table["path"])
-        return [Clip(*row, samples_S / np.float32(FULL_SCALE)) for *row, samples_S in zip(table["speaker"], table["text"], heard, strict=True)]
+        samples = (to_int16(resample(*read_audio(RECORDED / path, 30))) for path in table["path"])
+        return [Clip(*row, samples_S / np.float32(FULL_SCALE)) for *row, samples_S in zip(table["speaker"], table["text"], samples, strict=True)]
     root = tmp_path_factory.mktemp("spoken")
     (root / "params.yaml").write_text(yaml.safe_dump({"ingest": {"spoken": SPEAK}}), encoding="utf-8")
     ingest.run("spoken", root=root)
     table = pd.concat(map(pd.read_parquet, sorted((root / "data/ingest/portuguese/spoken").glob("shard-*.parquet"))))
     sounds = [soundfile.read(io.BytesIO(found["bytes"]), dtype="float32")[0] for found in table["audio"]]
-    return [Clip(who.rpartition("/")[2], text, heard) for who, text, heard in zip(table["speaker"], table["transcript"], sounds, strict=True)]
+    return [Clip(speaker.rpartition("/")[2], text, waveform_S)
+            for speaker, text, waveform_S in zip(table["speaker"], table["transcript"], sounds, strict=True)]
 
 
 def write_corpus(folder: Path, rows: list[tuple[str, str, str, str]]) -> None:
@@ -148,7 +149,7 @@ def victims(clips: list[Clip], salt: str) -> list[int]:
 def plant(folder: Path, clips: list[Clip], salt: str) -> dict[str, tuple[str, str]]:
     """Write a corpus of plants for a speaker of train; return for each the rule that must find it and what it meets."""
     folder.mkdir()
-    names = (f"somebody {number}" for number in count())
+    names = (f"speaker {number}" for number in count())
     speaker = next(name for name in names if falls(salt, f"planted/{name}") == "train")
     chosen, spare = victims(clips, salt), iter(clips[-SPARE:])
     rows, expected = [], {}
@@ -170,7 +171,7 @@ def plant(folder: Path, clips: list[Clip], salt: str) -> dict[str, tuple[str, st
     return expected
 
 
-def test_planted_leaks_of_real_sound_all_leave_train_each_by_its_rule(clips: list[Clip], tmp_path: Path) -> None:
+def test_planted_leaks_in_real_audio_are_removed_from_train_each_by_its_rule(clips: list[Clip], tmp_path: Path) -> None:
     salt = salt_for(clips)
     write_clips(tmp_path / "base", clips[:-SPARE])
     run(tmp_path, salt, "base")
@@ -185,7 +186,7 @@ def test_planted_leaks_of_real_sound_all_leave_train_each_by_its_rule(clips: lis
     assert where(tmp_path).drop("planted/test").equals(before)
 
 
-def test_a_corpus_that_grows_moves_no_speaker(clips: list[Clip], tmp_path: Path) -> None:
+def test_a_speaker_keeps_its_split_when_the_corpus_grows(clips: list[Clip], tmp_path: Path) -> None:
     salt = salt_for(clips)
     found = []
     for share in (2, 1):

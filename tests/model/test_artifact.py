@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def test_what_is_saved_loads_with_every_bit_and_its_record(folder: Path) -> None:
+def test_a_saved_model_loads_with_every_bit_and_its_record(folder: Path) -> None:
     model, words, record = load_model(folder)
     expected = letter_emitting_model().state_dict()
     assert not model.training

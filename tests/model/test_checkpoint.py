@@ -19,7 +19,7 @@ from pipeline.core.errors import DataError, MissingInputError, VocabularyError
 from pipeline.core.files import hash_bytes, hash_file, read_json
 from pipeline.model.artifact import expects_normalised_input, fresh_model, load_model, parameters, save_model
 from pipeline.model.checkpoint import read_checkpoint
-from pipeline.model.head import move_head, plan_head
+from pipeline.model.head import plan_head, transfer_head
 from pipeline.model.vocabulary import Vocabulary
 from tests import tiny
 from tests.checkpoints import LAYOUTS, SPANISH, lay, lay_adapter, split_up
@@ -114,7 +114,7 @@ def test_each_layout_gives_its_letters_to_portuguese_by_symbol(tmp_path: Path, n
     model, words, _ = read_checkpoint(tmp_path)
     assert (words.blank_row, model.config.pad_token_id) == (LAYOUTS[name].vocab[LAYOUTS[name].marks["pad_token"]],) * 2  # type: ignore[index]
     plan = plan_head(words, PORTUGUESE, "base_letter")
-    head = move_head(model.lm_head, plan, 32, 0.02, 1)
+    head = transfer_head(model.lm_head, plan, 32, 0.02, 1)
     for row, symbol in enumerate(PORTUGUESE.symbols):
         capital = words.upper_case
         known = (symbol.upper() if capital else symbol) in words.symbols  # some know the letters of other languages' names
@@ -287,7 +287,7 @@ def test_weights_that_are_missing_or_do_not_fit_are_refused(tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_checkpoint_of_full_size_is_converted_and_carried_over(tmp_path: Path) -> None:
+def test_a_checkpoint_of_full_size_is_converted_and_transferred(tmp_path: Path) -> None:
     expected = lay(tmp_path / "xlsr", GROSMAN, small=False)
     model, words, origin = read_checkpoint(tmp_path / "xlsr")
     assert round(parameters(model) / 1e6) == 315
@@ -297,4 +297,4 @@ def test_a_checkpoint_of_full_size_is_converted_and_carried_over(tmp_path: Path)
     assert all(torch.equal(tensor, expected[key]) for key, tensor in again.state_dict().items())
     plan = plan_head(vocabulary, PORTUGUESE, "base_letter")
     assert {row.symbol for row in plan if row.how == "base letter"} == set("ãâàçêôõ")
-    assert move_head(again.lm_head, plan, 1024, 0.02, 1).weight.shape == (len(PORTUGUESE.symbols), 1024)
+    assert transfer_head(again.lm_head, plan, 1024, 0.02, 1).weight.shape == (len(PORTUGUESE.symbols), 1024)

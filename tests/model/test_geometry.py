@@ -18,7 +18,7 @@ def test_the_usual_wav2vec2_strides_give_20_ms_frames_of_25_ms() -> None:
 
 
 @pytest.mark.parametrize("shape", [{}, {"conv_kernel": [10, 3], "conv_stride": [5, 2], "front_end": "random"}])
-def test_the_receptive_field_is_the_shortest_audio_that_gives_per_frame(shape: dict[str, object]) -> None:
+def test_the_receptive_field_is_the_shortest_audio_that_gives_one_frame(shape: dict[str, object]) -> None:
     model = tiny.model(**shape)
     field = receptive_field(model)
     assert num_frames(model, np.array([0, field - 1, field])).tolist() == [0, 0, 1]

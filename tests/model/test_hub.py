@@ -30,7 +30,7 @@ def get(folder: Path, revision: str = REVISION, download: bool = True, language:
     fetch(NAME, revision, folder, language, download)
 
 
-def test_what_is_needed_is_fetched_once_and_its_revision_noted(hub: type[Hub], tmp_path: Path) -> None:
+def test_the_required_files_are_downloaded_once_and_their_revision_recorded(hub: type[Hub], tmp_path: Path) -> None:
     get(tmp_path / "raw")
     assert {file.name for file in (tmp_path / "raw").iterdir()} == {
         "config.json", "vocab.json", "tokenizer_config.json", "special_tokens_map.json", "preprocessor_config.json", "pytorch_model.bin", ".hub.json"}
@@ -73,7 +73,7 @@ def test_an_index_that_points_elsewhere_is_not_followed(hub: type[Hub], tmp_path
     assert not any("secret" in request for request in hub.requests)
 
 
-def test_safetensors_are_preferred_and_the_languages_adapter_comes_along(hub: type[Hub], tmp_path: Path) -> None:
+def test_safetensors_are_preferred_and_the_adapter_of_the_language_is_downloaded(hub: type[Hub], tmp_path: Path) -> None:
     hub.folder = tmp_path / "mms"
     lay(hub.folder, "facebook/mms-1b-all", "bin")
     lay(hub.folder, "facebook/mms-1b-all", "safetensors")

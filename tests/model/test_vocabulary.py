@@ -29,7 +29,7 @@ def test_rows_decide_the_order_of_symbols_not_the_order_in_the_file(tmp_path: Pa
     assert read.blank_row == 0
 
 
-def test_special_symbols_are_found_wherever_a_checkpoint_puts_them(tmp_path: Path) -> None:
+def test_special_symbols_are_found_in_any_row_of_a_checkpoint(tmp_path: Path) -> None:
     vocab = {"|": 0, "a": 1, "b": 2, "[UNK]": 3, "[PAD]": 4}
     read = Vocabulary.read(lay(tmp_path, vocab, special_tokens_map={"pad_token": {"content": "[PAD]", "lstrip": False}, "unk_token": "[UNK]"}))
     assert (read.blank, read.unknown, read.blank_row) == ("[PAD]", "[UNK]", 4)
@@ -63,7 +63,7 @@ def test_encoding_and_decoding_round_trip_every_text_with_doubled_letters(text: 
     assert PORTUGUESE.decode(PORTUGUESE.encode(text)) == text
 
 
-def test_a_capital_vocabulary_takes_and_gives_lower_case() -> None:
+def test_a_capital_vocabulary_encodes_and_decodes_lower_case() -> None:
     capitals = Vocabulary(("<pad>", "<s>", "</s>", "<unk>", "|", "E", "T", "A", "Ç"))
     assert capitals.upper_case
     assert not PORTUGUESE.upper_case
@@ -85,7 +85,7 @@ def test_the_hash_depends_on_order_and_roles() -> None:
     assert Vocabulary(symbols).hash == Vocabulary(tuple(Vocabulary(symbols).symbols)).hash
 
 
-def test_what_is_written_reads_back_and_the_library_encodes_alike(tmp_path: Path) -> None:
+def test_a_written_vocabulary_reads_back_and_the_library_encodes_the_same(tmp_path: Path) -> None:
     from transformers import Wav2Vec2CTCTokenizer
 
     PORTUGUESE.write(tmp_path)

@@ -28,7 +28,7 @@ from tests.reporting.results import TRAININGS, edit, interval, rule
 # ---- The whole page -------------------------------------------------------------------------------------------------
 
 
-def test_the_page_shows_the_run_in_the_order_in_which_it_is_judged(root: Path) -> None:
+def test_the_page_shows_the_run_in_the_order_in_which_it_is_evaluated(root: Path) -> None:
     page = page_of(root)
     sections = [
         "systems",
@@ -127,7 +127,7 @@ def test_the_page_makes_no_external_request(root: Path) -> None:
     assert not re.search(r"fetch|XMLHttp|https?:|innerHTML|eval", SCRIPT.read_text())
 
 
-def test_everything_that_scrolls_or_plays_is_focusable_and_has_a_label(root: Path) -> None:
+def test_elements_that_scroll_or_play_are_focusable_and_have_a_label(root: Path) -> None:
     page = page_of(root)
     for tag, attributes in page.elements:
         if attributes.get("class") == "scroll" and "role" in attributes:

@@ -34,10 +34,10 @@ SPOKEN = st.tuples(st.text("abc", min_size=1, max_size=5), st.lists(st.sampled_f
 
 @given(st.lists(SPOKEN.filter(lambda pair: len(pair[1]) <= 2 * len(pair[0])), min_size=1, max_size=6))
 def test_expected_counts_use_every_letter_and_every_sound_once(pairs: list[tuple[str, list[str]]]) -> None:
-    counted = letter_sounds([word for word, _ in pairs], [said for _, said in pairs])
-    for (word, said), counts in zip(pairs, counted, strict=True):
+    counted = letter_sounds([word for word, _ in pairs], [sounds for _, sounds in pairs])
+    for (word, sounds), counts in zip(pairs, counted, strict=True):
         assert sum(counts.values()) == pytest.approx(len(word), abs=1e-5)
-        assert sum(count * len(chunk) for (_, chunk), count in counts.items()) == pytest.approx(len(said), abs=1e-5)
+        assert sum(count * len(chunk) for (_, chunk), count in counts.items()) == pytest.approx(len(sounds), abs=1e-5)
 
 
 def test_portuguese_letters_are_aligned_to_their_sounds() -> None:

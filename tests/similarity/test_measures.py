@@ -81,7 +81,7 @@ def test_the_jensen_shannon_distance_of_known_distributions() -> None:
 
 
 @given(COUNTS, COUNTS)
-def test_jaccard_is_a_similarity_between_0_and_1(p: np.ndarray, q: np.ndarray) -> None:
+def test_the_jaccard_similarity_is_between_0_and_1(p: np.ndarray, q: np.ndarray) -> None:
     value = measures.jaccard(p, q)[0]
     assert 0.0 <= value <= 1.0
     assert value == measures.jaccard(q, p)[0]

@@ -29,7 +29,7 @@ def test_every_word_is_spelt_with_the_letters_of_its_language() -> None:
         assert strange == set(), language.code
 
 
-def test_no_row_was_shifted_against_another() -> None:
+def test_rows_keep_their_symbols_after_the_transfer() -> None:
     """Cognates that every Romance language has are in the same row."""
     words = read_words()
     rows = {

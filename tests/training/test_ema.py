@@ -22,7 +22,7 @@ def test_the_average_follows_the_weights_by_the_decay_and_faster_at_the_start() 
         assert torch.allclose(model.lm_head.bias, expected, atol=1e-6)
 
 
-def test_swapping_the_average_in_leaves_the_weights_as_they_were_even_after_an_error() -> None:
+def test_swapping_the_average_in_restores_the_weights_even_after_an_error() -> None:
     model = tiny.model()
     ema = ExponentialMovingAverage(model, 0.9)
     with torch.no_grad():
@@ -58,7 +58,7 @@ def test_frozen_weights_are_not_copied_and_without_a_decay_no_weight_is() -> Non
     assert off.state_dict()["averages"] == []
 
 
-def test_a_decay_of_zero_is_the_weights_themselves() -> None:
+def test_with_a_decay_of_zero_the_average_equals_the_weights() -> None:
     model = tiny.model()
     ema = ExponentialMovingAverage(model, 0.0)
     with torch.no_grad():

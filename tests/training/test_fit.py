@@ -66,7 +66,7 @@ def test_the_folder_holds_model_record_history_and_training_data(root: Path, cap
     assert "after 3 steps" in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_what_was_measured_is_recorded_as_timing_and_kept_by_the_next_run(root: Path) -> None:
+def test_measurements_are_recorded_as_timing_and_kept_by_the_next_run(root: Path) -> None:
     for _ in range(2):
         fitted(root)
         timing = read_timing("train@test", root)

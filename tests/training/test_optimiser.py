@@ -37,7 +37,7 @@ def test_all_singular_values_come_near_one(shape: tuple[int, ...]) -> None:
         assert float(values.max()) < 1.3
 
 
-def test_three_iterations_lift_the_small_directions_without_overshooting() -> None:
+def test_three_iterations_raise_the_small_singular_values_without_overshooting() -> None:
     torch.manual_seed(0)
     matrices = torch.randn(4, 32, 32)
     plain = torch.linalg.svdvals(matrices / matrices.norm(dim=(1, 2), keepdim=True))
@@ -119,7 +119,7 @@ def test_matrices_of_the_encoder_go_to_muon_and_the_rest_to_adamw() -> None:
     assert len(Optimiser(model, config())._parts) == 1
 
 
-def test_biases_and_norms_do_not_decay_and_frozen_weights_do_not_move() -> None:
+def test_biases_and_norms_do_not_decay_and_frozen_weights_do_not_change() -> None:
     model = tiny.model()
     model.freeze_feature_encoder()
     optimiser = Optimiser(model, config(weight_decay=0.1))
@@ -140,8 +140,8 @@ def test_the_head_has_its_own_rate() -> None:
 
 
 @pytest.mark.parametrize("kind", ["adamw", "muon"])
-def test_a_restored_optimiser_goes_on_as_if_nothing_had_happened(kind: str) -> None:
-    def move(model: nn.Module, optimiser: Optimiser, steps: range) -> None:
+def test_a_restored_optimiser_continues_as_without_interruption(kind: str) -> None:
+    def update(model: nn.Module, optimiser: Optimiser, steps: range) -> None:
         for step in steps:
             optimiser.set_learning_rate(1.0)
             torch.manual_seed(step)
@@ -151,15 +151,15 @@ def test_a_restored_optimiser_goes_on_as_if_nothing_had_happened(kind: str) -> N
 
     one, other = tiny.model(), tiny.model()
     first = Optimiser(one, config(optimiser=kind))
-    move(one, first, range(6))
+    update(one, first, range(6))
     other.load_state_dict(one.state_dict())
     second = Optimiser(other, config(optimiser=kind))
     stored = io.BytesIO()
     torch.save(first.state_dict(), stored)
     stored.seek(0)
     second.load_state_dict(torch.load(stored, weights_only=True))
-    move(one, first, range(6, 12))
-    move(other, second, range(6, 12))
+    update(one, first, range(6, 12))
+    update(other, second, range(6, 12))
     assert all(torch.equal(mine, theirs) for mine, theirs in zip(one.parameters(), other.parameters(), strict=True))
     assert one.lm_head.weight.grad is None
 

@@ -54,7 +54,7 @@ def test_the_report_has_labels_letters_lengths_steps_and_memory(tables: dict[str
     assert capsys.readouterr().out.startswith("test: before the first step\n  labels ")
 
 
-def test_doubled_letters_need_per_frame_between_them() -> None:
+def test_doubled_letters_need_a_frame_between_them() -> None:
     assert frames_needed(WORDS, ["asa", "assa", "sss", "", " ", "a  a"]).tolist() == [3, 5, 5, UNREACHABLE, 1, 5]
 
 

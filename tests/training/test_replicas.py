@@ -51,7 +51,7 @@ def test_the_result_does_not_depend_on_the_order_of_the_threads() -> None:
         assert all(torch.equal(found[name], runs[0][1][name]) for name in found)
 
 
-def test_gradients_add_up_over_batches_and_the_copies_are_left_without() -> None:
+def test_gradients_add_up_over_batches_and_the_copies_have_none() -> None:
     replicas = Replicas(tiny.model(), 2)
     halves = [part(tiny.TEXTS[:2]), part(tiny.TEXTS[2:4])]
     replicas.backward(halves, loss_of)

@@ -48,7 +48,7 @@ def test_without_a_state_the_training_starts_at_step_0_and_components_are_left_a
     assert fresh["ema"].value["averages"][0] == 4.0
 
 
-def test_the_generators_of_numpy_and_torch_go_on_where_they_were() -> None:
+def test_the_generators_of_numpy_and_torch_continue_after_a_restore() -> None:
     state = random_state()
     drawn = np.random.random(3), torch.rand(3)
     set_random_state(state)

@@ -56,7 +56,7 @@ class EmissionMap:
 
     Args:
         letters: the transcripts' letters; row 0 of `table_LV` is the blank, 1 the boundary between words, then these.
-        table_LV: weight of each of the aligner's symbols in each of ours.
+        table_LV: weight of each symbol of the aligner in each symbol of the transcripts.
     """
 
     letters: tuple[str, ...]
@@ -304,6 +304,6 @@ class _Measurer:
 
     def near(self, number: int, length: int, draw: np.random.Generator) -> list[int]:
         """Return some other utterances whose transcripts have about `length` letters."""
-        place = int(np.searchsorted(self.lengths, length))
-        drawn = self.by_length[np.clip(place + draw.integers(-25, 26, size=8), 0, len(self.by_length) - 1)]
+        middle = int(np.searchsorted(self.lengths, length))
+        drawn = self.by_length[np.clip(middle + draw.integers(-25, 26, size=8), 0, len(self.by_length) - 1)]
         return [int(other) for other in drawn if other != number]

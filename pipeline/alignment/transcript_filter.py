@@ -174,7 +174,7 @@ def reason(off_M: Floats) -> str:
     transcribed). On synthetic negatives the reason names the kind of error (docs/log.md).
 
     Args:
-        off_M: measures in robust standard deviations from what is usual.
+        off_M: measures in robust standard deviations from the median.
     """
     off = dict(zip(MEASURES, off_M.tolist(), strict=True))
     found = {UNLIKE: off["frame"], PART: off["window"], SHORT if off["rate"] < 0 else LONG: -abs(off["rate"])}
@@ -201,7 +201,7 @@ def wrong_share(own_U: Floats, planted_U: Floats) -> float:
 def best_threshold(own_U: Floats, planted_U: Floats, share: float) -> float:
     """Return the score below which dropping has the largest gain: wrong transcripts dropped minus right ones dropped.
 
-    It assumes that `share` of the corpus is wrong in the way of the negatives. Minus infinity if no threshold has a gain.
+    It assumes that `share` of the corpus is wrong as the negatives are. Minus infinity if no threshold has a gain.
     """
     limits = np.sort(own_U)
     caught = share * np.searchsorted(np.sort(planted_U), limits, side="left") / len(planted_U)

@@ -119,7 +119,7 @@ def room_response(rt60_s: float, drr_db: float, rate_hz: int, random: np.random.
 
 
 def through_telephone(waveform_S: Waveform) -> Waveform:
-    """Return a 16 kHz waveform as it comes out of a telephone line: 300 to 3,400 Hz, G.711 μ-law at 8 kHz."""
+    """Return a 16 kHz waveform after a telephone line: 300 to 3,400 Hz, G.711 μ-law at 8 kHz."""
     import scipy.signal  # late: takes a third of a second, which the synthetic speaker does not need
 
     rate_hz = SAMPLE_RATE_HZ // 2

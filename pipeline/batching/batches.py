@@ -46,7 +46,7 @@ def epoch_batches(duration_s: npt.NDArray[np.float64], budget_s: float, seed: in
             stop = start + _multiple(duration_s[order[start : stop + parts]], stop - start, budget_s, parts)
         batches.append(order[start:stop])
         start = stop
-    return [batches[place] for place in random.permutation(len(batches))]
+    return [batches[index] for index in random.permutation(len(batches))]
 
 
 def _multiple(coming_s: npt.NDArray[np.float64], fitting: int, budget_s: float, parts: int) -> int:

@@ -101,8 +101,8 @@ class Release(Section):
     reader: str
     language: str = Field(description="spanish or portuguese: the key under `split`")
     source: str = Field(description="folder, file or archive of the release, relative to the checkout, or its address; the stage's data dep")
-    utterances_per_shard: int = Field(250, ge=1, description="one process makes a shard; a kill costs at most one per process")
-    engine: Literal["processes", "ray"] = Field("processes", description="what makes the shards; the same bytes by either")
+    utterances_per_shard: int = Field(250, ge=1, description="one process produces a shard; a kill costs at most one per process")
+    engine: Literal["processes", "ray"] = Field("processes", description="what produces the shards; both give the same bytes")
     channel: Literal["mix"] | Annotated[int, Field(ge=1)] = Field("mix", description="the mean of all, or the number of one, from 1")
     headerless: Headerless | None = Field(None, description="of recordings without a header; by default none")
     limit_hours: float | None = Field(None, gt=0, description="hours of the release, for trials; by default all of it")

@@ -78,7 +78,7 @@ def load_model(folder: Path | str) -> tuple[Wav2Vec2ForCTC, Vocabulary, dict[str
     folder = Path(folder)
     if not (folder / RECORD).exists() or not (folder / "model.safetensors").exists():
         raise MissingInputError(str(folder), "no model (model.safetensors with vizinho.json)", "a model folder of this project",
-                                "make one with `dvc repro`, or bring a foreign checkpoint in through the `donor` stage")
+                                "make one with `dvc repro`, or import a foreign checkpoint with the `donor` stage")
     record = read_json(folder / RECORD)
     vocabulary = Vocabulary.read(find_vocabulary(folder))
     weights, metadata = read_weights(folder / "model.safetensors")
@@ -86,7 +86,7 @@ def load_model(folder: Path | str) -> tuple[Wav2Vec2ForCTC, Vocabulary, dict[str
     for where, found in (("the weights", travelling), (RECORD, record.get("vocabulary_hash"))):
         if found != vocabulary.hash:
             raise VocabularyError(str(folder / "vocab.json"), f"vocabulary {vocabulary.hash[:12]}",
-                                  f"{str(found)[:12]}, which {where} were made for", "restore the folder from one place (`dvc checkout`)")
+                                  f"{str(found)[:12]}, which {where} were made for", "restore the folder from one source (`dvc checkout`)")
     model = Wav2Vec2ForCTC(Wav2Vec2Config.from_pretrained(folder))
     fill(model, weights, str(folder))
     return model.eval(), vocabulary, record

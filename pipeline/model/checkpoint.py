@@ -63,7 +63,7 @@ def read_checkpoint(folder: Path, language: str | None = None, headless: Path | 
                               "as many rows as symbols", "take weights and vocab.json from the same revision")
     if head is not None and made_for not in (None, vocabulary.hash):
         raise VocabularyError(str(folder / "vocab.json"), f"vocabulary {vocabulary.hash[:12]}", f"{str(made_for)[:12]}, which the weights were "
-                              "made for", "restore the folder from one place")
+                              "made for", "restore the folder from one source")
     config.update({"vocab_size": rows, "pad_token_id": vocabulary.blank_row, "ctc_loss_reduction": "mean", "ctc_zero_infinity": True,
                    "layerdrop": 0.0})
     torch.manual_seed(seed)  # of the vector that replaces masked frames, which some checkpoints lack
@@ -108,8 +108,8 @@ def _read_adapter(folder: Path, language: str) -> tuple[Path, dict[str, torch.Te
     """Return a language's part of an MMS checkpoint: a small layer in each block of the encoder, and the head."""
     found = _first(folder, f"adapter.{language}.safetensors", f"adapter.{language}.bin")
     if found is None:
-        there = sorted(path.name for path in folder.glob("adapter.*"))
-        raise MissingInputError(str(folder), f"no adapter for {language!r} (adapters: {', '.join(there[:12]) or 'none'})",
+        adapters = sorted(path.name for path in folder.glob("adapter.*"))
+        raise MissingInputError(str(folder), f"no adapter for {language!r} (adapters: {', '.join(adapters[:12]) or 'none'})",
                                 f"adapter.{language}.safetensors or adapter.{language}.bin", "download it beside the weights")
     return found, _tensors(found)[0]
 

@@ -30,22 +30,22 @@ def fetch(repository: str, revision: str, folder: Path, language: str | None, do
         DataError: the folder holds another revision or files of unknown origin, the hub does not answer, or there are no weights.
         MissingInputError: files are missing, and `download` is false.
     """
-    def bring() -> None:
+    def download_files() -> None:
         log(f"donor: fetching {repository} at {revision[:12]}")
         endpoint = os.environ.get("HF_ENDPOINT")
-        there = set(huggingface_hub.HfApi(endpoint).list_repo_files(repository, revision=revision))
+        available = set(huggingface_hub.HfApi(endpoint).list_repo_files(repository, revision=revision))
 
         def get(name: str) -> Path:
             return Path(huggingface_hub.hf_hub_download(repository, name, revision=revision, local_dir=folder, endpoint=endpoint))
 
-        weights = next((name for name in WEIGHTS if name in there), None)
+        weights = next((name for name in WEIGHTS if name in available), None)
         if weights is None:
             raise DataError(repository, f"no {' or '.join(WEIGHTS)} at {revision[:12]}", "weights of PyTorch", "take another checkpoint")
-        adapter = next((name for ending in ("safetensors", "bin") if (name := f"adapter.{language}.{ending}") in there), None)
+        adapter = next((name for ending in ("safetensors", "bin") if (name := f"adapter.{language}.{ending}") in available), None)
         for name in shards(get(weights)):
             get(name)
         for name in (adapter, *SETTINGS):  # type: ignore[assignment]
-            if name in there:
+            if name in available:
                 get(name)
 
-    fetch_once(folder, {"repository": repository, "revision": revision}, "checkpoint", "donor.hub", download, bring)
+    fetch_once(folder, {"repository": repository, "revision": revision}, "checkpoint", "donor.hub", download, download_files)

@@ -20,8 +20,8 @@ def shards(weights: Path) -> list[str]:
     if weights.suffix != ".json":
         return [weights.name]
     stored = read_json(weights)
-    places = stored.get("weight_map") if isinstance(stored, dict) else None
-    names = sorted(set(places.values())) if isinstance(places, dict) and all(isinstance(name, str) for name in places.values()) else []
+    files = stored.get("weight_map") if isinstance(stored, dict) else None
+    names = sorted(set(files.values())) if isinstance(files, dict) and all(isinstance(name, str) for name in files.values()) else []
     ending = weights.name.removesuffix(".index.json").rsplit(".", 1)[1]
     if not names or any("/" in name or "\\" in name or not name.endswith(f".{ending}") for name in names):
         raise DataError(str(weights), f"an index of {', '.join(names[:3]) or 'nothing'}", f"a weight_map to .{ending} files beside it",

@@ -51,7 +51,7 @@ ASJP: Final[dict[str, str]] = {
 """Segment → symbol of the ASJP code (7 vowels, 34 consonants).
 
 Source: Brown, Holman, Wichmann & Velupillai 2008, "Automated classification of the world's languages", STUF 61:4.
-Additions: [ç] goes with [x], [pf] with [f], [ʝ ɥ] with [j], and French and Portuguese [ʁ]
+Additions: [ç] is grouped with [x], [pf] with [f], [ʝ ɥ] with [j], and French and Portuguese [ʁ]
 with "all varieties of r-sounds".
 """
 

@@ -1,1 +1,1 @@
-"""Where releases come from: archives, remote addresses, a hub; and the cluster that ingests them."""
+"""Sources of releases: archives, remote addresses, a hub; and the cluster that ingests them."""

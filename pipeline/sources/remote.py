@@ -1,6 +1,6 @@
 """Sources at an address: what fsspec reads (https, s3, gs, az, ...) is downloaded to the state folder once, completely or not at all.
 
-fsspec's backends take credentials from their own places (environment, profile, machine). An address with credentials is refused,
+fsspec's backends take credentials from their own configuration (environment, profile, machine). An address with credentials is refused,
 since params.yaml is under version control, and messages show only host and path of an address.
 """
 
@@ -51,9 +51,9 @@ def fetched(address: str, state: Path) -> Iterator[Path]:
         MissingInputError: no such file or folder, or the package that reads such addresses is not installed.
         DataError: a transfer fails after all attempts, or is incomplete.
     """
-    store, place = _store(address)
+    store, path = _store(address)
     with _store_errors(address):
-        listed = _listing(store, place, address)
+        listed = _listing(store, path, address)
     marks = {name: [info.get("size"), *(str(info[mark]) for mark in VERSION_KEYS if mark in info)] for name, info in listed.items()}
     folder = state / hash_json([shown(address), marks])[:16]
     folder.mkdir(parents=True, exist_ok=True)
@@ -102,14 +102,14 @@ def _store_errors(address: str) -> Iterator[None]:
                         "check address, network and credentials, and run the stage again: finished files are kept") from None
 
 
-def _listing(store: Any, place: str, address: str) -> dict[str, dict[str, Any]]:
+def _listing(store: Any, path: str, address: str) -> dict[str, dict[str, Any]]:
     """Return the store's information on each file, by its path in the folder; of a single file by its name."""
     if not address.endswith("/"):
-        return {place.rstrip("/").rpartition("/")[2]: store.info(place)}
-    root = place.rstrip("/") + "/"
-    found = {name[len(root) :] if name.startswith(root) else "": info for name, info in store.find(place, detail=True).items()}
+        return {path.rstrip("/").rpartition("/")[2]: store.info(path)}
+    root = path.rstrip("/") + "/"
+    found = {name[len(root) :] if name.startswith(root) else "": info for name, info in store.find(path, detail=True).items()}
     if not found:
-        raise FileNotFoundError(place)
+        raise FileNotFoundError(path)
     if wrong := [name for name in found if not name or ".." in name.split("/") or name.startswith("/")]:
         raise DataError(f"source {shown(address)}", f"a file is outside of the folder: {wrong[0]!r}", "paths within the folder")
     return dict(sorted(found.items()))

@@ -1,4 +1,4 @@
-"""Forced alignment: paths spell their labels, maps go by symbol, and measures separate right transcripts from wrong ones."""
+"""Forced alignment: paths spell their labels, maps are by symbol, and measures separate right transcripts from wrong ones."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ NUMBER = 1000
 
 
 def corpus(wrong: float, gap: float = 5.0) -> tuple[CorpusMeasures, np.ndarray]:
-    """Return a corpus of which a share is wrong by `gap` standard deviations of each measure but the rate, and who is."""
+    """Return a corpus of which a share is wrong by `gap` standard deviations of each measure but the rate, and the mask of the wrong ones."""
     draw = np.random.default_rng(7)
     bad = draw.random(NUMBER) < wrong
     own = draw.normal(size=(NUMBER, len(MEASURES)))

@@ -110,7 +110,7 @@ def test_without_ffmpeg_the_error_names_what_to_install(tmp_path: Path, monkeypa
 def test_ffmpeg_decodes_what_libsndfile_does_not_read_to_the_same_audio(tmp_path: Path, name: str, options: list[str]) -> None:
     subprocess.run(["ffmpeg", "-v", "error", "-i", written(tmp_path / "in.wav"), *options, tmp_path / name], check=True, stdin=subprocess.DEVNULL)
     waveform_S, rate_hz = read_audio(tmp_path / name, 30)
-    assert len(waveform_S) / rate_hz == pytest.approx(2.0, abs=0.15)  # bare AAC does not say how much of its start is padding
+    assert len(waveform_S) / rate_hz == pytest.approx(2.0, abs=0.15)  # bare AAC does not state how much of its start is padding
     middle_S = waveform_S[rate_hz // 2 : rate_hz // 2 + rate_hz]
     assert np.argmax(np.abs(np.fft.rfft(middle_S))) == pytest.approx(440, abs=1)
     assert np.sqrt(np.mean(middle_S**2)) == pytest.approx(0.3 / np.sqrt(2), rel=0.05)

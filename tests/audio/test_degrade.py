@@ -1,4 +1,4 @@
-"""Degraded speech: each condition has its defined effect, and the same one every time."""
+"""Degraded speech: each condition has its defined effect, which is deterministic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The resampler against the filter it is designed as, and against the usual filters."""
+"""The resampler against its design filter and against the usual filters."""
 
 from __future__ import annotations
 

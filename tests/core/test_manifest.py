@@ -1,4 +1,4 @@
-"""What is seen in a transcript as found: numbers in figures, names by their capitals."""
+"""Numbers and names in a transcript as released: figures and capitals."""
 
 from __future__ import annotations
 

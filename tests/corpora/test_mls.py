@@ -1,4 +1,4 @@
-"""Multilingual LibriSpeech, built to its layout: one true segment with its transcript, the rest made up."""
+"""Multilingual LibriSpeech, built to its layout: one real segment with its transcript, the rest synthetic."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_a_listing_takes_a_quarter_of_the_memory_of_a_list_at_most() -> None:
         found += rows(5_000)
         return found
 
-    listing(), rows(5_000)  # what is made but once is there
+    listing(), rows(5_000)  # created only once
     packed, plain = held(listing), held(lambda: rows(5_000))
     assert packed < plain / 4, (packed, plain)
 

@@ -42,7 +42,7 @@ def processor(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-unty
 @given(logits_BTV=arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(1, 30), st.just(len(WORDS.symbols))),
                          elements=st.floats(-5, 5, width=32)))
 def test_greedy_text_equals_that_of_the_transformers_processor(processor, logits_BTV) -> None:  # type: ignore[no-untyped-def]
-    logits_BTV[:, :, ROWS["<unk>"]] = -9  # transformers prints it, we do not
+    logits_BTV[:, :, ROWS["<unk>"]] = -9  # transformers prints it, this decoder does not
     expected = processor.batch_decode(logits_BTV.argmax(-1))
     assert [decode(logits_TV, WORDS, 0.02).text for logits_TV in logits_BTV] == [" ".join(text.split()) for text in expected]
 
@@ -113,7 +113,7 @@ def test_a_model_with_group_normalisation_is_decoded_one_by_one() -> None:
     for waveform, logits_TV in zip(waveforms(), together, strict=True):
         assert np.array_equal(logits_of(model, [waveform])[0], logits_TV)
     short, long = waveforms()[:2]
-    with torch.inference_mode():  # what is avoided: padding that changes the logits
+    with torch.inference_mode():  # the case to avoid: padding that changes the logits
         padded = model(torch.from_numpy(np.stack([np.pad(short, (0, len(long) - len(short))), long]))).logits[0, : len(together[0])].numpy()
     assert np.abs(padded - together[0]).max() > 1e-3
 

@@ -1,4 +1,4 @@
-"""The launcher: the same bytes after each fresh start, words in IPA, and a message for whatever goes wrong."""
+"""The launcher: the same bytes after each fresh start, words in IPA, and a message for every error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Utterances of a split, leaks between two of them and pairs that are none."""
+"""Utterances of a split, leaks between two utterances, and pairs that are no leak."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ SPARE = 4  # the last clips of the material: in the corpus only where a plant us
 
 
 class Clip(NamedTuple):
-    """An utterance with its sound at 16 kHz."""
+    """An utterance with its audio at 16 kHz."""
 
     speaker: str
     text: str
@@ -75,7 +75,7 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     pytest.param("recorded", marks=pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded speech is missing")),
 ])
 def clips(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Clip]:
-    """Real material: 66 clips of eSpeak's voices, or 63 of Common Voice."""
+    """Real audio: 66 clips of eSpeak's voices, or 63 of Common Voice."""
     if request.param == "recorded":
         table = pd.read_csv(RECORDED / "manifest.tsv", sep="\t", quoting=3, keep_default_na=False)
         table = table[(table["subset"] == "cv61") & (table["language"] == "pt")]
@@ -147,7 +147,7 @@ def victims(clips: list[Clip], salt: str) -> list[int]:
 
 
 def plant(folder: Path, clips: list[Clip], salt: str) -> dict[str, tuple[str, str]]:
-    """Write a corpus of plants for a speaker of train; return for each the rule that must find it and what it meets."""
+    """Write a corpus of plants for a speaker of train; return for each the rule that must find it and which utterance it meets."""
     folder.mkdir()
     names = (f"speaker {number}" for number in count())
     speaker = next(name for name in names if falls(salt, f"planted/{name}") == "train")

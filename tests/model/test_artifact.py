@@ -1,4 +1,4 @@
-"""Models on disk: what is saved loads, here and with plain transformers, and mismatched files are refused."""
+"""Models on disk: a saved model loads, here and with plain transformers; mismatched files are refused."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_saved_model_loads_with_every_bit_and_its_record(folder: Path) -> None
 
 
 def test_the_same_model_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
-    for again in (tmp_path / "again", tmp_path / "and again"):  # the library's header has no fixed order: once may be luck
+    for again in (tmp_path / "again", tmp_path / "and again"):  # the library's header has no fixed order: one equal pair may be chance
         save_model(letter_emitting_model(), WORDS, again, {"label": "test", "figures": None})
         for file in folder.iterdir():
             assert file.read_bytes() == (again / file.name).read_bytes(), file.name

@@ -46,7 +46,7 @@ def test_every_weight_loads_under_old_and_new_names_pickled_or_not(tmp_path: Pat
 
 
 def test_the_layouts_have_the_sizes_of_the_published_files() -> None:
-    """What is known of files that could not be read: their bytes."""
+    """Published sizes of the files, which a test cannot download."""
     grosman, marks = LAYOUTS[GROSMAN].vocab or {}, LAYOUTS[GROSMAN].marks
     assert len(json.dumps(grosman)) == 412
     spelled = ["", "<s>", "</s>", "\u2047", " ", *list(grosman)[5:]]
@@ -117,7 +117,7 @@ def test_each_layout_gives_its_letters_to_portuguese_by_symbol(tmp_path: Path, n
     head = transfer_head(model.lm_head, plan, 32, 0.02, 1)
     for row, symbol in enumerate(PORTUGUESE.symbols):
         capital = words.upper_case
-        known = (symbol.upper() if capital else symbol) in words.symbols  # some know the letters of other languages' names
+        known = (symbol.upper() if capital else symbol) in words.symbols  # some have letters of names of other languages
         letter = symbol if known else {"ã": "a", "â": "a", "à": "a", "õ": "o", "ô": "o", "ç": "c", "ê": "e"}.get(symbol, symbol)
         if letter not in ("<pad>", "<unk>", "-") and (letter != "ü" or known):
             there = words.symbols.index(letter.upper() if capital else letter)

@@ -1,4 +1,4 @@
-"""The lock of trainings and transcriptions: never two at once on one GPU, or on the same cores."""
+"""The lock of trainings and transcriptions: one at a time on a GPU, or on the same cores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames of a model: how many it makes, how long they are and how many samples each one covers."""
+"""Frames of a model: their number, their length and their receptive field."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def test_the_plan_is_shown_grouped_and_stored_whole() -> None:
 
 
 def test_transferred_heads_learn_sooner_than_fresh_ones(tmp_path: Path) -> None:
-    """A donor that can spell lends its head to a language in which every second of its letters is written with an accent."""
+    """A trained donor's head is transferred to a language in which every second of its letters has an accent."""
     texts, accents = [*tiny.TEXTS] * 2, str.maketrans("ao", "ãõ")
     old, new = tiny.vocabulary("rosae"), tiny.vocabulary("ãeõsr")
     tables = {name: tiny.write_split(tmp_path, texts[:count], name, seed=seed) for name, count, seed in (("train", 20, 0), ("dev", 6, 100))}

@@ -1,4 +1,4 @@
-"""A checkpoint from a hub (a local server): fetched once at its pinned revision, and only if params allow it."""
+"""A checkpoint from a hub (a local server): downloaded once at its pinned revision, and only if params allow it."""
 
 from __future__ import annotations
 

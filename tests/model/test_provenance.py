@@ -1,4 +1,4 @@
-"""Training data of a model: what is recorded of it, and how much of a test split is among it."""
+"""Training data of a model: its record, and its overlap with a test split."""
 
 from __future__ import annotations
 

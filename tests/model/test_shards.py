@@ -1,4 +1,4 @@
-"""Weights files of a checkpoint: which are preferred, what an index may name, and their hash."""
+"""Weights files of a checkpoint: the preferred one, the files of an index, and their hash."""
 
 from __future__ import annotations
 

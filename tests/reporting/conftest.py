@@ -1,4 +1,4 @@
-"""A finished run, made once per worker; each test changes a copy."""
+"""A finished run, written once per worker; each test changes a copy."""
 
 from __future__ import annotations
 

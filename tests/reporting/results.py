@@ -1,4 +1,4 @@
-"""Results of a small made-up run, in the form in which the stages write them."""
+"""Results of a small synthetic run, in the formats of the stages."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def write_split(folder: Path, test: pd.DataFrame) -> None:
 
 
 def write_hypotheses(data: Path, system: str, wer: float, test: pd.DataFrame) -> None:
-    """Write what `transcribe` writes; each utterance has its own error rate around `wer`."""
+    """Write the outs of `transcribe`; each utterance has its own error rate around `wer`."""
     dice = random.Random(7)
     table = test.assign(
         duration_band="0-2 s", snr_band="20-30 dB", reference=test["text"], reference_variants=test["text"],

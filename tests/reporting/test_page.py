@@ -1,4 +1,4 @@
-"""The page on a small made-up run, section by section."""
+"""The page of a small synthetic run, section by section."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ RESAMPLING = Resampling(resamples=2_000)
 
 
 def system(wrong: float, seed: int, number: int = 240, **columns: Any) -> Scored:
-    """Return a system that gets a share of the words wrong."""
+    """Return a system with errors in a share of the words."""
     words = np.random.default_rng(0).integers(0, 500, size=(number, 8))
     generator = np.random.default_rng(seed)
     references = [" ".join(f"w{word}" for word in row) for row in words]

@@ -1,4 +1,4 @@
-"""The exponential moving average of the weights: as computed by hand, swapped in and out without a trace."""
+"""The exponential moving average of the weights: equal to a plain computation, swapped in and out without a change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a split to a model folder: what is stored, how a run is resumed, and what a model was trained on."""
+"""From a split to a model folder: its files, resumed runs, and the record of the training data."""
 
 from __future__ import annotations
 

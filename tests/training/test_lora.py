@@ -51,7 +51,7 @@ def test_only_head_and_adapted_matrices_change_and_these_by_their_rank_at_most(r
     model, _ = trained(root, tmp_path, three(), steps=6, warmup_steps=0, lora={"rank": 2, "target_modules": ["q_proj", "output_dense"]}, **extra)
     for name, tensor in model.state_dict().items():
         adapted = name.endswith(("q_proj.weight", "output_dense.weight")) and name.startswith(BLOCKS)
-        if name in before:  # all but the vector for masked frames, where masks are asked for
+        if name in before:  # all but the vector for masked frames, if the config has masks
             assert torch.equal(tensor, before[name]) != (adapted or name.startswith("lm_head.")), name
         if adapted:
             strength = torch.linalg.svdvals(tensor - before[name])

@@ -1,4 +1,4 @@
-"""The checks before the first step: their report, and the refusal of a training that cannot work, with all reasons at once."""
+"""The checks before the first step: their report, and the refusal of a training that is not possible, with all reasons at once."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def infeasible(model: Any, words: Any, texts: list[str], duration_s: Any) -> Any
 
 
 def test_utterances_without_a_ctc_path_are_found_also_with_doubled_letters() -> None:
-    model = tiny.model(WORDS)  # 20 ms a frame, the first of 55 ms
+    model = tiny.model(WORDS)  # 20 ms per frame, the first of 55 ms
     frames_s = 0.02 * np.arange(1, 8) + 0.04
     assert infeasible(model, WORDS, ["aes"] * 7, frames_s).tolist() == [True, True, False, False, False, False, False]
     assert infeasible(model, WORDS, ["assa"] * 7, frames_s).tolist() == [True] * 4 + [False] * 3

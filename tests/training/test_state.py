@@ -1,4 +1,4 @@
-"""The resume state: what is saved is restored, and the random generators go on where they were."""
+"""The resume state: saved values are restored, and the random generators continue."""
 
 from __future__ import annotations
 

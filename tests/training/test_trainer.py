@@ -1,4 +1,4 @@
-"""The loop: it learns, an interrupted run gives the same result, and it stops where it cannot work."""
+"""The loop: it learns, an interrupted run gives the same result, and errors stop it."""
 
 from __future__ import annotations
 

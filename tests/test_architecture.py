@@ -315,7 +315,7 @@ def test_importing_a_stage_or_the_command_loads_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_help_is_printed_within_a_second() -> None:
+def test_help_is_printed_within_one_second() -> None:
     code = ("import resource, subprocess, sys\n"
             "subprocess.run([sys.executable, '-m', 'pipeline.cli', '--help'], check=True, stdout=subprocess.DEVNULL)\n"
             "used = resource.getrusage(resource.RUSAGE_CHILDREN); print(used.ru_utime + used.ru_stime)")

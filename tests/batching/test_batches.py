@@ -54,7 +54,7 @@ def test_other_seeds_and_other_epochs_give_other_batches() -> None:
     assert len(members) == 2
 
 
-def test_long_and_short_utterances_are_mixed_over_an_epoch() -> None:
+def test_long_and_short_utterances_are_mixed_over_one_epoch() -> None:
     duration_s = np.random.default_rng(0).uniform(1, 7, 600)
     longest = [duration_s[batch].max() for batch in epoch_batches(duration_s, 12, 1, 0)]
     assert abs(np.corrcoef(longest, np.arange(len(longest)))[0, 1]) < 0.2

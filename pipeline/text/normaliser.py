@@ -10,7 +10,9 @@ from functools import lru_cache
 from typing import Final
 
 from pipeline.text.alphabet import ALPHABETS, LETTER, LETTERS, TIDY, fault
-from pipeline.text.rules import RULES, WORDS, Line, Rule
+from pipeline.text.locales import WORDS
+from pipeline.text.rules import RULES
+from pipeline.text.rules.rule import Line, Rule
 
 VERSION: Final = 4
 """Raised with every change of a rule's result: scores of different versions are never compared."""

@@ -40,7 +40,7 @@ def cases_in(where: str, table: str) -> list[Case]:
 RULE_CASES = {rule.name: cases_in(rule.name, rule.speak.__doc__ or "") for rule in RULES}
 ALL = [
     case
-    for path in sorted(Path(pipeline.text.__file__).parent.glob("*.py"))
+    for path in sorted(Path(pipeline.text.__file__).parent.rglob("*.py"))
     for docstring in re.findall(r'"""(.*?)"""', path.read_text(encoding="utf-8"), re.DOTALL)
     for case in cases_in(path.stem, docstring)
 ]

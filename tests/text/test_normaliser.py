@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.core.files import ROOT
 from pipeline.text import ALPHABETS, VERSION, UnknownLocaleError, check, explain, normalise, variants, version
-from pipeline.text.rules import RULES, WORDS
+from pipeline.text.locales import WORDS
+from pipeline.text.rules import RULES
 
 SHARED = ROOT.parent / "shared"
 

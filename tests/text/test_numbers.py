@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from num2words import num2words
 
 from pipeline.text.numbers import LARGEST_DIGITS, cardinal, decimals, fraction, ordinal
-from pipeline.text.rules import roman_value
+from pipeline.text.rules.roman import roman_value
 
 ORACLE = {"pt-BR": "pt_BR", "pt-PT": "pt", "es": "es"}
 NUMBERS = [*range(0, 2200), *range(9_990, 10_010), *range(99_950, 100_150), 345_678, 1_000_001, 1_100_000, 1_200_345, 2_000_000, 21_345_678]

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from num2words import num2words
 
 from pipeline.text.numbers import LARGEST_DIGITS, cardinal, decimals, fraction, ordinal
-from pipeline.text.rules.roman import roman_value
 
 ORACLE = {"pt-BR": "pt_BR", "pt-PT": "pt", "es": "es"}
 NUMBERS = [*range(0, 2200), *range(9_990, 10_010), *range(99_950, 100_150), 345_678, 1_000_001, 1_100_000, 1_200_345, 2_000_000, 21_345_678]
@@ -106,8 +105,3 @@ def test_fractions_have_their_own_denominators() -> None:
     assert fraction(7, 1000, "pt-BR") == "sete milésimos"
     assert fraction(1, 16, "pt-PT") == "um dezasseis avo"
     assert fraction(3, 16, "es") == "tres dieciséisavos"
-
-
-def test_roman_numerals_have_one_value_and_words_have_none() -> None:
-    assert [roman_value(numeral) for numeral in ("I", "IV", "XIX", "XXI", "XL", "MCMXCIX")] == [1, 4, 19, 21, 40, 1999]
-    assert [roman_value(word) for word in ("IIII", "IC", "VX", "CIVIL", "")] == [0, 0, 0, 0, 0]

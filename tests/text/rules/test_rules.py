@@ -9,7 +9,8 @@ from typing import NamedTuple
 import pytest
 
 import pipeline.text
-from pipeline.text import explain, normalise, variants
+from pipeline.text import ALPHABETS, explain, normalise, variants
+from pipeline.text.locales import WORDS
 from pipeline.text.rules import RULES
 
 CASE = re.compile(r"^ +(pt-BR|pt-PT|pt|es-419|es) +(\S.*?) → (.*)$", re.MULTILINE)
@@ -78,3 +79,26 @@ def test_figures_that_the_locales_read_otherwise_are_one_form(one: str, other: s
     differing = {text for text in written if normalise(text, one) != normalise(text, other)}
     assert len(differing) > 5
     assert {text for text in differing if variants(text, one) != variants(text, other)} == OWN & differing
+
+
+@pytest.mark.parametrize("text, name", [
+    ("no dia 2/3", "date"), ("2/3 dos votos", "fraction_number"), ("lei 8.666/93", "number"),
+    ("R$ 5", "money"), ("5 km", "unit"), ("5 casas", "number"),
+    ("às 14:30", "time"), ("ganhou de 14 a 30", "number"),
+    ("o Cap. Nascimento", "abbreviation"), ("S. Paulo", "honorific"), ("o plano B", "letter"),
+    ("século XX", "roman"), ("a OTAN", "acronym"),
+])
+def test_the_first_rule_that_applies_is_the_most_specific(text: str, name: str) -> None:
+    assert explain(text, "pt-BR")[0][0] == name
+
+
+@pytest.mark.parametrize("locale", ALPHABETS)
+def test_no_pattern_is_possessive_or_atomic(locale: str) -> None:
+    """CPython 3.11.2, which Debian 12 has, matches `(?:,[0-9]++)*+` where no digit follows the comma (gh-101955)."""
+    for rule in RULES:
+        parsed = str(re._parser.parse(rule.pattern(WORDS[locale])).data)  # type: ignore[attr-defined]
+        assert "POSSESSIVE" not in parsed and "ATOMIC" not in parsed, rule.name
+
+
+def test_a_possessive_pattern_would_be_seen() -> None:
+    assert "POSSESSIVE" in str(re._parser.parse("(?:,[0-9]++)*").data)  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.text.alphabet import ALPHABETS, LETTERS, TIDY, fault
+from pipeline.text.alphabet import ALPHABETS, CANONICAL, LETTERS, rejection_reason
 
 
 @pytest.mark.parametrize("locale", ALPHABETS)
@@ -30,7 +30,7 @@ def test_an_alphabet_has_the_latin_letters_once_each_in_lower_case(locale: str) 
     ],
 )
 def test_each_sign_and_foreign_letter_has_one_form(locale: str, written: str, canonical: str) -> None:
-    assert written.translate(TIDY[locale]) == canonical
+    assert written.translate(CANONICAL[locale]) == canonical
 
 
 @pytest.mark.parametrize("locale, written, letters", [("pt-BR", "Olá, É 5!", "olá  é   "), ("es", "¿QUÉ Ñ?", " qué ñ ")])
@@ -44,4 +44,4 @@ def test_what_is_no_letter_of_the_alphabet_is_a_space(locale: str, written: str,
     ("é", ""), ("š", ""), ("½", ""), ("→", ""), ("😀", ""), (",", ""), ("~", ""),
 ])
 def test_a_character_that_cannot_be_transcribed_has_a_reason(character: str, reason: str) -> None:
-    assert fault(character, TIDY["pt-BR"]) == reason
+    assert rejection_reason(character, CANONICAL["pt-BR"]) == reason

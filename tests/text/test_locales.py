@@ -36,7 +36,7 @@ def test_every_spoken_entry_is_in_spoken_form(locale: str) -> None:
 def test_no_noun_has_two_genders_and_no_acronym_is_both_read_and_spelled(locale: str) -> None:
     words = WORDS[locale]
     assert not words.feminine_nouns & words.masculine_nouns
-    assert not words.feminine_before & words.masculine_before
+    assert not words.feminine_determiners & words.masculine_determiners
     assert not words.spelled & words.read
 
 

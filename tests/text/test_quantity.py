@@ -7,7 +7,7 @@ import re
 import pytest
 
 from pipeline.text.locales import WORDS
-from pipeline.text.quantity import NUMBER, Quantity, parse, speak
+from pipeline.text.quantity import NUMBER, Quantity, parse, verbalise
 from pipeline.text.words import Noun
 
 
@@ -50,14 +50,14 @@ def test_a_number_is_matched_whole(written: str) -> None:
     ],
 )
 def test_the_noun_is_singular_below_two_in_portuguese_and_for_one_in_spanish(locale: str, quantity: Quantity, spoken: str) -> None:
-    assert quantity.of(Noun("metro", "metros"), WORDS[locale]) == spoken
+    assert quantity.with_noun(Noun("metro", "metros"), WORDS[locale]) == spoken
 
 
 def test_a_feminine_noun_bends_the_whole_part_and_the_decimals() -> None:
-    assert Quantity("2", ",", "2").of(Noun("tonelada", "toneladas", feminine=True), WORDS["pt-BR"]) == "duas vírgula duas toneladas"
+    assert Quantity("2", ",", "2").with_noun(Noun("tonelada", "toneladas", feminine=True), WORDS["pt-BR"]) == "duas vírgula duas toneladas"
 
 
 def test_a_long_number_without_separators_is_a_code_unless_it_is_round() -> None:
-    assert speak("1234567", WORDS["pt-BR"]) == "um dois três quatro cinco seis sete"
-    assert speak("1234000", WORDS["pt-BR"]) == "um milhão duzentos e trinta e quatro mil"
-    assert speak("123456", WORDS["es"]) == "ciento veintitrés mil cuatrocientos cincuenta y seis"
+    assert verbalise("1234567", WORDS["pt-BR"]) == "um dois três quatro cinco seis sete"
+    assert verbalise("1234000", WORDS["pt-BR"]) == "um milhão duzentos e trinta e quatro mil"
+    assert verbalise("123456", WORDS["es"]) == "ciento veintitrés mil cuatrocientos cincuenta y seis"

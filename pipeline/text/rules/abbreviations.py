@@ -87,7 +87,7 @@ def abbreviation(match: re.Match[str], line: Line) -> str | None:
 
 
 def _is_initial(text: str, position: int) -> bool:
-    """Return whether a single capital letter stands within a name: José R. Silva."""
+    """Return whether a single capital letter is part of a name: José R. Silva."""
     before = previous_word(text, position)
     if (len(before) > 1) == (text[max(0, position - 2) : position] == ". "):
         return False  # Sr. D. João, A D. Ana; but J. D. Salinger
@@ -115,7 +115,7 @@ def honorific(match: re.Match[str], line: Line) -> str | None:
     if match["saint"]:
         return f"{'são' if is_portuguese(line.locale) else 'san'} {match['saint'].lower()}"
     before = previous_word(line.text, match.start()).lower()
-    if before in line.words.lettered or (before not in line.words.led and _is_initial(line.text, match.start())):
+    if before in line.words.letter_nouns or (before not in line.words.name_nouns and _is_initial(line.text, match.start())):
         return None
     name = match["don"]
     return f"{line.words.don[name.endswith('a') or name in line.words.dona]} {name.lower()}"
@@ -123,5 +123,5 @@ def honorific(match: re.Match[str], line: Line) -> str | None:
 
 @lru_cache(maxsize=64)
 def _spoken(locale: str, table: str) -> dict[str, str]:
-    """Return a table of abbreviations by their letters alone, small and without blanks."""
+    """Return a table of abbreviations by their letters in lower case, without spaces."""
     return {key.replace(" ", "").lower(): value for key, value in getattr(WORDS[locale], table).items()}

@@ -16,7 +16,7 @@ _PRONOUNCEABLE: Final = re.compile(f"(?:{_ONSET}{_VOWELS}(?:ns|rs|[lrsnmzx](?!{_
 
 
 def is_pronounceable(letters: str) -> bool:
-    """Return whether small letters can be read as a Portuguese or Spanish word: onu, otan; not ibge, cpf."""
+    """Return whether lower-case letters can be read as a Portuguese or Spanish word: onu, otan; not ibge, cpf."""
     return bool(_PRONOUNCEABLE.fullmatch(letters))
 
 
@@ -27,7 +27,7 @@ def letter_names(text: str, words: Words) -> str:
 
 @rule("A", lambda words: rf"(?<![\w.'])(?:(?P<dotted>(?:[A-Z]\.){{2,8}}[A-Z]?(?!{LETTER}))|(?P<capitals>[A-Z]{{2,8}})(?P<plural>s)?(?!{LETTER}|'))")
 def acronym(match: re.Match[str], line: Line) -> str | None:
-    """Acronyms: read as a word where that is possible or usual, spelled where it is not.
+    """Acronyms: read as a word where that is possible or usual, otherwise spelled.
 
     pt     a ONU e a OTAN → a onu e a otan
     pt     o IBGE → o i bê gê e
@@ -51,20 +51,20 @@ def acronym(match: re.Match[str], line: Line) -> str | None:
     if match["dotted"]:
         return letter_names(match["dotted"].replace(".", ""), line.words)
     capitals, words = match["capitals"], line.words
-    small = capitals.lower()
-    vowels = any(letter in "aeiou" for letter in small)
-    if capitals in words.spelled and not line.shouting:
+    lower = capitals.lower()
+    vowels = any(letter in "aeiou" for letter in lower)
+    if capitals in words.spelled and not line.all_capitals:
         spelled = True
-    elif capitals in words.read or is_pronounceable(small) or (vowels and (line.shouting or len(capitals) > 5)):
+    elif capitals in words.read or is_pronounceable(lower) or (vowels and (line.all_capitals or len(capitals) > 5)):
         spelled = False
     else:
         spelled = True
-    return (letter_names(capitals, words) if spelled else small) + (match["plural"] or "")
+    return (letter_names(capitals, words) if spelled else lower) + (match["plural"] or "")
 
 
 @rule("A", lambda words: rf"(?<!{LETTER})(?<!')[B-DF-HJ-NP-TV-Z](?!{LETTER}|')")
 def letter(match: re.Match[str], line: Line) -> str | None:
-    """A single capital consonant is named; vowels are words of their own, or sound like their name.
+    """A single capital consonant is named; a vowel is a word, or sounds like its name.
 
     pt     a vitamina C → a vitamina cê
     pt     o plano B → o plano bê

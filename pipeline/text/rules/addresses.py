@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from pipeline.text.alphabet import LETTER
-from pipeline.text.quantity import speak
+from pipeline.text.quantity import verbalise
 from pipeline.text.rules.acronyms import is_pronounceable, letter_names
 from pipeline.text.rules.rule import Line, rule
 
@@ -19,7 +19,7 @@ _DOMAINS: Final = ("com", "org", "net", "gov", "edu", "info")
     r"|(?:[a-z0-9-]{2,63}\.){1,4}(?:com|org|net|gov|edu|io|br|pt|es|mx|ar)(?:\.[a-z]{2})?(?:/[\w./-]{0,200}\w)?(?![\w@]))"
 ))
 def address(match: re.Match[str], line: Line) -> str:
-    """URLs and e-mail addresses: words are read, signs named, what cannot be read is spelled; the scheme is not said.
+    """URLs and e-mail addresses: words are read, signs named, unpronounceable parts spelled; the scheme is left out.
 
     pt-BR  www.exemplo.com.br → dáblio dáblio dáblio ponto exemplo ponto com ponto bê erre
     pt     fale em maria.silva@exemplo.pt → fale em maria ponto silva arroba exemplo ponto pê tê
@@ -33,7 +33,7 @@ def address(match: re.Match[str], line: Line) -> str:
 
 def _address_part(part: str, line: Line) -> str:
     if part.isdecimal():
-        return speak(part, line.words)
+        return verbalise(part, line.words)
     if part.isalpha():
         readable = len(part) > 4 or part in _DOMAINS or is_pronounceable(part.lower())
         return part.lower() if readable else letter_names(part, line.words)
@@ -42,7 +42,7 @@ def _address_part(part: str, line: Line) -> str:
 
 @rule("@#", lambda words: rf"(?<![\w@#])[@#](?={LETTER})")
 def tag(match: re.Match[str], line: Line) -> str:
-    """The sign of a user's name or a topic.
+    """The sign of a user name or a topic.
 
     pt     siga @maria → siga arroba maria
     pt     #SomosTodos → hashtag somostodos

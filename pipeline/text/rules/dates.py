@@ -17,7 +17,7 @@ from pipeline.text.rules.rule import Line, rule
     r"|0?1 de (?P<name>" + any_of([*words.months, *(month.capitalize() for month in words.months)]) + r"))(?!\w|[/-][0-9])"
 ))
 def date(match: re.Match[str], line: Line) -> str | None:
-    """Dates in figures, months of a year, and the first of a month; 24/7 is no date unless a word before it says so.
+    """Dates in digits, months of a year, and the first of a month; 24/7 is a date only after such a word as `dia`.
 
     pt     25/12/2020 → vinte e cinco de dezembro de dois mil e vinte
     pt-BR  01/01/2001 → primeiro de janeiro de dois mil e um
@@ -67,7 +67,7 @@ def date(match: re.Match[str], line: Line) -> str | None:
 
 
 def _is_day_and_month(day: str, sign: str, month: str, before: str) -> bool:
-    """Return whether `2/3` is a date and no fraction: after `dia`, with a leading zero, or with a day over the month."""
+    """Return whether `2/3` is a date rather than a fraction: after `dia`, with a leading zero, or with a day over the month."""
     if sign != "/":
         return False
     return before in ("dia", "dias", "día", "días") or "0" in (day[0], month[0]) or int(day) > int(month)

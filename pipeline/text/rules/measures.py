@@ -61,13 +61,13 @@ def unit(match: re.Match[str], line: Line) -> str | None:
     noun = words.units[match["unit"]]
     sign = words.minus + " " if match["minus"] else ""
     if noun.one == noun.many:
-        return f"{sign}{quantity.spoken(words)} {noun.one}"
-    return sign + quantity.of(noun, words)
+        return f"{sign}{quantity.in_words(words)} {noun.one}"
+    return sign + quantity.with_noun(noun, words)
 
 
 @rule("/", lambda words: rf"(?<=[0-9$€%])/(?P<unit>{any_of(words.units)})(?!\w)")
 def per_unit(match: re.Match[str], line: Line) -> str:
-    """A unit after a stroke: the price or the rate of one.
+    """A unit after a slash: a price or a rate per unit.
 
     pt     R$ 5/kg → cinco reais por quilo
     pt     3/h → três por hora

@@ -62,22 +62,22 @@ def money(match: re.Match[str], line: Line) -> str | None:
     if magnitude:
         return sign + _large_amount(quantity, magnitude, currency.unit, words)
     if len(quantity.decimals) > 2:
-        return sign + quantity.of(currency.unit, words)
+        return sign + quantity.with_noun(currency.unit, words)
     hundredths = Quantity(str(int(quantity.decimals.ljust(2, "0"))))
     parts = []
     if quantity.whole.strip("0") or hundredths.whole == "0":
-        parts.append(Quantity(quantity.whole).of(currency.unit, words))
+        parts.append(Quantity(quantity.whole).with_noun(currency.unit, words))
     if hundredths.whole != "0":
-        parts.append(hundredths.of(currency.hundredth, words))
+        parts.append(hundredths.with_noun(currency.hundredth, words))
     return sign + f" {words.conjunction} ".join(parts)
 
 
 def _large_amount(quantity: Quantity, magnitude: str, unit: Noun, words: Words) -> str:
     large = words.magnitudes[magnitude]
     if large == "mil":
-        return f"{quantity.spoken(words, 'feminine' if unit.feminine else 'masculine')} mil {unit.many}"
+        return f"{quantity.in_words(words, 'feminine' if unit.feminine else 'masculine')} mil {unit.many}"
     one = quantity.is_one or (is_portuguese(words.locale) and quantity.whole in ("0", "1"))
-    return f"{quantity.spoken(words, 'masculine')} {_singular(large) if one else large} {words.of} {unit.many}"
+    return f"{quantity.in_words(words, 'masculine')} {_singular(large) if one else large} {words.of} {unit.many}"
 
 
 def _singular(large: str) -> str:

@@ -7,7 +7,7 @@ import re
 from pipeline.text.agreement import form_of, is_feminine, next_word
 from pipeline.text.alphabet import LETTER
 from pipeline.text.numbers import cardinal, fraction, is_portuguese, ordinal
-from pipeline.text.quantity import NUMBER, parse, speak
+from pipeline.text.quantity import NUMBER, parse, verbalise
 from pipeline.text.rules.patterns import any_of
 from pipeline.text.rules.rule import Line, rule
 
@@ -47,18 +47,18 @@ def ordinal_number(match: re.Match[str], line: Line) -> str | None:
     words = line.words
     sign = match["sign"] or match["plain"] or "º"
     after = next_word(line.text, match.end()).lower()
-    if match["degree"] and after in ("celsius", "fahrenheit", "graus", "grados", "latitude", "longitude", *words.no_noun):
+    if match["degree"] and after in ("celsius", "fahrenheit", "graus", "grados", "latitude", "longitude", *words.not_counted):
         return None
     plural = sign.endswith("s")
     if sign.rstrip("s") in ("ª", "a", "ra", "da", "ta", "ma", "va", "na"):
         return ordinal(int(match["number"]), words.locale, "feminine", plural)
-    noun = len(after) > 1 and after not in words.no_noun and not is_feminine(after, plural, words)
+    noun = len(after) > 1 and after not in words.not_counted and not is_feminine(after, plural, words)
     return ordinal(int(match["number"]), words.locale, "masculine" if noun or sign == "er" else "alone", plural)
 
 
 @rule("0", lambda words: (
     r"(?<![\w.,/-])(?:(?P<whole>[0-9]{1,3}) )?(?P<above>[0-9]{1,2})/(?P<below>[0-9]{1,3}|1000)(?![\w/]|[.,-][0-9])"
-    rf"(?:(?<=[0-9] [0-9]/[0-9]) (?P<noun>(?!(?:{any_of(words.no_noun)})(?!{LETTER})){LETTER}{{3,30}}))?"
+    rf"(?:(?<=[0-9] [0-9]/[0-9]) (?P<noun>(?!(?:{any_of(words.not_counted)})(?!{LETTER})){LETTER}{{3,30}}))?"
 ))
 def fraction_number(match: re.Match[str], line: Line) -> str | None:
     """Fractions below one, alone or after a whole number.
@@ -168,9 +168,9 @@ def number(match: re.Match[str], line: Line) -> str:
     token = match["number"]
     quantity = parse(token, words)
     is_one = quantity is not None and quantity.is_singular(words)
-    spoken = speak(token, words, form_of(line.text, match.start(), match.end(), is_one, words))
+    spoken = verbalise(token, words, form_of(line.text, match.start(), match.end(), is_one, words))
     if quantity and quantity.is_round_million:
         after = next_word(line.text, match.end()).lower()
-        if after and after not in words.no_noun and after not in words.magnitudes:
+        if after and after not in words.not_counted and after not in words.magnitudes:
             spoken += f" {words.of}"
     return f"{words.minus} {spoken}" if match["minus"] else spoken

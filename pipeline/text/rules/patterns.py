@@ -13,7 +13,7 @@ CAPITAL: Final = "A-ZÀ-ÖØ-Þ"
 
 
 def _trie(sequences: Iterable[Sequence[str]]) -> str:
-    """Return a pattern for any of the sequences of patterns, the longest first, sharing what they begin with."""
+    """Return a pattern for any of the sequences of patterns, the longest first, with common first patterns merged."""
     branches: dict[str, list[Sequence[str]]] = {}
     optional = False
     for sequence in sequences:
@@ -33,9 +33,9 @@ def any_of(keys: Iterable[str]) -> str:
 
 
 def _abbreviation(key: str) -> list[str]:
-    """Return the patterns of an abbreviation's characters: a blank may be left out, small letters may be capitals."""
-    either = key.islower()
-    parts = [f"[{letter}{letter.upper()}]" if either and letter.isalpha() else re.escape(letter) for letter in key]
+    """Return the patterns of an abbreviation's characters: a space may be left out, lower-case letters may be capitals."""
+    any_case = key.islower()
+    parts = [f"[{letter}{letter.upper()}]" if any_case and letter.isalpha() else re.escape(letter) for letter in key]
     parts = [" ?" if part == "\\ " else part for part in parts]
     if key[-1] == "/":
         return [*parts, "(?= )"]

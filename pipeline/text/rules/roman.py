@@ -11,7 +11,7 @@ from pipeline.text.numbers import cardinal, ordinal
 from pipeline.text.rules.rule import Line, rule
 
 _ROMAN: Final = re.compile("(M{0,3})(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
-_FIRST_OF_TWO: Final = re.compile(rf"({LETTER}{{1,20}}) [IVXLCDM]{{1,9}}(?:-|, | (?:e|a|ao|y|al|y el) )$")
+_PRECEDING_NUMERAL: Final = re.compile(rf"({LETTER}{{1,20}}) [IVXLCDM]{{1,9}}(?:-|, | (?:e|a|ao|y|al|y el) )$")
 _ROMAN_VALUES: Final = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
 
@@ -25,7 +25,7 @@ def roman_value(numeral: str) -> int:
 
 @rule("A", lambda words: r"(?<![\w'.])(?P<numeral>[IVXLCDM]{1,9})(?P<sign>[ºª])?(?![\w'])")
 def roman(match: re.Match[str], line: Line) -> str | None:
-    """Roman numerals, where a noun or a name makes it sure that they are.
+    """Roman numerals, where a noun or a name beside them rules out letters.
 
     pt     século XXI → século vinte e um
     pt     século V → século quinto
@@ -60,23 +60,23 @@ def roman(match: re.Match[str], line: Line) -> str | None:
     if not value or numeral in "LCDM":
         return None
     before = previous_word(line.text, match.start())
-    if listed := _FIRST_OF_TWO.search(line.text[max(0, match.start() - 34) : match.start()]):
+    if listed := _PRECEDING_NUMERAL.search(line.text[max(0, match.start() - 34) : match.start()]):
         before = listed[1]
     after = next_word(line.text, match.end()).lower()
     if after == words.of and next_word(line.text, match.end() + 3).lower() in words.months:
         return cardinal(value, words.locale)
-    if after in words.events and not line.shouting:
-        return ordinal(value, words.locale, "feminine" if words.events[after] else "masculine")
+    if after in words.event_nouns and not line.all_capitals:
+        return ordinal(value, words.locale, "feminine" if words.event_nouns[after] else "masculine")
     if match["sign"]:
         return ordinal(value, words.locale, "feminine" if match["sign"] == "ª" else "alone")
-    small = before.lower()
-    if small in words.centuries:
+    lower = before.lower()
+    if lower in words.century_nouns:
         return ordinal(value, words.locale, "alone") if value <= 10 else cardinal(value, words.locale)
-    if small in words.parts:
+    if lower in words.part_nouns:
         return cardinal(value, words.locale)
     if not set(numeral) <= set("IVX") or not before[:1].isupper() or before.isupper():
         return None
-    if small in words.regnal:
-        feminine = small.endswith("a") or before in words.dona
+    if lower in words.regnal:
+        feminine = lower.endswith("a") or before in words.dona
         return ordinal(value, words.locale, "feminine" if feminine else "alone") if value <= 10 else cardinal(value, words.locale)
     return cardinal(value, words.locale) if len(numeral) > 1 else None

@@ -15,7 +15,7 @@ class Line:
 
     text: str
     words: Words
-    shouting: bool  # the whole line, of several words, is in capitals
+    all_capitals: bool  # the whole line, of several words, is in capitals
 
     @property
     def locale(self) -> str:
@@ -23,7 +23,7 @@ class Line:
         return self.words.locale
 
 
-Speak = Callable[["re.Match[str]", Line], "str | None"]
+Verbaliser = Callable[["re.Match[str]", Line], "str | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,16 @@ class Rule:
     """A pattern for each locale, and a function that returns the words for a match, or None where it does not apply."""
 
     name: str
-    begins: str
+    starts_with: str
     pattern: Callable[[Words], str]
-    speak: Speak
+    verbalise: Verbaliser
 
 
-def rule(begins: str, pattern: Callable[[Words], str]) -> Callable[[Speak], Rule]:
+def rule(starts_with: str, pattern: Callable[[Words], str]) -> Callable[[Verbaliser], Rule]:
     """Return a decorator that makes a function a rule of the same name.
 
     Args:
-        begins: first characters of the pattern's matches: `a` a letter in lower case, `A` a capital, `0` a digit, or a sign.
+        starts_with: first characters of the pattern's matches: `a` a letter in lower case, `A` a capital, `0` a digit, or a sign.
         pattern: returns the pattern for a locale.
     """
-    return lambda speak: Rule(speak.__name__, begins, pattern, speak)
+    return lambda verbalise: Rule(verbalise.__name__, starts_with, pattern, verbalise)

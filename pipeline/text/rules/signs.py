@@ -12,13 +12,17 @@ from pipeline.text.quantity import NUMBER, Quantity
 from pipeline.text.rules.patterns import CAPITAL
 from pipeline.text.rules.rule import Line, rule
 
+_RESULT: Final = re.compile(rf" ?{NUMBER} ?=")
+_LEFT_FACTOR: Final = re.compile(rf"(?:(?P<word>{LETTER}{{1,20}}) )?(?<![0-9.,])[0-9.,]{{1,12}} ?(?P<unit>[a-zA-Z²³%]{{0,4}}) ?$")
+_RIGHT_TEAM: Final = re.compile(f" ?[0-9]{{1,2}} [{CAPITAL}]")
+
 
 @rule("0aA×", lambda words: (
     rf"(?<![\w.,])(?P<number>[0-9]{{1,4}}) ?[xX](?! ?[0-9]|{LETTER})"
     r"|(?:(?<=[0-9])|(?<=[0-9] )|(?<=[a-z²³] ))[xX×](?= ?[0-9])"
 ))
 def multiplication(match: re.Match[str], line: Line) -> str | None:
-    """An x beside numbers: so many times, one dimension by another, a score, a product where it is stated.
+    """An x beside numbers: a multiple, dimensions, a score, or a product where an equals sign follows.
 
     pt     em 12x sem juros → em doze vezes sem juros
     pt     2x → duas vezes
@@ -35,26 +39,21 @@ def multiplication(match: re.Match[str], line: Line) -> str | None:
     es     3 × 4 = 12 → tres por cuatro igual a doce
     """
     if match["number"]:
-        return Quantity(match["number"]).of(line.words.times, line.words)
-    if _STATED.match(line.text, match.end()):
+        return Quantity(match["number"]).with_noun(line.words.times, line.words)
+    if _RESULT.match(line.text, match.end()):
         return line.words.symbols["×"]
-    before = _FACTOR.search(line.text[max(0, match.start() - 34) : match.start()])
+    before = _LEFT_FACTOR.search(line.text[max(0, match.start() - 34) : match.start()])
     if not before:
         return None
-    after = _RIVAL.match(line.text, match.end())
+    after = _RIGHT_TEAM.match(line.text, match.end())
     word = before["word"] or ""
     is_score = word.lower() in line.words.before_score or (after and word[:1].isupper())
     return line.words.to if is_score and not before["unit"] else line.words.by
 
 
-_STATED: Final = re.compile(rf" ?{NUMBER} ?=")
-_FACTOR: Final = re.compile(rf"(?:(?P<word>{LETTER}{{1,20}}) )?(?<![0-9.,])[0-9.,]{{1,12}} ?(?P<unit>[a-zA-Z²³%]{{0,4}}) ?$")
-_RIVAL: Final = re.compile(f" ?[0-9]{{1,2}} [{CAPITAL}]")
-
-
 @rule("-/", lambda words: r"(?<=[0-9h%€ºª])-(?=[0-9])|(?<=[0-9h%€ºª] )-(?= [0-9])|(?<=[IVX]{2})-(?=[IVX]{2})|(?<=[0-9a-z])/(?=[0-9])")
 def between_numbers(match: re.Match[str], line: Line) -> str:
-    """A hyphen between two numbers is a range or a score; a stroke is named.
+    """A hyphen between two numbers is a range, a score, or a minus where an equals sign follows; a slash is named.
 
     pt     10-15 pessoas → dez a quinze pessoas
     pt     1914–1918 → mil novecentos e catorze a mil novecentos e dezoito
@@ -70,14 +69,14 @@ def between_numbers(match: re.Match[str], line: Line) -> str:
     words = line.words
     if match[0] == "/":
         return words.of if previous_word(line.text, match.start()).lower() in words.months else words.slash
-    return words.minus if _STATED.match(line.text, match.end()) else words.to
+    return words.minus if _RESULT.match(line.text, match.end()) else words.to
 
 
 @rule("'A", lambda words: rf"(?<={LETTER})'(?={LETTER})|(?<!{LETTER})(?<!')D (?=[AEIOUÁÉÍÓÚÂÊÔ]{LETTER})")
 def apostrophe(match: re.Match[str], line: Line) -> str | None:
-    """An apostrophe within a word joins it, since it is said as one; at the edge of a word it is a quotation mark.
+    """An apostrophe within a word joins its parts, pronounced as one; at the edge of a word it is a quotation mark.
 
-    A D that stands alone before a name's vowel has lost its apostrophe.
+    A lone D between a name and the vowel of another has lost its apostrophe.
 
     pt     debaixo d'água → debaixo dágua
     pt     Sant’Ana → santana
@@ -89,12 +88,12 @@ def apostrophe(match: re.Match[str], line: Line) -> str | None:
     """
     if match[0] == "'":
         return ""
-    return "d" if previous_word(line.text, match.start())[:1].isupper() and not line.shouting else None
+    return "d" if previous_word(line.text, match.start())[:1].isupper() and not line.all_capitals else None
 
 
 @rule("".join(BRAZIL.symbols), lambda words: r"[<>](?= ?[0-9])|[" + re.escape("".join({*words.symbols} - {*"<>"})) + "]")
 def symbol(match: re.Match[str], line: Line) -> str:
-    """Signs that are spoken; < and > only before a number, since elsewhere they are marks of text.
+    """Signs that are read aloud; < and > only before a number, since elsewhere they are markup.
 
     pt     2 + 2 = 4 → dois mais dois igual a quatro
     pt     pai & filho → pai e filho

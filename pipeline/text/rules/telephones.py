@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from pipeline.text.numbers import digits
 from pipeline.text.rules.rule import Line, rule
 
-NUMBERED = re.compile(r"\b(?:p[áa]g(?:ina)?s?|pp?|l[ií](?:nha|nea)s|versos|art(?:igo|[íi]culo)s)[. ]{1,2}\Z", re.IGNORECASE)
-"""What is counted in order, so that two numbers after it are a range."""
+_ORDERED_NOUN: Final = re.compile(r"\b(?:p[áa]g(?:ina)?s?|pp?|l[ií](?:nha|nea)s|versos|art(?:igo|[íi]culo)s)[. ]{1,2}\Z", re.IGNORECASE)
+"""A noun that is numbered in order: two numbers after it are a range."""
 
 
 @rule("0+(", lambda words: (
@@ -16,7 +17,7 @@ NUMBERED = re.compile(r"\b(?:p[áa]g(?:ina)?s?|pp?|l[ií](?:nha|nea)s|versos|art
     r"|(?<![\w.,/-])[0-9]{2}\.[0-9]{3}\.[0-9]{3}/[0-9]{4}-[0-9]{2}(?![0-9])"
 ))
 def telephone(match: re.Match[str], line: Line) -> str | None:
-    """Telephone numbers, postcodes and the like: digit by digit.
+    """Telephone numbers, postcodes and other codes: digit by digit.
 
     pt     (11) 98765-4321 → um um nove oito sete seis cinco quatro três dois um
     pt     +351 912 345 678 → mais três cinco um nove um dois três quatro cinco seis sete oito
@@ -38,7 +39,7 @@ def telephone(match: re.Match[str], line: Line) -> str | None:
     written = match[0]
     groups = re.findall("[0-9]+", written)
     number = "".join(groups)
-    counted = NUMBERED.search(match.string, max(0, match.start() - 12), match.start())
+    counted = _ORDERED_NOUN.search(match.string, max(0, match.start() - 12), match.start())
     if not (written[0] in "+(" or (not counted and _is_code(written, groups, number, line.locale))):
         return None
     plus = line.words.symbols["+"] + " " if written[0] == "+" else ""

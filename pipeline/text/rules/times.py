@@ -40,19 +40,19 @@ def time(match: re.Match[str], line: Line) -> str:
     """
     words = line.words
     hour, minute = int(match["hour"]), int(match["minute"] or match["minute2"])
-    hours = Quantity(str(hour)).of(words.hour, words)
+    hours = Quantity(str(hour)).with_noun(words.hour, words)
     minutes = cardinal(minute, words.locale)
     if match["second"]:
         return (
-            f"{hours} {Quantity(str(minute)).of(words.minute, words)} {words.conjunction}"
-            f" {Quantity(str(int(match['second']))).of(words.second, words)}"
+            f"{hours} {Quantity(str(minute)).with_noun(words.minute, words)} {words.conjunction}"
+            f" {Quantity(str(int(match['second']))).with_noun(words.second, words)}"
         )
     if minute == 0:
         if next_word(line.text, match.end()).lower() in words.hour:
             return cardinal(hour, words.locale, "feminine")
         return cardinal(hour, words.locale, "feminine") if not is_portuguese(words.locale) and 0 < hour <= 12 else hours
     if match["min"]:
-        return f"{hours} {words.conjunction} {Quantity(str(minute)).of(words.minute, words)}"
+        return f"{hours} {words.conjunction} {Quantity(str(minute)).with_noun(words.minute, words)}"
     if not match["h"] and hour:
         hours = cardinal(hour, words.locale, "feminine")
     return f"{hours} {words.conjunction} {minutes}"
@@ -67,5 +67,5 @@ def duration(match: re.Match[str], line: Line) -> str:
     es     2 min 30 s → dos minutos y treinta segundos
     """
     words = line.words
-    minutes, seconds = (Quantity(str(int(match[part]))).of(noun, words) for part, noun in (("minute", words.minute), ("second", words.second)))
+    minutes, seconds = (Quantity(str(int(match[part]))).with_noun(noun, words) for part, noun in (("minute", words.minute), ("second", words.second)))
     return f"{minutes} {words.conjunction} {seconds}"

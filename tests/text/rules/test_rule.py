@@ -17,9 +17,9 @@ def parity(match: re.Match[str], line: Line) -> str | None:
 
 @pytest.mark.parametrize("locale, spoken", [("pt-BR", "e"), ("es", "y")])
 def test_a_rule_returns_words_of_the_locale_of_its_line_or_none(locale: str, spoken: str) -> None:
-    line = Line("7 e 8", WORDS[locale], shouting=False)
+    line = Line("7 e 8", WORDS[locale], all_capitals=False)
     pattern = re.compile(parity.pattern(line.words))
     odd, even = pattern.match(line.text), pattern.match(line.text, 4)
     assert odd and even
     assert (parity.name, line.locale) == ("parity", locale)
-    assert (parity.speak(odd, line), parity.speak(even, line)) == (spoken, None)
+    assert (parity.verbalise(odd, line), parity.verbalise(even, line)) == (spoken, None)

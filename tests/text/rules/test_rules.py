@@ -38,7 +38,7 @@ def cases_in(where: str, table: str) -> list[Case]:
     ]
 
 
-RULE_CASES = {rule.name: cases_in(rule.name, rule.speak.__doc__ or "") for rule in RULES}
+RULE_CASES = {rule.name: cases_in(rule.name, rule.verbalise.__doc__ or "") for rule in RULES}
 ALL = [
     case
     for path in sorted(Path(pipeline.text.__file__).parent.rglob("*.py"))

@@ -108,13 +108,13 @@ def test_a_speaker_is_never_in_two_splits(names: list[str]) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(speakers, speakers)
-def test_growing_data_move_no_utterance(names: list[str], later: list[str]) -> None:
+def test_more_data_change_no_assignment(names: list[str], later: list[str]) -> None:
     rows = pd.DataFrame([utterance(i, name) for i, name in enumerate(names + later)])
     before = split.assign(rows.iloc[: len(names)], PARAMS, "portuguese")
     assert before.equals(split.assign(rows, PARAMS, "portuguese").iloc[: len(names)])
 
 
-def test_growing_data_move_no_utterance_of_the_files(tmp_path: Path) -> None:
+def test_more_data_change_no_assignment_in_the_files(tmp_path: Path) -> None:
     small, large = Workplace(tmp_path / "a"), Workplace(tmp_path / "b")
     small.run(corpus_of(40))
     large.run(corpus_of(40) + corpus_of(50, corpus="d"))
@@ -141,7 +141,7 @@ def test_the_order_of_rows_changes_no_byte_of_the_files(tmp_path: Path) -> None:
         assert path.read_bytes() == other.file(path.name).read_bytes(), path.name
 
 
-def test_shares_are_those_of_the_params_and_another_salt_is_another_assignment() -> None:
+def test_the_shares_follow_the_params_and_another_salt_changes_the_assignment() -> None:
     rows = pd.DataFrame(corpus_of(2000, per_speaker=1))
     assigned = split.assign(rows, PARAMS, "portuguese").value_counts(normalize=True)
     assert assigned["test"] == pytest.approx(0.2, abs=0.03) and assigned["dev"] == pytest.approx(0.2, abs=0.03)
@@ -157,14 +157,14 @@ def test_official_sets_keep_their_members_and_admit_no_others() -> None:
     assert (ignored == split.assign(rows.assign(release_split=""), PARAMS, "portuguese")).all()
 
 
-def test_a_release_without_a_dev_set_gives_some_of_its_training_speakers() -> None:
+def test_a_release_without_a_dev_set_gives_dev_some_of_its_training_speakers() -> None:
     rows = pd.DataFrame([utterance(i, f"s{i}", release_split=("test", "train")[i % 2]) for i in range(400)])
     assigned = split.assign(rows, PARAMS, "portuguese")
     assert (assigned[rows["release_split"] == "test"] == "test").all()
     assert set(assigned[rows["release_split"] == "train"]) == {"train", "dev"}
 
 
-def test_a_speaker_of_an_official_test_set_leaves_train_even_there(place: Workplace) -> None:
+def test_a_speaker_of_an_official_test_set_is_removed_from_its_official_train_set(place: Workplace) -> None:
     extra = [utterance(500, "s0", release_split="train"), utterance(501, "s0", release_split="test")]
     certificate = place.run([*(row | {"release_split": "train"} for row in corpus_of(30)), *extra])
     assert place.where()["c/00501"] == "test" and "c/00500" not in place.where()
@@ -172,7 +172,7 @@ def test_a_speaker_of_an_official_test_set_leaves_train_even_there(place: Workpl
     assert certificate["corpora"]["c"]["official"] == "test"
 
 
-def test_a_common_voice_speaker_is_one_speaker_in_all_releases_and_the_note_says_approximate(place: Workplace) -> None:
+def test_a_common_voice_speaker_is_the_same_in_all_releases_and_a_note_calls_the_id_approximate(place: Workplace) -> None:
     ids = [f"{i:0128x}" for i in range(40)]
     certificate = place.run([utterance(i, who, corpus=name) for i, who in enumerate(ids) for name in ("cv-6", "cv-17")])
     where = place.where()
@@ -181,7 +181,7 @@ def test_a_common_voice_speaker_is_one_speaker_in_all_releases_and_the_note_says
     assert "client_id is approximate" in certificate["notes"][0]
 
 
-def test_utterances_of_unknown_speakers_fall_by_their_own_id_and_are_counted(place: Workplace) -> None:
+def test_utterances_of_unknown_speakers_are_assigned_by_their_id_and_counted(place: Workplace) -> None:
     certificate = place.run([utterance(i) for i in range(60)])
     assert sum(part["unknown_speaker"] for part in certificate["splits"].values()) == 60
     assert certificate["notes"][0].startswith("60 utterances have no known speaker")
@@ -203,7 +203,7 @@ def test_a_corpus_of_one_speaker_is_divided_by_sentence_and_marked(place: Workpl
         "solo has one speaker: it is divided by sentence, its rows are marked speaker-dependent."]
 
 
-def test_a_false_or_vain_declaration_of_one_speaker_names_all_problems_at_once(place: Workplace) -> None:
+def test_all_wrong_declarations_of_one_speaker_are_reported_at_once(place: Workplace) -> None:
     with pytest.raises(DataError) as caught:
         place.run(corpus_of(30), one_speaker=["c", "nobody"])
     assert "c is declared under one_speaker, but has 30 speakers; nobody is declared" in str(caught.value)
@@ -239,7 +239,7 @@ def plant(low: str, high: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("low", "high"), split.PAIRS)
-def test_planted_leaks_leave_the_lower_split_each_by_its_rule(place: Workplace, low: str, high: str) -> None:
+def test_planted_leaks_are_removed_from_the_lower_split_by_their_rule(place: Workplace, low: str, high: str) -> None:
     certificate = place.run([*corpus_of(30), *plant(low, high)])
     assert place.table("removed").to_dict("records") == [
         {"utterance_id": f"c/{800 + i:05d}", "split": low, "rule": rule, "meets": f"c/{900 + i:05d}"}
@@ -267,13 +267,13 @@ NO_LEAKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", NO_LEAKS)
-def test_what_is_no_leak_stays(case: str) -> None:
+def test_an_utterance_without_a_leak_is_not_removed(case: str) -> None:
     one, other = (pd.DataFrame([utterance(i, **columns)]) for i, columns in enumerate(NO_LEAKS[case]))
     assert search.find(one, other, BOUNDS).empty
     assert not any(search.recount(one, other, BOUNDS).values())
 
 
-def test_what_left_dev_no_longer_takes_anything_from_train(place: Workplace) -> None:
+def test_an_utterance_removed_from_dev_removes_nothing_from_train(place: Workplace) -> None:
     shared = [
         utterance(800, speaker_in("test"), "o gato dorme no telhado"),
         utterance(801, speaker_in("dev"), "o gato dorme no telhado", audio_hash="same"),
@@ -356,7 +356,7 @@ def test_words_are_compared_with_numbers_masked_and_accents_folded(
     assert search.words_of(sentence, language) == words_
 
 
-def test_a_language_without_number_words_is_refused_by_name() -> None:
+def test_the_error_for_a_language_without_number_words_names_it() -> None:
     with pytest.raises(DataError, match="'finnish': its number words are unknown; expected portuguese or spanish"):
         search.words_of("yksi", "finnish")
 
@@ -364,7 +364,7 @@ def test_a_language_without_number_words_is_refused_by_name() -> None:
 # ---- Certificate ----------------------------------------------------------------------------------------------------
 
 
-def test_a_removal_that_does_nothing_is_caught_by_the_recount_and_nothing_is_written(
+def test_the_recount_detects_a_removal_that_does_nothing_and_nothing_is_written(
     place: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = pd.DataFrame(columns=list(split.REMOVED), dtype="str")
@@ -386,7 +386,7 @@ def test_each_leak_is_counted_by_its_rule(leak: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["similar_sets", "similar_recordings", "_keys"])
-def test_a_search_that_finds_nothing_is_caught_by_the_recount(
+def test_the_recount_detects_a_search_that_finds_nothing(
     place: Workplace, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     blind = {
@@ -414,7 +414,7 @@ def test_the_certificate_follows_its_published_schema_and_counts_what_is_in_the_
     assert certificate["notes"] == []
 
 
-def test_licence_and_slices_are_carried_per_utterance(place: Workplace) -> None:
+def test_licence_and_slices_of_each_utterance_are_kept(place: Workplace) -> None:
     columns = ["utterance_id", "licence", "accent", "gender", "age", "locale", "snr_db"]
     rows = [
         row | {name: f"{name} {i}" for name in columns[1:-1]} | {"snr_db": i / 4} for i, row in enumerate(corpus_of(30))
@@ -424,7 +424,7 @@ def test_licence_and_slices_are_carried_per_utterance(place: Workplace) -> None:
     assert carried[columns].to_dict("records") == [{name: row[name] for name in columns} for row in rows]
 
 
-def test_a_smaller_limit_of_hours_is_part_of_a_larger_and_dev_and_test_stay(tmp_path: Path) -> None:
+def test_train_under_a_smaller_limit_is_a_subset_and_dev_and_test_do_not_change(tmp_path: Path) -> None:
     chosen: list[set[str]] = []
     for hours in (0.01, 0.02, None):
         place = Workplace(tmp_path / str(hours))
@@ -445,7 +445,7 @@ def test_an_empty_split_is_an_error_with_the_counts(place: Workplace) -> None:
         place.run([utterance(i, speaker_in("train")) for i in range(4)])
 
 
-def test_doubled_ids_blank_texts_and_odd_fingerprints_are_reported_together(place: Workplace) -> None:
+def test_duplicate_ids_empty_texts_and_fingerprints_of_two_lengths_are_reported_together(place: Workplace) -> None:
     odd = [utterance(3, "s3"), utterance(90, "s1", variants=""), utterance(91, "s1", fingerprint="00ff")]
     rows = [*corpus_of(10), *odd]
     with pytest.raises(DataError) as caught:
@@ -455,19 +455,19 @@ def test_doubled_ids_blank_texts_and_odd_fingerprints_are_reported_together(plac
     assert "fingerprints of 4 and 64 hexadecimal digits cannot be compared" in str(caught.value)
 
 
-def test_without_manifests_the_folder_is_named(place: Workplace) -> None:
+def test_the_error_for_missing_manifests_names_the_folder(place: Workplace) -> None:
     place.params.write_text("split: {portuguese: {salt: a, dev_share: 0.1, test_share: 0.1}}\n", encoding="utf-8")
     with pytest.raises(MissingInputError, match="normalise/portuguese: no manifest; expected CORPUS/manifest.parquet"):
         split.run("portuguese", place.data, place.params)
 
 
-def test_all_wrong_params_are_named_at_once(place: Workplace) -> None:
+def test_all_invalid_params_are_reported_at_once(place: Workplace) -> None:
     with pytest.raises(ParamsError) as caught:
         place.run(corpus_of(2), salt="", near_duplicate=0.1, dev_part=0.1)
     assert [problem.split(":")[0] for problem in caught.value.problems] == [
         "split.portuguese.salt", "split.portuguese.near_duplicate", "split.portuguese.dev_part"]
 
 
-def test_shares_that_leave_nothing_to_train_on_are_refused(place: Workplace) -> None:
+def test_shares_that_leave_nothing_for_train_are_an_error(place: Workplace) -> None:
     with pytest.raises(ParamsError, match="dev_share . test_share should be less than 1, not 1.1"):
         place.run(corpus_of(2), dev_share=0.5, test_share=0.6)

@@ -49,7 +49,7 @@ def test_gender_follows_the_ending_but_for_the_listed_exceptions(locale: str, pl
     assert [word for word in masculine.split() if is_feminine(word, plural, WORDS[locale])] == []
 
 
-def test_the_neighbours_of_a_number_are_found_past_one_blank_or_sign() -> None:
+def test_the_neighbours_of_a_number_are_found_past_one_space_or_sign() -> None:
     text = "as 2 casas, 3"
     assert (previous_word(text, 3), next_word(text, 4)) == ("as", "casas")
     assert (previous_word(text, 12), next_word(text, 13)) == ("casas", "")

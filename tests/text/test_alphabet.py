@@ -29,12 +29,12 @@ def test_an_alphabet_has_the_latin_letters_once_each_in_lower_case(locale: str) 
         ("pt-BR", "м²", " ²"),
     ],
 )
-def test_each_sign_and_foreign_letter_has_one_form(locale: str, written: str, canonical: str) -> None:
+def test_each_sign_and_foreign_letter_has_one_canonical_form(locale: str, written: str, canonical: str) -> None:
     assert written.translate(CANONICAL[locale]) == canonical
 
 
 @pytest.mark.parametrize("locale, written, letters", [("pt-BR", "Olá, É 5!", "olá  é   "), ("es", "¿QUÉ Ñ?", " qué ñ ")])
-def test_what_is_no_letter_of_the_alphabet_is_a_space(locale: str, written: str, letters: str) -> None:
+def test_a_character_outside_the_alphabet_becomes_a_space(locale: str, written: str, letters: str) -> None:
     assert written.translate(LETTERS[locale]) == letters
 
 
@@ -43,5 +43,5 @@ def test_what_is_no_letter_of_the_alphabet_is_a_space(locale: str, written: str,
     ("₿", "unknown symbol"), ("√", "unknown symbol"),
     ("é", ""), ("š", ""), ("½", ""), ("→", ""), ("😀", ""), (",", ""), ("~", ""),
 ])
-def test_a_character_that_cannot_be_transcribed_has_a_reason(character: str, reason: str) -> None:
+def test_a_character_that_cannot_be_transcribed_has_a_rejection_reason(character: str, reason: str) -> None:
     assert rejection_reason(character, CANONICAL["pt-BR"]) == reason

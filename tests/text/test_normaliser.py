@@ -1,4 +1,4 @@
-"""Locales, versions, reasons to reject, and the deliberate results of the alphabet."""
+"""Locales, versions, rejection reasons, and the normalisation of letters and signs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHARED = ROOT.parent / "shared"
 
 
 @pytest.mark.parametrize("locale", ["pt", "pt_BR", "PT-BR", "en", ""])
-def test_an_unknown_locale_is_named_with_those_that_are_known(locale: str) -> None:
+def test_the_error_for_an_unknown_locale_lists_the_known_ones(locale: str) -> None:
     message = f"locale: found {locale!r}; expected one of pt-BR, pt-PT, es, es-419"
     for function in (normalise, check, explain, variants):
         with pytest.raises(UnknownLocaleError) as raised:
@@ -46,7 +46,7 @@ def test_the_version_names_the_locale() -> None:
         ("pt-BR", "NUNCA MAIS VOLTO", "nunca mais volto"),
     ],
 )
-def test_letters_and_signs_have_deliberate_results(locale: str, written: str, spoken: str) -> None:
+def test_letters_and_signs_are_normalised_as_the_alphabet_requires(locale: str, written: str, spoken: str) -> None:
     assert normalise(written, locale) == spoken
     assert check(written, locale).reason == ""
 
@@ -67,7 +67,7 @@ def test_letters_and_signs_have_deliberate_results(locale: str, written: str, sp
         ("5 € | 3 ~ 4", "cinco euros três quatro", ""),
     ],
 )
-def test_what_cannot_be_spoken_is_a_reason_and_no_silent_drop(written: str, text: str, reason: str) -> None:
+def test_text_that_cannot_be_transcribed_has_a_rejection_reason(written: str, text: str, reason: str) -> None:
     result = check(written, "pt-BR")
     assert (result.text, result.reason) == (text, reason)
 
@@ -96,7 +96,7 @@ def test_known_errors_of_other_normalisers_do_not_occur(locale: str, written: st
     assert normalise(written, locale) == spoken
 
 
-def test_explain_names_each_rule_and_what_it_said() -> None:
+def test_explain_returns_each_rule_with_the_text_before_and_after() -> None:
     assert explain("O Sr. Silva, às 14h.", "pt-BR") == [("abbreviation", "Sr.", "senhor"), ("unit", "14h", "catorze horas")]
     assert explain("O senhor Silva.", "pt-BR") == []
 
@@ -114,15 +114,15 @@ SAMPLE = (
 )
 
 
-def test_a_change_of_any_result_raises_the_version() -> None:
-    """Where this fails, the rules say something else than before: raise VERSION and record the new digest."""
-    said = [function(line, locale) for function in (normalise, variants) for locale in ALPHABETS for line in SAMPLE]
-    assert (VERSION, hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]) == (4, "3d566cd08d91ff4d")
+def test_the_version_changes_with_any_result() -> None:
+    """If this fails, a result has changed: increment VERSION and record the new digest."""
+    results = [function(line, locale) for function in (normalise, variants) for locale in ALPHABETS for line in SAMPLE]
+    assert (VERSION, hashlib.sha256("\n".join(results).encode()).hexdigest()[:16]) == (4, "3d566cd08d91ff4d")
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the collection of real sentences is not here")
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the collection of real sentences is missing")
 @pytest.mark.parametrize("name, locale", [("pt", "pt-BR"), ("pt", "pt-PT"), ("es", "es"), ("es", "es-419")])
-def test_every_real_sentence_is_spoken(name: str, locale: str) -> None:
+def test_no_real_sentence_is_rejected(name: str, locale: str) -> None:
     lines = (SHARED / "text" / f"{name}_no_heldout.txt").read_text(encoding="utf-8").splitlines()
     rejected = [(line, result.reason) for line in lines if (result := check(line, locale)).reason]
     assert rejected == []

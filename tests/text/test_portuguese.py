@@ -1,4 +1,4 @@
-"""What Brazil and Portugal write alike and say differently."""
+"""Text that Brazil and Portugal write alike and read differently."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_the_noun_is_singular_below_two_in_portuguese_and_for_one_in_spanish(loc
     assert quantity.with_noun(Noun("metro", "metros"), WORDS[locale]) == spoken
 
 
-def test_a_feminine_noun_bends_the_whole_part_and_the_decimals() -> None:
+def test_the_whole_part_and_the_decimals_agree_with_a_feminine_noun() -> None:
     assert Quantity("2", ",", "2").with_noun(Noun("tonelada", "toneladas", feminine=True), WORDS["pt-BR"]) == "duas vírgula duas toneladas"
 
 

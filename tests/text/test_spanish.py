@@ -1,4 +1,4 @@
-"""What Spain and the Americas write alike and say differently."""
+"""Text that Spain and the Americas write alike and read differently."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def test_each_continent_has_its_own_words(written: str, spain: str, americas: st
         ("Nació en el s. III a. C.", "nació en el siglo tercero antes de cristo"),
     ],
 )
-def test_both_share_their_abbreviations(written: str, spoken: str) -> None:
+def test_both_continents_share_their_abbreviations(written: str, spoken: str) -> None:
     assert normalise(written, "es") == normalise(written, "es-419") == spoken

@@ -24,6 +24,6 @@ WORDS = "drama dragão droga israel artista avenida etcétera avante páginas nu
 
 
 @pytest.mark.parametrize("word", WORDS.split())
-def test_abbreviations_inside_words_are_letters(word: str) -> None:
+def test_letters_inside_a_word_are_not_an_abbreviation(word: str) -> None:
     for written in (word, word.capitalize(), f"{word}.", f"({word})", f"x{word}"):
         assert normalise(written, "pt-BR").replace("x", "") == word

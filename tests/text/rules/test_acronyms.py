@@ -17,7 +17,7 @@ from pipeline.text.rules.acronyms import is_pronounceable
         ("es", "Elige el plan B.", "elige el plan be"),
     ],
 )
-def test_an_acronym_is_a_word_where_that_can_be_pronounced_and_spelled_where_not(locale: str, written: str, spoken: str) -> None:
+def test_an_acronym_is_read_as_a_word_if_it_is_pronounceable_and_otherwise_spelled(locale: str, written: str, spoken: str) -> None:
     assert normalise(written, locale) == spoken
 
 

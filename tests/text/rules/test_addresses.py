@@ -26,5 +26,5 @@ def test_an_address_is_read_without_its_scheme_and_without_the_full_stop_of_the_
         ("pt-BR", "Cheguei em casa.mas você não.", "cheguei em casa mas você não"),
     ],
 )
-def test_a_full_stop_without_a_space_makes_no_address(locale: str, written: str, spoken: str) -> None:
+def test_a_full_stop_without_a_space_does_not_make_an_address(locale: str, written: str, spoken: str) -> None:
     assert normalise(written, locale) == spoken

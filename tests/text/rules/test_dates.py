@@ -27,5 +27,5 @@ def test_a_date_is_read_with_the_name_of_its_month(locale: str, written: str, sp
         ("pt-BR", "Venceu 3/4 das partidas.", "venceu três quartos das partidas"),
     ],
 )
-def test_figures_with_strokes_are_no_date_without_such_a_month_or_without_a_word_before_them(locale: str, written: str, spoken: str) -> None:
+def test_numbers_with_slashes_are_not_a_date_where_the_month_is_invalid_or_the_context_is_a_fraction(locale: str, written: str, spoken: str) -> None:
     assert normalise(written, locale) == spoken

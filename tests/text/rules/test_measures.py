@@ -38,5 +38,5 @@ def test_a_price_per_unit_names_one_unit(locale: str, written: str, spoken: str)
         ("pt-BR", "São 5 m e 5 mesas.", "são cinco metros e cinco mesas"),
     ],
 )
-def test_the_first_letter_of_a_word_is_no_unit(locale: str, written: str, spoken: str) -> None:
+def test_the_first_letter_of_a_word_is_not_a_unit(locale: str, written: str, spoken: str) -> None:
     assert normalise(written, locale) == spoken

@@ -28,7 +28,7 @@ def test_an_ordinal_has_the_gender_of_its_sign(locale: str, written: str, spoken
         ("es", "Esperé 1 1/2 horas.", "esperé una hora y media"),
     ],
 )
-def test_a_fraction_after_a_whole_number_stands_behind_the_noun_that_it_counts(locale: str, written: str, spoken: str) -> None:
+def test_a_mixed_number_has_its_noun_before_the_fraction(locale: str, written: str, spoken: str) -> None:
     assert normalise(written, locale) == spoken
 
 
@@ -39,5 +39,5 @@ def test_a_fraction_after_a_whole_number_stands_behind_the_noun_that_it_counts(l
         ("es", "El agente 007 perdió.", "el agente cero cero siete perdió"),
     ],
 )
-def test_zeros_before_a_number_and_its_minus_sign_are_read(locale: str, written: str, spoken: str) -> None:
+def test_leading_zeros_and_a_minus_sign_are_read(locale: str, written: str, spoken: str) -> None:
     assert normalise(written, locale) == spoken

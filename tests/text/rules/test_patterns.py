@@ -22,7 +22,7 @@ def test_signs_in_an_entry_are_literal() -> None:
 
 
 @pytest.mark.parametrize("written", ["p. ex.", "p.ex.", "P. Ex.", "P.EX."])
-def test_an_abbreviation_matches_without_its_blank_and_in_capitals(written: str) -> None:
+def test_an_abbreviation_matches_without_its_space_and_in_capitals(written: str) -> None:
     assert re.fullmatch(any_abbreviation(["p. ex."]), written)
 
 

@@ -34,5 +34,5 @@ def test_monarchs_and_centuries_have_ordinals_up_to_ten_and_cardinals_above(loca
         ("pt-BR", "Ouço a rádio MIX.", "ouço a rádio mix"),
     ],
 )
-def test_a_name_in_capitals_is_no_numeral(locale: str, written: str, spoken: str) -> None:
+def test_a_name_in_capitals_is_not_a_numeral(locale: str, written: str, spoken: str) -> None:
     assert normalise(written, locale) == spoken

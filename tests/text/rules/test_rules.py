@@ -1,4 +1,4 @@
-"""Every before → after case beside a rule is true, and there are enough of them."""
+"""Every before → after case in a docstring holds; precedence and patterns of the rules."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ ALL = [
 
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: f"{case.where}: {case.locale}: {case.before}")
-def test_a_case_beside_a_rule_is_true(case: Case) -> None:
+def test_a_case_in_a_docstring_is_normalised_as_it_shows(case: Case) -> None:
     assert normalise(case.before, case.locale) == case.after
 
 
@@ -58,27 +58,27 @@ def test_there_are_at_least_three_hundred_different_cases() -> None:
 
 
 @pytest.mark.parametrize("name", RULE_CASES)
-def test_a_rule_speaks_in_a_case_of_its_own_in_both_languages(name: str) -> None:
+def test_a_rule_applies_in_one_of_its_own_cases_in_both_languages(name: str) -> None:
     languages = {case.locale[:2] for case in RULE_CASES[name] if name in {rule for rule, _, _ in explain(case.before, case.locale)}}
     assert languages == {"pt", "es"}
 
 
-OWN = {
+OTHER_MEANING = {
     "R$ 10 mi",         # a Brazilian abbreviation
     "912 345 678",      # nine digits are a telephone number in Portugal
     "1,234",            # thousands in Mexico, decimals elsewhere
     "$ 200", "$1,500.50",
 }
-"""Figures that mean something else in the other locale: only the corpus can say which is meant."""
+"""Numbers with another meaning in the other locale: only the corpus can tell which is meant."""
 
 
 @pytest.mark.parametrize("one, other", [("pt-BR", "pt-PT"), ("es", "es-419")])
-def test_figures_that_the_locales_read_otherwise_are_one_form(one: str, other: str) -> None:
-    """Where the locale of an utterance is unknown, either reading counts as right in the tolerant score."""
+def test_numbers_that_the_locales_read_differently_have_one_canonical_form(one: str, other: str) -> None:
+    """If the locale of an utterance is unknown, either reading is correct in the tolerant score."""
     written = {case.before for case in ALL if case.locale in (one, other)}
     differing = {text for text in written if normalise(text, one) != normalise(text, other)}
     assert len(differing) > 5
-    assert {text for text in differing if variants(text, one) != variants(text, other)} == OWN & differing
+    assert {text for text in differing if variants(text, one) != variants(text, other)} == OTHER_MEANING & differing
 
 
 @pytest.mark.parametrize("text, name", [
@@ -100,5 +100,5 @@ def test_no_pattern_is_possessive_or_atomic(locale: str) -> None:
         assert "POSSESSIVE" not in parsed and "ATOMIC" not in parsed, rule.name
 
 
-def test_a_possessive_pattern_would_be_seen() -> None:
+def test_the_check_for_possessive_patterns_detects_one() -> None:
     assert "POSSESSIVE" in str(re._parser.parse("(?:,[0-9]++)*").data)  # type: ignore[attr-defined]

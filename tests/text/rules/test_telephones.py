@@ -27,5 +27,5 @@ def test_a_telephone_number_or_a_postcode_is_read_digit_by_digit(locale: str, wr
         ("pt-BR", "São 12 345 678 habitantes.", "são doze milhões trezentos e quarenta e cinco mil seiscentos e setenta e oito habitantes"),
     ],
 )
-def test_a_range_of_years_and_a_large_number_in_groups_are_no_code(locale: str, written: str, spoken: str) -> None:
+def test_a_range_of_years_and_a_large_number_in_groups_are_not_codes(locale: str, written: str, spoken: str) -> None:
     assert normalise(written, locale) == spoken

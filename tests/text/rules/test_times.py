@@ -32,5 +32,5 @@ def test_a_duration_is_read_by_minutes_and_seconds(locale: str, written: str, sp
     assert normalise(written, locale) == spoken
 
 
-def test_no_hour_is_later_than_twenty_four() -> None:
+def test_an_hour_after_twenty_four_is_not_a_time() -> None:
     assert "horas" not in normalise("O jogo acabou 25:00.", "pt-BR")

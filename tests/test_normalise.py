@@ -127,4 +127,4 @@ def test_all_invalid_params_are_reported_at_once(tmp_path: Path) -> None:
     ],
 )
 def test_a_locale_without_rules_uses_those_of_its_corpus(locale: str, default: str, rules: str) -> None:
-    assert normalise.rules_for(locale, default) == rules
+    assert normalise.rules_locale(locale, default) == rules

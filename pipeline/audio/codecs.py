@@ -105,7 +105,7 @@ def open_sound(path: Path | bytes, until_s: float, headerless: Headerless | None
         start = handle.read(12)
         handle.seek(0)
         content = handle if isinstance(path, bytes) else handle.fileno()  # libsndfile reads a file itself: a seventh faster
-        ffmpeg_format = next((form for pattern, form in FFMPEG_FORMATS.items() if re.match(pattern, start, re.DOTALL)), None)
+        ffmpeg_format = ffmpeg_format_of(start)
         if headerless and not start.startswith(HEADERS):
             subtype, endian = CODINGS[headerless.coding]
             sound = soundfile.SoundFile(content, format="RAW", samplerate=headerless.rate_hz, channels=headerless.channels,
@@ -133,8 +133,6 @@ def temporary_file(content: bytes) -> Iterator[Path]:
 def decode_with_ffmpeg(path: Path, form: str, name: str, until_s: float) -> bytes:
     """Return the first audio track of a file, up to `until_s`, as FFmpeg decodes it: an AU file of 32-bit floats.
 
-    FFmpeg opens the file as the given format, and no other file or address that it refers to.
-
     Args:
         path: the file.
         form: FFmpeg's name of its format.
@@ -144,19 +142,41 @@ def decode_with_ffmpeg(path: Path, form: str, name: str, until_s: float) -> byte
     Raises:
         Unreadable: FFmpeg is not installed, or cannot decode it.
     """
-    program = shutil.which("ffmpeg")
-    if program is None:
-        raise Unreadable(f"{name} is decoded by FFmpeg, which is not on the path: install it (Debian: apt install ffmpeg)")
-    length = ["-t", f"{until_s:.3f}"] if math.isfinite(until_s) else []
     try:
-        done = subprocess.run([program, "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe", "-f", form, "-i", f"file:{path}",
-                               "-map", "0:a:0", *length, "-c:a", "pcm_f32be", "-f", "au", "pipe:1"], capture_output=True, timeout=TIMEOUT_S)
+        done = subprocess.run(ffmpeg_command(path, form, name, until_s), capture_output=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
         raise Unreadable(f"FFmpeg did not finish within {TIMEOUT_S} s") from None
     if done.returncode or len(done.stdout) < 24:
         message = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise Unreadable(f"FFmpeg cannot decode it: {message.replace(str(path), path.name)}")
     return done.stdout
+
+
+def ffmpeg_format_of(start: bytes) -> tuple[str, str] | None:
+    """Return FFmpeg's name and the usual name of the format of a file that libsndfile does not read, by its first twelve bytes."""
+    return next((form for pattern, form in FFMPEG_FORMATS.items() if re.match(pattern, start, re.DOTALL)), None)
+
+
+def ffmpeg_command(path: Path, form: str, name: str, until_s: float) -> list[str]:
+    """Return the command that decodes the first audio track of a file to an AU file of 32-bit floats on standard output.
+
+    FFmpeg opens the file as the given format, and no other file or address that it refers to.
+
+    Args:
+        path: the file.
+        form: FFmpeg's name of its format.
+        name: its usual name, for the message.
+        until_s: end of the part to decode; infinite for all.
+
+    Raises:
+        Unreadable: FFmpeg is not installed.
+    """
+    program = shutil.which("ffmpeg")
+    if program is None:
+        raise Unreadable(f"{name} is decoded by FFmpeg, which is not on the path: install it (Debian: apt install ffmpeg)")
+    length = ["-t", f"{until_s:.3f}"] if math.isfinite(until_s) else []
+    return [program, "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe", "-f", form, "-i", f"file:{path}",
+            "-map", "0:a:0", *length, "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
 
 
 def encode_flac(samples_S: Samples) -> bytes:

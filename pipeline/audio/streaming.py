@@ -5,7 +5,10 @@ Shapes: S samples, C channels.
 
 from __future__ import annotations
 
+import io
 import math
+import mmap
+import os
 import shutil
 import struct
 import subprocess
@@ -21,18 +24,16 @@ import numpy as np
 import soundfile
 
 from pipeline.audio.codecs import Unreadable, ffmpeg_command, ffmpeg_format_of
+from pipeline.audio.joined import Content, Part, parts_of
 from pipeline.audio.resample import filter_reach, resample
 from pipeline.audio.samples import Waveform
+from pipeline.audio.wav import HeaderError, Reader, is_wav, read_exactly, read_header, to_float, uncounted_header
 from pipeline.core.manifest import SAMPLE_RATE_HZ
 
 BLOCK_S: Final = 10.0
 """Length of a block that is read at once; also bounds how much of a stream is in memory."""
 PIPE_BLOCK_S: Final = 0.25
 """Length of a block from a pipe: a live transcript waits at most this long for more audio."""
-WAV_DTYPES: Final = {(1, 8): "u1", (1, 16): "<i2", (1, 24): "<i3", (1, 32): "<i4", (3, 32): "<f4", (3, 64): "<f8"}
-"""Samples of a WAV file by format tag and bits (`<i3`: three bytes, unpacked by hand)."""
-UNKNOWN_SIZE: Final = 0x7FFF0000
-"""A WAV header that was written before its audio has 0 or a size from here up: the audio ends with the file."""
 
 
 @dataclass(slots=True)
@@ -66,26 +67,56 @@ def open_blocks(source: Path | IO[bytes]) -> Iterator[Blocks]:
     """
     with ExitStack() as stack:
         if isinstance(source, Path):
-            handle: IO[bytes] = stack.enter_context(open(source, "rb", buffering=0))
-            start, pipe = handle.read(12), False
-            handle.seek(0)
+            file: IO[bytes] = stack.enter_context(open(source, "rb", buffering=0))
         else:
-            handle, pipe = source, True
-            start = _read(handle, 12)
-        if start.startswith(b"RIFF") and start[8:12] == b"WAVE" and (pipe or _is_truncated(handle)):
-            if not pipe:
-                handle.seek(12)
-            yield _resampled(*_wav(handle, PIPE_BLOCK_S if pipe else BLOCK_S))
-            return
-        if pipe:
+            start = read_exactly(source, 12)
+            if is_wav(start):
+                yield _resampled(*_wav(source, PIPE_BLOCK_S))
+                return
             file = stack.enter_context(tempfile.NamedTemporaryFile())
             file.write(start)
-            shutil.copyfileobj(handle, file)
+            shutil.copyfileobj(source, file)
             file.flush()
-            source, handle = Path(file.name), stack.enter_context(open(file.name, "rb", buffering=0))
-        assert isinstance(source, Path)
-        found = ffmpeg_format_of(start)
-        yield _resampled(*(stack.enter_context(_ffmpeg(source, *found)) if found else _libsndfile(stack, handle)))
+        yield _resampled(*_file(stack, file))
+
+
+def _file(stack: ExitStack, file: IO[bytes]) -> tuple[int, int, int | None, Iterator[Waveform]]:
+    """Return rate, channels, frames by the header, and blocks of a file, (S, C)."""
+    file.seek(0)
+    start = file.read(12)
+    if found := ffmpeg_format_of(start):
+        return stack.enter_context(_ffmpeg(Path(file.name), *found))
+    length = file.seek(0, os.SEEK_END)
+    if is_wav(start) and uncounted_header(file, length):
+        file.seek(12)
+        return _wav(file, BLOCK_S, to_end=True)
+    content = stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if length else b""
+    parts = parts_of(content)
+    if parts != [Part(0, length)]:
+        return _joined(content, parts)
+    file.seek(0)
+    sound = stack.enter_context(soundfile.SoundFile(file.fileno(), closefd=False))
+    return sound.samplerate, sound.channels, sound.frames, sound.blocks(round(BLOCK_S * sound.samplerate), dtype="float32", always_2d=True)
+
+
+def _joined(content: Content, parts: list[Part]) -> tuple[int, int, int | None, Iterator[Waveform]]:
+    """Return several files in one as one stream, at the first one's rate."""
+    with soundfile.SoundFile(io.BytesIO(parts[0].read(content))) as first:
+        rate_hz, channels = first.samplerate, first.channels
+
+    def blocks() -> Iterator[Waveform]:
+        for part in parts:
+            with soundfile.SoundFile(io.BytesIO(part.read(content))) as sound:
+                if sound.channels != channels:
+                    raise Unreadable(f"it is {len(parts)} files in one, with {channels} and {sound.channels} channels: split it")
+                lanes = sound.blocks(round(BLOCK_S * sound.samplerate), dtype="float32", always_2d=True)
+                if sound.samplerate == rate_hz:
+                    yield from lanes
+                else:
+                    whole_SC = np.concatenate(list(lanes))
+                    yield np.stack([resample(np.ascontiguousarray(lane), sound.samplerate, rate_hz) for lane in whole_SC.T], axis=1)
+
+    return rate_hz, channels, None, blocks()
 
 
 def resample_blocks(blocks: Iterable[Waveform], rate_hz: int, to_hz: int = SAMPLE_RATE_HZ) -> Iterator[Waveform]:
@@ -139,11 +170,6 @@ def _resampled(rate_hz: int, channels: int, frames: int | None, blocks: Iterator
     return Blocks(channels, None if frames is None else frames / rate_hz, split())
 
 
-def _libsndfile(stack: ExitStack, handle: IO[bytes]) -> tuple[int, int, int | None, Iterator[Waveform]]:
-    sound = stack.enter_context(soundfile.SoundFile(handle.fileno(), closefd=False))
-    return sound.samplerate, sound.channels, sound.frames, sound.blocks(round(BLOCK_S * sound.samplerate), dtype="float32", always_2d=True)
-
-
 @contextmanager
 def _ffmpeg(path: Path, form: str, name: str) -> Iterator[tuple[int, int, int | None, Iterator[Waveform]]]:
     """Yield what FFmpeg decodes of a file while it decodes: it writes an AU file, whose header has rate and channels."""
@@ -152,17 +178,17 @@ def _ffmpeg(path: Path, form: str, name: str) -> Iterator[tuple[int, int, int | 
         assert process.stdout is not None
         assert process.stderr is not None
         try:
-            header = _read(process.stdout, 24)
+            header = read_exactly(process.stdout, 24)
             if len(header) < 24:
                 process.wait()
                 raise _ffmpeg_error(process.stderr.read(), path)
             _, offset, _, _, rate_hz, channels = struct.unpack(">4s5I", header)
-            _read(process.stdout, offset - 24)
+            read_exactly(process.stdout, offset - 24)
 
             def blocks() -> Iterator[Waveform]:
                 assert process.stdout is not None
                 assert process.stderr is not None
-                while content := _read(process.stdout, round(BLOCK_S * rate_hz) * 4 * channels):
+                while content := read_exactly(process.stdout, round(BLOCK_S * rate_hz) * 4 * channels):
                     yield np.frombuffer(content[: len(content) // (4 * channels) * 4 * channels], ">f4").astype(np.float32).reshape(-1, channels)
                 if process.wait():
                     raise _ffmpeg_error(process.stderr.read(), path)
@@ -176,66 +202,18 @@ def _ffmpeg_error(message: bytes, path: Path) -> Unreadable:
     return Unreadable(f"FFmpeg cannot decode it: {message.decode(errors='replace').strip().rpartition(chr(10))[2].replace(str(path), path.name)}")
 
 
-def _is_truncated(handle: IO[bytes]) -> bool:
-    """Return whether a WAV file's recorder ended before it wrote the sizes; libsndfile reads no sample of such a file."""
+def _wav(stream: Reader, block_s: float, to_end: bool = False) -> tuple[int, int, int | None, Iterator[Waveform]]:
+    """Return a WAV stream that was read up to its twelfth byte; it is read to the end of its audio or of the stream."""
     try:
-        sound = soundfile.SoundFile(handle.fileno(), closefd=False)
-        with sound:
-            return bool(sound.frames == 0)
-    except soundfile.LibsndfileError:
-        return False
-    finally:
-        handle.seek(0)
-
-
-def _wav(handle: IO[bytes], block_s: float) -> tuple[int, int, int | None, Iterator[Waveform]]:
-    """Return a WAV stream after its first twelve bytes, read to the end of its audio or of the stream."""
-    layout: tuple[str, int, int, int] | None = None  # dtype, channels, rate, bytes per frame
-    while True:
-        head = _read(handle, 8)
-        if len(head) < 8:
-            raise Unreadable("it ends before its audio begins")
-        name, size = struct.unpack("<4sI", head)
-        if name == b"data":
-            break
-        content = _read(handle, size + size % 2)
-        if name == b"fmt " and len(content) >= 16:
-            tag, channels, rate_hz, _, _, bits = struct.unpack("<HHIIHH", content[:16])
-            if tag == 0xFFFE and len(content) >= 26:
-                tag = struct.unpack("<H", content[24:26])[0]
-            if (tag, bits) not in WAV_DTYPES:
-                raise Unreadable(f"WAV of format {tag} with {bits} bits: pipe PCM or float samples, or give the file by its name")
-            layout = WAV_DTYPES[tag, bits], channels, rate_hz, channels * bits // 8
-    if layout is None or not layout[1] or not layout[2]:
-        raise Unreadable("its header has no format")
-    dtype, channels, rate_hz, width = layout
+        header = read_header(stream)
+    except HeaderError as error:
+        raise Unreadable(str(error)) from None
 
     def blocks() -> Iterator[Waveform]:
-        left = math.inf if size == 0 or size >= UNKNOWN_SIZE else size
-        while left and (content := _read(handle, int(min(left, round(block_s * rate_hz) * width)))):
+        left = math.inf if to_end or header.size is None else header.size
+        while left and (content := read_exactly(stream, int(min(left, round(block_s * header.rate_hz) * header.frame_bytes)))):
             left -= len(content)
-            if whole := len(content) // width * width:
-                yield _to_float(content[:whole], dtype).reshape(-1, channels)
+            if whole := len(content) // header.frame_bytes * header.frame_bytes:
+                yield to_float(content[:whole], header.dtype).reshape(-1, header.channels)
 
-    return rate_hz, channels, None, blocks()
-
-
-def _to_float(content: bytes, dtype: str) -> Waveform:
-    """Return WAV samples at full scale 1.0."""
-    if dtype == "<i3":
-        padded = np.zeros((len(content) // 3, 4), np.uint8)
-        padded[:, 1:] = np.frombuffer(content, np.uint8).reshape(-1, 3)
-        return (padded.view("<i4")[:, 0] / 2**31).astype(np.float32)
-    samples = np.frombuffer(content, dtype)
-    if dtype == "u1":
-        return ((samples.astype(np.float32) - 128) / 128).astype(np.float32)
-    return samples.astype(np.float32) if dtype.startswith("<f") else (samples / 2 ** (8 * samples.itemsize - 1)).astype(np.float32)
-
-
-def _read(handle: IO[bytes], size: int) -> bytes:
-    """Return the next `size` bytes of a stream, fewer only at its end."""
-    parts = []
-    while size > 0 and (part := handle.read(size)):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
+    return header.rate_hz, header.channels, None, blocks()

@@ -24,7 +24,7 @@ def fingerprint(flipped: Iterable[int] = (), seed: int = 0) -> str:
 
 
 def utterance(number: int, speaker: str = "", text: str = "", corpus: str = "c", **columns: Any) -> dict[str, Any]:
-    """Return a row of a normalised manifest that meets no other utterance unless a column that is given makes it."""
+    """Return a row of a normalised manifest that matches no other, except in the given columns."""
     text = text or " ".join(f"{corpus}{number}{letter}" for letter in "abcdef")
     return {
         **EMPTY, **ZERO, "utterance_id": f"{corpus}/{number:05d}", "corpus": corpus, "language": "portuguese",
@@ -53,7 +53,7 @@ LEAKS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 
 NO_LEAKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "other digits read aloud": ({"text": "vinte e três"}, {"text": "vinte e quatro"}),
+    "another number in words": ({"text": "vinte e três"}, {"text": "vinte e quatro"}),
     "two words of eight differ": (
         {"text": "o velho pescador vendeu ontem a barca azul"},
         {"text": "o velho pescador comprou ontem a barca verde"}),

@@ -36,7 +36,7 @@ ROUND_S: Final = 600.0
 BATCH_S: Final = 60.0
 """Padded audio in a batch."""
 LOOK_S: Final = 60.0
-"""Audio from the start of a recording by which its channels are told apart."""
+"""Audio from the start of a recording by which its channels are compared."""
 SAME_SOURCE: Final = 0.3
 """Correlation of the channels' energies from which both carry the same voices."""
 FAINT: Final = 0.03

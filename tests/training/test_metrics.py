@@ -156,7 +156,7 @@ def steps_shown(folder: Path) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_dvc_plots_and_exp_show_follow_a_training_also_after_a_kill_and_git_is_unchanged(clone: Path) -> None:
+def test_dvc_plots_follow_a_training_also_after_a_kill_and_git_is_unchanged(clone: Path) -> None:
     def started(*arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(["dvc", *arguments], cwd=clone, env=small_run.environment(clone), text=True, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, start_new_session=True)
@@ -179,8 +179,6 @@ def test_dvc_plots_and_exp_show_follow_a_training_also_after_a_kill_and_git_is_u
     wait_for(lambda: last_step() >= 100, first)
     seen = steps_shown(clone)
     assert len(seen) >= 2 and seen == list(range(50, seen[-1] + 1, 50))
-    table = json.dumps(shown(clone, "exp", "show", "--json"))
-    assert "data/timing/donor/metrics.json" in table and '"audio_seconds_per_second"' in table
     assert first.poll() is None, "it ended too early"
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()

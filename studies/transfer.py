@@ -32,7 +32,7 @@ from pipeline.core.params import read_params
 from pipeline.core.stage import exit_with_code
 from pipeline.scoring.bootstrap import Interval, Units, interval, units_of
 from pipeline.scoring.utterances import Scored, scored, speaker_independent
-from studies.workspace import inside, workspace
+from studies.workspace import run_study, workspace
 
 RESAMPLES = 10_000
 HEADS = ("base_letter", "random", "fresh")
@@ -268,7 +268,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="show the trials and whether they are there; run nothing")
     asked = parser.parse_args()
     if asked.profile:
-        sys.exit(inside(workspace(asked.profile), without(sys.argv[1:], "--profile")))
+        sys.exit(run_study(workspace(asked.profile), without(sys.argv[1:], "--profile")))
     wanted = [trial for trial in trials(asked.seeds, [None if hour == "all" else float(hour) for hour in asked.hours])
               if trial.about in asked.about]
     if not asked.list:

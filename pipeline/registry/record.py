@@ -44,7 +44,7 @@ class Model(Section):
     files: dict[str, str] = Field(min_length=1, description="file to SHA-256")
 
 
-class Judgement(Section):
+class Verdict(Section):
     """The gate's verdict on the model."""
 
     hash: str = Field(description="SHA-256 of data/gate/verdict.json at the commit")
@@ -81,7 +81,7 @@ class Record(Section):
                                              "it) to its files' SHA-256, certificates included")
     test_set: str
     normaliser: str
-    verdict: Judgement
+    verdict: Verdict
     approval: Approval
 
     def as_json(self) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def write_facts(root: Path, record: Record) -> list[str]:
 
 def changelog_line(record: Record) -> str:
     """Return a record for people, in a line."""
-    what = f"the model of {record.restores} is back ({record.approval.reason})" if record.restores else f"{record.system}"
+    what = f"the model of {record.restores} is restored ({record.approval.reason})" if record.restores else f"{record.system}"
     judged = f"overridden: {record.approval.override}" if record.approval.override else f"gate: {record.verdict.verdict}"
     return (f"- {record.promoted_at:%Y-%m-%d} {record.artefact} {record.version}: {what}; WER {100 * record.verdict.wer:.2f} %, "
             f"CER {100 * record.verdict.cer:.2f} % ({judged}), run {record.commit[:9]}, by {record.approval.by}")

@@ -101,12 +101,12 @@ def test_without_figures_of_the_run_there_is_no_place(toy: Toy) -> None:
         gates.gate_index(toy.path)
 
 
-def test_per_second_try_needs_a_place_of_its_own_and_a_promotion_begins_anew(toy: Toy) -> None:
+def test_a_second_run_needs_a_gate_index_that_no_other_has_and_a_promotion_starts_a_new_period(toy: Toy) -> None:
     """The first run is judged and left; the next one, judged as if it were the first, is refused until it is judged as the second."""
     assert gates.gate_index(toy.path) == 0  # judged already: it keeps its place
     toy.run(2, gates=0)
     assert (gates.gate_index(toy.path), gates.write_gate_index(toy.path, 0)) == (1, False)
-    with pytest.raises(PromotionError, match="gate 1 of its period, as another verdict is; expected a gate index that no other evidence has"):
+    with pytest.raises(PromotionError, match="gate 1 of its period, like another verdict; expected a gate index that no other evidence has"):
         promote(toy.path, read_candidate(toy.path).request, "Ana Reis")
     assert toy.in_use() is None
     assert gates.write_gate_index(toy.path, gates.gate_index(toy.path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from pipeline.core.files import ROOT
 from pipeline.scoring.utterances import scored
 from pipeline.training.config import TrainingConfig
 from studies.transfer import ABOUT, STRATEGIES, hours_needed, rate, strategies, trials, without
-from tests.small_run import clone, dvc, environment
+from tests.small_run import clone, dvc
+from tests.studies.commands import command
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
@@ -70,55 +70,6 @@ def test_one_speaker_has_an_interval_over_utterances_and_per_second_seed_of_the_
 def test_a_profiles_study_is_asked_for_without_the_profile() -> None:
     for words in (["--profile", "real-voice"], ["--profile=real-voice"]):
         assert without(["--about", "pair", *words, "--seeds", "1"], "--profile") == ["--about", "pair", "--seeds", "1"]
-
-
-IDENTITY = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "x"), ("EMAIL", "x@localhost"))}
-
-
-def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Return a finished command in a clone, its output as text."""
-    return subprocess.run(words, cwd=folder, env=environment(folder) | IDENTITY, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-
-def profiled(folder: Path, **source: str) -> None:
-    """Commit a small profile to a clone, its Portuguese from the eSpeak speaker unless a source is given."""
-    params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
-    if source:
-        params["ingest"]["speak-pt"] = {"reader": "manifest", "language": "portuguese", "licence": "CC0-1.0", **source}
-    (folder / "profiles/small.yaml").write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    assert command(folder, "git", "add", "--all").returncode == 0
-    assert command(folder, "git", "commit", "--quiet", "--message", "small").returncode == 0
-
-
-def test_a_profile_that_is_not_there_or_whose_data_no_clone_would_have_is_refused(tmp_path: Path) -> None:
-    folder = clone(tmp_path)
-    profiled(folder, source="data/raw/voice")
-    study = (sys.executable, "-m", "studies.transfer", "--profile")
-    none = command(folder, *study, "nothing")
-    assert none.returncode == 2
-    assert "--profile: 1 problem\n  found 'nothing'; expected one of common-voice-xlsr, real-voice, small" in none.stdout
-    untracked = command(folder, *study, "small")
-    assert untracked.returncode == 1
-    assert "error: data/raw/voice: no data/raw/voice.dvc in the current commit; expected data under version control" in untracked.stdout
-    assert "Traceback" not in none.stdout + untracked.stdout
-    assert not list((folder.with_name("clone.state") / "vizinho/studies").iterdir()), "no half a workspace is left"
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-def test_a_profile_is_studied_in_a_workspace_of_its_own_and_once(tmp_path: Path) -> None:
-    folder = clone(tmp_path)
-    profiled(folder)
-    words = (sys.executable, "-m", "studies.transfer", "--profile", "small", "--about", "pair", "--seeds", "1", "--hours", "0.08")
-    first = command(folder, *words)
-    assert first.returncode == 0, first.stdout[-4000:]
-    tables = first.stdout[first.stdout.index("| hours of Portuguese") :]
-    assert "0.08 h, `transfer`" in tables and "`scratch` needs, hours" in tables and "nan" not in tables
-    (made,) = (folder.with_name("clone.state") / "vizinho/studies").iterdir()
-    assert yaml.safe_load((made / "params.yaml").read_text()) == yaml.safe_load((folder / "profiles/small.yaml").read_text())
-    again = command(folder, *words)
-    assert "Running stage" not in again.stdout and tables in again.stdout
-    assert command(folder, "git", "status", "--porcelain").stdout == "" and not (folder / "dvc.lock").exists(), "the checkout is not touched"
 
 
 @pytest.mark.slow

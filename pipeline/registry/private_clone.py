@@ -134,6 +134,6 @@ def follow(private: PrivateClone) -> None:
             if on_main:
                 git(private.root, "merge", "--quiet", "--ff-only", "FETCH_HEAD")
         if on_main:
-            store.take(private.root, [CHAMPION])
+            store.check_out(private.root, [CHAMPION])
     except PipelineError as error:
         log(f"registry: done, but this checkout was not updated ({error}); `git pull --tags && dvc checkout {CHAMPION}`")

@@ -86,7 +86,7 @@ def read_candidate(root: Path, commit: str = "HEAD") -> Candidate:
     if found is None:
         raise MissingInputError(commit, "no such commit here", "the commit of a run", "fetch its branch")
     verdict = _committed(root, found, VERDICT)
-    locked = store.locked(yaml.safe_load(_committed(root, found, "dvc.lock"))).get(VERDICT)
+    locked = store.locked_hashes(yaml.safe_load(_committed(root, found, "dvc.lock"))).get(VERDICT)
     if hashlib.md5(verdict).hexdigest() != locked:
         raise DataError(f"{VERDICT} at {found[:9]}", "not the verdict of its dvc.lock", "what the gate wrote",
                         "`dvc repro gate`, then commit dvc.lock and data/gate together")
@@ -246,12 +246,12 @@ def take(private: PrivateClone, candidate: Candidate, replaces: list[str]) -> di
     commit, challenger = candidate.request.commit, candidate.verdict["challenger"]
     git(private.clone, "checkout", "--quiet", "--force", "--detach", commit)
     lock = yaml.safe_load((private.clone / "dvc.lock").read_text(encoding="utf-8"))
-    outs, folder = store.locked(lock), f"data/train/{challenger['system']}"
+    outs, folder = store.locked_hashes(lock), f"data/train/{challenger['system']}"
     learned_from = {dep["path"] for dep in lock["stages"].get(f"train@{challenger['system']}", {}).get("deps", ())}
     splits = sorted(path for path in outs if path.startswith("data/split/") or (path.startswith("data/align/") and path in learned_from))
     if folder not in outs:
         raise MissingInputError(f"dvc.lock at {commit[:9]}", f"no {folder}", "the challenger's model", "commit dvc.lock of the whole run")
-    store.take(private.clone, [folder, *splits, *replaces])
+    store.check_out(private.clone, [folder, *splits, *replaces])
     if pickles := [file.name for file in (private.clone / folder).rglob("*") if file.suffix in PICKLES]:
         raise DataError(folder, f"pickled weights ({', '.join(sorted(pickles))})", "model.safetensors alone", "convert them, and train again")
     weights = hash_file(private.clone / folder / "model.safetensors")
@@ -269,7 +269,7 @@ def take_record(private: PrivateClone, record: Record) -> Record:
         DataError: the model has changed since it was promoted.
     """
     git(private.clone, "checkout", "--quiet", f"refs/tags/{private.artefact}@{record.version}", "--", f"{CHAMPION}.dvc")
-    store.take(private.clone, [CHAMPION])
+    store.check_out(private.clone, [CHAMPION])
     if (found := _hash_folder(private.clone / CHAMPION)) != record.model.files:
         changed = [name for name in {**found, **record.model.files} if found.get(name) != record.model.files.get(name)]
         raise DataError(f"registry {record.version}", f"changed: {', '.join(sorted(changed))}", "the promoted files", "vizinho registry verify")
@@ -290,7 +290,7 @@ def take_day_one(private: PrivateClone, first: Record) -> Record:
                         "vizinho registry verify")
     rival = json.loads(committed)["champion"]
     git(private.clone, "checkout", "--quiet", "--force", "--detach", first.commit)
-    store.take(private.clone, [rival["model"]])
+    store.check_out(private.clone, [rival["model"]])
     weights = hash_file(private.clone / rival["model"] / "model.safetensors")
     if weights != rival["weights_hash"]:
         raise DataError(f"{rival['model']}/model.safetensors at {first.commit[:9]}", f"SHA-256 {weights[:12]}",
@@ -325,7 +325,7 @@ def merge(private: PrivateClone, commit: str) -> None:
 def add_model(private: PrivateClone) -> Model:
     """Add data/champion to the DVC cache and write its pointer; return the promoted model."""
     store.dvc(private.clone, "add", CHAMPION)
-    oid = store.pointed((private.clone / f"{CHAMPION}.dvc").read_text(encoding="utf-8"))
+    oid = store.pointer_hash((private.clone / f"{CHAMPION}.dvc").read_text(encoding="utf-8"))
     files = _hash_folder(private.clone / CHAMPION)
     metadata = read_json(private.clone / CHAMPION / "vizinho.json")
     return Model(dvc=oid, weights_hash=files["model.safetensors"], vocabulary_hash=metadata["vocabulary_hash"], files=files)

@@ -66,7 +66,7 @@ def test_without_the_checkouts_cache_the_out_is_missing(checkout: Path, tmp_path
     make_clone(str(checkout), clone)
     set_up(clone, commit_of(checkout), checkout=None, cache=tmp_path / "empty")
     with pytest.raises(DataError, match=r"out\.txt"):
-        store.take(clone, ["out.txt"])
+        store.check_out(clone, ["out.txt"])
 
 
 def test_what_a_clone_adds_is_in_the_checkouts_cache(checkout: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from pipeline.core.errors import PromotionError
 from pipeline.registry import private_clone, tags
 from pipeline.registry.promotion import promote, read_candidate
-from pipeline.registry.store import take
+from pipeline.registry.store import check_out
 from tests.toy_registry import ARTEFACT, Toy
 
 
@@ -18,11 +18,11 @@ def test_it_has_main_and_tags_of_the_remote_and_the_checkout_keeps_its_own(once:
     before = once.git("show-ref", "--heads", "--tags")
     with private_clone.private_clone(once.path, ARTEFACT) as private:
         assert private.base == main
-        assert private.clone.parent.is_relative_to(once.place.parent / "VIZINHO_STATE")
+        assert private.clone.parent.is_relative_to(once.folder.parent / "VIZINHO_STATE")
         assert private_clone.git(private.clone, "rev-parse", "HEAD", "main") == f"{main}\n{main}"
         assert [found.version for found in tags.history(private.clone, ARTEFACT)] == ["v0.1.0"]
         assert private_clone.git(private.clone, "var", "GIT_COMMITTER_IDENT").startswith("Ana Reis <ana@example.org>")
-        take(private.clone, ["data/champion"])
+        check_out(private.clone, ["data/champion"])
     assert not private.clone.exists()
     assert once.git("show-ref", "--heads", "--tags") == before
 

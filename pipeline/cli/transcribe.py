@@ -22,7 +22,7 @@ CUE_S, CUE_LETTERS = 6.0, 84  # a subtitle of two lines of 42 letters, read in s
 
 
 def champion_folder() -> Path:
-    """Return the folder of the model in use, as champion.yaml says."""
+    """Return the folder of the model in use, according to champion.yaml."""
     return ROOT / str(yaml.safe_load((ROOT / "champion.yaml").read_text(encoding="utf-8"))["champion"]["path"])
 
 
@@ -51,7 +51,7 @@ def transcribe_files(files: Sequence[Path], model_folder: Path | None = None) ->
     if readable:
         decoded = decode_all(model, vocabulary, waveforms.__getitem__, np.array(durations_s), BATCH_S, words=True)
         for file, duration_s, item in zip(readable, durations_s, decoded, strict=True):
-            end_s = round(duration_s, 3)  # a clip shorter than a frame ends before it
+            end_s = round(duration_s, 3)  # the file may be shorter than a frame
             results[file] = {"file": str(file), "text": item.text, "duration_s": end_s, "words": [
                 {"word": word.word, "start_s": word.start_s, "end_s": min(word.end_s, end_s), "confidence": word.confidence} for word in item.words]}
     return [results[file] for file in dict.fromkeys(files)]
@@ -61,7 +61,7 @@ def read_samples(file: Path) -> npt.NDArray[np.int16]:
     """Return a sound file's samples at 16 kHz.
 
     Raises:
-        DataError: it cannot be read, holds no sound, or too much of it.
+        DataError: it cannot be read, has no samples, or is too long.
     """
     import numpy as np
     import soundfile

@@ -41,14 +41,14 @@ def sounds(tmp_path: Path) -> list[Path]:
     return files
 
 
-def invoke(*words: object) -> tuple[int, str, str]:
-    done = CliRunner().invoke(app, ["transcribe", *map(str, words)])
+def invoke(*arguments: object) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, ["transcribe", *map(str, arguments)])
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done.exit_code, done.stdout, done.stderr
 
 
-def test_the_text_is_that_of_the_model_and_words_lie_within_the_clip(model: Path, sounds: list[Path]) -> None:
+def test_the_text_is_that_of_the_model_and_words_are_within_the_file(model: Path, sounds: list[Path]) -> None:
     results = transcribe_files(sounds, model)
     network, words, _ = load_model(model)
     assert results[0]["text"] == decode(logits_of(network, [standardise(tiny.spoken("rosa era"))])[0], words, 0.02).text != ""
@@ -58,7 +58,7 @@ def test_the_text_is_that_of_the_model_and_words_lie_within_the_clip(model: Path
     assert results[1]["duration_s"] == pytest.approx(len(tiny.spoken("osso")) / 16_000, abs=1e-3)
 
 
-def test_json_holds_what_the_contract_says(model: Path, sounds: list[Path]) -> None:
+def test_json_has_the_documented_keys(model: Path, sounds: list[Path]) -> None:
     code, out, _ = invoke("--model", model, "--format", "json", *sounds)
     found = json.loads(out)
     assert code == 0
@@ -66,7 +66,7 @@ def test_json_holds_what_the_contract_says(model: Path, sounds: list[Path]) -> N
     assert set(found[0]["words"][0]) == {"word", "start_s", "end_s", "confidence"}
 
 
-def test_files_that_fail_are_named_and_the_others_are_done(model: Path, sounds: list[Path], tmp_path: Path) -> None:
+def test_files_that_fail_are_reported_and_the_others_are_transcribed(model: Path, sounds: list[Path], tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("this is no sound")
     soundfile.write(tmp_path / "empty.wav", np.zeros(0, np.int16), 16_000)
     soundfile.write(tmp_path / "nan.wav", np.full(1000, np.nan), 16_000, subtype="FLOAT")
@@ -82,20 +82,20 @@ def test_files_that_fail_are_named_and_the_others_are_done(model: Path, sounds: 
     assert "Traceback" not in err
 
 
-def test_a_recording_that_is_too_long_is_refused_not_cut(model: Path, sounds: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recording_that_is_too_long_is_refused(model: Path, sounds: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline.cli import transcribe
 
     monkeypatch.setattr(transcribe, "LONGEST_S", 0.5)
     assert transcribe_files(sounds[:1], model)[0]["error"].startswith("longer than 0.5 s")
 
 
-def test_a_clip_of_a_few_samples_ends_within_itself(model: Path, tmp_path: Path) -> None:
+def test_word_times_are_within_a_file_of_a_few_samples(model: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "click.wav", tiny.spoken("a")[:90], 16_000)
     result = transcribe_files([tmp_path / "click.wav"], model)[0]
     assert all(word["end_s"] <= result["duration_s"] for word in result["words"])
 
 
-def test_one_files_text_stands_alone_and_several_carry_their_names(model: Path, sounds: list[Path]) -> None:
+def test_the_text_of_one_file_has_no_name_and_those_of_several_have(model: Path, sounds: list[Path]) -> None:
     texts = {str(result["file"]): result["text"] for result in transcribe_files(sounds, model)}
     assert invoke("--model", model, sounds[0])[1] == texts[str(sounds[0])] + "\n"
     lines = invoke("--model", model, *sounds)[1].splitlines()

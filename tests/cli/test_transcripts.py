@@ -23,7 +23,7 @@ def test_missing_and_unknown_ids_of_every_file_are_reported(files: dict[str, Pat
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    ("a\tum\nb\tdois\na\ttrês\n", "line 3: id a again"), ("a\tum\tx\ty\n", "line 1 has 4 columns"), ("\tum\n", "line 1 has no id"),
+    ("a\tum\nb\tdois\na\ttrês\n", "line 3: id a is repeated"), ("a\tum\tx\ty\n", "line 1 has 4 columns"), ("\tum\n", "line 1 has no id"),
     ("a\tum\n\nb\tdois\n", "line 2 has no id"), ("", "empty"),
 ])
 def test_an_invalid_line_is_reported(tmp_path: Path, content: str, message: str) -> None:

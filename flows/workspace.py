@@ -54,7 +54,7 @@ class Workspace:
 
     Args:
         path: its folder.
-        repository: what it is a clone of.
+        repository: that it is a clone of.
         commit: the commit that the run's ref named at its start; HEAD may have moved since.
     """
 
@@ -137,12 +137,12 @@ def state_folder() -> Path:
 
 
 def repository() -> Repository:
-    """Return the repository that the flows work on: `VIZINHO_REPOSITORY`, by default the checkout that contains this code.
+    """Return the repository of the flows: `VIZINHO_REPOSITORY`, by default the checkout that contains this code.
 
     For a checkout that is its remote `origin`; without one, the checkout itself.
 
     Raises:
-        MissingInputError: there is no such folder, or it is no Git repository.
+        MissingInputError: there is no such folder, or it is not a Git repository.
     """
     named = os.environ.get("VIZINHO_REPOSITORY") or str(ROOT)
     path = Path(named).expanduser()
@@ -156,12 +156,12 @@ def repository() -> Repository:
             return Repository(str(path), None)
         top = Path(git(path, "rev-parse", "--show-toplevel"))
     except PipelineError:
-        raise MissingInputError(str(path), "no Git repository", "a clone of the project, or VIZINHO_REPOSITORY=URL in the environment") from None
+        raise MissingInputError(str(path), "not a Git repository", "a clone of the project, or VIZINHO_REPOSITORY=URL in the environment") from None
     if "origin" not in git(top, "remote").split():
         return Repository(str(top), top)
     url = git(top, "remote", "get-url", "origin")
-    beside = (top / url).resolve()
-    return Repository(str(beside) if "://" not in url and beside.exists() else url, top)
+    local = (top / url).resolve()
+    return Repository(str(local) if "://" not in url and local.exists() else url, top)
 
 
 @contextmanager

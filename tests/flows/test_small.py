@@ -33,20 +33,20 @@ print("ENDED", json.dumps([state.name, state.message, state.result(raise_on_fail
 class Project:
     """A small project: a checkout with a bare Git remote and a DVC remote."""
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        self.path = small_run.clone(place, "checkout")
-        git(place, "init", "--quiet", "--bare", "-b", "main", "origin.git")
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = small_run.clone(folder, "checkout")
+        git(folder, "init", "--quiet", "--bare", "-b", "main", "origin.git")
         for key, value in (("user.name", "Ana Reis"), ("user.email", "ana@example.org")):
             git(self.path, "config", key, value)
         (self.path / ".dvc/config").write_text((ROOT / ".dvc/config").read_text().replace("[core]", "[core]\n    remote = store")
-                                               + f"['remote \"store\"']\n    url = {place}/dvc-remote\n")
+                                               + f"['remote \"store\"']\n    url = {folder}/dvc-remote\n")
         git(self.path, "checkout", "--quiet", "-B", "main")
         git(self.path, "add", "--all")
         git(self.path, "commit", "--quiet", "-m", "A small project")
-        git(self.path, "remote", "set-url", "origin", str(place / "origin.git"))
+        git(self.path, "remote", "set-url", "origin", str(folder / "origin.git"))
         git(self.path, "push", "--quiet", "origin", "main")
-        self.cache = place / "cache"
+        self.cache = folder / "cache"
         (self.path / ".dvc/config.local").write_text(f"[cache]\n    dir = {self.cache}\n")
 
     def environment(self) -> dict[str, str]:
@@ -56,7 +56,7 @@ class Project:
 
     def start(self, name: str, **parameters: Any) -> subprocess.Popen[bytes]:
         """Start a flow in a separate process."""
-        with open(self.place / "log", "w") as log:
+        with open(self.folder / "log", "w") as log:
             return subprocess.Popen([sys.executable, "-c", FLOW.format(name=name), json.dumps(parameters)], cwd=ROOT, env=self.environment(),
                                     stdout=log, stderr=subprocess.STDOUT)
 
@@ -67,15 +67,15 @@ class Project:
 
     def ended(self) -> list[Any]:
         """Return how the last flow ended."""
-        output = (self.place / "log").read_text()
+        output = (self.folder / "log").read_text()
         found = "ENDED " in output
         ended: list[Any] = json.loads(output.rpartition("ENDED ")[2].splitlines()[0]) if found else ["none", output[-4000:], None]
         return ended
 
     def figures(self, commit: str) -> dict[str, Any]:
         """Return the error rates at a commit."""
-        names = git(self.place / "origin.git", "ls-tree", "--name-only", commit, "data/score/").split()
-        scores = {name: json.loads(git(self.place / "origin.git", "show", f"{commit}:{name}")) for name in names}
+        names = git(self.folder / "origin.git", "ls-tree", "--name-only", commit, "data/score/").split()
+        scores = {name: json.loads(git(self.folder / "origin.git", "show", f"{commit}:{name}")) for name in names}
         return {name: (score["wer"], score["cer"], score["counts"]) for name, score in scores.items()}
 
 
@@ -106,12 +106,12 @@ def stage_processes(module: str) -> list[int]:
     return found
 
 
-def command_lines(text: str, place: Path) -> list[str]:
+def command_lines(text: str, folder: Path) -> list[str]:
     """Return the command lines that contain a text, of all processes whose working folder is below a folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if str(process.joinpath("cwd").resolve()).startswith(str(place)) and text in (line := process.joinpath("cmdline").read_text()):
+            if str(process.joinpath("cwd").resolve()).startswith(str(folder)) and text in (line := process.joinpath("cmdline").read_text()):
                 found.append(line.replace("\0", " "))
         except OSError:
             continue
@@ -125,14 +125,14 @@ def test_kills_and_cancels_change_nothing_and_the_figures_are_those_of_dvc_repro
     time.sleep(8)
     flow.send_signal(signal.SIGKILL)
     flow.wait()
-    until(lambda: not command_lines("pipeline.", project.place), 15)
+    until(lambda: not command_lines("pipeline.", project.folder), 15)
 
     # SIGTERM, which a cancel in the UI sends to the flow's process, during the training of the first system
     flow = project.start("retrain")
     until(lambda: stage_processes("train"))
     flow.send_signal(signal.SIGTERM)
     flow.wait(120)
-    until(lambda: not command_lines("pipeline.", project.place), 15)
+    until(lambda: not command_lines("pipeline.", project.folder), 15)
 
     # SIGKILL of the training itself
     flow = project.start("retrain")
@@ -144,10 +144,10 @@ def test_kills_and_cancels_change_nothing_and_the_figures_are_those_of_dvc_repro
 
     name, message, outcome = project.run("retrain")
     assert name == "Completed", message
-    assert not command_lines("pipeline.", project.place)
+    assert not command_lines("pipeline.", project.folder)
 
-    manual = Path(project.place / "manual")
-    git(project.place, "clone", "--quiet", "origin.git", str(manual))
+    manual = Path(project.folder / "manual")
+    git(project.folder, "clone", "--quiet", "origin.git", str(manual))
     done = small_run.dvc(manual, "repro")  # with a separate cache
     assert done.returncode == 0, done.stdout
     figures = {f"data/score/{file.name}": json.loads(file.read_text()) for file in sorted((manual / "data/score").glob("*.json"))}
@@ -156,7 +156,7 @@ def test_kills_and_cancels_change_nothing_and_the_figures_are_those_of_dvc_repro
     # On the run commit all stages are up to date
     git(manual, "fetch", "--quiet", "origin", outcome["commit"])
     git(manual, "checkout", "--quiet", "--force", outcome["commit"])
-    (manual / ".dvc/config.local").write_text(f"[cache]\n    dir = {project.place}/third\n")
+    (manual / ".dvc/config.local").write_text(f"[cache]\n    dir = {project.folder}/third\n")
     pulled = small_run.dvc(manual, "pull", "--force")
     assert pulled.returncode == 0, pulled.stdout
     assert "Running stage" not in small_run.dvc(manual, "repro").stdout
@@ -165,10 +165,10 @@ def test_kills_and_cancels_change_nothing_and_the_figures_are_those_of_dvc_repro
 def test_watch_and_evaluate_on_a_run(project: Project) -> None:
     name, message, _ = project.run("watch")
     assert (name, message.startswith("no retraining: 0 new utterances")) == ("Nothing to do", True), message
-    commit = git(project.place / "origin.git", "for-each-ref", "--format=%(objectname)", "refs/heads/retrain").split()[0]
+    commit = git(project.folder / "origin.git", "for-each-ref", "--format=%(objectname)", "refs/heads/retrain").split()[0]
     name, message, outcome = project.run("evaluate", git_ref=commit)
     assert (name, outcome["regressions"]) == ("Completed", []), message
-    release = recordings(project.place / "release")
+    release = recordings(project.folder / "release")
     name, message, outcome = project.run("evaluate", git_ref=commit, release=str(release))
     assert name in ("Completed", "Regressed") and "30 utterances" in message, message
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from pipeline.batching.waveforms import Clips
+    from pipeline.batching.waveforms import UtteranceAudio
     from pipeline.decoding.greedy import Decoded
 
 TEST = Path("data/split/portuguese/test.parquet")
@@ -71,7 +71,7 @@ class Transcribe(Section):
 
 def run(system: str, model_folder: str) -> None:
     """Transcribe the test split with one system."""
-    from pipeline.batching.waveforms import Clips
+    from pipeline.batching.waveforms import UtteranceAudio
     from pipeline.decoding.greedy import decode_all
     from pipeline.decoding.speed import relative_speed
     from pipeline.model.artifact import expects_normalised_input, load_model, parameters
@@ -82,25 +82,25 @@ def run(system: str, model_folder: str) -> None:
     set_threads(params.threads)
     test = read_table(TEST)
     model, vocabulary, record = load_model(model_folder)
-    clips = Clips(test, normalise=expects_normalised_input(model))
+    audio = UtteranceAudio(test, normalise=expects_normalised_input(model))
     duration_s = test["duration_s"].to_numpy(dtype=float)
     device = choose_device()
 
     def transcribe_sample() -> float:
         sample_s = duration_s[: params.speed_utterances]
-        decode_all(model, vocabulary, clips.waveform, sample_s, params.batch_s)
+        decode_all(model, vocabulary, audio.waveform, sample_s, params.batch_s)
         return float(sample_s.sum())
 
     with exclusive(device, params.threads):
         model.to(device)  # type: ignore[arg-type]
-        invariance = check_invariance(model, clips, duration_s, params)
+        invariance = check_invariance(model, audio, duration_s, params)
         began = time.perf_counter()
         with bar(float(duration_s.sum()), "s", f"transcribe@{system}") as progress:
-            decoded = decode_all(model, vocabulary, clips.waveform, duration_s, params.batch_s, progress.update, words=True)
+            decoded = decode_all(model, vocabulary, audio.waveform, duration_s, params.batch_s, progress.update, words=True)
         seconds = time.perf_counter() - began
         measured = params.robustness if params.robustness and system in params.robustness.systems else None
         degraded: list[list[dict[str, str]]] = [[] for _ in decoded] if measured is None else transcribe_conditions(
-            measured, test["utterance_id"].tolist(), clips, duration_s,
+            measured, test["utterance_id"].tolist(), audio, duration_s,
             lambda waveform, lengths: decode_all(model, vocabulary, waveform, lengths, params.batch_s), params.threads)
         speed = relative_speed(transcribe_sample, device)
 
@@ -127,7 +127,7 @@ def run(system: str, model_folder: str) -> None:
         f"{speed.value:.0f} times the reference network); the batch changes a logit by at most {invariance['max_logit_difference']:.1e}")
 
 
-def transcribe_conditions(robustness: Robustness, utterance_ids: Sequence[str], clips: Clips, duration_s: npt.NDArray[np.float64],
+def transcribe_conditions(robustness: Robustness, utterance_ids: Sequence[str], audio: UtteranceAudio, duration_s: npt.NDArray[np.float64],
                     decode: Callable[[Callable[[int], Any], Any], list[Decoded]], threads: int) -> list[list[dict[str, str]]]:
     """Return the hypothesis of each utterance in each condition: rows of the column `robustness`, empty outside of the sample.
 
@@ -136,7 +136,7 @@ def transcribe_conditions(robustness: Robustness, utterance_ids: Sequence[str], 
     Args:
         robustness: conditions and sample.
         utterance_ids: of the test split.
-        clips: its audio.
+        audio: its audio.
         duration_s: its lengths, (N,).
         decode: returns hypotheses, given waveforms by number and lengths in seconds.
         threads: CPU threads that degrade audio.
@@ -145,7 +145,7 @@ def transcribe_conditions(robustness: Robustness, utterance_ids: Sequence[str], 
     from pipeline.batching.waveforms import prepare
 
     def prepared(number: int) -> Any:
-        return prepare(degrade(clips.samples(number), seed=[robustness.seed, int(rank[number][:16], 16)], **changes), clips.normalise)
+        return prepare(degrade(audio.samples(number), seed=[robustness.seed, int(rank[number][:16], 16)], **changes), audio.normalise)
 
     rank = {number: hash_json([robustness.seed, name]) for number, name in enumerate(utterance_ids)}
     sample = sorted(rank, key=rank.__getitem__)[: robustness.utterances]
@@ -159,7 +159,7 @@ def transcribe_conditions(robustness: Robustness, utterance_ids: Sequence[str], 
     return degraded
 
 
-def check_invariance(model: Any, clips: Clips, duration_s: Any, params: Transcribe) -> dict[str, Any]:
+def check_invariance(model: Any, audio: UtteranceAudio, duration_s: Any, params: Transcribe) -> dict[str, Any]:
     """Return how much a logit moves between decoding alone and in a batch of mixed lengths.
 
     Raises:
@@ -170,7 +170,7 @@ def check_invariance(model: Any, clips: Clips, duration_s: Any, params: Transcri
     from pipeline.decoding.greedy import logits_of
 
     sample = np.argsort(duration_s, kind="stable")[:: max(1, len(duration_s) // max(1, params.invariance_utterances))][: params.invariance_utterances]
-    waveforms = [clips.waveform(int(index)) for index in sample]
+    waveforms = [audio.waveform(int(index)) for index in sample]
     difference, changed = 0.0, 0
     if waveforms:
         for alone, mixed in zip((logits_of(model, [waveform])[0] for waveform in waveforms), logits_of(model, waveforms), strict=True):

@@ -89,5 +89,17 @@ def dvc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(process.args, process.returncode, told)
 
 
+def outs(folder: Path, at: str | None = None) -> dict[str, str]:
+    """Return the hash of every out of every stage by its path, from a clone's dvc.lock.
+
+    Args:
+        folder: the clone.
+        at: the commit to read dvc.lock from; None for the file in the clone.
+    """
+    text = (folder / "dvc.lock").read_text(encoding="utf-8") if at is None else subprocess.run(
+        ["git", "show", f"{at}:dvc.lock"], cwd=folder, text=True, capture_output=True, check=True).stdout
+    return {out["path"]: out["md5"] for stage in yaml.safe_load(text)["stages"].values() for out in stage.get("outs", [])}
+
+
 def _git(*words: str) -> str:
     return subprocess.run(["git", *words], cwd=ROOT, text=True, capture_output=True, check=True).stdout

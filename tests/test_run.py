@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +82,27 @@ def test_per_second_run_has_nothing_to_do(run: Path) -> None:
     assert "Data and pipelines are up to date." in again.stdout
 
 
+def test_a_clone_of_the_locked_commit_with_the_cache_of_the_run_runs_nothing(run: Path, tmp_path: Path) -> None:
+    for key, value in (("user.name", "Ana Reis"), ("user.email", "ana@example.org")):
+        subprocess.run(["git", "config", key, value], cwd=run, check=True)
+    subprocess.run(["git", "add", "--all"], cwd=run, check=True)
+    subprocess.run(["git", "commit", "--quiet", "--message", "Lock the run"], cwd=run, check=True)
+    fresh = tmp_path / "fresh"
+    subprocess.run(["git", "clone", "--quiet", str(run), str(fresh)], check=True)
+    (fresh / ".dvc/config.local").write_text(f"[cache]\n    dir = {run}/.dvc/cache\n")
+    restored = dvc(fresh, "checkout")
+    assert restored.returncode == 0, restored.stdout
+    done = dvc(fresh, "repro")
+    assert "Running stage" not in done.stdout
+    assert subprocess.run(["git", "status", "--porcelain"], cwd=fresh, text=True, capture_output=True, check=True).stdout == ""
+
+
 def test_the_page_of_plots_needs_no_internet(run: Path) -> None:
     shown = dvc(run, "plots", "show")
     assert shown.returncode == 0, shown.stdout
     page = (run / "dvc_plots/index.html").read_text(encoding="utf-8")
-    assert page.count("vegaEmbed('#") == 4, "the learning curves; loss, WER and speed of the trainings as they ran"
+    logged = len(list((run / "data/timing/curves").rglob("*.tsv")))
+    assert logged >= len(SYSTEMS) - 1, "each training logs curves while it runs"
+    assert page.count("vegaEmbed('#") == 3 + logged, "CER, WER and loss of all systems in one plot each, then every logged curve"
     assert page.count("<img") == 2, "learning curve and systems, drawn by the report"
     assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=[\"']?(https?:)?//", page)

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from pipeline import transcribe
-from pipeline.batching.waveforms import Clips
+from pipeline.batching.waveforms import UtteranceAudio
 from pipeline.core import params as core_params
 from pipeline.core.errors import MissingInputError, ParamsError, PipelineError
 from pipeline.core.files import read_json
@@ -95,7 +95,7 @@ def test_the_check_mixes_long_and_short_and_can_be_left_out(root: Path) -> None:
     table = pd.read_parquet("data/split/portuguese/test.parquet")
     asked: list[int] = []
 
-    class Watched(Clips):
+    class Watched(UtteranceAudio):
         def waveform(self, index: int) -> Any:
             asked.append(index)
             return super().waveform(index)

@@ -21,7 +21,7 @@ from transformers import Wav2Vec2ForCTC
 
 from pipeline.alignment.transcript_filter import MEASURES, CorpusMeasures, synthetic_negatives
 from pipeline.batching.batches import Batch, epoch_batches
-from pipeline.batching.waveforms import Clips
+from pipeline.batching.waveforms import UtteranceAudio
 from pipeline.core.closure import code_hash
 from pipeline.core.files import hash_json, read_table, state_dir, write_table
 from pipeline.core.progress import bar
@@ -224,7 +224,7 @@ def measure_all(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, table: pd.DataFra
     set_threads(1)
     device = choose_device()
     with exclusive(device, workers), bar(float(duration_s.sum()), "s", label) as progress, ThreadPoolExecutor(workers) as pool:
-        audio = Clips(table, ingest, keep_bytes=0, normalise=expects_normalised_input(model))
+        audio = UtteranceAudio(table, ingest, keep_bytes=0, normalise=expects_normalised_input(model))
         transcriber = _Transcriber(model.to(device), audio, duration_s, batch_s, pool)  # type: ignore[arg-type]
         parts = [np.arange(start, min(start + CHUNK, len(table))) for start in range(0, len(table), CHUNK)]
         files = [state / f"part-{number:06d}.parquet" for number in range(len(parts))]
@@ -262,7 +262,7 @@ class _Transcriber:
     """An aligner over a corpus: its probabilities, batch by batch."""
 
     model: Wav2Vec2ForCTC
-    clips: Clips
+    audio: UtteranceAudio
     duration_s: npt.NDArray[np.float64]
     batch_s: float
     pool: ThreadPoolExecutor
@@ -274,7 +274,7 @@ class _Transcriber:
             yield from zip(batch.tolist(), found, strict=True)
 
     def _batch(self, batch: Batch) -> list[Scores]:
-        return [softmax(logits_TV) for logits_TV in logits_of(self.model, [self.clips.waveform(int(number)) for number in batch])]
+        return [softmax(logits_TV) for logits_TV in logits_of(self.model, [self.audio.waveform(int(number)) for number in batch])]
 
 
 class _Measurer:

@@ -21,7 +21,7 @@ from pipeline.core.manifest import SAMPLE_RATE_HZ
 Waveform = npt.NDArray[np.float32]
 
 
-class Clips:
+class UtteranceAudio:
     """The audio of a split, in its order.
 
     Args:

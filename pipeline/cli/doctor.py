@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.errors import ParamsError, PipelineError
+from pipeline.core.errors import MissingInputError, ParamsError, PipelineError
 from pipeline.core.files import ROOT, state_dir
 from pipeline.core.params import PARAMS_FILE, Section, problems_of, read_params
+from pipeline.espeak.launcher import MODULE, package_folder
 
 PACKAGES = ("torch", "torchaudio", "transformers", "datasets", "pandas", "numpy", "jiwer", "dvc", "gto", "prefect", "fastapi", "espeakng-loader")
 LOCKS = (ROOT / "requirements/main.txt", ROOT / "requirements/speak.txt")
@@ -155,12 +156,10 @@ def _torch() -> tuple[str, bool]:
 
 def _espeak() -> tuple[str, bool]:
     try:
-        import espeakng_loader
-
-        library = Path(espeakng_loader.get_library_path())
-    except (ImportError, OSError) as error:
-        return f"eSpeak NG        missing ({error})", False
-    return f"eSpeak NG        {'found' if library.exists() else 'missing: ' + str(library)}", library.exists()
+        found = any((package_folder() / MODULE).glob("*espeak-ng.*"))  # the library is loaded in a separate process only
+    except MissingInputError as error:
+        return f"eSpeak NG        {error}", False
+    return f"eSpeak NG        {'found' if found else f'no library in {package_folder() / MODULE}'}", found
 
 
 def _programs() -> tuple[str, bool]:

@@ -103,7 +103,9 @@ def resume_key(label: str, config: RunConfig, model: Wav2Vec2ForCTC, inputs: Map
 def _figures(history: pd.DataFrame, feasible: Mapping[str, pd.DataFrame], checks: Preflight) -> dict[str, Any]:
     """Return the record's figures; inputs, config and code determine them."""
     last, kept = history.iloc[-1], history[history["kept"] == 1].iloc[0]
-    return {"train": {**counts(feasible["train"]), "infeasible": int(checks.infeasible["train"].sum())}, "dev": counts(feasible["dev"]),
+    train_figures = {**counts(feasible["train"]), "longest_s": round(float(feasible["train"]["duration_s"].max()), 3),
+                     "infeasible": int(checks.infeasible["train"].sum())}
+    return {"train": train_figures, "dev": counts(feasible["dev"]),
             "dev_wer": float(kept["dev_wer"]), "dev_cer": float(kept["dev_cer"]), "kept_step": int(kept["step"]), "steps": int(last["step"]),
             "skipped": int(last["skipped"]), "preflight": checks.figures}
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 
 from pipeline.batching.batches import Batch, Schedule
-from pipeline.batching.waveforms import Clips, Waveform, collate
+from pipeline.batching.waveforms import UtteranceAudio, Waveform, collate
 from pipeline.core.manifest import SAMPLE_RATE_HZ
 from pipeline.training.replicas import SubBatch
 
@@ -57,7 +57,7 @@ class BatchLoader:
         workers: number of threads that prepare batches.
     """
 
-    def __init__(self, audio: Clips, waveform: Callable[[int, int], Waveform], encoded: list[list[int]], duration_s: npt.NDArray[np.float64],
+    def __init__(self, audio: UtteranceAudio, waveform: Callable[[int, int], Waveform], encoded: list[list[int]], duration_s: npt.NDArray[np.float64],
                  schedule: Schedule, shard: Callable[[Batch], Batch], replicas: int, device: torch.device, first: int, stop: int) -> None:
         self._audio, self._waveform, self._encoded, self._duration_s = audio, waveform, encoded, duration_s
         self._schedule, self._shard, self._replicas, self._on_cpu = schedule, shard, replicas, device.type == "cpu"

@@ -20,7 +20,7 @@ import torch
 from transformers import Wav2Vec2ForCTC
 
 from pipeline.batching.batches import Schedule, epoch_batches, padding_share
-from pipeline.batching.waveforms import Clips, Waveform
+from pipeline.batching.waveforms import UtteranceAudio, Waveform
 from pipeline.core.errors import TrainingError
 from pipeline.core.progress import bar, log
 from pipeline.model.device import choose_device, exclusive, set_threads
@@ -45,7 +45,7 @@ ErrorRates = Callable[[Sequence[str], Sequence[str]], tuple[float, float]]
 class Utterances:
     """The utterances of a split: audio, texts, lengths (N,) and ids."""
 
-    audio: Clips
+    audio: UtteranceAudio
     texts: list[str]
     duration_s: npt.NDArray[np.float64]
     ids: list[str]
@@ -59,7 +59,7 @@ class Utterances:
             ingest: folder of the shards.
             normalise: whether the model expects waveforms of zero mean and unit variance.
         """
-        return cls(Clips(table, ingest, normalise=normalise), table["text"].tolist(), table["duration_s"].to_numpy(dtype=np.float64),
+        return cls(UtteranceAudio(table, ingest, normalise=normalise), table["text"].tolist(), table["duration_s"].to_numpy(dtype=np.float64),
                    table["utterance_id"].tolist())
 
 

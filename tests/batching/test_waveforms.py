@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from pipeline.audio.codecs import encode_flac
-from pipeline.batching.waveforms import Clips, collate, prepare, standardise
+from pipeline.batching.waveforms import UtteranceAudio, collate, prepare, standardise
 from pipeline.core.errors import DataError, MissingInputError
 from tests.tiny import TEXTS, spoken, write_shard, write_split
 
@@ -20,10 +20,10 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def utterance_audio(root: Path, keep_bytes: int = 1 << 20, normalise: bool = True) -> Clips:
+def utterance_audio(root: Path, keep_bytes: int = 1 << 20, normalise: bool = True) -> UtteranceAudio:
     import pandas as pd
 
-    return Clips(pd.read_parquet(root / "data/split/portuguese/train.parquet"), root / "data/ingest", keep_bytes, normalise)
+    return UtteranceAudio(pd.read_parquet(root / "data/split/portuguese/train.parquet"), root / "data/ingest", keep_bytes, normalise)
 
 
 def test_samples_are_those_written_in_any_order_across_shards_and_row_groups(root: Path) -> None:
@@ -87,7 +87,7 @@ def test_kept_samples_survive_a_deleted_shard_and_others_name_it(root: Path) -> 
         found.samples(9)
 
 
-def broken(root: Path, file: bytes) -> Clips:
+def broken(root: Path, file: bytes) -> UtteranceAudio:
     write_shard(root / "data/ingest/portuguese/tones/train-00000.parquet", [file] * 5)
     return utterance_audio(root)
 
@@ -141,7 +141,7 @@ def test_a_shard_round_trip_is_lossless_at_full_scale(tmp_path: Path) -> None:
     extreme = np.array([32767, -32768, 0, 1, -1] * 100, np.int16)
     table = write_split(tmp_path, TEXTS[:1])
     write_shard(tmp_path / "data/ingest/portuguese/tones/train-00000.parquet", [encode_flac(extreme)])
-    assert np.array_equal(Clips(table, tmp_path / "data/ingest").samples(0), extreme)
+    assert np.array_equal(UtteranceAudio(table, tmp_path / "data/ingest").samples(0), extreme)
 
 
 def test_samples_are_only_scaled_for_a_model_that_expects_raw_input(root: Path) -> None:

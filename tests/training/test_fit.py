@@ -55,8 +55,9 @@ def test_the_folder_holds_model_record_history_and_training_data(root: Path, cap
     assert words == WORDS
     assert history["step"].tolist() == [2, 3]
     assert record["inputs"]["split"]["train"] == hash_file(root / "data/split/portuguese/train.parquet")
-    hours = pd.read_parquet(root / "data/split/portuguese/train.parquet")["duration_s"].sum() / 3600
-    assert record["figures"]["train"] == {"utterances": 10, "speakers": 2, "hours": pytest.approx(hours), "infeasible": 0}
+    duration_s = pd.read_parquet(root / "data/split/portuguese/train.parquet")["duration_s"]
+    assert record["figures"]["train"] == {"utterances": 10, "speakers": 2, "hours": pytest.approx(duration_s.sum() / 3600), "infeasible": 0,
+                                          "longest_s": pytest.approx(duration_s.max(), abs=1e-3)}
     assert record["figures"]["dev_cer"] == pytest.approx(history["dev_cer"].iloc[-1])
     assert record["figures"]["skipped"] == 0
     assert (record["figures"]["kept_step"], record["figures"]["steps"], history["kept"].tolist()) == (3, 3, [0, 1])

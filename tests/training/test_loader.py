@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from pipeline.batching.batches import Schedule
-from pipeline.batching.waveforms import Clips
+from pipeline.batching.waveforms import UtteranceAudio
 from pipeline.core.errors import DataError
 from pipeline.training.loader import BatchLoader
 from tests import tiny
@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 
 def loader(root: Path, first: int, last: int, replicas: int = 2, keep_bytes: int = 1 << 30, shard: Any = None) -> tuple[BatchLoader, Schedule, Any]:
     table = pd.read_parquet(root / "data/split/portuguese/train.parquet")
-    audio, duration_s = Clips(table, root / "data/ingest", keep_bytes), table["duration_s"].to_numpy()
+    audio, duration_s = UtteranceAudio(table, root / "data/ingest", keep_bytes), table["duration_s"].to_numpy()
     schedule = Schedule(duration_s, 5.0, 1, replicas)
     encoded = [WORDS.encode(text) for text in table["text"]]
     made = BatchLoader(audio, lambda index, _: audio.waveform(index), encoded, duration_s, schedule,

@@ -19,7 +19,7 @@ from pathlib import Path
 from num2words import num2words
 
 from pipeline.text import normalise
-from pipeline.text.rules import WORDS
+from pipeline.text.locales import WORDS
 
 LOCALE = "pt-BR"
 PLAIN = (

@@ -1,12 +1,11 @@
-"""Bring the transcripts of a corpus to their spoken form; what cannot be said by rule is dropped and counted.
+"""Normalise the transcripts of a corpus to their spoken form; drop and count those that no rule can verbalise.
 
 Reads   data/ingest/LANGUAGE/CORPUS/shard-*.parquet (all but the audio)
 Writes  data/normalise/LANGUAGE/CORPUS/manifest.parquet (every utterance, kept or not), report.json
 Params  normalise.CORPUS
 
-An utterance is normalised by the rules of its own locale; where the release does not say which (Common Voice 6.1 does
-not for Portuguese), by those of the corpus. What the locales write or say differently, the tolerant score counts as
-right, by the column `variants`.
+Each utterance takes the rules of its own locale, or those of the corpus where the release does not name the locale (Common
+Voice 6.1 does not for Portuguese). The column `variants` has the canonical form that the tolerant score compares.
 """
 
 from __future__ import annotations
@@ -34,24 +33,24 @@ LANGUAGES: Final = {"pt-BR": "portuguese", "pt-PT": "portuguese", "es": "spanish
 class Params(Section):
     """`normalise.CORPUS`."""
 
-    language: Literal["portuguese", "spanish"] = Field(description="as under ingest: where the corpus lies")
+    language: Literal["portuguese", "spanish"] = Field(description="as under ingest: the folder of the corpus")
     locale: Literal["pt-BR", "pt-PT", "es", "es-419"] = Field(description="rules for utterances whose own locale has none")
-    min_characters: int = Field(default=1, ge=1, description="letters and spaces; fewer teach nothing")
-    max_characters_per_s: float = Field(default=30, gt=0, description="of the audio; fast speech has 20, more is another text")
+    min_characters: int = Field(default=1, ge=1, description="letters and spaces; a shorter text is dropped")
+    max_characters_per_s: float = Field(default=30, gt=0, description="of the audio; fast speech has 20, more is a text of another recording")
 
     @model_validator(mode="after")
-    def _fit(self) -> Params:
+    def _locale_is_of_the_language(self) -> Params:
         if LANGUAGES[self.locale] != self.language:
             fitting = ", ".join(locale for locale, language in LANGUAGES.items() if language == self.language)
             raise ValueError(f"locale {self.locale} is not {self.language}; expected one of {fitting}")
         return self
 
 
-def rules_for(locale: str, default: str) -> str:
-    """Return the locale whose rules an utterance is normalised by.
+def rules_locale(locale: str, default: str) -> str:
+    """Return the locale whose rules normalise an utterance.
 
-    pt-PT → pt-PT, es-ES → es, es-MX → es-419; one without rules (pt, pt-AO, empty) → the default. A locale of the other
-    language stays as it is, so that the utterance can be dropped for it.
+    pt-PT → pt-PT, es-ES → es, es-MX → es-419; one without rules (pt, pt-AO, empty) → the default. A Spanish locale
+    keeps Spanish rules in a Portuguese corpus, so that the stage can drop the utterance.
     """
     if locale in LANGUAGES:
         return locale
@@ -60,21 +59,21 @@ def rules_for(locale: str, default: str) -> str:
     return "es-419" if locale.startswith("es-") else default
 
 
-def normalised(row: Mapping[Hashable, Any], params: Params) -> dict[str, Any]:
-    """Return the columns that this stage adds to an utterance; `drop_reason` is the first that applies.
+def normalised_columns(row: Mapping[Hashable, Any], params: Params) -> dict[str, Any]:
+    """Return the columns that this stage adds to an utterance; `drop_reason` is the first of these that applies.
 
-    `other language`     its locale is none of the corpus's language
+    `other language`     its locale is not of the corpus's language
     `nothing spoken`     the transcript has no word
     `other script`       it has a letter or digit that is not Latin
-    `unknown symbol`     it has a currency or mathematical sign that no rule speaks
+    `unknown symbol`     it has a currency or mathematical sign that no rule verbalises
     `too short`          under min_characters
-    `too fast`           over max_characters_per_s: text and audio do not belong together
+    `too fast`           over max_characters_per_s: text and audio do not match
 
     Args:
         row: `transcript`, `locale`, `duration_s`.
         params: of the corpus.
     """
-    locale = rules_for(row["locale"], params.locale)
+    locale = rules_locale(row["locale"], params.locale)
     spoken, reason = "", "other language"
     if LANGUAGES[locale] == params.language:
         result = text.check(row["transcript"], locale)
@@ -90,7 +89,7 @@ def normalised(row: Mapping[Hashable, Any], params: Params) -> dict[str, Any]:
 
 
 def report_of(table: pd.DataFrame, corpus: str, params: Params) -> dict[str, Any]:
-    """Return what was kept and dropped, which letters occur, and how often each rule spoke in what was kept."""
+    """Return the report: utterances kept and dropped, and counts of letters and of applied rules in those kept."""
     kept = table[table["keep"]]
     letters = Counter("".join(kept["text"]))
     del letters[" "]
@@ -106,7 +105,7 @@ def report_of(table: pd.DataFrame, corpus: str, params: Params) -> dict[str, Any
         "kept": counts(kept),
         "dropped": _ordered(Counter(table.loc[~table["keep"], "drop_reason"])),
         "normalisers": _ordered(Counter(table["normaliser"])),
-        "locale_by_default": int(sum(locale not in LANGUAGES and rules_for(locale, "") == "" for locale in table["locale"])),
+        "locale_by_default": int(sum(locale not in LANGUAGES and rules_locale(locale, "") == "" for locale in table["locale"])),
         "letters": dict(sorted(letters.items())),
         "letters_missing": "".join(sorted(set(text.ALPHABETS[params.locale]) - set(letters))),
         "rules": _ordered(rules),
@@ -114,7 +113,7 @@ def report_of(table: pd.DataFrame, corpus: str, params: Params) -> dict[str, Any
 
 
 def _ordered(counted: Counter[str]) -> dict[str, int]:
-    """Return counts, the largest first, equal ones by name."""
+    """Return counts in descending order, equal ones by name."""
     return dict(sorted(counted.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
@@ -140,7 +139,7 @@ def run(corpus: str, data: Path = Path("data"), params_file: Path = PARAMS_FILE)
     with bar(len(table), "utterance", f"normalise@{corpus}") as progress:
         added = []
         for row in table[["transcript", "locale", "duration_s"]].to_dict("records"):
-            added.append(normalised(row, params))
+            added.append(normalised_columns(row, params))
             progress.update()
     table = conform(table.assign(**pd.DataFrame(added, index=table.index)), NORMALISED, f"normalise@{corpus}")
     report = report_of(table, corpus, params)

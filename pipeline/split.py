@@ -4,11 +4,12 @@ Reads   data/normalise/LANGUAGE/*/manifest.parquet (rows that are kept)
 Writes  data/split/LANGUAGE/{train,dev,test}.parquet, removed.parquet, certificate.json
 Params  split.LANGUAGE
 
-1. Assign. A speaker goes where the hash of salt and name falls, so that nobody moves when data grow. An official dev
-   or test set keeps its members, and the rest of that release stays out of it. A corpus declared to have one speaker is
-   divided by sentence instead, and its rows are marked.
-2. Remove. What meets test leaves train and dev, then what meets dev leaves train (rules: pipeline/leakage/search.py).
-3. Certify. The files as written are counted again by another way; the stage fails where anything is left.
+1. Assign. The hash of salt and speaker determines the split of a speaker, so that more data change no assignment. An
+   official dev or test set keeps its members and accepts no others from its corpus. A corpus declared to have one speaker
+   is divided by sentence instead, and its rows are marked.
+2. Remove. Utterances that match one in test are removed from train and dev, then those that match one in dev are removed
+   from train (rules: pipeline/leakage/search.py).
+3. Certify. Another method counts the matches between the written files; the stage fails if there is one.
 """
 
 from __future__ import annotations
@@ -34,15 +35,15 @@ from pipeline.leakage import search
 
 SPLITS: Final = ("train", "dev", "test")
 PAIRS: Final = (("dev", "test"), ("train", "test"), ("train", "dev"))
-"""Lower, higher: what meets the higher leaves the lower."""
+"""Lower, higher: an utterance of the lower split that matches one of the higher is removed."""
 
 REMOVED: Final[dict[str, pa.DataType]] = {
     "utterance_id": pa.string(),
-    "split": pa.string(),           # where it would have gone
-    "rule": pa.string(),            # the first rule that it broke
-    "meets": pa.string(),           # the utterance_id that it met
+    "split": pa.string(),           # from which it was removed
+    "rule": pa.string(),            # the first rule that matched
+    "meets": pa.string(),           # the utterance_id that it matched
 }
-"""`data/split/LANGUAGE/removed.parquet`: what left train or dev, and why."""
+"""`data/split/LANGUAGE/removed.parquet`: utterances removed from train or dev, and why."""
 
 
 class Params(Section):
@@ -52,77 +53,77 @@ class Params(Section):
     dev_share: float = Field(gt=0, lt=1, description="share of speakers; of sentences where the corpus has one speaker")
     test_share: float = Field(gt=0, lt=1, description="likewise")
     one_speaker: tuple[str, ...] = Field(default=(), description="corpora to divide by sentence, rows marked")
-    respect_release: bool = Field(default=True, description="official dev and test sets stay as they are")
+    respect_release: bool = Field(default=True, description="official dev and test sets do not change")
     near_duplicate: float = Field(default=0.8, ge=0.5, le=1, description="Jaccard similarity; one word of nine is 0.8")
     fingerprint_bits: float = Field(default=0.25, ge=0, lt=0.4, description="share that may differ; by chance 0.5")
-    fingerprint_s: float = Field(default=0.25, ge=0, description="seconds; codecs pad, trimming differs")
-    limit_train_hours: float | None = Field(default=None, gt=0, description="hours; smaller is part of larger")
+    fingerprint_s: float = Field(default=0.25, ge=0, description="difference in seconds; codecs pad, trimming differs")
+    limit_train_hours: float | None = Field(default=None, gt=0, description="hours; train under a smaller limit is a subset")
 
     @model_validator(mode="after")
-    def _leaves_something_to_train_on(self) -> Params:
+    def _train_has_a_share(self) -> Params:
         if self.dev_share + self.test_share >= 1:
             raise ValueError(f"dev_share + test_share should be less than 1, not {self.dev_share + self.test_share:g}")
         return self
 
 
 def position(salt: str, key: str) -> float:
-    """Return where a key falls in 0..1: even over keys, the same on every machine, whatever else there is."""
+    """Return the position of a key in 0..1: uniform over keys, and independent of machine and other keys."""
     return int.from_bytes(hashlib.sha256(f"{salt}\0{key}".encode()).digest()[:8]) / 2**64
 
 
 def assign(rows: pd.DataFrame, params: Params, language: str) -> pd.Series:
     """Return the split of each row, "train", "dev" or "test", before anything is removed.
 
-    Official dev and test rows stay what they are. Every other row falls by the hash of its speaker, of its sentence
-    where the corpus has one speaker (numbers masked, so that copies stay together), or of its own id where the speaker
-    is unknown; but where its corpus has an official set of that name, membership is closed and the row goes to train.
+    Official dev and test rows keep their split. A hash assigns every other row: of its speaker, of its sentence where the
+    corpus has one speaker (numbers masked, so that copies get one split), or of its id where the speaker is unknown. A row
+    that the hash assigns to an official set of its corpus goes to train instead.
     """
     def key(speaker: str, utterance_id: str, variants: str, dependent: bool) -> str:
         if dependent:
             return "sentence/" + " ".join(sorted(search.words_of(variants, language)))
         return search.identity(speaker) or f"utterance/{utterance_id}"
 
-    def fall(name: str) -> str:
+    def split_at(name: str) -> str:
         at = position(params.salt, name)
         return "test" if at < params.test_share else "dev" if at < params.test_share + params.dev_share else "train"
 
     columns = (rows[name] for name in ("speaker", "utterance_id", "variants", "speaker_dependent"))
     keys = pd.Series(map(key, *columns), index=rows.index)
-    fallen = keys.map({name: fall(name) for name in keys.unique()})
+    hashed = keys.map({name: split_at(name) for name in keys.unique()})
     closed = _official_sets(rows, params)
     official = [pair in closed for pair in zip(rows["corpus"], rows["release_split"], strict=True)]
-    barred = [pair in closed for pair in zip(rows["corpus"], fallen, strict=True)]
-    return fallen.mask(np.array(barred, bool), "train").mask(np.array(official, bool), rows["release_split"])
+    excluded = [pair in closed for pair in zip(rows["corpus"], hashed, strict=True)]
+    return hashed.mask(np.array(excluded, bool), "train").mask(np.array(official, bool), rows["release_split"])
 
 
 def _official_sets(rows: pd.DataFrame, params: Params) -> set[tuple[str, str]]:
-    """Return the official dev and test sets that are respected: corpus and name."""
+    """Return the official dev and test sets that keep their members: corpus and name."""
     members = rows[rows["release_split"].isin(["dev", "test"]) & params.respect_release]
     return set(zip(members["corpus"], members["release_split"], strict=True))
 
 
 def remove(tables: dict[str, pd.DataFrame], bounds: search.Bounds) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
-    """Return the splits without what meets a higher one, and what was removed (`REMOVED`)."""
+    """Return the splits without the utterances that match one of a higher split, and a table of those removed (`REMOVED`)."""
     removed = []
-    dev_met = search.find(tables["dev"], tables["test"], bounds)
-    dev = tables["dev"].drop(index=dev_met.index)
-    train_met = search.find(tables["train"], pd.concat([tables["test"], dev]), bounds)
-    for name, met in (("dev", dev_met), ("train", train_met)):
-        removed.append(met.assign(utterance_id=tables[name]["utterance_id"].loc[met.index], split=name))
-    clean = {"train": tables["train"].drop(index=train_met.index), "dev": dev, "test": tables["test"]}
+    dev_matches = search.find(tables["dev"], tables["test"], bounds)
+    dev = tables["dev"].drop(index=dev_matches.index)
+    train_matches = search.find(tables["train"], pd.concat([tables["test"], dev]), bounds)
+    for name, matches in (("dev", dev_matches), ("train", train_matches)):
+        removed.append(matches.assign(utterance_id=tables[name]["utterance_id"].loc[matches.index], split=name))
+    clean = {"train": tables["train"].drop(index=train_matches.index), "dev": dev, "test": tables["test"]}
     return clean, pd.concat(removed).sort_values("utterance_id")
 
 
 def limit(train: pd.DataFrame, salt: str, hours: float | None) -> pd.DataFrame:
-    """Return at most `hours` of `train`, drawn by hash: a smaller limit gives a part of what a larger one gives."""
+    """Return at most `hours` of `train`, in order of hash: a smaller limit returns a subset of what a larger one returns."""
     if hours is None:
         return train
-    drawn = train.iloc[np.argsort([position(salt, f"limit/{name}") for name in train["utterance_id"]], kind="stable")]
-    return drawn[drawn["duration_s"].cumsum() <= hours * 3600].sort_values("utterance_id")
+    ordered = train.iloc[np.argsort([position(salt, f"limit/{name}") for name in train["utterance_id"]], kind="stable")]
+    return ordered[ordered["duration_s"].cumsum() <= hours * 3600].sort_values("utterance_id")
 
 
 def recount(tables: dict[str, pd.DataFrame], bounds: search.Bounds) -> dict[str, int]:
-    """Return what the splits still share, by rule, over all pairs of splits."""
+    """Return the number of matches that remain, by rule, over all pairs of splits."""
     found = [search.recount(tables[low], tables[high], bounds) for low, high in PAIRS]
     return {rule: sum(pair[rule] for pair in found) for rule in search.RULES}
 
@@ -133,7 +134,7 @@ def certificate(
     tables: dict[str, pd.DataFrame],
     removed: pd.DataFrame,
     left_out: int,
-    left: dict[str, int],
+    remaining: dict[str, int],
 ) -> dict[str, Any]:
     """Return the certificate (`vizinho.certificate/1`, docs/schemas/certificate.json).
 
@@ -143,7 +144,7 @@ def certificate(
         tables: the splits as written.
         removed: utterances that were removed from them (`REMOVED`).
         left_out: utterances of train beyond `limit_train_hours`.
-        left: leaks that the recount found, by rule.
+        remaining: leaks that the recount found, by rule.
     """
     everything = pd.concat(tables.values())
     independent = everything[~everything["speaker_dependent"] & (everything["speaker"] != "")]
@@ -151,8 +152,8 @@ def certificate(
     return {
         "schema": "vizinho.certificate/1",
         "language": language,
-        "left_total": sum(left.values()),
-        "left": left,
+        "left_total": sum(remaining.values()),
+        "left": remaining,
         "removed": {
             name: {rule: int(((removed["split"] == name) & (removed["rule"] == rule)).sum()) for rule in search.RULES}
             for name in ("train", "dev")
@@ -185,7 +186,7 @@ def certificate(
 
 
 def _notes(rows: pd.DataFrame) -> Iterator[str]:
-    """Yield what a reader of the certificate must know of its limits."""
+    """Yield the limits of the certificate."""
     if any(map(search.is_common_voice, rows["speaker"].unique())):
         yield ("Common Voice's client_id is approximate: one person may hold several, and several may share one; "
                "speakers of Common Voice are disjoint as far as client_id tells.")
@@ -200,7 +201,7 @@ def _notes(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _read(language: str, folder: Path, params: Params) -> pd.DataFrame:
-    """Return the kept rows of all corpora by utterance_id, marked where their corpus has one speaker."""
+    """Return the kept rows of all corpora in order of utterance_id; rows of a corpus of one speaker are marked."""
     paths = sorted(folder.glob("*/manifest.parquet"))
     if not paths:
         raise MissingInputError(str(folder), "no manifest", "CORPUS/manifest.parquet", "run `dvc repro normalise`")
@@ -209,17 +210,17 @@ def _read(language: str, folder: Path, params: Params) -> pd.DataFrame:
     rows = rows.sort_values("utterance_id", ignore_index=True)
     rows["speaker_dependent"] = rows["corpus"].isin(params.one_speaker)
     problems = []
-    if twice := sorted(rows.loc[rows["utterance_id"].duplicated(), "utterance_id"].unique()):
-        problems.append(f"{len(twice)} utterance_id occur more than once, first {twice[0]}")
-    if blank := rows.loc[(rows["text"] == "") | (rows["variants"] == ""), "utterance_id"].tolist():
-        problems.append(f"{len(blank)} kept rows have no text or variants, first {blank[0]}")
+    if duplicate := sorted(rows.loc[rows["utterance_id"].duplicated(), "utterance_id"].unique()):
+        problems.append(f"{len(duplicate)} utterance_id occur more than once, first {duplicate[0]}")
+    if empty := rows.loc[(rows["text"] == "") | (rows["variants"] == ""), "utterance_id"].tolist():
+        problems.append(f"{len(empty)} kept rows have no text or variants, first {empty[0]}")
     if len(lengths := sorted(set(rows["fingerprint"].str.len()) - {0})) > 1:
         problems.append(f"fingerprints of {' and '.join(map(str, lengths))} hexadecimal digits cannot be compared")
     for corpus in params.one_speaker:
         speakers = rows.loc[rows["corpus"] == corpus, "speaker"]
         if speakers.empty:
-            there = ", ".join(sorted(rows["corpus"].unique()))
-            problems.append(f"{corpus} is declared under one_speaker, but is none of the corpora: {there}")
+            corpora = ", ".join(sorted(rows["corpus"].unique()))
+            problems.append(f"{corpus} is declared under one_speaker, but is none of the corpora: {corpora}")
         elif speakers.nunique() > 1:
             problems.append(f"{corpus} is declared under one_speaker, but has {speakers.nunique()} speakers")
     if problems:
@@ -231,8 +232,8 @@ def run(language: str, data: Path = Path("data"), params_file: Path = PARAMS_FIL
     """Write the splits of `language` and their certificate.
 
     Raises:
-        DataError: the corpora or what is declared of them do not fit, or a split is empty.
-        LeakageError: the recount found what the removal had missed.
+        DataError: the corpora contradict each other or their params, or a split is empty.
+        LeakageError: the recount found a leak that the removal missed.
     """
     params = load_section(Params, "split", language, path=params_file)
     bounds = search.Bounds(language, params.near_duplicate, params.fingerprint_bits, params.fingerprint_s)
@@ -249,11 +250,11 @@ def run(language: str, data: Path = Path("data"), params_file: Path = PARAMS_FIL
             write_table(folder / f"{name}.parquet", conform(table, SPLIT, name))
         write_table(folder / "removed.parquet", conform(removed, REMOVED, "removed"))
         written = {name: read_table(folder / f"{name}.parquet") for name in SPLITS}
-        left = recount(written, bounds)
+        remaining = recount(written, bounds)
         left_out = len(clean["train"]) - len(tables["train"])
-        write_json(folder / "certificate.json", certificate(language, params, written, removed, left_out, left))
-        if any(left.values()):
-            shown = ", ".join(f"{count} by {rule}" for rule, count in left.items() if count)
+        write_json(folder / "certificate.json", certificate(language, params, written, removed, left_out, remaining))
+        if any(remaining.values()):
+            shown = ", ".join(f"{count} by {rule}" for rule, count in remaining.items() if count)
             raise LeakageError(f"split.{language}", f"train, dev and test still share something: {shown}", "none",
                                "the removal is at fault, not the data: report it")
     dropped = Counter(removed["split"] + " " + removed["rule"])

@@ -1,4 +1,4 @@
-"""List the symbols that a model of the language emits: the letters of the training text, and of no other.
+"""List the symbols that a model of the language emits: the letters of its training text.
 
 Reads   data/split/LANGUAGE/train.parquet
 Writes  data/tokenise/LANGUAGE/vocabulary.json, report.json
@@ -23,20 +23,20 @@ from pipeline.core.progress import log, stage_line
 from pipeline.core.stage import stage_main
 
 SPECIAL: Final = ("<pad>", "<unk>", "|")
-"""The CTC blank, what the vocabulary lacks, the boundary between words; rows 0, 1, 2."""
+"""The CTC blank, an unknown letter, the word boundary; rows 0, 1, 2."""
 
 
 class Params(Section):
     """`tokenise.LANGUAGE`."""
 
-    min_count: int = Field(ge=1, description="occurrences in train; a rarer letter cannot be learnt and becomes <unk>")
+    min_count: int = Field(ge=1, description="occurrences in train; a rarer letter becomes <unk>")
 
 
 def count_letters(texts: pd.Series) -> dict[str, int]:
-    """Return how often each letter occurs, in order of code point; blanks are no letters.
+    """Return the count of each letter, in order of code point; spaces are not counted.
 
     Raises:
-        DataError: a text holds the sign that stands for the word boundary.
+        DataError: a text has the sign of the word boundary.
     """
     counted = Counter("".join(texts))
     del counted[" "]
@@ -55,7 +55,7 @@ def vocabulary_of(letters: dict[str, int], min_count: int) -> dict[str, int]:
 def report(language: str, train: pd.DataFrame, letters: dict[str, int], vocabulary: dict[str, int]) -> dict[str, Any]:
     """Return the report (`vizinho.vocabulary/1`, docs/schemas/vocabulary.json)."""
     rare = [letter for letter in letters if letter not in vocabulary]
-    touched = pd.DataFrame({letter: train["text"].str.contains(letter, regex=False) for letter in rare}, train.index)
+    affected = pd.DataFrame({letter: train["text"].str.contains(letter, regex=False) for letter in rare}, train.index)
     return {
         "schema": "vizinho.vocabulary/1",
         "language": language,
@@ -64,9 +64,9 @@ def report(language: str, train: pd.DataFrame, letters: dict[str, int], vocabula
         "symbols": len(vocabulary),
         "letters": letters,
         "left_out": {
-            letter: {"count": letters[letter], "utterances": int(touched[letter].sum())} for letter in rare
+            letter: {"count": letters[letter], "utterances": int(affected[letter].sum())} for letter in rare
         },
-        "utterances_touched": int(touched.any(axis=1).sum()),
+        "utterances_touched": int(affected.any(axis=1).sum()),
     }
 
 
@@ -74,7 +74,7 @@ def run(language: str, data: Path = Path("data"), params_file: Path = PARAMS_FIL
     """Write the vocabulary of `language` and its report.
 
     Raises:
-        DataError: no letter is frequent enough, or a text holds the word boundary's sign.
+        DataError: no letter is frequent enough, or a text has the sign of the word boundary.
     """
     params = load_section(Params, "tokenise", language, path=params_file)
     train = read_table(data / "split" / language / "train.parquet", columns=["text", "normaliser"])

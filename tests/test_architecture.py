@@ -40,7 +40,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "scoring": ({"core"}, {"jiwer", "numpy", "pandas", "rapidfuzz", "scipy"}),
     "batching": ({"core"}, {"numpy", "pandas", "pyarrow", "soundfile"}),
     "model": ({"core", "sources"}, {"huggingface_hub", *TORCH}),
-    "decoding": ({"core", "batching", "model"}, TORCH),
+    "decoding": ({"core", "audio", "batching", "model"}, {"scipy", "soundfile", *TORCH}),
     "alignment": ({"core", "batching", "decoding", "model"}, {"scipy", *TORCH}),
     "training": ({"core", "audio", "batching", "decoding", "model"}, {"dvclive", *TORCH}),  # error rates are passed in
     "tuning": ({"core", "batching", "decoding", "model", "training"}, TORCH),

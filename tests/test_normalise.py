@@ -1,4 +1,4 @@
-"""Every ingested utterance is in the manifest: with its spoken form, or with the reason why it was dropped."""
+"""Every ingested utterance is in the manifest, with its spoken form or the reason for dropping it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run(tmp_path: Path, *shards: list[dict[str, Any]], params: str = "language: 
     return pd.read_parquet(out / "manifest.parquet"), json.loads((out / "report.json").read_text(encoding="utf-8"))
 
 
-def test_each_utterance_is_spoken_by_the_rules_of_its_own_locale(tmp_path: Path) -> None:
+def test_each_utterance_is_normalised_by_the_rules_of_its_own_locale(tmp_path: Path) -> None:
     table, report = run(tmp_path, [{"transcript": "São 16.", "locale": locale} for locale in ("pt-BR", "pt-PT", "pt", "")])
     assert list(table.columns) == list(NORMALISED)
     assert table["text"].tolist() == ["são dezesseis", "são dezasseis", "são dezesseis", "são dezesseis"]
@@ -62,7 +62,7 @@ def test_each_utterance_is_spoken_by_the_rules_of_its_own_locale(tmp_path: Path)
         ({"transcript": "una frase", "locale": "es-MX"}, "other language"),
     ],
 )
-def test_what_cannot_be_used_is_kept_in_the_manifest_with_its_reason(tmp_path: Path, row: dict[str, Any], reason: str) -> None:
+def test_a_dropped_utterance_is_in_the_manifest_with_its_reason(tmp_path: Path, row: dict[str, Any], reason: str) -> None:
     table, report = run(tmp_path, [{"transcript": "Bom dia."}, row], params="language: portuguese, locale: pt-BR, min_characters: 2")
     assert table["keep"].tolist() == [True, False]
     assert table["drop_reason"].tolist() == ["", reason]
@@ -71,7 +71,7 @@ def test_what_cannot_be_used_is_kept_in_the_manifest_with_its_reason(tmp_path: P
     assert report["kept"] == {"utterances": 1, "speakers": 1, "hours": pytest.approx(3 / 3600)}
 
 
-def test_a_row_points_to_its_shard_and_carries_its_description(tmp_path: Path) -> None:
+def test_a_row_names_its_shard_and_has_the_columns_of_the_corpus(tmp_path: Path) -> None:
     table, _ = run(tmp_path, [{"transcript": "Um.", "snr_db": 20.0}, {"transcript": "Dois."}], [{"transcript": "Três.", "accent": "minhoto"}])
     places = list(zip(table["shard"], table["row"], strict=True))
     assert places == [("shard-00000.parquet", 0), ("shard-00000.parquet", 1), ("shard-00001.parquet", 0)]
@@ -80,7 +80,7 @@ def test_a_row_points_to_its_shard_and_carries_its_description(tmp_path: Path) -
     assert "audio" not in table.columns
 
 
-def test_the_report_counts_rules_and_letters_and_fits_its_schema(tmp_path: Path) -> None:
+def test_the_report_counts_rules_and_letters_and_follows_its_schema(tmp_path: Path) -> None:
     _, report = run(tmp_path, [{"transcript": "O Sr. Zé, às 14h."}, {"transcript": "Bebê, R$ 5"}])
     jsonschema.validate(report, json.loads((ROOT / "docs/schemas/normalise.json").read_text(encoding="utf-8")))
     assert report["rules"] == {"abbreviation": 1, "money": 1, "unit": 1}
@@ -98,19 +98,19 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
         assert first.read_bytes() == second.read_bytes()
 
 
-def test_a_corpus_of_which_nothing_is_left_is_an_error_that_says_why(tmp_path: Path) -> None:
+def test_a_corpus_without_usable_utterances_is_an_error_with_the_reasons(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"normalise\.tiny: no utterance can be kept \(2 other script\)") as raised:
         run(tmp_path, [{"transcript": "да"}, {"transcript": "нет"}])
     assert raised.value.exit_code == 1
     assert not (tmp_path / "data/normalise").exists()
 
 
-def test_a_corpus_that_was_not_ingested_names_the_command_to_run(tmp_path: Path) -> None:
+def test_the_error_for_a_corpus_that_was_not_ingested_names_the_command_to_run(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="no shard; expected shard-.*; run `dvc repro ingest@tiny`"):
         run(tmp_path)
 
 
-def test_params_that_do_not_fit_are_all_named(tmp_path: Path) -> None:
+def test_all_invalid_params_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(ParamsError) as raised:
         run(tmp_path, params="language: portuguese, locale: pt, min_characters: 0, lcoale: es")
     assert len(raised.value.problems) == 3
@@ -126,5 +126,5 @@ def test_params_that_do_not_fit_are_all_named(tmp_path: Path) -> None:
         ("es-ES", "es-419", "es"), ("es-MX", "es", "es-419"), ("es-419", "es", "es-419"),
     ],
 )
-def test_a_locale_without_rules_takes_those_of_its_corpus(locale: str, default: str, rules: str) -> None:
-    assert normalise.rules_for(locale, default) == rules
+def test_a_locale_without_rules_uses_those_of_its_corpus(locale: str, default: str, rules: str) -> None:
+    assert normalise.rules_locale(locale, default) == rules

@@ -1,4 +1,4 @@
-"""Splits share no speaker, sentence or recording; nobody moves when data grow; a broken removal does not pass."""
+"""Splits share no speaker, sentence or recording; more data change no assignment; a removal that misses a leak fails."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fingerprint(flipped: Iterable[int] = (), seed: int = 0) -> str:
 
 
 def utterance(number: int, speaker: str = "", text: str = "", corpus: str = "c", **columns: Any) -> dict[str, Any]:
-    """Return a row of a normalised manifest that meets no other, save in what is given."""
+    """Return a row of a normalised manifest that matches no other, except in the given columns."""
     text = text or " ".join(f"{corpus}{number}{letter}" for letter in "abcdef")
     return {
         **EMPTY, **ZERO, "utterance_id": f"{corpus}/{number:05d}", "corpus": corpus, "language": "portuguese",
@@ -52,14 +52,14 @@ def corpus_of(num_speakers: int, per_speaker: int = 2, corpus: str = "c") -> lis
 
 @cache
 def speaker_in(name: str) -> str:
-    """Return a speaker of corpus c whom the hash puts in the split `name`."""
+    """Return a speaker of corpus c that the hash assigns to the split `name`."""
     speakers = (f"x{i}" for i in range(1000))
     return next(who for who in speakers
                 if split.assign(pd.DataFrame([utterance(0, who)]), PARAMS, "portuguese").item() == name)
 
 
-class Workplace:
-    """A data folder and params of its own, with the stage on top."""
+class Workspace:
+    """A data folder and params in which to run the stage."""
 
     def __init__(self, folder: Path) -> None:
         self.data, self.params = folder / "data", folder / "params.yaml"
@@ -83,14 +83,14 @@ class Workplace:
     def table(self, name: str) -> pd.DataFrame:
         return pd.read_parquet(self.file(f"{name}.parquet"))
 
-    def where(self) -> dict[str, str]:
-        """Return the split of each utterance that is in one."""
+    def split_of(self) -> dict[str, str]:
+        """Return the split of each utterance."""
         return {name: part for part in split.SPLITS for name in self.table(part)["utterance_id"]}
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Workplace:
-    return Workplace(tmp_path)
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path)
 
 
 # ---- Assignment -----------------------------------------------------------------------------------------------------
@@ -108,18 +108,18 @@ def test_a_speaker_is_never_in_two_splits(names: list[str]) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(speakers, speakers)
-def test_growing_data_move_no_utterance(names: list[str], later: list[str]) -> None:
+def test_more_data_change_no_assignment(names: list[str], later: list[str]) -> None:
     rows = pd.DataFrame([utterance(i, name) for i, name in enumerate(names + later)])
     before = split.assign(rows.iloc[: len(names)], PARAMS, "portuguese")
     assert before.equals(split.assign(rows, PARAMS, "portuguese").iloc[: len(names)])
 
 
-def test_growing_data_move_no_utterance_of_the_files(tmp_path: Path) -> None:
-    small, large = Workplace(tmp_path / "a"), Workplace(tmp_path / "b")
+def test_more_data_change_no_assignment_in_the_files(tmp_path: Path) -> None:
+    small, large = Workspace(tmp_path / "a"), Workspace(tmp_path / "b")
     small.run(corpus_of(40))
     large.run(corpus_of(40) + corpus_of(50, corpus="d"))
-    later = large.where()
-    assert {name: later[name] for name in small.where()} == small.where()
+    later = large.split_of()
+    assert {name: later[name] for name in small.split_of()} == small.split_of()
 
 
 @settings(max_examples=40, deadline=None)
@@ -134,14 +134,14 @@ def test_the_order_of_rows_changes_nothing(order: list[int]) -> None:
 def test_the_order_of_rows_changes_no_byte_of_the_files(tmp_path: Path) -> None:
     rows = [*corpus_of(40), *corpus_of(12, corpus="d"), utterance(900, speaker_in("train"), "um dois")]
     rows += [utterance(901 + i, speaker_in(name), "a casa velha caiu ontem") for i, name in enumerate(split.SPLITS)]
-    one, other = Workplace(tmp_path / "a"), Workplace(tmp_path / "b")
+    one, other = Workspace(tmp_path / "a"), Workspace(tmp_path / "b")
     one.run(rows)
     other.run([rows[i] for i in np.random.default_rng(3).permutation(len(rows))])
     for path in sorted(one.file("").iterdir()):
         assert path.read_bytes() == other.file(path.name).read_bytes(), path.name
 
 
-def test_shares_are_those_of_the_params_and_another_salt_is_another_assignment() -> None:
+def test_the_shares_follow_the_params_and_another_salt_changes_the_assignment() -> None:
     rows = pd.DataFrame(corpus_of(2000, per_speaker=1))
     assigned = split.assign(rows, PARAMS, "portuguese").value_counts(normalize=True)
     assert assigned["test"] == pytest.approx(0.2, abs=0.03) and assigned["dev"] == pytest.approx(0.2, abs=0.03)
@@ -157,55 +157,55 @@ def test_official_sets_keep_their_members_and_admit_no_others() -> None:
     assert (ignored == split.assign(rows.assign(release_split=""), PARAMS, "portuguese")).all()
 
 
-def test_a_release_without_a_dev_set_gives_some_of_its_training_speakers() -> None:
+def test_a_release_without_a_dev_set_gives_dev_some_of_its_training_speakers() -> None:
     rows = pd.DataFrame([utterance(i, f"s{i}", release_split=("test", "train")[i % 2]) for i in range(400)])
     assigned = split.assign(rows, PARAMS, "portuguese")
     assert (assigned[rows["release_split"] == "test"] == "test").all()
     assert set(assigned[rows["release_split"] == "train"]) == {"train", "dev"}
 
 
-def test_a_speaker_of_an_official_test_set_leaves_train_even_there(place: Workplace) -> None:
+def test_a_speaker_of_an_official_test_set_is_removed_from_its_official_train_set(workspace: Workspace) -> None:
     extra = [utterance(500, "s0", release_split="train"), utterance(501, "s0", release_split="test")]
-    certificate = place.run([*(row | {"release_split": "train"} for row in corpus_of(30)), *extra])
-    assert place.where()["c/00501"] == "test" and "c/00500" not in place.where()
+    certificate = workspace.run([*(row | {"release_split": "train"} for row in corpus_of(30)), *extra])
+    assert workspace.split_of()["c/00501"] == "test" and "c/00500" not in workspace.split_of()
     assert certificate["removed"]["train"]["speaker"] + certificate["removed"]["dev"]["speaker"] == 3
     assert certificate["corpora"]["c"]["official"] == "test"
 
 
-def test_a_common_voice_speaker_is_one_speaker_in_all_releases_and_the_note_says_approximate(place: Workplace) -> None:
+def test_a_common_voice_speaker_is_the_same_in_all_releases_and_a_note_calls_the_id_approximate(workspace: Workspace) -> None:
     ids = [f"{i:0128x}" for i in range(40)]
-    certificate = place.run([utterance(i, who, corpus=name) for i, who in enumerate(ids) for name in ("cv-6", "cv-17")])
-    where = place.where()
-    assert all(where[f"cv-6/{i:05d}"] == where[f"cv-17/{i:05d}"] for i in range(40))
+    certificate = workspace.run([utterance(i, who, corpus=name) for i, who in enumerate(ids) for name in ("cv-6", "cv-17")])
+    split_of = workspace.split_of()
+    assert all(split_of[f"cv-6/{i:05d}"] == split_of[f"cv-17/{i:05d}"] for i in range(40))
     assert certificate["compared"]["speakers"] == 40
     assert "client_id is approximate" in certificate["notes"][0]
 
 
-def test_utterances_of_unknown_speakers_fall_by_their_own_id_and_are_counted(place: Workplace) -> None:
-    certificate = place.run([utterance(i) for i in range(60)])
+def test_utterances_of_unknown_speakers_are_assigned_by_their_id_and_counted(workspace: Workspace) -> None:
+    certificate = workspace.run([utterance(i) for i in range(60)])
     assert sum(part["unknown_speaker"] for part in certificate["splits"].values()) == 60
     assert certificate["notes"][0].startswith("60 utterances have no known speaker")
 
 
-def test_a_corpus_of_one_speaker_is_divided_by_sentence_and_marked(place: Workplace) -> None:
+def test_a_corpus_of_one_speaker_is_divided_by_sentence_and_marked(workspace: Workspace) -> None:
     single = [utterance(i, "me", corpus="solo") for i in range(60)]
     counted = enumerate(["dois", "vinte e três", "mil"])
     copies = [utterance(100 + i, "me", f"faltam {number} dias", "solo") for i, number in counted]
-    certificate = place.run([*corpus_of(30), *single, *copies], one_speaker=["solo"])
-    where = place.where()
-    assert {where[f"solo/{i:05d}"] for i in range(60)} == set(split.SPLITS)
-    assert len({where[f"solo/{i:05d}"] for i in (100, 101, 102)}) == 1
+    certificate = workspace.run([*corpus_of(30), *single, *copies], one_speaker=["solo"])
+    split_of = workspace.split_of()
+    assert {split_of[f"solo/{i:05d}"] for i in range(60)} == set(split.SPLITS)
+    assert len({split_of[f"solo/{i:05d}"] for i in (100, 101, 102)}) == 1
     for name in split.SPLITS:
-        table = place.table(name)
+        table = workspace.table(name)
         assert (table["speaker_dependent"] == (table["corpus"] == "solo")).all()
     assert certificate["left"]["speaker"] == 0
     assert certificate["notes"] == [
         "solo has one speaker: it is divided by sentence, its rows are marked speaker-dependent."]
 
 
-def test_a_false_or_vain_declaration_of_one_speaker_names_all_problems_at_once(place: Workplace) -> None:
+def test_all_wrong_declarations_of_one_speaker_are_reported_at_once(workspace: Workspace) -> None:
     with pytest.raises(DataError) as caught:
-        place.run(corpus_of(30), one_speaker=["c", "nobody"])
+        workspace.run(corpus_of(30), one_speaker=["c", "nobody"])
     assert "c is declared under one_speaker, but has 30 speakers; nobody is declared" in str(caught.value)
     assert "is none of the corpora: c" in str(caught.value)
 
@@ -231,7 +231,7 @@ LEAKS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 
 def plant(low: str, high: str) -> list[dict[str, Any]]:
-    """Return the rows of all leaks: leak i lies between utterance 800 + i of `low` and 900 + i of `high`."""
+    """Return the rows of all leaks: leak i is between utterance 800 + i of `low` and 900 + i of `high`."""
     return [
         row for i, (_, one, other) in enumerate(LEAKS.values())
         for row in (utterance(800 + i, speaker_in(low), **one), utterance(900 + i, speaker_in(high), **other))
@@ -239,21 +239,21 @@ def plant(low: str, high: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("low", "high"), split.PAIRS)
-def test_planted_leaks_leave_the_lower_split_each_by_its_rule(place: Workplace, low: str, high: str) -> None:
-    certificate = place.run([*corpus_of(30), *plant(low, high)])
-    assert place.table("removed").to_dict("records") == [
+def test_planted_leaks_are_removed_from_the_lower_split_by_their_rule(workspace: Workspace, low: str, high: str) -> None:
+    certificate = workspace.run([*corpus_of(30), *plant(low, high)])
+    assert workspace.table("removed").to_dict("records") == [
         {"utterance_id": f"c/{800 + i:05d}", "split": low, "rule": rule, "meets": f"c/{900 + i:05d}"}
         for i, (rule, _, _) in enumerate(LEAKS.values())
     ]
     assert certificate["removed"][low] == {
         "speaker": 0, "sentence": 1, "near_duplicate": 4, "audio": 1, "fingerprint": 1}
     assert certificate["left_total"] == 0
-    where = place.where()
-    assert all(where[f"c/{900 + i:05d}"] == high and f"c/{800 + i:05d}" not in where for i in range(len(LEAKS)))
+    split_of = workspace.split_of()
+    assert all(split_of[f"c/{900 + i:05d}"] == high and f"c/{800 + i:05d}" not in split_of for i in range(len(LEAKS)))
 
 
 NO_LEAKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "other digits read aloud": ({"text": "vinte e três"}, {"text": "vinte e quatro"}),
+    "another number in words": ({"text": "vinte e três"}, {"text": "vinte e quatro"}),
     "two words of eight differ": (
         {"text": "o velho pescador vendeu ontem a barca azul"},
         {"text": "o velho pescador comprou ontem a barca verde"}),
@@ -267,20 +267,20 @@ NO_LEAKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", NO_LEAKS)
-def test_what_is_no_leak_stays(case: str) -> None:
+def test_an_utterance_without_a_leak_is_not_removed(case: str) -> None:
     one, other = (pd.DataFrame([utterance(i, **columns)]) for i, columns in enumerate(NO_LEAKS[case]))
     assert search.find(one, other, BOUNDS).empty
     assert not any(search.recount(one, other, BOUNDS).values())
 
 
-def test_what_left_dev_no_longer_takes_anything_from_train(place: Workplace) -> None:
+def test_an_utterance_removed_from_dev_removes_nothing_from_train(workspace: Workspace) -> None:
     shared = [
         utterance(800, speaker_in("test"), "o gato dorme no telhado"),
         utterance(801, speaker_in("dev"), "o gato dorme no telhado", audio_hash="same"),
         utterance(802, speaker_in("train"), audio_hash="same"),
     ]
-    place.run([*corpus_of(30), *shared])
-    assert place.table("removed")["utterance_id"].tolist() == ["c/00801"]
+    workspace.run([*corpus_of(30), *shared])
+    assert workspace.table("removed")["utterance_id"].tolist() == ["c/00801"]
 
 
 LEXICON = ["o", "a", "e", "casa", "gato", "vinte", "três", "mil", "vê", "azul", "rio"]
@@ -294,9 +294,9 @@ planted_rows = st.lists(
 @given(planted_rows)
 def test_after_the_removal_the_recount_finds_nothing(planted: list[tuple[str, list[str], int, int, str]]) -> None:
     rows = pd.DataFrame([
-        utterance(i, who, " ".join(said), audio_hash=f"{heard}", duration_s=2 + 0.1 * length,
-                  fingerprint=fingerprint(range(13 * (i % 9)), seed=heard), release_split=member)
-        for i, (who, said, heard, length, member) in enumerate(planted)
+        utterance(i, who, " ".join(sentence), audio_hash=f"{audio}", duration_s=2 + 0.1 * length,
+                  fingerprint=fingerprint(range(13 * (i % 9)), seed=audio), release_split=member)
+        for i, (who, sentence, audio, length, member) in enumerate(planted)
     ], columns=list(utterance(0)))
     split_of = split.assign(rows, PARAMS, "portuguese")
     before = {name: rows[split_of == name] for name in split.SPLITS}
@@ -356,7 +356,7 @@ def test_words_are_compared_with_numbers_masked_and_accents_folded(
     assert search.words_of(sentence, language) == words_
 
 
-def test_a_language_without_number_words_is_refused_by_name() -> None:
+def test_the_error_for_a_language_without_number_words_names_it() -> None:
     with pytest.raises(DataError, match="'finnish': its number words are unknown; expected portuguese or spanish"):
         search.words_of("yksi", "finnish")
 
@@ -364,18 +364,18 @@ def test_a_language_without_number_words_is_refused_by_name() -> None:
 # ---- Certificate ----------------------------------------------------------------------------------------------------
 
 
-def test_a_removal_that_does_nothing_is_caught_by_the_recount_and_nothing_is_written(
-    place: Workplace, monkeypatch: pytest.MonkeyPatch
+def test_the_recount_detects_a_removal_that_does_nothing_and_nothing_is_written(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = pd.DataFrame(columns=list(split.REMOVED), dtype="str")
     monkeypatch.setattr(split, "remove", lambda tables, bounds: (tables, nothing))
     official = [utterance(1, "s1", corpus="d", release_split=name) for name in ("test", "train")]
     official[1] |= {"utterance_id": "d/other", "text": "outra frase", "variants": "outra frase"}
     with pytest.raises(LeakageError) as caught:
-        place.run([*corpus_of(30), *plant("train", "test"), *official])
+        workspace.run([*corpus_of(30), *plant("train", "test"), *official])
     assert "1 by speaker, 1 by sentence, 5 by near_duplicate, 2 by audio, 2 by fingerprint" in str(caught.value)
     assert caught.value.exit_code == 1
-    assert not place.file("").exists()
+    assert not workspace.file("").exists()
 
 
 @pytest.mark.parametrize("leak", LEAKS)
@@ -386,8 +386,8 @@ def test_each_leak_is_counted_by_its_rule(leak: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["similar_sets", "similar_recordings", "_keys"])
-def test_a_search_that_finds_nothing_is_caught_by_the_recount(
-    place: Workplace, monkeypatch: pytest.MonkeyPatch, name: str
+def test_the_recount_detects_a_search_that_finds_nothing(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     blind = {
         "similar_sets": lambda low, high, similarity: np.full(len(low), -1),
@@ -396,16 +396,16 @@ def test_a_search_that_finds_nothing_is_caught_by_the_recount(
     }[name]
     monkeypatch.setattr(search, name, blind)
     with pytest.raises(LeakageError, match="train, dev and test still share something"):
-        place.run([*corpus_of(30), *plant("train", "test")])
+        workspace.run([*corpus_of(30), *plant("train", "test")])
 
 
-def test_the_certificate_follows_its_published_schema_and_counts_what_is_in_the_files(place: Workplace) -> None:
+def test_the_certificate_follows_its_published_schema_and_counts_what_is_in_the_files(workspace: Workspace) -> None:
     planted = [utterance(800, speaker_in("train"), "o sol nasce"), utterance(801, speaker_in("test"), "o sol nasce")]
     dropped = utterance(802, speaker_in("train"), keep=False, drop_reason="empty")
-    certificate = place.run([*corpus_of(30), *planted, dropped])
+    certificate = workspace.run([*corpus_of(30), *planted, dropped])
     jsonschema.validate(certificate, json.loads((ROOT / "docs/schemas/certificate.json").read_text(encoding="utf-8")))
     for name in split.SPLITS:
-        table = place.table(name)
+        table = workspace.table(name)
         assert table["utterance_id"].is_monotonic_increasing
         assert certificate["splits"][name]["utterances"] == len(table) == certificate["corpora"]["c"][name]
         assert certificate["splits"][name]["speakers"] == table["speaker"].nunique()
@@ -414,25 +414,25 @@ def test_the_certificate_follows_its_published_schema_and_counts_what_is_in_the_
     assert certificate["notes"] == []
 
 
-def test_licence_and_slices_are_carried_per_utterance(place: Workplace) -> None:
+def test_licence_and_slices_of_each_utterance_are_kept(workspace: Workspace) -> None:
     columns = ["utterance_id", "licence", "accent", "gender", "age", "locale", "snr_db"]
     rows = [
         row | {name: f"{name} {i}" for name in columns[1:-1]} | {"snr_db": i / 4} for i, row in enumerate(corpus_of(30))
     ]
-    place.run(rows)
-    carried = pd.concat([place.table(name) for name in split.SPLITS]).sort_values("utterance_id")
+    workspace.run(rows)
+    carried = pd.concat([workspace.table(name) for name in split.SPLITS]).sort_values("utterance_id")
     assert carried[columns].to_dict("records") == [{name: row[name] for name in columns} for row in rows]
 
 
-def test_a_smaller_limit_of_hours_is_part_of_a_larger_and_dev_and_test_stay(tmp_path: Path) -> None:
+def test_train_under_a_smaller_limit_is_a_subset_and_dev_and_test_do_not_change(tmp_path: Path) -> None:
     chosen: list[set[str]] = []
     for hours in (0.01, 0.02, None):
-        place = Workplace(tmp_path / str(hours))
-        certificate = place.run(corpus_of(40), limit_train_hours=hours)
-        train = place.table("train")
+        workspace = Workspace(tmp_path / str(hours))
+        certificate = workspace.run(corpus_of(40), limit_train_hours=hours)
+        train = workspace.table("train")
         chosen.append(set(train["utterance_id"]))
         assert hours is None or train["duration_s"].sum() <= hours * 3600
-        assert len(place.table("test")) == certificate["splits"]["test"]["utterances"]
+        assert len(workspace.table("test")) == certificate["splits"]["test"]["utterances"]
     assert 0 < len(chosen[0]) < len(chosen[1]) < len(chosen[2])
     assert chosen[0] < chosen[1] < chosen[2]
 
@@ -440,34 +440,34 @@ def test_a_smaller_limit_of_hours_is_part_of_a_larger_and_dev_and_test_stay(tmp_
 # ---- Errors ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_empty_split_is_an_error_with_the_counts(place: Workplace) -> None:
+def test_an_empty_split_is_an_error_with_the_counts(workspace: Workspace) -> None:
     with pytest.raises(DataError, match=r"left in dev, test \(assigned: train 4, dev 0, test 0; removed: 0\)"):
-        place.run([utterance(i, speaker_in("train")) for i in range(4)])
+        workspace.run([utterance(i, speaker_in("train")) for i in range(4)])
 
 
-def test_doubled_ids_blank_texts_and_odd_fingerprints_are_reported_together(place: Workplace) -> None:
+def test_duplicate_ids_empty_texts_and_fingerprints_of_two_lengths_are_reported_together(workspace: Workspace) -> None:
     odd = [utterance(3, "s3"), utterance(90, "s1", variants=""), utterance(91, "s1", fingerprint="00ff")]
     rows = [*corpus_of(10), *odd]
     with pytest.raises(DataError) as caught:
-        place.run(rows)
+        workspace.run(rows)
     assert "1 utterance_id occur more than once, first c/00003" in str(caught.value)
     assert "1 kept rows have no text or variants, first c/00090" in str(caught.value)
     assert "fingerprints of 4 and 64 hexadecimal digits cannot be compared" in str(caught.value)
 
 
-def test_without_manifests_the_folder_is_named(place: Workplace) -> None:
-    place.params.write_text("split: {portuguese: {salt: a, dev_share: 0.1, test_share: 0.1}}\n", encoding="utf-8")
+def test_the_error_for_missing_manifests_names_the_folder(workspace: Workspace) -> None:
+    workspace.params.write_text("split: {portuguese: {salt: a, dev_share: 0.1, test_share: 0.1}}\n", encoding="utf-8")
     with pytest.raises(MissingInputError, match="normalise/portuguese: no manifest; expected CORPUS/manifest.parquet"):
-        split.run("portuguese", place.data, place.params)
+        split.run("portuguese", workspace.data, workspace.params)
 
 
-def test_all_wrong_params_are_named_at_once(place: Workplace) -> None:
+def test_all_invalid_params_are_reported_at_once(workspace: Workspace) -> None:
     with pytest.raises(ParamsError) as caught:
-        place.run(corpus_of(2), salt="", near_duplicate=0.1, dev_part=0.1)
+        workspace.run(corpus_of(2), salt="", near_duplicate=0.1, dev_part=0.1)
     assert [problem.split(":")[0] for problem in caught.value.problems] == [
         "split.portuguese.salt", "split.portuguese.near_duplicate", "split.portuguese.dev_part"]
 
 
-def test_shares_that_leave_nothing_to_train_on_are_refused(place: Workplace) -> None:
+def test_shares_that_leave_nothing_for_train_are_an_error(workspace: Workspace) -> None:
     with pytest.raises(ParamsError, match="dev_share . test_share should be less than 1, not 1.1"):
-        place.run(corpus_of(2), dev_share=0.5, test_share=0.6)
+        workspace.run(corpus_of(2), dev_share=0.5, test_share=0.6)

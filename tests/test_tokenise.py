@@ -26,7 +26,7 @@ def written(tmp_path: Path, texts: list[str], min_count: int = 2) -> tuple[dict[
     return json.loads((out / "vocabulary.json").read_text()), json.loads((out / "report.json").read_text())
 
 
-def test_blank_unknown_and_boundary_come_first_then_the_letters_in_order(tmp_path: Path) -> None:
+def test_the_vocabulary_lists_blank_unknown_and_boundary_and_then_the_letters_in_order(tmp_path: Path) -> None:
     vocabulary, _ = written(tmp_path, ["ção bá", "á bção"], min_count=2)
     assert vocabulary == {"<pad>": 0, "<unk>": 1, "|": 2, "b": 3, "o": 4, "á": 5, "ã": 6, "ç": 7}
 
@@ -39,7 +39,7 @@ def test_letters_rarer_than_min_count_are_left_out_and_their_utterances_counted(
     assert report["utterances_touched"] == 3
 
 
-def test_text_of_dev_and_test_is_never_read(tmp_path: Path) -> None:
+def test_the_text_of_dev_and_test_is_not_read(tmp_path: Path) -> None:
     folder = tmp_path / "data/split/portuguese"
     folder.mkdir(parents=True)
     for name in ("dev", "test"):
@@ -63,17 +63,17 @@ def test_the_order_of_utterances_changes_no_byte(tmp_path: Path) -> None:
         assert one.read_bytes() == other.read_bytes()
 
 
-def test_the_sign_of_the_word_boundary_in_text_is_refused(tmp_path: Path) -> None:
+def test_a_word_boundary_sign_in_the_text_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'\|' occurs 2 times in text"):
         written(tmp_path, ["a|b", "c|d"])
 
 
-def test_a_min_count_that_no_letter_reaches_is_an_error_that_says_so(tmp_path: Path) -> None:
+def test_a_min_count_that_no_letter_reaches_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="none of 2 letters occurs 9 times in train; .* lower min_count"):
         written(tmp_path, ["ab"], min_count=9)
 
 
-def test_without_a_training_split_the_missing_file_is_named(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_training_split_names_the_file(tmp_path: Path) -> None:
     params = tmp_path / "params.yaml"
     params.write_text("tokenise: {portuguese: {min_count: 1}}\n", encoding="utf-8")
     with pytest.raises(MissingInputError, match="train.parquet: no such file"):

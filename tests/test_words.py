@@ -41,7 +41,7 @@ AVOIDED = {
     r"\bfrom nothing\b": "from scratch",
 }
 """Found without regard to case."""
-TREES = ("pipeline", "flows", "tests", "benchmarks", "studies", "docs", "profiles", "README.md", "CONTRIBUTING.md", "NOTICE", "params.yaml",
+TREES = ("pipeline", "flows", "tests", "benchmarks", "studies", "docs", "profiles", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "NOTICE", "params.yaml",
          "dvc.yaml", "prefect.yaml", "Makefile")
 EXEMPT = ("tests/test_words.py", "docs/ui_", "pipeline/corpora/lexicon/", "tests/text/")
 

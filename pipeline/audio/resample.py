@@ -36,7 +36,7 @@ def resample(waveform_S: Waveform, rate_hz: int, to_hz: int = SAMPLE_RATE_HZ) ->
     if rate_hz == to_hz or not len(waveform_S):
         return waveform_S
     step_in, step_out = rate_hz // gcd(rate_hz, to_hz), to_hz // gcd(rate_hz, to_hz)  # both rates meet on multiples of their steps
-    reach = -(-(len(_low_pass(step_in, step_out)) // 2) // step_in)  # of the filter to either side, in steps
+    reach = filter_reach(step_in, step_out)
     needed = -(-len(waveform_S) // step_in)
     steps = scipy.fft.next_fast_len(min(max(-(-TRANSFORM // step_in), 8 * reach), needed + 2 * reach), real=True)
     fresh = steps - 2 * reach  # that a block adds to the one before
@@ -53,6 +53,11 @@ def resample(waveform_S: Waveform, rate_hz: int, to_hz: int = SAMPLE_RATE_HZ) ->
 TRANSFORM: Final = 6_144   # samples per block, about: longer blocks exceed the cache, shorter ones overlap by more
 STOP_BAND_DB: Final = 120
 PASS_BAND: Final = 0.94    # of the lower Nyquist frequency
+
+
+def filter_reach(step_in: int, step_out: int) -> int:
+    """Return how far the filter reaches to either side, in steps of `step_in` samples."""
+    return -(-(len(_low_pass(step_in, step_out)) // 2) // step_in)
 
 
 @lru_cache(maxsize=64)

@@ -41,6 +41,14 @@ class Format(StrEnum):
     VTT = "vtt"
 
 
+class Channels(StrEnum):
+    """What to do with a recording of several channels."""
+
+    AUTO = "auto"
+    MIX = "mix"
+    EACH = "each"
+
+
 class Stage(StrEnum):
     """The stages of dvc.yaml."""
 
@@ -106,20 +114,42 @@ def compare(reference: Annotated[Path, typer.Option(help=Transcripts)], champion
 
 
 @app.command()
-def transcribe(audio: Annotated[list[Path], typer.Argument(help="Audio files: wav, flac, mp3, ogg, opus.", show_default=False)],
+def transcribe(audio: Annotated[list[str], typer.Argument(help="Audio files, folders or patterns; - for standard input.", show_default=False)],
                model: Annotated[Path | None, typer.Option(help="Model folder. Default: the champion.")] = None,
-               form: Annotated[Format, typer.Option("--format", help="Output format; json, srt and vtt include word times.")] = Format.TXT) -> None:
-    """Transcribe audio files.
+               form: Annotated[Format, typer.Option("--format", help="Output format; json, srt and vtt include word times.")] = Format.TXT,
+               channels: Annotated[Channels, typer.Option(help="Mix the channels of a recording, or transcribe each as one speaker. "
+                                                               "auto: decide by the audio.")] = Channels.AUTO,
+               stream: Annotated[bool, typer.Option("--stream", help="Print each part as a line of JSON as soon as it is decoded.")] = False) -> None:
+    """Transcribe audio of any length.
 
     Files that fail are listed on standard error (exit code 1); the others are transcribed.
 
     vizinho transcribe --format srt talk.flac
-    """
-    from pipeline.cli.transcribe import render, transcribe_files
 
-    results = transcribe_files(audio, model)
-    typer.echo(render(results, form.value), nl=False)
-    failed = [result for result in results if "error" in result]
+    arecord -f S16_LE -r 16000 | vizinho transcribe --stream -
+    """
+    from pipeline.cli.transcribe import audio_files, render, results, stream_line, transcribe_files
+
+    files = audio_files(audio)
+    if stream and form is not Format.TXT:
+        raise typer.BadParameter("--stream prints JSON lines; leave --format out")
+    items = transcribe_files(files, model, channels.value, live=stream)
+    failed, warned = [], []
+    if stream:
+        for item, source in items:
+            line = stream_line(item, source)
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+            content = json.loads(line)
+            failed += [content] if "error" in content else []
+            warned += [content] if "warnings" in content else []
+    else:
+        found = results(items)
+        typer.echo(render(found, form.value), nl=False)
+        failed = [result for result in found if "error" in result]
+        warned = [result for result in found if "warnings" in result]
+    for result in warned:
+        typer.echo(f"warning: {result['file']}: {'; '.join(result['warnings'])}", err=True)
     for result in failed:
         typer.echo(f"error: {result['file']}: {result['error']}", err=True)
     if failed:

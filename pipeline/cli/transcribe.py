@@ -1,115 +1,139 @@
-"""`vizinho transcribe`: sound files to text, JSON or subtitles."""
+"""`vizinho transcribe`: audio files to text, JSON or subtitles."""
 
 from __future__ import annotations
 
+import glob
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from pipeline.core.errors import DataError, PipelineError
+from pipeline.cli.subtitles import cues, render_cues
+from pipeline.core.errors import PipelineError
 from pipeline.core.files import ROOT
+from pipeline.core.progress import bar
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from pipeline.decoding.recordings import Ended, Segment, Source
 
-LONGEST_S = 3600.0
-BATCH_S = 60.0
-CUE_S, CUE_LETTERS = 6.0, 84  # a subtitle of two lines of 42 letters, read in six seconds
+SUFFIXES: Final = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".webm", ".mka", ".mkv", ".wma", ".amr", ".3gp",
+                   ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64")
+"""Files that a folder is searched for, without regard to case."""
 
 
 def champion_folder() -> Path:
-    """Return the folder of the model in use, according to champion.yaml."""
+    """Return the folder of the model in use, as champion.yaml says."""
     return ROOT / str(yaml.safe_load((ROOT / "champion.yaml").read_text(encoding="utf-8"))["champion"]["path"])
 
 
-def transcribe_files(files: Sequence[Path], model_folder: Path | None = None) -> list[dict[str, Any]]:
-    """Return `{file, text, duration_s, words: [{word, start_s, end_s, confidence}]}` or `{file, error}` for each file."""
-    import numpy as np
+def audio_files(arguments: Sequence[str]) -> list[str]:
+    """Return the files that the arguments name, in order and once each: files, folders (searched in depth), patterns, `-`.
 
-    from pipeline.batching.waveforms import prepare
-    from pipeline.decoding.greedy import decode_all
-    from pipeline.model.artifact import expects_normalised_input, load_model
+    An argument that names none stays in the list: reading it fails, beside the transcripts of the others.
+    """
+    found: list[str] = []
+    for argument in arguments:
+        matches: list[str] = []
+        if Path(argument).is_dir():
+            matches = sorted(str(path) for path in Path(argument).rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        elif glob.has_magic(argument) and not Path(argument).exists():
+            matches = sorted(path for path in glob.glob(argument, recursive=True) if Path(path).is_file())
+        found += matches or [argument]
+    return list(dict.fromkeys(found))
+
+
+def transcribe_files(files: Sequence[str], model_folder: Path | None = None, channels: str = "auto",
+                     live: bool = False) -> Iterator[tuple[Segment | Ended, Source]]:
+    """Yield segments and ends of the recordings as they are decoded, with a progress bar where a terminal is.
+
+    Args:
+        files: paths, or `-` for standard input.
+        model_folder: the model; None for the champion.
+        channels: `auto`, `mix` or `each`.
+        live: whether to decode each part at once.
+    """
+    from pipeline.audio.codecs import duration_from_header
+    from pipeline.decoding.recordings import Channels, Source, longest_part_s, transcribe
+    from pipeline.model.artifact import load_model
     from pipeline.model.device import choose_device
 
-    model, vocabulary, _ = load_model(model_folder or champion_folder())
+    model, vocabulary, record = load_model(model_folder or champion_folder())
     model.to(choose_device())  # type: ignore[arg-type]
-    results: dict[Path, dict[str, Any]] = {}
-    waveforms, durations_s, readable = [], [], []
-    for file in dict.fromkeys(files):
-        try:
-            samples = read_samples(file)
-        except PipelineError as error:
-            results[file] = {"file": str(file), "error": str(error).removeprefix(f"{file}: ")}
+    sources = [Source(file, sys.stdin.buffer if file == "-" else Path(file)) for file in files]
+    total_s = None if live or "-" in files or not sys.stderr.isatty() else sum(duration_from_header(Path(file)) for file in files)
+    with bar(total_s, "s", "transcribe") as progress:
+        for item in transcribe(model, vocabulary, sources, longest_part_s(record), Channels(channels), live, progress.update):
+            yield item, item.source
+
+
+def results(items: Iterator[tuple[Segment | Ended, Source]]) -> list[dict[str, Any]]:
+    """Return `{file, text, duration_s, words: [{word, start_s, end_s, confidence, speaker?}], warnings?}` or `{file, error}` for each file."""
+    from pipeline.decoding.recordings import Segment
+
+    finished, segments = [], []
+    for item, source in items:
+        if isinstance(item, Segment):
+            segments.append(item)
             continue
-        waveforms.append(prepare(samples, expects_normalised_input(model)))
-        durations_s.append(len(samples) / 16_000)
-        readable.append(file)
-    if readable:
-        decoded = decode_all(model, vocabulary, waveforms.__getitem__, np.array(durations_s), BATCH_S, words=True)
-        for file, duration_s, item in zip(readable, durations_s, decoded, strict=True):
-            end_s = round(duration_s, 3)  # the file may be shorter than a frame
-            results[file] = {"file": str(file), "text": item.text, "duration_s": end_s, "words": [
-                {"word": word.word, "start_s": word.start_s, "end_s": min(word.end_s, end_s), "confidence": word.confidence} for word in item.words]}
-    return [results[file] for file in dict.fromkeys(files)]
+        if item.error is not None:
+            finished.append({"file": source.name, "error": message(source.name, item.error)})
+        else:
+            segments.sort(key=lambda segment: (segment.start_s, segment.channel))
+            result: dict[str, Any] = {"file": source.name, "text": " ".join(segment.text for segment in segments if segment.text),
+                                      "duration_s": round(item.duration_s, 3),
+                                      "words": [word for segment in segments for word in words_of(segment)]}
+            result["words"].sort(key=lambda word: word["start_s"])
+            warnings = item.warnings + ([] if result["text"] or "it is silent" in item.warnings else ["no word was found in it"])
+            finished.append(result | ({"warnings": warnings} if warnings else {}))
+        segments = []
+    return finished
 
 
-def read_samples(file: Path) -> npt.NDArray[np.int16]:
-    """Return a sound file's samples at 16 kHz.
-
-    Raises:
-        DataError: it cannot be read, has no samples, or is too long.
-    """
-    import numpy as np
-    import soundfile
-
-    from pipeline.audio.codecs import read_audio
-    from pipeline.audio.resample import resample
-    from pipeline.audio.samples import to_int16
-
-    try:
-        waveform_S, rate_hz = read_audio(file, LONGEST_S)
-    except soundfile.LibsndfileError as error:
-        raise DataError(str(file), error.error_string.rstrip("."), "wav, flac, mp3, ogg or opus", "convert it") from None
-    except OSError as error:
-        raise DataError(str(file), error.strerror or str(error), "a sound file") from None
-    if not len(waveform_S) or not np.isfinite(waveform_S).all():
-        raise DataError(str(file), "samples that are not numbers" if len(waveform_S) else "no samples", "sound", "check the recording")
-    if len(waveform_S) > LONGEST_S * rate_hz:
-        raise DataError(str(file), f"longer than {LONGEST_S:g} s", "at most that", "cut it")
-    return to_int16(resample(waveform_S, rate_hz))
+def words_of(segment: Segment) -> list[dict[str, Any]]:
+    """Return a segment's words as the JSON format has them; the speaker is the channel where channels are transcribed one by one."""
+    speaker = {"speaker": str(segment.channel)} if segment.channel else {}
+    return [{"word": word.word, "start_s": word.start_s, "end_s": word.end_s, "confidence": word.confidence, **speaker} for word in segment.words]
 
 
-def render(results: Sequence[dict[str, Any]], form: str) -> str:
+def message(name: str, error: PipelineError) -> str:
+    """Return an error's message without the name of the file that it is listed beside."""
+    return str(error).removeprefix(f"{name}: ")
+
+
+def stream_line(item: Segment | Ended, source: Source) -> str:
+    """Return a segment, or the end of a recording, as a line of JSON."""
+    from pipeline.decoding.recordings import Segment
+
+    if isinstance(item, Segment):
+        line: dict[str, Any] = {"file": source.name, "start_s": item.start_s, "end_s": item.end_s, "text": item.text, "words": words_of(item)}
+    elif item.error is not None:
+        line = {"file": source.name, "error": message(source.name, item.error)}
+    else:
+        line = {"file": source.name, "duration_s": round(item.duration_s, 3), "end": True} | ({"warnings": item.warnings} if item.warnings else {})
+    return json.dumps(line, ensure_ascii=False)
+
+
+def render(found: Sequence[dict[str, Any]], form: str) -> str:
     """Return the results as text (one file: its text; several: `file<TAB>text`), JSON, SubRip or WebVTT."""
     if form == "json":
-        return json.dumps(list(results), ensure_ascii=False, indent=2) + "\n"
-    good = [result for result in results if "error" not in result]
+        return json.dumps(list(found), ensure_ascii=False, indent=2) + "\n"
+    good = [result for result in found if "error" not in result]
     if form == "txt":
-        alone = len(results) == 1
-        return "".join(result["text"] + "\n" if alone else f"{result['file']}\t{result['text']}\n" for result in good)
-    cues = [cue for result in good for cue in _cues(result["words"])]
-    comma = form == "srt"
-    blocks = [f"{number}\n{_clock(start_s, comma)} --> {_clock(end_s, comma)}\n{text}\n" for number, (start_s, end_s, text) in enumerate(cues, 1)]
-    return ("" if comma else "WEBVTT\n\n") + "\n".join(blocks)
+        alone = len(found) == 1
+        return "".join(_turns(result) + "\n" if alone else f"{result['file']}\t{result['text']}\n" for result in good)
+    return render_cues([cue for result in good for cue in cues(result["words"])], form)
 
 
-def _cues(words: Sequence[dict[str, Any]]) -> list[tuple[float, float, str]]:
-    groups: list[list[dict[str, Any]]] = []
-    for word in words:
-        letters = sum(len(other["word"]) + 1 for other in groups[-1]) + len(word["word"]) if groups else 0
-        if not groups or letters > CUE_LETTERS or word["end_s"] - groups[-1][0]["start_s"] > CUE_S:
-            groups.append([])
-        groups[-1].append(word)
-    return [(group[0]["start_s"], group[-1]["end_s"], " ".join(word["word"] for word in group)) for group in groups]
-
-
-def _clock(seconds: float, comma: bool) -> str:
-    milliseconds = round(seconds * 1000)
-    hours, rest = divmod(milliseconds, 3_600_000)
-    minutes, rest = divmod(rest, 60_000)
-    whole, rest = divmod(rest, 1000)
-    return f"{hours:02}:{minutes:02}:{whole:02}{',' if comma else '.'}{rest:03}"
+def _turns(result: dict[str, Any]) -> str:
+    """Return a recording's text; with several speakers, a line for each turn."""
+    if not any("speaker" in word for word in result["words"]):
+        return str(result["text"])
+    turns: list[tuple[str, list[str]]] = []
+    for word in result["words"]:
+        if not turns or turns[-1][0] != word["speaker"]:
+            turns.append((word["speaker"], []))
+        turns[-1][1].append(word["word"])
+    return "\n".join(f"Speaker {speaker}: {' '.join(words)}" for speaker, words in turns)

@@ -1,4 +1,4 @@
-"""Written text to spoken form, for Portuguese and Spanish: pure functions from str to str."""
+"""Written text to spoken form, for Portuguese and Spanish: pure functions of strings."""
 
 from __future__ import annotations
 

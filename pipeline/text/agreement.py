@@ -1,4 +1,4 @@
-"""Which gender a number takes from the words around it: 2 meninas → duas meninas, 21 años → veintiún años."""
+"""The gender of a number, from the words around it: 2 meninas → duas meninas, 21 años → veintiún años."""
 
 from __future__ import annotations
 
@@ -13,39 +13,40 @@ from pipeline.text.words import Words
 _NEXT: Final = re.compile(rf" ?({LETTER}{{1,30}})")
 _PREVIOUS: Final = re.compile(rf"({LETTER}{{1,30}})[.,]?[ -]?$")
 _WINDOW: Final = 34
-"""How far a rule looks back, in characters: bounded, so that a long line costs linear time."""
+"""Characters that are searched before a number: bounded, so that the time is linear in the length of the line."""
 
 _FEMININE_PLURAL: Final = ("as", "ções", "sões", "dades", "gens", "tudes", "ciones", "siones", "giones")
 _FEMININE_SINGULAR: Final = ("a", "ção", "são", "dade", "gem", "tude", "ción", "sión", "dad", "tad", "tud")
-_OUT_OF: Final = re.compile(rf" (?:a|em|de) cada {NUMBER} ({LETTER}{{1,30}})")
+_OF_EVERY: Final = re.compile(rf" (?:a|em|de) cada {NUMBER} ({LETTER}{{1,30}})")
 _DAY_PARTS: Final = frozenset({"manhã", "tarde", "noite", "madrugada"})
 
 
 def next_word(text: str, position: int) -> str:
-    """Return the word that follows a position, after at most one blank; empty if there is none."""
+    """Return the word that follows a position, after at most one space; empty if there is none."""
     found = _NEXT.match(text, position)
     return found[1] if found else ""
 
 
 def previous_word(text: str, position: int) -> str:
-    """Return the word that ends before a position, past a blank, hyphen, comma or full stop; empty if there is none."""
+    """Return the word that ends before a position, past a space, hyphen, comma or full stop; empty if there is none."""
     found = _PREVIOUS.search(text[max(0, position - _WINDOW) : position])
     return found[1] if found else ""
 
 
 def is_feminine(word: str, plural: bool, words: Words) -> bool:
-    """Return whether a noun (or adjective) in small letters is feminine, by its ending and the tables of exceptions."""
+    """Return whether a noun (or adjective) in lower case is feminine, by its ending and the tables of exceptions."""
     if word in words.feminine_nouns:
         return True
-    shown = word.endswith(_FEMININE_PLURAL if plural else _FEMININE_SINGULAR) and not word.endswith(("ista", "istas"))
-    return shown and word not in words.masculine_nouns
+    by_ending = word.endswith(_FEMININE_PLURAL if plural else _FEMININE_SINGULAR) and not word.endswith(("ista", "istas"))
+    return by_ending and word not in words.masculine_nouns
 
 
 def form_of(text: str, start: int, end: int, is_one: bool, words: Words) -> Form:
     """Return the form of the number at `text[start:end]`.
 
-    A determiner before it settles the gender (as 2), then the word after it (2 casas, 2 das casas, 2 em cada 3 casas);
-    a number that names a thing does not bend (página 2), but before mil it always does (veintiún mil, veintiuna mil).
+    The gender is that of the determiner before it (as 2), otherwise that of the noun after it (2 casas, 2 das casas, 2 em
+    cada 3 casas). A number that names a thing is invariable (página 2), but before mil it always agrees (veintiún mil,
+    veintiuna mil).
     """
     after = next_word(text, end).lower()
     if after != "mil":
@@ -56,20 +57,20 @@ def form_of(text: str, start: int, end: int, is_one: bool, words: Words) -> Form
 
 def _form(text: str, start: int, end: int, after: str, is_one: bool, words: Words) -> Form:
     before = previous_word(text, start).lower()
-    if before in words.feminine_before:
+    if before in words.feminine_determiners:
         return "feminine"
-    if share := _OUT_OF.match(text, end):
-        return "feminine" if is_feminine(share[1].lower(), True, words) else "alone"
-    if before in words.labels or before in words.don:
+    if of_every := _OF_EVERY.match(text, end):
+        return "feminine" if is_feminine(of_every[1].lower(), True, words) else "alone"
+    if before in words.label_nouns or before in words.don:
         return "alone"
     portuguese = is_portuguese(words.locale)
     if portuguese and (after == "das" or (after == "da" and _names_day_part(text, end))):
         return "feminine"
-    if not after or after in words.no_noun or (is_one and before == "el"):
+    if not after or after in words.not_counted or (is_one and before == "el"):
         return "alone"
     if after in words.magnitudes:
         return "masculine"
-    if before not in words.masculine_before and is_feminine(after, not is_one, words):
+    if before not in words.masculine_determiners and is_feminine(after, not is_one, words):
         return "feminine"
     if portuguese or is_one or after.endswith("s"):
         return "masculine"

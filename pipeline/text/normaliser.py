@@ -1,4 +1,4 @@
-"""Written text to spoken form: a plain line by one search and one table, any other by the rules, in one pass."""
+"""Written text to spoken form: the rules in one pass; a line without a match for any of them needs one search and one table."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from pipeline.text.alphabet import ALPHABETS, LETTER, LETTERS, TIDY, fault
-from pipeline.text.rules import RULES, WORDS, Line, Rule
+from pipeline.text.alphabet import ALPHABETS, CANONICAL, LETTER, LETTERS, rejection_reason
+from pipeline.text.locales import WORDS
+from pipeline.text.rules import RULES
+from pipeline.text.rules.rule import Line, Rule
 
 VERSION: Final = 4
-"""Raised with every change of a rule's result: scores of different versions are never compared."""
+"""Incremented with every change of a rule's result: scores of different versions are not comparable."""
 
 LOCALES: Final = tuple(ALPHABETS)
 
 _SILENT: Final = " .,;:!?¿¡\"()«»“”„—…\n\t-"
-"""Signs without a sound that need no rule in a line without numbers and abbreviations."""
+"""Signs that are not read aloud and need no rule."""
 
 
 class UnknownLocaleError(ValueError):
-    """The locale has no rules. The message names those that have."""
+    """The locale has no rules. The message lists those that have."""
 
 
 def check_locale(locale: str) -> str:
@@ -49,12 +51,13 @@ def version(locale: str) -> str:
 class Compiled:
     """The rules of one locale.
 
-    `plain` finds what keeps a line from being plain, `begins` where a rule may speak; `rules` has those to try there by
-    the class of the character: `a`, `A`, `0`, or the sign itself.
+    `needs_rules` finds a character or abbreviation that a rule may match, in a whole line. `candidate` finds the next
+    position where a rule may match. `rules` lists the rules to try at a position by the class of its character: `a`, `A`,
+    `0`, or the sign itself.
     """
 
-    plain: re.Pattern[str]
-    begins: re.Pattern[str]
+    needs_rules: re.Pattern[str]
+    candidate: re.Pattern[str]
     rules: dict[str, list[tuple[Rule, re.Pattern[str]]]]
 
 
@@ -64,9 +67,9 @@ def _compiled(locale: str) -> Compiled:
     patterns = {rule.name: rule.pattern(words) for rule in RULES}
     rules: dict[str, list[tuple[Rule, re.Pattern[str]]]] = {}
     for rule in RULES:
-        for begins in rule.begins:
-            rules.setdefault(begins, []).append((rule, re.compile(patterns[rule.name])))
-    by_words = "|".join(re.sub(r"\?P<\w+>", "?:", patterns[rule.name]) for rule in RULES if "a" in rule.begins)
+        for starts_with in rule.starts_with:
+            rules.setdefault(starts_with, []).append((rule, re.compile(patterns[rule.name])))
+    by_words = "|".join(re.sub(r"\?P<\w+>", "?:", patterns[rule.name]) for rule in RULES if "a" in rule.starts_with)
     signs = re.escape("".join({*rules} - {*"aA0"}))
     abbreviations = re.sub(r"\?P<\w+>", "?:", patterns["abbreviation"])
     silent = re.escape("".join({*ALPHABETS[locale], *ALPHABETS[locale].upper(), *_SILENT}))
@@ -78,19 +81,19 @@ def _compiled(locale: str) -> Compiled:
     )
 
 
-def _tidy(text: str, locale: str) -> str:
-    return unicodedata.normalize("NFC", text).translate(TIDY[locale])
+def _canonical(text: str, locale: str) -> str:
+    return unicodedata.normalize("NFC", text).translate(CANONICAL[locale])
 
 
 def _matches(text: str, locale: str) -> Iterator[tuple[str, int, int, str]]:
-    """Yield (rule, start, end, spoken) for each place of a tidied text where a rule speaks, from left to right."""
+    """Yield (rule, start, end, spoken) for each match of a rule in a text of canonical characters, from left to right."""
     compiled = _compiled(locale)
-    line = Line(text, WORDS[locale], shouting=text.isupper() and len(re.findall(LETTER + "{2,}", text)) >= 3)
+    line = Line(text, WORDS[locale], all_capitals=text.isupper() and len(re.findall(LETTER + "{2,}", text)) >= 3)
     position = 0
-    while hit := compiled.begins.search(text, position):
-        start = hit.start()
-        for rule, pattern in compiled.rules.get(_class(text[start]), ()):
-            if (match := pattern.match(text, start)) and (spoken := rule.speak(match, line)) is not None:
+    while found := compiled.candidate.search(text, position):
+        start = found.start()
+        for rule, pattern in compiled.rules.get(_character_class(text[start]), ()):
+            if (match := pattern.match(text, start)) and (spoken := rule.verbalise(match, line)) is not None:
                 yield rule.name, start, match.end(), spoken
                 position = match.end()
                 break
@@ -98,7 +101,7 @@ def _matches(text: str, locale: str) -> Iterator[tuple[str, int, int, str]]:
             position = start + 1
 
 
-def _class(character: str) -> str:
+def _character_class(character: str) -> str:
     if character.isalpha():
         return "A" if character.isupper() else "a"
     return "0" if character.isdecimal() else character
@@ -107,8 +110,8 @@ def _class(character: str) -> str:
 def normalise(text: str, locale: str) -> str:
     """Return the spoken form: only letters of the locale's alphabet, words separated by one space.
 
-    It never rewrites spelling, and what it returns is left alone when normalised again. What no rule can speak (other
-    scripts, unknown symbols) is left out: ask `check` first. Empty where nothing is spoken.
+    Spelling does not change, and a spoken form is its own spoken form. Characters that no rule can verbalise (other
+    scripts, unknown symbols) are left out: `check` reports them. Empty where the text has no word.
 
     pt-BR  Às 14h30, o Sr. Silva pagou R$ 25,50. → às catorze horas e trinta o senhor silva pagou vinte e cinco reais e cinquenta centavos
 
@@ -119,8 +122,8 @@ def normalise(text: str, locale: str) -> str:
     Raises:
         UnknownLocaleError: the locale has no rules.
     """
-    if _compiled(locale).plain.search(text):
-        text = _tidy(text, locale)
+    if _compiled(locale).needs_rules.search(text):
+        text = _canonical(text, locale)
         pieces, position = [], 0
         for rule, start, end, spoken in _matches(text, locale):
             pieces.append(text[position:start])
@@ -132,20 +135,20 @@ def normalise(text: str, locale: str) -> str:
 
 
 def explain(text: str, locale: str) -> list[tuple[str, str, str]]:
-    """Return (rule, before, after) for each place where a rule speaks, from left to right.
+    """Return (rule, before, after) for each match of a rule, from left to right.
 
     Raises:
         UnknownLocaleError: the locale has no rules.
     """
-    if not _compiled(locale).plain.search(text):
+    if not _compiled(locale).needs_rules.search(text):
         return []
-    text = _tidy(text, locale)
+    text = _canonical(text, locale)
     return [(rule, text[start:end], spoken) for rule, start, end, spoken in _matches(text, locale)]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A normalised text, and why it cannot be used: `nothing spoken`, `other script`, `unknown symbol`; empty if it can."""
+    """A normalised text, and the reason to reject it: `nothing spoken`, `other script`, `unknown symbol`; empty if there is none."""
 
     text: str
     reason: str
@@ -158,9 +161,9 @@ def check(text: str, locale: str) -> Result:
         UnknownLocaleError: the locale has no rules.
     """
     spoken = normalise(text, locale)
-    if _compiled(locale).plain.search(text):
+    if _compiled(locale).needs_rules.search(text):
         symbols = WORDS[locale].symbols
         for character in unicodedata.normalize("NFC", text):
-            if character not in symbols and (reason := fault(character, TIDY[locale])):
+            if character not in symbols and (reason := rejection_reason(character, CANONICAL[locale])):
                 return Result(spoken, reason)
     return Result(spoken, "" if spoken else "nothing spoken")

@@ -1,8 +1,8 @@
 """Numbers in words: cardinals, ordinals, decimals, fractions, digits one by one.
 
-Written here rather than taken from num2words, which the tests use as their oracle where it is right. Where it is not:
-`pt-BR` (with a hyphen) silently gives European Portuguese; `pt_BR` puts commas into its words ("mil, novecentos e
-oitenta e quatro"); Spanish gives "veintiuno mil" and "décimoprimero"; no language has gender (duas, duzentas, veintiuna).
+The tests compare the results with num2words, except where that is wrong: `pt-BR` (with a hyphen) silently gives
+European Portuguese; `pt_BR` puts commas into its words ("mil, novecentos e oitenta e quatro"); Spanish gives "veintiuno
+mil" and "décimoprimero"; no language has gender (duas, duzentas, veintiuna).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Final, Literal
 from pipeline.text.words import listed
 
 Form = Literal["alone", "masculine", "feminine"]
-"""How a number ends: `alone` (Spanish uno), or before a masculine (un, dois) or feminine noun (una, duas)."""
+"""Inflection of a number: `alone` (Spanish uno), or before a masculine (un, dois) or feminine noun (una, duas)."""
 
 LARGEST_DIGITS: Final = 18
-"""Whole numbers of more digits are read digit by digit: nobody says them otherwise."""
+"""Whole numbers of more digits are read digit by digit."""
 
 _PT_UNITS: Final = listed(
     "zero um dois três quatro cinco seis sete oito nove dez onze doze treze catorze quinze dezesseis dezessete "
@@ -80,7 +80,7 @@ def cardinal(value: int, locale: str, form: Form = "alone") -> str:
     Args:
         value: 0 or more, of at most `LARGEST_DIGITS` digits.
         locale: one of the known locales.
-        form: what the number stands before.
+        form: the inflection.
 
     Raises:
         ValueError: the number is negative or too long.
@@ -170,7 +170,7 @@ def _spanish_below_1000(value: int, form: Form) -> str:
 
 @lru_cache(maxsize=4096)
 def ordinal(value: int, locale: str, form: Form = "masculine", plural: bool = False) -> str:
-    """Return an ordinal in words; a cardinal where nobody uses ordinals (0, or over `LARGEST_ORDINAL`).
+    """Return an ordinal in words; a cardinal where ordinals are not in use (0, or over `LARGEST_ORDINAL`).
 
     pt     1º lugar → primeiro lugar
     pt     2ª fase → segunda fase
@@ -181,7 +181,7 @@ def ordinal(value: int, locale: str, form: Form = "masculine", plural: bool = Fa
     Args:
         value: 0 or more.
         locale: one of the known locales.
-        form: `masculine` or `feminine`; in Spanish `masculine` stands before a noun (primer), `alone` does not (primero).
+        form: `masculine` or `feminine`; in Spanish `masculine` is before a noun (primer), `alone` is not (primero).
         plural: primeiros, primeiras.
     """
     if not 0 < value <= LARGEST_ORDINAL:
@@ -210,7 +210,7 @@ def digits(text: str, locale: str) -> str:
     return " ".join(cardinal(int(digit), locale) for digit in text)
 
 
-def whole(text: str, locale: str, form: Form = "alone") -> str:
+def whole_number(text: str, locale: str, form: Form = "alone") -> str:
     """Return a string of digits in words: as one number, or digit by digit where it starts with 0 or is very long."""
     if len(text) > LARGEST_DIGITS or (text[0] == "0" and len(text) > 1):
         return digits(text, locale)
@@ -218,7 +218,7 @@ def whole(text: str, locale: str, form: Form = "alone") -> str:
 
 
 def decimals(text: str, locale: str, form: Form = "alone") -> str:
-    """Return what follows a decimal separator: leading zeros, then up to three digits as one number, more one by one.
+    """Return the digits after a decimal separator in words: leading zeros, then up to three digits as one number, more one by one.
 
     pt     0,05 → zero vírgula zero cinco
     pt     3,75 → três vírgula setenta e cinco

@@ -1,4 +1,4 @@
-"""What Portuguese says: the tables of pt-BR, and where pt-PT differs."""
+"""The words of Portuguese: the tables of pt-BR, and the entries of pt-PT that differ."""
 
 from __future__ import annotations
 
@@ -258,35 +258,35 @@ BRAZIL: Final = Words(
         " leão gregório paulo francisco catarina frederico nicolau ricardo duarte dinis eduardo leopoldo gustavo ramsés clemente"
         " urbano inocêncio bonifácio sisto vítor emanuel jaime"
     ),
-    centuries=words("século séculos séc sécs"),
-    parts=words(
+    century_nouns=words("século séculos séc sécs"),
+    part_nouns=words(
         "capítulo capítulos cap volume volumes vol tomo tomos ato acto atos cena parte livro título artigo art seção secção anexo fase tipo"
         " classe grau nível etapa módulo unidade canto grupo série divisão liga dinastia figura tabela quadro apêndice inciso protocolo"
         " bloco ciclo região categoria guerra copa"
     ),
-    events={
+    event_nouns={
         **dict.fromkeys(words("guerra conferência feira jornada jornadas bienal copa república mostra semana reunião internacional edição"), True),
         **dict.fromkeys(words(
             "congresso encontro seminário fórum festival simpósio reich milênio milénio concílio plano colóquio governo exército salão torneio"
             " campeonato prêmio prémio curso concurso"
         ), False),
     },
-    labels=words(
+    label_nouns=words(
         "página páginas sala número capítulo rua linha fase casa porta questão aula unidade etapa versão temporada nota turma zona loja"
         " quadra avenida folha figura tabela cena parte lição estrofe canal artigo plataforma classe estrada rota apartamento bloco"
         " quarto nível grau tipo grupo item passo ano dia mês camisa pista vaga mesa caixa opção"
     ),
-    led=words("rua avenida praça largo escola colégio rei rainha imperador imperatriz infante princesa príncipe bispo ponte parque"),
-    lettered=words("vitamina vitaminas plano tipo letra opção alternativa categoria hepatite"),
-    feminine_before=words(
+    name_nouns=words("rua avenida praça largo escola colégio rei rainha imperador imperatriz infante princesa príncipe bispo ponte parque"),
+    letter_nouns=words("vitamina vitaminas plano tipo letra opção alternativa categoria hepatite"),
+    feminine_determiners=words(
         "as às à das nas pelas umas estas essas aquelas destas dessas daquelas nestas nessas minhas suas nossas tuas vossas outras algumas"
         " todas últimas primeiras próximas poucas muitas tantas"
     ),
-    masculine_before=words(
+    masculine_determiners=words(
         "os aos dos nos pelos uns estes esses aqueles destes desses daqueles nestes nesses meus seus nossos teus vossos outros alguns todos"
         " últimos primeiros próximos"
     ),
-    no_noun=words(
+    not_counted=words(
         "a as à às o os ao aos da na nas do dos no nos e ou de em com para por pela pelas pelo pelos que se ainda agora apenas mas contra"
         " nunca já não só mais menos até entre sobre sob sem desde foi era é está são foram eram elas numa nela nelas"
     ),

@@ -1,4 +1,4 @@
-"""Numbers as they are written: separators of thousands and decimals, and how they are then spoken."""
+"""Numbers as they are written, with separators of thousands and decimals, and their words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.text.numbers import Form, decimals, digits, is_portuguese, whole
+from pipeline.text.numbers import Form, decimals, digits, is_portuguese, whole_number
 from pipeline.text.words import Noun, Words
 
 _THREE: Final = r" [0-9]{3}(?![0-9])"
@@ -15,8 +15,8 @@ NUMBER: Final = (
     rf"(?:[0-9]{{1,3}}(?:(?:{_THREE}){{1,4}}(?! [0-9]{{3}})|(?:{_THREE}){{5}})(?:,[0-9]+(?![0-9]))?"
     rf"|[0-9]+(?![0-9])(?:(?:{_PART}){{0,7}}(?![.,][0-9])|(?:{_PART}){{8}}))"
 )
-"""A written number: 12, 1.000, 10 000, 3,75, 1.234,56, 192.168.0.1; whole or not at all. (Possessive quantifiers would say so
-more shortly; CPython before 3.11.5 lets them match what is not there, and Debian 12 has 3.11.2.)"""
+"""A written number: 12, 1.000, 10 000, 3,75, 1.234,56, 192.168.0.1; whole or not at all.
+Without possessive quantifiers, which match wrongly in CPython before 3.11.5 (gh-101955)."""
 
 _PLAIN: Final = re.compile(r"([0-9]+)(?:([.,])([0-9]+))?")
 _DOT_GROUPS: Final = re.compile(r"([1-9][0-9]{0,2}(?:\.[0-9]{3})+)(?:(,)([0-9]+))?")
@@ -40,18 +40,18 @@ class Quantity:
 
     @property
     def is_round_million(self) -> bool:
-        """Whether it ends in a word like `milhões`, which takes `de` before what is counted."""
+        """Whether it ends in a word like `milhões`, which takes `de` before the noun."""
         return not self.decimals and len(self.whole) > 6 and self.whole.endswith("000000")
 
-    def spoken(self, words: Words, form: Form = "alone") -> str:
+    def in_words(self, words: Words, form: Form = "alone") -> str:
         """Return the number in words."""
         if not self.decimals:
-            return whole(self.whole, words.locale, form)
+            return whole_number(self.whole, words.locale, form)
         before: Form = "alone" if not is_portuguese(words.locale) and form == "masculine" else form
-        return f"{whole(self.whole, words.locale, before)} {words.separators[self.separator]} {decimals(self.decimals, words.locale, form)}"
+        return f"{whole_number(self.whole, words.locale, before)} {words.separators[self.separator]} {decimals(self.decimals, words.locale, form)}"
 
     def is_singular(self, words: Words) -> bool:
-        """Return whether what is counted stands in the singular.
+        """Return whether the noun that is counted is singular.
 
         Portuguese has the singular below two (1,5 metro; in Brazil also zero grau), Spanish for one only (1,5 metros).
 
@@ -62,15 +62,15 @@ class Quantity:
             return self.is_one
         return self.whole == "1" or (self.whole == "0" and (bool(self.decimals) or words.locale == "pt-BR"))
 
-    def of(self, noun: Noun, words: Words) -> str:
-        """Return the number in words with what it counts."""
-        number = self.spoken(words, "feminine" if noun.feminine else "masculine")
+    def with_noun(self, noun: Noun, words: Words) -> str:
+        """Return the number in words with the noun that it counts."""
+        number = self.in_words(words, "feminine" if noun.feminine else "masculine")
         link = f" {words.of} " if self.is_round_million else " "
         return f"{number}{link}{noun.one if self.is_singular(words) else noun.many}"
 
 
 def parse(token: str, words: Words) -> Quantity | None:
-    """Return what a written number means; None for a chain of numbers (a version, an address).
+    """Return the value of a written number; None for a chain of numbers (a version, an address).
 
     pt     1.000 → mil
     pt     1.234,56 → mil duzentos e trinta e quatro vírgula cinquenta e seis
@@ -79,7 +79,7 @@ def parse(token: str, words: Words) -> Quantity | None:
     pt     0.500 → zero ponto quinhentos
     es-419 1,234 → mil doscientos treinta y cuatro
 
-    One comma before three digits is a decimal comma, except in es-419, where Mexico writes thousands so.
+    One comma before three digits is a decimal comma, except in es-419: Mexico separates thousands with a comma.
     """
     token = token.replace(" ", "")
     found = _DOT_GROUPS.fullmatch(token)
@@ -93,7 +93,7 @@ def parse(token: str, words: Words) -> Quantity | None:
     return Quantity(found[1].replace(".", "").replace(",", ""), found[2] or "", found[3] or "")
 
 
-def speak(token: str, words: Words, form: Form = "alone") -> str:
+def verbalise(token: str, words: Words, form: Form = "alone") -> str:
     """Return a written number in words.
 
     pt     192.168.0.1 → cento e noventa e dois ponto cento e sessenta e oito ponto zero ponto um
@@ -102,7 +102,7 @@ def speak(token: str, words: Words, form: Form = "alone") -> str:
     quantity = parse(token, words)
     if quantity is None:
         parts = re.split(r"([.,])", token.replace(" ", ""))
-        return " ".join(words.separators["."] if part == "." else "" if part == "," else whole(part, words.locale) for part in parts)
+        return " ".join(words.separators["."] if part == "." else "" if part == "," else whole_number(part, words.locale) for part in parts)
     if token.isdecimal() and len(token) > _LONGEST_CARDINAL and not token.endswith("000"):
         return digits(token, words.locale)
-    return quantity.spoken(words, form)
+    return quantity.in_words(words, form)

@@ -1,4 +1,4 @@
-"""What Spanish says: the tables of es (Spain), and where es-419 (the Americas) differs."""
+"""The words of Spanish: the tables of es (Spain), and the entries of es-419 (the Americas) that differ."""
 
 from __future__ import annotations
 
@@ -235,33 +235,33 @@ SPAIN: Final = Words(
         " alfonso isabel jorge josé maría napoleón alejandro fernando sancho guillermo benedicto pío león gregorio pablo francisco catalina"
         " federico nicolás ricardo eduardo leopoldo gustavo ramsés clemente urbano inocencio bonifacio sixto víctor jaime amadeo"
     ),
-    centuries=words("siglo siglos s ss"),
-    parts=words(
+    century_nouns=words("siglo siglos s ss"),
+    part_nouns=words(
         "capítulo capítulos cap volumen vol tomo tomos acto escena parte libro título artículo art sección anexo fase tipo clase grado nivel"
         " etapa módulo unidad canto grupo serie división liga dinastía figura tabla cuadro apéndice inciso protocolo bloque ciclo región"
         " categoría guerra copa"
     ),
-    events={
+    event_nouns={
         **dict.fromkeys(words("guerra conferencia feria jornada jornadas bienal copa república muestra semana reunión internacional edición"), True),
         **dict.fromkeys(words(
             "congreso encuentro seminario foro festival simposio reich milenio concilio plan coloquio gobierno ejército salón torneo"
             " campeonato premio curso concurso"
         ), False),
     },
-    labels=words(
+    label_nouns=words(
         "página páginas sala número capítulo calle línea fase casa puerta pregunta clase unidad etapa versión temporada nota zona tienda"
         " avenida hoja figura tabla escena parte lección canal artículo plataforma carretera ruta apartamento bloque cuarto nivel grado"
         " tipo grupo punto paso año día mes camiseta pista mesa caja opción"
     ),
-    led=words("calle avenida plaza paseo escuela colegio instituto rey reina infante infanta príncipe princesa obispo puente parque"),
-    lettered=words("vitamina vitaminas plan tipo letra opción categoría hepatitis"),
-    feminine_before=words(
+    name_nouns=words("calle avenida plaza paseo escuela colegio instituto rey reina infante infanta príncipe princesa obispo puente parque"),
+    letter_nouns=words("vitamina vitaminas plan tipo letra opción categoría hepatitis"),
+    feminine_determiners=words(
         "las la unas estas esas aquellas nuestras vuestras otras algunas todas últimas primeras próximas pocas muchas tantas"
     ),
-    masculine_before=words(
+    masculine_determiners=words(
         "los unos estos esos aquellos nuestros vuestros otros algunos todos últimos primeros próximos pocos muchos"
     ),
-    no_noun=words(
+    not_counted=words(
         "a al el la las los o u y e de del en con para por que se aún ahora apenas mas pero contra nunca ya no solo sólo más menos hasta entre"
         " sobre sin desde fue era es está son fueron eran ellas ante bajo según tras ni como cuando donde si lo le me te nos"
     ),

@@ -1,10 +1,10 @@
-"""One form for spellings and number words that are the same speech, for the tolerant score only.
+"""One canonical form for variants of spelling and of number words, for the tolerant score only.
 
-Reference and hypothesis are both brought to it, and so it shows how much of an error rate is spelling. It need not be a
-spelling of its own (facto → fato, but also impacto → impato) and is never what a model is trained on. Words of different
-meaning stay apart (avô and avó, pacto and pato, por and pôr), and so do words that are different speech (ônibus, autocarro).
+The score compares reference and hypothesis in this form, and so shows how much of an error rate is spelling. The form
+need not be a correct spelling (facto → fato, but also impacto → impato), and no model is trained on it. Words of different
+meaning keep different forms (avô and avó, pacto and pato, por and pôr), and so do different words (ônibus, autocarro).
 
-Portuguese, the same over both locales, since much of Common Voice does not say which it is:
+Portuguese, the same for both locales, since much of Common Voice does not name the locale:
 
     consonants dropped in 1990            acção → ação    facto → fato    óptimo → ótimo    excepção → exceção
     consonants kept in one country        amnistia → anistia    súbdito → súdito    sumptuoso → suntuoso
@@ -16,7 +16,7 @@ Portuguese, the same over both locales, since much of Common Voice does not say 
     compounds, solid or not               pára-quedas = paraquedas    copo d'água = copo d água
     number words                          dezasseis → dezesseis    quatorze → catorze    dois mil milhões = dois bilhões
     pairs                                 connosco → conosco    registo → registro    húmido → úmido
-    figures read otherwise                um de maio → primeiro de maio    dez cêntimos → dez centavos    zero graus → zero grau
+    numbers read differently              um de maio → primeiro de maio    dez cêntimos → dez centavos    zero graus → zero grau
     times                                 duas horas e meia → duas e trinta    uma hora e dez minutos → uma e dez
 
 Spanish:
@@ -26,7 +26,7 @@ Spanish:
     consonants                            psicología → sicología    septiembre → setiembre    obscuro → oscuro    transporte → trasporte
     number words                          diez y seis = dieciséis    veinte y dos = veintidós
     prefixes, solid or not                anti-social = antisocial
-    figures read otherwise                uno de mayo → primero de mayo    tres punto catorce → tres coma catorce
+    numbers read differently              uno de mayo → primero de mayo    tres punto catorce → tres coma catorce
     times                                 dos horas y media → dos y treinta    una hora y diez minutos → una y diez
     names of letters                      uve doble → doble ve    i griega → ye    de uve de → de ve de
 """
@@ -47,19 +47,20 @@ _PREFIXES: Final = words(
     "aero agro anti auto bio electro eletro geo hidro hiper infra intra macro maxi mega micro mini multi neo pluri poli proto pseudo"
     " psico retro semi socio super supra tele ultra"
 )
-"""Prefixes that are hardly ever words: joined with what follows them, on both sides of a comparison."""
+"""Prefixes that are rarely words: joined with the word after them, in reference and hypothesis."""
 
 _DOUBLED: Final = re.compile(rf"^({'|'.join(sorted(_PREFIXES))})(?:rr|ss)")
 
-def _figures(locale: str, conjunction: str) -> str:
+
+def _number_pattern(locale: str, conjunction: str) -> str:
     """Return a pattern for a number below sixty in words."""
     spoken = {word for value in range(60) for form in ("alone", "feminine") for word in cardinal(value, locale, form).split()}
-    figure = "|".join(sorted(spoken - {conjunction}, key=len, reverse=True))
-    return f"(?:{figure})(?: {conjunction} (?:{figure}))?"
+    word = "|".join(sorted(spoken - {conjunction}, key=len, reverse=True))
+    return f"(?:{word})(?: {conjunction} (?:{word}))?"
 
 
-_PT_FIGURES: Final = _figures("pt-BR", "e")
-_ES_FIGURES: Final = _figures("es", "y")
+_PT_NUMBER: Final = _number_pattern("pt-BR", "e")
+_ES_NUMBER: Final = _number_pattern("es", "y")
 
 _PT_PAIRS: Final = pairs("""
     dezasseis → dezesseis
@@ -156,8 +157,8 @@ _PT_PHRASES: Final = tuple((re.compile(pattern), replacement) for pattern, repla
     (rf"\bum de (?=(?:{'|'.join(BRAZIL.months)})\b)", "primeiro de "),
     (r"\bzero (hora|grau|minuto|segundo|quilo|grama|litro|(?:quiló|centí|milí)?metro)s\b", r"zero \1"),
     (r"\bvinte e quatro sobre sete\b", "vinte e quatro por sete"),
-    (rf"\b({_PT_FIGURES}) horas? e meia\b", r"\1 e trinta"),
-    (rf"\b({_PT_FIGURES}) horas? e ({_PT_FIGURES})(?: minutos?)?\b", r"\1 e \2"),
+    (rf"\b({_PT_NUMBER}) horas? e meia\b", r"\1 e trinta"),
+    (rf"\b({_PT_NUMBER}) horas? e ({_PT_NUMBER})(?: minutos?)?\b", r"\1 e \2"),
 ))
 
 _ES_PAIRS: Final = pairs("""
@@ -212,9 +213,9 @@ _ES_PHRASES: Final = tuple((re.compile(pattern), replacement) for pattern, repla
     (r"\bveinte y seis\b", "veintiséis"),
     (r"\bveinte y (?=(?:un|uno|una|cuatro|cinco|siete|ocho|nueve)\b)", "veinti"),
     (rf"\buno de (?=(?:{'|'.join(SPAIN.months)})\b)", "primero de "),
-    (rf"\b({_ES_FIGURES}) punto (?={_ES_FIGURES}\b)", r"\1 coma "),
-    (rf"\b({_ES_FIGURES}) horas? y media\b", r"\1 y treinta"),
-    (rf"\b({_ES_FIGURES}) horas? y ({_ES_FIGURES})(?: minutos?)?\b", r"\1 y \2"),
+    (rf"\b({_ES_NUMBER}) punto (?={_ES_NUMBER}\b)", r"\1 coma "),
+    (rf"\b({_ES_NUMBER}) horas? y media\b", r"\1 y treinta"),
+    (rf"\b({_ES_NUMBER}) horas? y ({_ES_NUMBER})(?: minutos?)?\b", r"\1 y \2"),
     (r"\buve doble\b", "doble ve"),
     (r"\buve\b", "ve"),
     (r"\bi griega\b", "ye"),
@@ -222,8 +223,8 @@ _ES_PHRASES: Final = tuple((re.compile(pattern), replacement) for pattern, repla
 
 
 @lru_cache(maxsize=131072)
-def _word(word: str, portuguese: bool) -> str:
-    """Return the one form of a word."""
+def _canonical_word(word: str, portuguese: bool) -> str:
+    """Return the canonical form of a word."""
     known = _PT_PAIRS if portuguese else _ES_PAIRS
     if word in known:
         return known[word]
@@ -233,7 +234,7 @@ def _word(word: str, portuguese: bool) -> str:
 
 
 def variants(text: str, locale: str) -> str:
-    """Return the one form of a text: normalised, then with spelling variants made equal.
+    """Return the canonical form of a text: normalised, with one form for spelling variants.
 
     Args:
         text: as written, or normalised.
@@ -249,11 +250,11 @@ def variants(text: str, locale: str) -> str:
         if word in _PREFIXES:
             prefix += word
             continue
-        joined.append(_word(prefix + word, portuguese))
+        joined.append(_canonical_word(prefix + word, portuguese))
         prefix = ""
     if prefix:
         joined.append(prefix)
-    folded = " ".join(joined)
+    canonical = " ".join(joined)
     for pattern, replacement in _PT_PHRASES if portuguese else _ES_PHRASES:
-        folded = pattern.sub(replacement, folded)
-    return folded
+        canonical = pattern.sub(replacement, canonical)
+    return canonical

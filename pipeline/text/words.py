@@ -1,6 +1,6 @@
-"""The words that the rules speak, one `Words` per locale: months, money, units, abbreviations, letters, names.
+"""The types of the tables that the rules read, one `Words` per locale: months, money, units, abbreviations, letters, names.
 
-Their tables are in `portuguese` and `spanish`; how they are used is in `rules`.
+The tables are in `portuguese` and `spanish`, the rules in `rules`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Noun(NamedTuple):
-    """What is counted: `um real`, `dois reais`."""
+    """A noun that is counted: `um real`, `dois reais`."""
 
     one: str
     many: str
@@ -28,54 +28,54 @@ class Currency(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Everything that a locale says in its own way."""
+    """The words of a locale."""
 
     locale: str
-    conjunction: str                    # between hours and minutes, units and hundredths
+    conjunction: str                      # between hours and minutes, units and hundredths
     minus: str
-    separators: Mapping[str, str]       # the decimal separators, spoken
-    of: str                             # um milhão de reais
-    to: str                             # between the ends of a range: dez a quinze
-    by: str                             # dimensions: três por quatro
-    times: Noun                         # 2x → duas vezes
+    separators: Mapping[str, str]         # the decimal separators, spoken
+    of: str                               # um milhão de reais
+    to: str                               # between the ends of a range: dez a quinze
+    by: str                               # dimensions: três por quatro
+    times: Noun                           # 2x → duas vezes
     hour: Noun
     minute: Noun
     second: Noun
-    half: Noun                          # masculine, feminine
-    months: tuple[str, ...]             # January first
+    half: Noun                            # masculine, feminine
+    months: tuple[str, ...]               # January first
     first_of_month: str
-    number_sign: str                    # #1
-    symbols: Mapping[str, str]          # signs that are spoken wherever they stand
-    in_addresses: Mapping[str, str]     # the signs of URLs and e-mail addresses
-    tag: str                            # before the word of a #tag
-    slash: str                          # between two numbers
-    all_day: str                        # 24/7
-    before_date: frozenset[str]         # words after which 2/3 is a date
-    before_score: frozenset[str]        # words after which 3x1 is a score
+    number_sign: str                      # #1
+    symbols: Mapping[str, str]            # signs that are read everywhere
+    in_addresses: Mapping[str, str]       # the signs of URLs and e-mail addresses
+    tag: str                              # before the word of a #tag
+    slash: str                            # between two numbers
+    all_day: str                          # 24/7
+    before_date: frozenset[str]           # words after which 2/3 is a date
+    before_score: frozenset[str]          # words after which 3x1 is a score
     currencies: Mapping[str, Currency]
-    magnitudes: Mapping[str, str]       # after an amount of money: R$ 5 mi
-    units: Mapping[str, Noun]           # after a number: 5 km
-    abbreviations: Mapping[str, str]    # anywhere; written in small letters, a blank may be left out
-    before_name: Mapping[str, str]      # only before a capital letter: R. Augusta
-    before_number: Mapping[str, str]    # only before a number: p. 12
-    saints: frozenset[str]              # S. Paulo
-    don: tuple[str, str]                # D. Pedro, D. Maria
-    dona: frozenset[str]                # women's names that do not end in -a: D. Inês
-    letters: Mapping[str, str]          # the names of the letters
-    spelled: frozenset[str]             # acronyms that could be read as a word, but are spelled
-    read: frozenset[str]                # acronyms that do not look it, but are read as a word
-    regnal: frozenset[str]              # names and titles after which I is first, not one
-    centuries: frozenset[str]           # nouns with ordinals up to ten after them: século V
-    parts: frozenset[str]               # nouns with cardinals after them: capítulo IV
-    events: Mapping[str, bool]          # nouns with an ordinal before them, and whether feminine: II Guerra
-    labels: frozenset[str]              # nouns with an invariable number after them: página 2
-    led: frozenset[str]                 # nouns with a person's name after them: Rua D. Pedro
-    lettered: frozenset[str]            # nouns with a letter after them, also before a full stop: vitamina D. Ela
-    feminine_before: frozenset[str]     # determiners that settle the gender: as 2
-    masculine_before: frozenset[str]
-    no_noun: frozenset[str]             # words that follow a number without being counted by it
-    feminine_nouns: frozenset[str]      # feminine without showing it
-    masculine_nouns: frozenset[str]     # masculine though they end in -a (those in -ista are so anyway)
+    magnitudes: Mapping[str, str]         # after an amount of money: R$ 5 mi
+    units: Mapping[str, Noun]             # after a number: 5 km
+    abbreviations: Mapping[str, str]      # anywhere; in lower case; a space may be left out
+    before_name: Mapping[str, str]        # only before a capital letter: R. Augusta
+    before_number: Mapping[str, str]      # only before a number: p. 12
+    saints: frozenset[str]                # S. Paulo
+    don: tuple[str, str]                  # D. Pedro, D. Maria
+    dona: frozenset[str]                  # women's names that do not end in -a: D. Inês
+    letters: Mapping[str, str]            # the names of the letters
+    spelled: frozenset[str]               # acronyms that could be read as a word, but are spelled
+    read: frozenset[str]                  # acronyms that do not look like a word, but are read as one
+    regnal: frozenset[str]                # names and titles after which I is first, not one
+    century_nouns: frozenset[str]         # nouns with ordinals up to ten after them: século V
+    part_nouns: frozenset[str]            # nouns with cardinals after them: capítulo IV
+    event_nouns: Mapping[str, bool]       # nouns with an ordinal before them, and whether feminine: II Guerra
+    label_nouns: frozenset[str]           # nouns with an invariable number after them: página 2
+    name_nouns: frozenset[str]            # nouns with a person's name after them: Rua D. Pedro
+    letter_nouns: frozenset[str]          # nouns with a letter after them, also before a full stop: vitamina D. Ela
+    feminine_determiners: frozenset[str]  # determiners with the gender of the number after them: as 2
+    masculine_determiners: frozenset[str]
+    not_counted: frozenset[str]           # words that follow a number without being counted by it
+    feminine_nouns: frozenset[str]        # feminine, though the ending does not show it
+    masculine_nouns: frozenset[str]       # masculine, though they end in -a (other than -ista)
 
 
 def listed(text: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +15,10 @@ from typer.testing import CliRunner
 
 from pipeline.batching.waveforms import standardise
 from pipeline.cli.main import app
-from pipeline.cli.transcribe import render, transcribe_files
+from pipeline.cli.transcribe import audio_files, results, transcribe_files
 from pipeline.decoding.greedy import decode, logits_of
 from pipeline.model.artifact import load_model, save_model
 from tests import tiny
-
-WORDS = [{"word": f"palavra{number}", "start_s": number * 1.0, "end_s": number + 0.5, "confidence": 0.9} for number in range(12)]
 
 
 @pytest.fixture(scope="module")
@@ -41,24 +40,28 @@ def sounds(tmp_path: Path) -> list[Path]:
     return files
 
 
-def invoke(*arguments: object) -> tuple[int, str, str]:
-    done = CliRunner().invoke(app, ["transcribe", *map(str, arguments)])
+def transcribed(files: list[Path], model: Path, **options: Any) -> list[dict[str, Any]]:
+    return results(transcribe_files([str(file) for file in files], model, **options))
+
+
+def invoke(*words: object) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, ["transcribe", *map(str, words)])
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done.exit_code, done.stdout, done.stderr
 
 
-def test_the_text_is_that_of_the_model_and_words_are_within_the_file(model: Path, sounds: list[Path]) -> None:
-    results = transcribe_files(sounds, model)
+def test_the_text_is_that_of_the_model_and_words_lie_within_the_clip(model: Path, sounds: list[Path]) -> None:
+    found = transcribed(sounds, model)
     network, words, _ = load_model(model)
-    assert results[0]["text"] == decode(logits_of(network, [standardise(tiny.spoken("rosa era"))])[0], words, 0.02).text != ""
-    for result in results:
+    assert found[0]["text"] == decode(logits_of(network, [standardise(tiny.spoken("rosa era"))])[0], words, 0.02).text != ""
+    for result in found:
         assert " ".join(word["word"] for word in result["words"]) == result["text"]
         assert all(0 <= word["start_s"] < word["end_s"] <= result["duration_s"] for word in result["words"])
-    assert results[1]["duration_s"] == pytest.approx(len(tiny.spoken("osso")) / 16_000, abs=1e-3)
+    assert found[1]["duration_s"] == pytest.approx(len(tiny.spoken("osso")) / 16_000, abs=1e-3)
 
 
-def test_json_has_the_documented_keys(model: Path, sounds: list[Path]) -> None:
+def test_json_holds_what_the_contract_says(model: Path, sounds: list[Path]) -> None:
     code, out, _ = invoke("--model", model, "--format", "json", *sounds)
     found = json.loads(out)
     assert code == 0
@@ -66,37 +69,31 @@ def test_json_has_the_documented_keys(model: Path, sounds: list[Path]) -> None:
     assert set(found[0]["words"][0]) == {"word", "start_s", "end_s", "confidence"}
 
 
-def test_files_that_fail_are_reported_and_the_others_are_transcribed(model: Path, sounds: list[Path], tmp_path: Path) -> None:
+def test_files_that_fail_are_named_and_the_others_are_done(model: Path, sounds: list[Path], tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("this is no sound")
     soundfile.write(tmp_path / "empty.wav", np.zeros(0, np.int16), 16_000)
     soundfile.write(tmp_path / "nan.wav", np.full(1000, np.nan), 16_000, subtype="FLOAT")
-    files = [tmp_path / "gone.wav", sounds[0], tmp_path / "text.wav", tmp_path / "empty.wav", tmp_path / "nan.wav", tmp_path]
+    (tmp_path / "none").mkdir()
+    files = [tmp_path / "gone.wav", sounds[0], tmp_path / "text.wav", tmp_path / "empty.wav", tmp_path / "nan.wav", tmp_path / "none"]
     code, out, err = invoke("--model", model, "--format", "json", *files)
     assert code == 1
     found = json.loads(out)
     assert [("error" in result) for result in found] == [True, False, True, True, True, True]
     assert [result["file"] for result in found] == [str(file) for file in files]
     for name, reason in (("gone.wav", "No such file or directory"), ("text.wav", "Format not recognised"), ("empty.wav", "no samples"),
-                         ("nan.wav", "samples that are not numbers"), ("", "Is a directory")):
+                         ("nan.wav", "samples that are not numbers"), ("none", "a folder without audio files")):
         assert re.search(re.escape(f"error: {tmp_path / name}: {reason}"), err), (name, err)
     assert "Traceback" not in err
 
 
-def test_a_recording_that_is_too_long_is_refused(model: Path, sounds: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.cli import transcribe
-
-    monkeypatch.setattr(transcribe, "LONGEST_S", 0.5)
-    assert transcribe_files(sounds[:1], model)[0]["error"].startswith("longer than 0.5 s")
-
-
-def test_word_times_are_within_a_file_of_a_few_samples(model: Path, tmp_path: Path) -> None:
+def test_a_clip_of_a_few_samples_ends_within_itself(model: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "click.wav", tiny.spoken("a")[:90], 16_000)
-    result = transcribe_files([tmp_path / "click.wav"], model)[0]
+    result = transcribed([tmp_path / "click.wav"], model)[0]
     assert all(word["end_s"] <= result["duration_s"] for word in result["words"])
 
 
-def test_the_text_of_one_file_has_no_name_and_those_of_several_have(model: Path, sounds: list[Path]) -> None:
-    texts = {str(result["file"]): result["text"] for result in transcribe_files(sounds, model)}
+def test_one_files_text_stands_alone_and_several_carry_their_names(model: Path, sounds: list[Path]) -> None:
+    texts = {str(result["file"]): result["text"] for result in transcribed(sounds, model)}
     assert invoke("--model", model, sounds[0])[1] == texts[str(sounds[0])] + "\n"
     lines = invoke("--model", model, *sounds)[1].splitlines()
     assert dict(line.split("\t") for line in lines) == texts
@@ -109,14 +106,62 @@ def test_a_missing_model_is_one_message(sounds: list[Path], tmp_path: Path) -> N
         invoke("--model", tmp_path / "none", sounds[0])
 
 
-def test_subtitles_are_of_readable_length_and_in_order() -> None:
-    result = [{"file": "a", "text": "", "duration_s": 12.0, "words": WORDS}]
-    srt, vtt = render(result, "srt"), render(result, "vtt")
-    assert srt.startswith("1\n00:00:00,000 --> 00:00:05,500\npalavra0 palavra1 palavra2 palavra3 palavra4 palavra5\n\n2\n00:00:06,000 --> ")
-    assert vtt.startswith("WEBVTT\n\n1\n00:00:00.000 --> 00:00:05.500\n")
-    cues = re.findall(r"(\d\d:\d\d:\d\d),(\d+) --> ", srt)
-    assert cues == sorted(cues)
-    long = [word | {"word": "x" * 30, "start_s": 0.1 * number, "end_s": 0.1 * number + 0.05} for number, word in enumerate(WORDS)]
-    assert max(map(len, render([{"file": "a", "words": long}], "srt").splitlines())) <= 84
-    late = [{"file": "a", "words": [WORDS[0] | {"start_s": 3661.5, "end_s": 3662.0}]}]
-    assert render(late, "srt").splitlines()[1] == "01:01:01,500 --> 01:01:02,000"
+def test_folders_and_patterns_name_their_audio_files_once_each(sounds: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    upper = tmp_path / "deep/3.WAV"
+    upper.write_bytes(sounds[0].read_bytes())
+    (tmp_path / "notes.txt").write_text("no audio")
+    assert audio_files([str(tmp_path)]) == [*map(str, sounds), str(upper)]
+    assert audio_files([str(tmp_path / "*.flac"), str(sounds[1]), "-"]) == [str(sounds[1]), "-"]
+    assert audio_files([str(tmp_path / "*.mp3")]) == [str(tmp_path / "*.mp3")], "reported as missing when it is read"
+
+
+def test_a_stream_prints_each_part_as_a_line_of_json(model: Path, tmp_path: Path) -> None:
+    silence = np.zeros(16_000, np.int16)
+    talk = [part for text in ("rosa era", "osso", "serra") for part in (tiny.spoken(text), silence)]
+    soundfile.write(tmp_path / "talk.wav", np.concatenate(talk), 16_000)
+    code, out, _ = invoke("--model", model, "--stream", tmp_path / "talk.wav")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert len(lines) > 2
+    assert lines[-1] == {"file": str(tmp_path / "talk.wav"), "duration_s": pytest.approx(lines[-2]["end_s"], abs=1e-2), "end": True}
+    starts, ends = [line["start_s"] for line in lines[:-1]], [line["end_s"] for line in lines[:-1]]
+    assert starts == pytest.approx([0.0, *ends[:-1]], abs=2e-3), "no gap and no overlap"
+    assert invoke("--model", model, "--stream", "--format", "srt", tmp_path / "talk.wav")[0] == 2
+
+
+def test_unusual_audio_is_transcribed_with_a_warning(model: Path, tmp_path: Path) -> None:
+    speech = tiny.spoken("rosa era").astype(np.float64) / 32_768
+    soundfile.write(tmp_path / "silent.wav", np.zeros(16_000), 16_000)
+    soundfile.write(tmp_path / "clipped.wav", np.clip(speech * 50, -1, 1), 16_000)
+    soundfile.write(tmp_path / "integers.wav", speech * 32_768, 16_000, subtype="FLOAT")
+    soundfile.write(tmp_path / "opposite.wav", np.stack([speech, -speech], axis=1), 16_000)
+    soundfile.write(tmp_path / "plain.wav", speech, 16_000)
+    files = [tmp_path / f"{name}.wav" for name in ("silent", "clipped", "integers", "opposite", "plain")]
+    code, out, err = invoke("--model", model, "--format", "json", *files)
+    assert code == 0
+    found = {Path(result["file"]).stem: result for result in json.loads(out)}
+    assert found["integers"]["text"] == found["opposite"]["text"] == found["plain"]["text"] != ""
+    assert {name: result.get("warnings") is not None for name, result in found.items()} == {
+        "silent": True, "clipped": True, "integers": True, "opposite": False, "plain": False}
+    assert f"warning: {tmp_path}/silent.wav: it is silent" in err
+    assert "% of its samples are clipped" in err
+
+
+def test_a_call_of_two_channels_is_transcribed_channel_by_channel(model: Path, tmp_path: Path) -> None:
+    """Two speakers take turns, one per channel; two microphones in front of one speaker are no call."""
+    first, second = (tiny.spoken(text).astype(np.float64) / 32_768 for text in ("rosa era", "serra"))
+    quiet = [np.random.default_rng(1).normal(0, 1e-4, len(speech)) for speech in (first, second)]
+    call = np.stack([np.concatenate([first, quiet[1]]), np.concatenate([quiet[0], second])], axis=1)
+    soundfile.write(tmp_path / "call.wav", call, 16_000)
+    soundfile.write(tmp_path / "talk.wav", np.stack([first, 0.4 * np.roll(first, 8)], axis=1), 16_000)
+    for channel in (0, 1):
+        soundfile.write(tmp_path / f"{channel + 1}.wav", call[:, channel], 16_000)
+    call_, talk, *alone = transcribed([tmp_path / f"{name}.wav" for name in ("call", "talk", "1", "2")], model)
+    for channel, result in zip("12", alone, strict=True):
+        assert [word["word"] for word in call_["words"] if word["speaker"] == channel] == [word["word"] for word in result["words"]] != []
+    assert not any("speaker" in word for word in talk["words"])
+    text = invoke("--model", model, tmp_path / "call.wav")[1]
+    assert {line.partition(":")[0] for line in text.splitlines()} == {"Speaker 1", "Speaker 2"}
+    mixed = transcribed([tmp_path / "call.wav"], model, channels="mix")[0]
+    assert not any("speaker" in word for word in mixed["words"])

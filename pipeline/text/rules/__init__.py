@@ -1,0 +1,53 @@
+"""The rules, written → spoken: one function each, with the cases that it must get right in its docstring.
+
+A case is `locale  before → after`: `pt` stands for both Portuguese locales, `es` for both Spanish ones unless es-419 has
+a line of its own for the same text. The tests run each case through the whole normaliser.
+
+`RULES` is in order of precedence: at each position of a line, the first rule whose pattern matches and that returns
+words applies. No rule reads the words that another returns, so none can turn letters inside a word into something else.
+Every pattern has bounded repetition, and a rule reads a bounded number of characters around its match: the time for a
+line is linear in its length.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pipeline.text.rules.abbreviations import abbreviation, honorific
+from pipeline.text.rules.acronyms import acronym, letter
+from pipeline.text.rules.addresses import address, tag
+from pipeline.text.rules.dates import date
+from pipeline.text.rules.measures import per_unit, unit
+from pipeline.text.rules.money import money
+from pipeline.text.rules.numerals import fraction_number, number, ordinal_number
+from pipeline.text.rules.roman import roman
+from pipeline.text.rules.rule import Rule
+from pipeline.text.rules.signs import apostrophe, between_numbers, multiplication, number_sign, symbol
+from pipeline.text.rules.telephones import telephone
+from pipeline.text.rules.times import duration, time
+
+RULES: Final[tuple[Rule, ...]] = (
+    address,
+    tag,
+    money,
+    date,
+    time,
+    duration,
+    telephone,
+    ordinal_number,
+    fraction_number,
+    unit,
+    multiplication,
+    between_numbers,
+    per_unit,
+    number,
+    roman,
+    abbreviation,
+    honorific,
+    acronym,
+    apostrophe,
+    letter,
+    symbol,
+    number_sign,
+)
+"""All rules, highest precedence first."""

@@ -1,0 +1,127 @@
+"""Abbreviations and abbreviated titles."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from pipeline.text.agreement import previous_word
+from pipeline.text.alphabet import LETTER
+from pipeline.text.locales import WORDS
+from pipeline.text.numbers import is_portuguese
+from pipeline.text.rules.patterns import CAPITAL, any_abbreviation, any_of
+from pipeline.text.rules.rule import Line, rule
+
+_NUMERAL: Final = re.compile("[IVXLCDM]")
+
+
+@rule("aA°º", lambda words: (
+    rf"(?<!{LETTER})(?<!{LETTER}')(?:(?P<anywhere>{any_abbreviation(words.abbreviations)})"
+    rf"|(?P<number>{any_abbreviation(words.before_number)})(?= ?(?:[0-9]|[IVXLCDM]{{1,9}}(?!{LETTER})))"
+    rf"|(?P<name>{any_abbreviation(words.before_name)})(?= (?:d[aeo]s? |de las? |del )?[{CAPITAL}]))"
+))
+def abbreviation(match: re.Match[str], line: Line) -> str | None:
+    """Abbreviations, whole words only; some only before a name, some only before a number.
+
+    pt     o Sr. Silva → o senhor silva
+    pt     a Sra. Lima → a senhora lima
+    pt     a Sr.ª Lima → a senhora lima
+    pt     Dr. João e Dra. Ana → doutor joão e doutora ana
+    pt     Dr João → doutor joão
+    pt     a Prof.ª Rita → a professora rita
+    pt     Av. Paulista → avenida paulista
+    pt     na R. Augusta → na rua augusta
+    pt     o José R. Silva → o josé erre silva
+    pt     R.I.P. → erre i pê
+    pt     nº 5 → número cinco
+    pt     n.º 12 → número doze
+    pt     pão, leite, etc. → pão leite et cetera
+    pt     pão etc → pão et cetera
+    pt     p. ex. hoje → por exemplo hoje
+    pt     p.ex. hoje → por exemplo hoje
+    pt     V. Exa. → vossa excelência
+    pt     50 a.C. → cinquenta antes de cristo
+    pt     pág. 12 → página doze
+    pt     p. 12 → página doze
+    pt     cap. II → capítulo dois
+    pt     o Cap. Nascimento → o capitão nascimento
+    pt     R. das Flores → rua das flores
+    pt     na R. 25 de Março → na rua vinte e cinco de março
+    pt     de seg. a sex. → de segunda a sexta
+    pt     Vossa Ex.ª → vossa excelência
+    pt     a D.ª Rita → a dona rita
+    pt     a/c do Sr. Zé → aos cuidados do senhor zé
+    pt     Ex.: maçã → exemplo maçã
+    pt     C# e C++ → cê sharp e cê mais mais
+    pt     R. XV de Novembro, s/n → rua quinze de novembro sem número
+    pt     art. 5º → artigo quinto
+    pt     Sta. Maria → santa maria
+    pt     café c/ leite → café com leite
+    pt-BR  no km 45 → no quilômetro quarenta e cinco
+    pt     a droga e o drama do dragão → a droga e o drama do dragão
+    pt     eu pago tudo. O mar. → eu pago tudo o mar
+    es     el Sr. Pérez → el señor pérez
+    es     la Sra. Ruiz → la señora ruiz
+    es     pan, leche, etc. → pan leche etcétera
+    es     p. ej. hoy → por ejemplo hoy
+    es     EE. UU. → estados unidos
+    es     n.º 5 → número cinco
+    es     pág. 3 → página tres
+    es     s. XX → siglo veinte
+    es     Ud. sabe → usted sabe
+    es     Mª José → maría josé
+    es     C/ Mayor, 5 → calle mayor cinco
+    es     RR. HH. y FF.AA. → recursos humanos y fuerzas armadas
+    es     P. D.: te quiero → posdata te quiero
+    es     Sr. D. Juan → señor don juan
+    es-419 el Ing. López → el ingeniero lópez
+    es     ya no. Gracias → ya no gracias
+    """
+    for group, table in (("anywhere", "abbreviations"), ("name", "before_name"), ("number", "before_number")):
+        if written := match[group]:
+            if written == "R." and (_is_initial(line.text, match.start()) or _NUMERAL.match(line.text, match.end())):
+                return None
+            return _spoken(line.locale, table)[written.replace(" ", "").lower()]
+    return None
+
+
+def _is_initial(text: str, position: int) -> bool:
+    """Return whether a single capital letter is part of a name: José R. Silva."""
+    before = previous_word(text, position)
+    if (len(before) > 1) == (text[max(0, position - 2) : position] == ". "):
+        return False  # Sr. D. João, A D. Ana; but J. D. Salinger
+    return bool(before) and before[0].isupper() and text[max(0, position - 2) : position] != ", "
+
+
+@rule("A", lambda words: rf"(?<![\w.'])(?:S\. ?(?P<saint>{any_of(sorted(words.saints))})(?!{LETTER})|D\. ?(?P<don>[{CAPITAL}]{LETTER}{{1,30}}))")
+def honorific(match: re.Match[str], line: Line) -> str | None:
+    """S. before a saint's name, D. before any.
+
+    pt     S. Paulo → são paulo
+    pt     D. Pedro II → dom pedro segundo
+    pt     D. Maria → dona maria
+    pt     D. Inês → dona inês
+    pt     Sr. D. Duarte → senhor dom duarte
+    pt     A D. Ana e o D. Pedro → a dona ana e o dom pedro
+    pt     J. D. Salinger → jota dê salinger
+    pt     Rua D. Pedro II → rua dom pedro segundo
+    pt     Falta vitamina D. Ela sabe. → falta vitamina dê ela sabe
+    es     Calle D. Antonio → calle don antonio
+    es     el plan D. Después → el plan de después
+    es     S. Juan → san juan
+    es     D. Antonio → don antonio
+    """
+    if match["saint"]:
+        return f"{'são' if is_portuguese(line.locale) else 'san'} {match['saint'].lower()}"
+    before = previous_word(line.text, match.start()).lower()
+    if before in line.words.letter_nouns or (before not in line.words.name_nouns and _is_initial(line.text, match.start())):
+        return None
+    name = match["don"]
+    return f"{line.words.don[name.endswith('a') or name in line.words.dona]} {name.lower()}"
+
+
+@lru_cache(maxsize=64)
+def _spoken(locale: str, table: str) -> dict[str, str]:
+    """Return a table of abbreviations by their letters in lower case, without spaces."""
+    return {key.replace(" ", "").lower(): value for key, value in getattr(WORDS[locale], table).items()}

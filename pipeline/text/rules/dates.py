@@ -1,0 +1,73 @@
+"""Dates."""
+
+from __future__ import annotations
+
+import re
+
+from pipeline.text.agreement import previous_word
+from pipeline.text.numbers import cardinal
+from pipeline.text.rules.patterns import any_of
+from pipeline.text.rules.rule import Line, rule
+
+
+@rule("0", lambda words: (
+    r"(?<![0-9/.,-])(?:(?P<day>0?[1-9]|[12][0-9]|3[01])º?(?P<sign>[/.-])(?P<month>0?[1-9]|1[0-2])(?:(?P=sign)(?P<year>[0-9]{4}|(?<=/)[0-9]{2}))?"
+    r"|(?P<month_of>0?[1-9]|1[0-2])/(?P<year_of>(?:19|20)[0-9]{2})"
+    r"|(?P<iso_year>[0-9]{4})-(?P<iso_month>0[1-9]|1[0-2])-(?P<iso_day>0[1-9]|[12][0-9]|3[01])"
+    r"|0?1 de (?P<name>" + any_of([*words.months, *(month.capitalize() for month in words.months)]) + r"))(?!\w|[/-][0-9])"
+))
+def date(match: re.Match[str], line: Line) -> str | None:
+    """Dates in digits, months of a year, and the first of a month; 24/7 is a date only after such a word as `dia`.
+
+    pt     25/12/2020 → vinte e cinco de dezembro de dois mil e vinte
+    pt-BR  01/01/2001 → primeiro de janeiro de dois mil e um
+    pt-PT  01/01/2001 → um de janeiro de dois mil e um
+    pt     7/9/22 → sete de setembro de vinte e dois
+    pt     05.10.1910 → cinco de outubro de mil novecentos e dez
+    pt     25-04-1974 → vinte e cinco de abril de mil novecentos e setenta e quatro
+    pt     1974-04-25 → vinte e cinco de abril de mil novecentos e setenta e quatro
+    pt     no dia 2/3 → no dia dois de março
+    pt     em 20/11 → em vinte de novembro
+    pt     05/03 → cinco de março
+    pt-BR  1º/5/1980 → primeiro de maio de mil novecentos e oitenta
+    pt     em 05/2024 → em maio de dois mil e vinte e quatro
+    pt     lei 5/2020 → lei cinco barra dois mil e vinte
+    pt-BR  aberto 24/7 → aberto vinte e quatro por sete
+    pt-PT  aberto 24/7 → aberto vinte e quatro sobre sete
+    pt     no dia 24/7 → no dia vinte e quatro de julho
+    pt-BR  1 de maio → primeiro de maio
+    pt-BR  1º de maio → primeiro de maio
+    pt-PT  1 de Maio → um de maio
+    pt     21 de abril → vinte e um de abril
+    es     25/12/2020 → veinticinco de diciembre de dos mil veinte
+    es     1 de mayo → uno de mayo
+    es-419 1 de mayo → primero de mayo
+    es-419 1/5/2021 → primero de mayo de dos mil veintiuno
+    es     el 21 de abril → el veintiuno de abril
+    es     en 05/2024 → en mayo de dos mil veinticuatro
+    es     abierto 24/7 → abierto veinticuatro siete
+    es     el 24/7 → el veinticuatro de julio
+    """
+    words = line.words
+    if match["name"]:
+        return f"{words.first_of_month} {words.of} {match['name'].lower()}"
+    before = previous_word(line.text, match.start()).lower()
+    if match["month_of"]:
+        if match["month_of"][0] != "0" and before not in words.before_date:
+            return None
+        return f"{words.months[int(match['month_of']) - 1]} {words.of} {cardinal(int(match['year_of']), words.locale)}"
+    day, month, year = (match[part] or match[f"iso_{part}"] for part in ("day", "month", "year"))
+    if match[0] == "24/7" and before not in words.before_date:
+        return words.all_day
+    if not year and not _is_day_and_month(day, match["sign"], month, before):
+        return None
+    spoken = words.first_of_month if int(day) == 1 else cardinal(int(day), words.locale)
+    parts = [spoken, words.months[int(month) - 1], *([cardinal(int(year), words.locale)] if year else [])]
+    return f" {words.of} ".join(parts)
+
+
+def _is_day_and_month(day: str, sign: str, month: str, before: str) -> bool:
+    """Return whether `2/3` is a date rather than a fraction: after `dia`, with a leading zero, or with a day over the month."""
+    if sign != "/":
+        return False
+    return before in ("dia", "dias", "día", "días") or "0" in (day[0], month[0]) or int(day) > int(month)

@@ -1,14 +1,15 @@
-"""Wrong transcripts negatives in a training set: how many of them `align` drops, and how many right ones go with them.
+"""Synthetic wrong transcripts in a training set: how many of them `align` drops, and how many correct ones with them.
 
     python -m benchmarks.align [--data data] [--aligner data/donor] [--speech FOLDER] [--seed 1] [--only CORPUS] [--train]
 
-Needs a workspace that `dvc repro` has run in (`--data`); `--speech` is a folder of recorded speech with a manifest.tsv, of
-which the Portuguese read sentences of Common Voice and of one voice are taken. Each corpus is negatives anew with seeded errors
-of three kinds (another utterance's transcript, the last third of the words cut, a Spanish sentence of like length) at three
-shares, and once with single words (the last one missing, one replaced). The stage runs as it is, at its own threshold. Beside
-it what people filter by: the character error rate of the aligner's greedy transcript, and how far the letters a second lie
-from the median, each at the best threshold in hindsight, which nobody has.
-`--train` then trains transfer on the embedded corpus as it is, with a fifth negatives, and on what `align` kept of that.
+Needs a workspace in which `dvc repro` has run (`--data`). `--speech` is a folder of recorded speech with a manifest.tsv; the
+benchmark uses the Portuguese read sentences of Common Voice and of one voice. Each corpus gets seeded errors of three kinds
+(another utterance's transcript, the last third of the words cut, a Spanish sentence of similar length) at three shares, and
+once in single words (the last one missing, one replaced). The stage runs unchanged, at its own threshold. Its rivals are the
+usual filters: the character error rate of the aligner's greedy transcript, and the distance of the letters per second from the
+median, each at the best threshold in hindsight.
+`--train` then trains transfer on the embedded corpus, on the corpus with a fifth of wrong transcripts, and on what `align`
+kept of that.
 """
 
 from __future__ import annotations
@@ -38,13 +39,13 @@ Flags = npt.NDArray[np.bool_]
 
 
 def negatives(table: pd.DataFrame, spanish: list[str], share: float, kinds: tuple[str, ...], seed: int) -> tuple[pd.DataFrame, list[str]]:
-    """Return the table with a share of its transcripts wrong, and the kind of each utterance's error ("" where it is right)."""
+    """Return the table with a share of wrong transcripts, and the kind of each utterance's error ("" for a correct transcript)."""
     draw = np.random.default_rng(seed)
     texts, lengths = table["text"].tolist(), np.array([len(text) for text in spanish])
     chosen = draw.permutation(len(texts))[: round(share * len(texts))]
     kind_of, made = [""] * len(texts), list(texts)
-    for place, number in enumerate(chosen.tolist()):
-        kind, words, other = kinds[place % len(kinds)], texts[number].split(), texts[int(draw.integers(len(texts)))]
+    for order, number in enumerate(chosen.tolist()):
+        kind, words, other = kinds[order % len(kinds)], texts[number].split(), texts[int(draw.integers(len(texts)))]
         if kind == "swapped":
             wrong = other
         elif kind == "truncated":
@@ -62,7 +63,7 @@ def negatives(table: pd.DataFrame, spanish: list[str], share: float, kinds: tupl
 
 
 def average_precision(bad: Flags, suspicion: npt.NDArray[np.float64]) -> float:
-    """Return the area under precision over recall; the share of bad ones is chance."""
+    """Return the area under precision over recall; the share of wrong transcripts is chance."""
     hits = bad[np.argsort(-suspicion, kind="stable")]
     return float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean()) if hits.any() else float("nan")
 
@@ -77,67 +78,67 @@ def f1(bad: Flags, dropped: Flags) -> float:
     return float(2 * (bad & dropped).sum() / max(1, bad.sum() + dropped.sum()))
 
 
-def lay(place: Path, data: Path, subset: str | None) -> Path:
-    """Lay out a workspace, on the embedded corpus's audio where no other is to be taken in; return it."""
-    (place / "data/split/portuguese").mkdir(parents=True)
-    (place / "data/split/portuguese/dev.parquet").write_bytes((data / "split/portuguese/dev.parquet").read_bytes())
+def make_workspace(folder: Path, data: Path, subset: str | None) -> Path:
+    """Create a workspace, with the embedded corpus's audio if there is no other subset; return it."""
+    (folder / "data/split/portuguese").mkdir(parents=True)
+    (folder / "data/split/portuguese/dev.parquet").write_bytes((data / "split/portuguese/dev.parquet").read_bytes())
     if subset is None:
-        (place / "data/ingest").symlink_to((data / "ingest").resolve())
-    return place
+        (folder / "data/ingest").symlink_to((data / "ingest").resolve())
+    return folder
 
 
-def greedy(table: pd.DataFrame, place: Path, aligner: str) -> list[str]:
-    """Return the aligner's own transcripts."""
+def greedy(table: pd.DataFrame, folder: Path, aligner: str) -> list[str]:
+    """Return the aligner's greedy transcripts."""
     from pipeline.batching.waveforms import UtteranceAudio
     from pipeline.decoding.greedy import decode_all
     from pipeline.model.artifact import expects_normalised_input, load_model
     from pipeline.model.device import choose_device
 
     model, vocabulary, _ = load_model(aligner)
-    audio = UtteranceAudio(table, place / "data/ingest", 0, expects_normalised_input(model))
+    audio = UtteranceAudio(table, folder / "data/ingest", 0, expects_normalised_input(model))
     found = decode_all(model.to(choose_device()), vocabulary, audio.waveform, table["duration_s"].to_numpy(), 60)
     return [one.text for one in found]
 
 
-def trial(place: Path, table: pd.DataFrame, kind_of: list[str], heard: list[str], aligner: str) -> dict[str, Any]:
-    """Run the stage on a negatives corpus; return what it did and what the others would have done."""
+def trial(folder: Path, table: pd.DataFrame, kind_of: list[str], hypotheses: list[str], aligner: str) -> dict[str, Any]:
+    """Run the stage on a corpus with wrong transcripts; return its figures and those of the other filters."""
     from pipeline.model.vocabulary import base_letter
 
-    table.to_parquet(place / "data/split/portuguese/train.parquet", index=False)
-    (place / "params.yaml").write_text(yaml.safe_dump({"align": {"portuguese": {"aligner": aligner, "max_dropped": 1.0, "min_power": 0.5}}}))
+    table.to_parquet(folder / "data/split/portuguese/train.parquet", index=False)
+    (folder / "params.yaml").write_text(yaml.safe_dump({"align": {"portuguese": {"aligner": aligner, "max_dropped": 1.0, "min_power": 0.5}}}))
     began = time.perf_counter()
-    align.run("portuguese", place / "data", place / "params.yaml")
+    align.run("portuguese", folder / "data", folder / "params.yaml")
     seconds = time.perf_counter() - began
-    scores, found = pd.read_parquet(place / "data/align/portuguese/scores.parquet"), read_json(place / "data/align/portuguese/alignment.json")
+    scores, found = pd.read_parquet(folder / "data/align/portuguese/scores.parquet"), read_json(folder / "data/align/portuguese/alignment.json")
     kinds, bad, dropped = np.array(kind_of), np.array([bool(kind) for kind in kind_of]), (scores["reason"] != "").to_numpy()
     bare = ["".join(map(base_letter, text)) for text in table["text"]]
-    errors = count(compare(bare, ["".join(map(base_letter, text)) for text in heard], "characters"))
+    errors = count(compare(bare, ["".join(map(base_letter, text)) for text in hypotheses], "characters"))
     rate = np.log(table["text"].str.len() / table["duration_s"]).to_numpy()
     suspicion = {"align": -scores["score"].fillna(-np.inf).to_numpy(), "CER": errors.errors_B / errors.reference_B,
-                 "letters a second": np.abs(rate - np.median(rate)), **{name: -scores[name].fillna(-np.inf).to_numpy() for name in
+                 "letters per second": np.abs(rate - np.median(rate)), **{name: -scores[name].fillna(-np.inf).to_numpy() for name in
                                                                        ("label", "frame", "plain", "contrast", "window")}}
     percent = "{:.1%}".format
     return {
-        "negatives": percent(bad.mean()), "dropped": percent(dropped.mean()), "said wrong": percent(found["wrong_share"]),
-        "right ones lost": percent(dropped[~bad].mean()), "precision": percent(bad[dropped].mean()) if dropped.any() else "–",
+        "negatives": percent(bad.mean()), "dropped": percent(dropped.mean()), "estimated wrong": percent(found["wrong_share"]),
+        "correct ones lost": percent(dropped[~bad].mean()), "precision": percent(bad[dropped].mean()) if dropped.any() else "–",
         "recall": percent(dropped[bad].mean()) if bad.any() else "–",
         **{f"… {kind}": percent(dropped[kinds == kind].mean()) for kind in sorted(set(kind_of) - {""})},
         "F1": f"{f1(bad, dropped):.3f}",
-        **{f"best F1, {name}": f"{best_f1(bad, suspicion[name]):.3f}" for name in ("align", "CER", "letters a second")},
+        **{f"best F1, {name}": f"{best_f1(bad, suspicion[name]):.3f}" for name in ("align", "CER", "letters per second")},
         **{f"AP, {name}": f"{average_precision(bad, value):.3f}" for name, value in suspicion.items()},
         "power": percent(found["power"]["all"]), "seconds": f"{seconds:.0f}",
     }
 
 
-def recorded(place: Path, speech: Path, subset: str) -> pd.DataFrame:
-    """Take recorded speech in; return its rows as a training set."""
+def recorded(folder: Path, speech: Path, subset: str) -> pd.DataFrame:
+    """Ingest recorded speech; return its rows as a training set."""
     section = {"reader": "manifest", "language": "portuguese", "source": str(speech), "where": {"subset": subset, "language": "pt"},
                "locale": "pt-BR", "licence": "CC0-1.0", "max_reject_share": 0.5}
-    (place / "params.yaml").write_text(yaml.safe_dump({"ingest": {"recorded": section},
+    (folder / "params.yaml").write_text(yaml.safe_dump({"ingest": {"recorded": section},
                                                        "normalise": {"recorded": {"language": "portuguese", "locale": "pt-BR"}}}))
-    ingest.run("recorded", root=place)
-    normalise.run("recorded", data=place / "data", params_file=place / "params.yaml")
-    table = pd.read_parquet(place / "data/normalise/portuguese/recorded/manifest.parquet")
+    ingest.run("recorded", root=folder)
+    normalise.run("recorded", data=folder / "data", params_file=folder / "params.yaml")
+    table = pd.read_parquet(folder / "data/normalise/portuguese/recorded/manifest.parquet")
     return table[table["keep"]].assign(speaker_dependent=False).sort_values("utterance_id", ignore_index=True)
 
 
@@ -157,7 +158,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--train", action="store_true")
     given = parser.parse_args()
-    align.LEAST = 0  # type: ignore[misc]  # the stage itself refuses so few as Common Voice's here
+    align.LEAST = 0  # type: ignore[misc]  # the stage refuses as few utterances as those of Common Voice here
     aligner = str((given.aligner or given.data / "donor").resolve())
     with tempfile.TemporaryDirectory() as name:
         os.environ["VIZINHO_STATE"] = f"{name}/state"
@@ -165,18 +166,19 @@ def main() -> None:
         for number, (corpus, subset) in enumerate(corpora.items()):
             if given.only not in (None, corpus):
                 continue
-            place = lay(Path(name, str(number)), given.data, subset)
+            folder = make_workspace(Path(name, str(number)), given.data, subset)
             if subset is None:
                 table = pd.read_parquet(given.data / "split/portuguese/train.parquet")
                 spanish = pd.read_parquet(given.data / "split/spanish/train.parquet")["text"].tolist()
             else:
-                table, spanish = recorded(place, given.speech.resolve(), subset), spanish_of(given.speech)
-            heard = greedy(table, place, aligner)
+                table, spanish = recorded(folder, given.speech.resolve(), subset), spanish_of(given.speech)
+            hypotheses = greedy(table, folder, aligner)
             rows = []
             for share, kinds in [*((share, KINDS) for share in SHARES), (0.2, WORDS)]:
                 made, kind_of = negatives(table, spanish, share, kinds, given.seed)
-                rows.append({"what": f"{share:.0%} {' / '.join(kinds)}" if share else "as it is", **trial(place, made, kind_of, heard, aligner)})
-                print(rows[-1], flush=True)  # a long run that is cut off has told what it knows
+                what = f"{share:.0%} {' / '.join(kinds)}" if share else "as it is"
+                rows.append({"what": what, **trial(folder, made, kind_of, hypotheses, aligner)})
+                print(rows[-1], flush=True)  # results so far, if the run is stopped
             whole = pd.DataFrame(rows).fillna("–").set_index("what").T.reset_index(names="")
             print(f"\n{corpus}: {len(table)} utterances, {table['duration_s'].sum() / 3600:.2f} hours\n\n"
                   + markdown_table(whole.to_dict("records")) + "\n", flush=True)
@@ -184,8 +186,8 @@ def main() -> None:
             train(given.data, Path(name), aligner, given.seed)
 
 
-def train(data: Path, place: Path, aligner: str, seed: int) -> None:
-    """Train transfer on the transcripts as they are, with a fifth negatives, and on what is kept of those; print dev CER and WER."""
+def train(data: Path, workspace: Path, aligner: str, seed: int) -> None:
+    """Train transfer on the transcripts as they are, with a fifth of them wrong, and on those that are kept; print dev CER and WER."""
     from pipeline.core.params import read_params
     from pipeline.model.artifact import load_model
     from pipeline.model.head import plan_head, transfer_head
@@ -194,31 +196,31 @@ def train(data: Path, place: Path, aligner: str, seed: int) -> None:
     from pipeline.training.config import RunConfig
     from pipeline.training.fit import fit
 
-    root = place / "train"
+    root = workspace / "train"
     for folder in ("as they are", "negatives", "kept"):
         (root / folder).mkdir(parents=True)
         (root / folder / "dev.parquet").write_bytes((data / "split/portuguese/dev.parquet").read_bytes())
     table = pd.read_parquet(data / "split/portuguese/train.parquet")
     made, kind_of = negatives(table, pd.read_parquet(data / "split/spanish/train.parquet")["text"].tolist(), 0.2, KINDS, seed)
-    trial(lay(place / "negatives", data, None), made, kind_of, [""] * len(table), aligner)
+    trial(make_workspace(workspace / "negatives", data, None), made, kind_of, [""] * len(table), aligner)
     table.to_parquet(root / "as they are/train.parquet", index=False)
     made.to_parquet(root / "negatives/train.parquet", index=False)
-    (root / "kept/train.parquet").write_bytes((place / "negatives/data/align/portuguese/train.parquet").read_bytes())
+    (root / "kept/train.parquet").write_bytes((workspace / "negatives/data/align/portuguese/train.parquet").read_bytes())
     params = read_params(ROOT / "params.yaml")["train"]
     own = params["systems"]["transfer"]
     rows = []
     os.chdir(data.parent)
     for folder in ("as they are", "negatives", "kept"):
         vocabulary = Vocabulary.read(data / "tokenise/portuguese/vocabulary.json")
-        model, words, _ = load_model(data / "donor")
-        plan = plan_head(words, vocabulary, params["head"])
+        model, source_vocabulary, _ = load_model(data / "donor")
+        plan = plan_head(source_vocabulary, vocabulary, params["head"])
         model.lm_head = transfer_head(model.lm_head, plan, model.config.output_hidden_size, model.config.initializer_range, seed)
         model.config.update({"vocab_size": len(plan), "pad_token_id": vocabulary.blank_row})
         run = RunConfig(**{**params["config"], "evaluate_hours": 1.0, "evaluate_every": params["steps"]}, steps=params["steps"],
                   peak_rate=own["peak_rate"], warmup_steps=own["warmup_steps"], seed=seed)
         fit(model, vocabulary, root / folder, run, root / "model", folder, error_rates, {})
         figures = read_json(root / "model/vizinho.json")["figures"]
-        rows.append({"learned from": folder, "utterances": figures["train"]["utterances"], "dev CER": f"{figures['dev_cer']:.1%}",
+        rows.append({"trained on": folder, "utterances": figures["train"]["utterances"], "dev CER": f"{figures['dev_cer']:.1%}",
                      "dev WER": f"{figures['dev_wer']:.1%}"})
     print(f"\ntransfer, {params['steps']} steps, seed {seed}\n\n" + markdown_table(rows) + "\n", flush=True)
 

@@ -1,9 +1,9 @@
-"""How far the fingerprint of a clip is from its copies, by codec, and from other clips, in bits of 256; and its speed.
+"""Distance of a clip's fingerprint from its copies, by codec, and from other clips, in bits of 256; and its speed.
 
     python -m benchmarks.fingerprint [FOLDER ...]
 
-Takes the sound files of the folders, at any depth, or without one what `dvc repro ingest@speak-pt` has made: clips of
-0.7 to 15 s, at most 250 a folder, drawn by hash. The peer is the fingerprint cut into equal times (Haitsma and Kalker), instead
+Reads the sound files of the folders, at any depth, or without one the outs of `dvc repro ingest@speak-pt`: clips of
+0.7 to 15 s, at most 250 per folder, drawn by hash. The peer is the fingerprint cut into equal times (Haitsma and Kalker), instead
 of parts of equal loudness. Bound in use: 64 bits.
 """
 
@@ -61,7 +61,7 @@ def through(samples_S: Samples, rate_hz: int, form: dict[str, str]) -> Samples:
 
 
 def prints(function: Callable[[Samples], str], clips: list[Samples]) -> Bits:
-    """Return the bits of each clip, one a row."""
+    """Return the bits of the clips, one clip per row."""
     return np.stack([np.unpackbits(np.frombuffer(bytes.fromhex(function(clip)), np.uint8)) for clip in clips])
 
 
@@ -94,8 +94,8 @@ def main() -> None:
         speed = sum(map(len, clips)) / SAMPLE_RATE_HZ / (time.process_time() - start)
         others = (own[:, None, :] != own[None]).sum(axis=2)[np.triu_indices(len(clips), 1)]
         print(f"{name}: {len(clips)} clips, {speed:,.0f} audio-s/s; other clips at least {others.min()}, median {np.median(others):.0f}")
-        for form, heard in copies.items():
-            far = (prints(function, heard) != own).sum(axis=1)
+        for form, copied in copies.items():
+            far = (prints(function, copied) != own).sum(axis=1)
             shares = f"median {np.median(far):2.0f}   99 % {np.percentile(far, 99):3.0f}   most {far.max():3}   over 64: {(far > 64).sum()}"
             print(f"    {form:15} {shares}")
 

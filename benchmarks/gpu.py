@@ -21,7 +21,7 @@ import importlib.util
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +228,35 @@ def profile(model: Wav2Vec2ForCTC, config: RunConfig, train_set: Utterances, dev
         print(f"    {seconds / wall:6.1%} {count:7d} times  {name[:110]}")
 
 
+def print_row(row: str, work: Callable[[Wav2Vec2ForCTC, RunConfig], dict[str, float]], size: str, checkpointing: bool, config: RunConfig,
+              share_per_rate: float, device: torch.device) -> None:
+    """Run a row and print its figures.
+
+    Args:
+        row: its name.
+        work: returns the figures of a fresh model.
+        size: of the model.
+        checkpointing: whether the fresh model has gradient checkpointing.
+        config: of the run.
+        share_per_rate: share of the matrix rate per audio-second per second.
+        device: that the row runs on.
+    """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    try:
+        found = work(fresh(size, checkpointing), config)
+    except torch.cuda.OutOfMemoryError as error:  # the padding of a random batch may not fit: that is a result
+        print(f"  {row:<18} out of memory: {str(error).splitlines()[0][:100]}", flush=True)
+    else:
+        memory = f", {torch.cuda.max_memory_allocated(device) / 1e9:.1f} GB" if device.type == "cuda" else ""
+        print(f"  {row:<18} {found['throughput']:8.1f} audio-seconds per second, {found['throughput'] * share_per_rate:6.1%} of the matrix rate, "
+              f"padding {found['padding']:5.1%}{memory}" + (f", waiting for data {found['waiting']:.1%}" if "waiting" in found else ""),
+              flush=True)
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", default=["base", "xlsr"], choices=list(SHAPES))
@@ -265,21 +294,7 @@ def main() -> None:
             for row, by_length in (("trainer", False), ("trainer by length", True)):
                 rows[row] = lambda model, run, by_length=by_length: trainer(model, run, train_set, by_length, options.checkpointing, device)
         for row, work in rows.items():
-            if device.type == "cuda":
-                torch.cuda.reset_peak_memory_stats(device)
-            try:
-                found = work(fresh(size, options.checkpointing and row == "one shape"), config)
-            except torch.cuda.OutOfMemoryError as error:  # the padding of a random batch may not fit: that is a result
-                print(f"  {row:<18} out of memory: {str(error).splitlines()[0][:100]}", flush=True)
-            else:
-                memory = f", {torch.cuda.max_memory_allocated(device) / 1e9:.1f} GB" if device.type == "cuda" else ""
-                share = found["throughput"] * per_audio_second / peak
-                print(f"  {row:<18} {found['throughput']:8.1f} audio-seconds per second, {share:6.1%} of the matrix rate, "
-                      f"padding {found['padding']:5.1%}{memory}" + (f", waiting for data {found['waiting']:.1%}" if "waiting" in found else ""),
-                      flush=True)
-            gc.collect()
-            if device.type == "cuda":
-                torch.cuda.empty_cache()
+            print_row(row, work, size, options.checkpointing and row == "one shape", config, per_audio_second / peak, device)
         if options.profile:
             short = config.model_copy(update={"steps": min(config.steps, 20), "evaluate_every": min(config.steps, 20) // 2})
             profile(fresh(size, False), short, train_set, device)

@@ -1,13 +1,13 @@
-"""Hours of audio a minute on one core: the stage `ingest` beside what bounds it and what is usually done.
+"""Hours of audio per minute on one core: the stage `ingest` beside its upper bound and the usual scripts.
 
     python -m benchmarks.ingest [--hours 0.3] [FOLDER]
 
-FOLDER holds sound files, taken again and again until there are so many hours, each round a little softer and coded as MP3 at 48 kHz
+FOLDER has sound files, which are repeated until the hours are reached, each round a little softer and coded as MP3 at 48 kHz
 (which is how Common Voice is released): copies would be rejects. Without it, the embedded
-speaker's sentences in that form. In turn, each in a process of its own on one core:
+speaker's sentences in that form. In turn, each in a separate process on one core:
 
-    decode    what any reader must do: decode
-    limit     decode, resample, encode to FLAC, and nothing else: the most that the stage could reach
+    decode    decode, as every reader must
+    limit     decode, resample and encode to FLAC only: the upper bound for the stage
     ingest    the stage: the same, and checks, measures, hash, fingerprint, Parquet, duplicates, report
     map       the usual recipe with `datasets`: map a function that decodes and resamples (torchaudio), floats to Arrow
     script    the usual script: for each file decode, resample (torchaudio), write a FLAC file

@@ -19,13 +19,13 @@ COMMANDS = {"dvc repro": ("dvc", "repro"), "dvc status": ("dvc", "status")}
 NOTHING_TO_DO = "Data and pipelines are up to date."
 
 
-def measured(words: tuple[str, ...]) -> tuple[float, float]:
+def measured(command: tuple[str, ...]) -> tuple[float, float]:
     """Return the wall and processor time of a command that finds nothing to do, in seconds."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(words, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode or NOTHING_TO_DO not in done.stdout:
-        raise SystemExit(f"error: {' '.join(words)}: {done.stdout[-2000:]}; expected {NOTHING_TO_DO!r}; run `dvc repro` first")
+        raise SystemExit(f"error: {' '.join(command)}: {done.stdout[-2000:]}; expected {NOTHING_TO_DO!r}; run `dvc repro` first")
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
@@ -36,8 +36,8 @@ def main() -> None:
     measured(COMMANDS["dvc repro"])  # DVC's own index is built once
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in COMMANDS}
     for _ in range(asked.pairs):
-        for name, words in COMMANDS.items():
-            found[name].append(measured(words))
+        for name, command in COMMANDS.items():
+            found[name].append(measured(command))
     medians = {name: [statistics.median(times) for times in zip(*pairs, strict=True)] for name, pairs in found.items()}
     for name, (wall, processor) in medians.items():
         print(f"{name:<12} {wall:6.2f} s wall {processor:6.2f} s CPU")

@@ -2,7 +2,7 @@
 
     python -m benchmarks.normalise [FILE]
 
-FILE holds plain sentences, one a line; without it, the few below. The baseline is how rule sets are usually applied: a
+FILE has plain sentences, one per line; without it, those below are used. The baseline is the usual method: a
 substitution for each abbreviation, unit and sign in turn, then num2words for each run of digits. Ends with the time of a
 line of one megabyte, and how many times that is of a quarter of it (linear: 4). Times are CPU time of the process, so
 that other work on the machine counts little. Marks: 50 000 plain and 5 000 number-heavy lines per second.

@@ -59,13 +59,13 @@ def main() -> None:
     """Print a row per comparison."""
     cached = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        project = layout(place)
-        git(place, "clone", "--quiet", "remote.git", "bare")
+        folder = Path(name)
+        project = layout(folder)
+        git(folder, "clone", "--quiet", "remote.git", "bare")
         print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}")
         print(ROW.format("", "repro s", "flow s", "overhead s", "overhead %", "request s"), flush=True)
-        with running(prepare(place / "service", VIZINHO_REPOSITORY=str(project)), worker=True) as service:
-            repro_s = dvc_repro_s(place / "bare")
+        with running(prepare(folder / "service", VIZINHO_REPOSITORY=str(project)), worker=True) as service:
+            repro_s = dvc_repro_s(folder / "bare")
             run, flow_s, request_s = retrain_s(service)
             stale = row("all stale", repro_s, flow_s, request_s)
             git(project, "pull", "--quiet", "origin", service.branch(run))

@@ -1,10 +1,10 @@
-"""What resamplers let through and how long they take: ours beside torchaudio, SciPy and, where they are installed, soxr and libsamplerate.
+"""Stop-band leakage and speed of resamplers: ours beside torchaudio, SciPy and, if they are installed, soxr and libsamplerate.
 
     python -m benchmarks.resample [RATE_HZ ...]
 
 To 16 kHz from each rate (48,000, 44,100 and 22,050 unless given). `ripple` is the most that a tone of 50 to 7,500 Hz changes,
 `at 7.8 kHz` what is left of that tone, `stop band` the most that is left of one over 8 kHz, folded back below it (at 48 kHz:
-8,000 to 24,000 Hz, at twenty places between each two multiples of 1 kHz). `noise` is what a tone of 1 kHz gets beside itself.
+8,000 to 24,000 Hz, at twenty frequencies between each two multiples of 1 kHz). `noise` is what a tone of 1 kHz gets beside itself.
 The times are CPU time on one thread, the best of five, of clips of 4.2 s as Common Voice's are in the mean.
 """
 
@@ -50,7 +50,7 @@ def whole_spectrum(waveform_S: Waveform, rate_hz: int) -> Any:
 
 
 def installed() -> dict[str, Resampler]:
-    """Return the resamplers that are there."""
+    """Return the installed resamplers."""
     found: dict[str, Resampler] = {
         "ours": resample, "torchaudio, default": of_torchaudio(), "torchaudio, kaiser_best": of_torchaudio(**KAISER_BEST),
         "scipy resample_poly": polyphase, "scipy resample (whole)": whole_spectrum,
@@ -85,10 +85,10 @@ def level_db(waveform_S: Any) -> float:
 
 def noise_db(resample: Resampler, rate_hz: int) -> float:
     """Return the level of what a tone of 1 kHz gets beside itself, under the tone."""
-    heard_S = np.asarray(resample(tone(1_000, rate_hz), rate_hz), np.float64)[4_000:12_000]
-    angle_S = 2 * np.pi * 1_000 * np.arange(len(heard_S)) / SAMPLE_RATE_HZ
+    output_S = np.asarray(resample(tone(1_000, rate_hz), rate_hz), np.float64)[4_000:12_000]
+    angle_S = 2 * np.pi * 1_000 * np.arange(len(output_S)) / SAMPLE_RATE_HZ
     basis_SB = np.stack([np.sin(angle_S), np.cos(angle_S)], axis=1)
-    return level_db(heard_S - basis_SB @ np.linalg.lstsq(basis_SB, heard_S, rcond=None)[0])
+    return level_db(output_S - basis_SB @ np.linalg.lstsq(basis_SB, output_S, rcond=None)[0])
 
 
 def clip_ms(resample: Resampler, rate_hz: int) -> float:
@@ -105,7 +105,7 @@ def clip_ms(resample: Resampler, rate_hz: int) -> float:
 
 
 def main() -> None:
-    for rate_hz in [int(word) for word in sys.argv[1:]] or [48_000, 44_100, 22_050]:
+    for rate_hz in [int(rate) for rate in sys.argv[1:]] or [48_000, 44_100, 22_050]:
         print(f"{rate_hz} Hz to {SAMPLE_RATE_HZ} Hz   ripple dB   at 7.8 kHz   stop band dB   noise dB   ms a clip of {CLIP_S} s")
         for name, resampler in installed().items():
             passed = [level_db(resampler(tone(hz, rate_hz), rate_hz)) for hz in (50, 200, *range(500, 7_501, 500))]

@@ -52,11 +52,11 @@ class Sample:
 def sample(service: Service) -> Sample:
     """Return what the service uses once no run is active."""
     server, worker = (part.process.pid for part in (service.server, service.worker) if part.process)
-    until(lambda: len(family(service.place)) <= 3, 60, lambda: str(family(service.place)))
+    until(lambda: len(family(service.folder)) <= 3, 60, lambda: str(family(service.folder)))
     time.sleep(2)
     return Sample(_resident_mb(server), _resident_mb(worker), sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in (server, worker)),
-                  sum(len(os.listdir(f"/proc/{pid}/task")) for pid in (server, worker)), len(family(service.place)),
-                  len([entry for entry in (service.place / "state/work").glob("*") if entry.is_dir() and entry.name != "registry"]),
+                  sum(len(os.listdir(f"/proc/{pid}/task")) for pid in (server, worker)), len(family(service.folder)),
+                  len([entry for entry in (service.folder / "state/work").glob("*") if entry.is_dir() and entry.name != "registry"]),
                   len(os.listdir(service.environment["TMPDIR"])))
 
 
@@ -82,14 +82,14 @@ def reseed(project: Path, seed: int) -> None:
         subprocess.run(["git", *arguments], cwd=project, check=True)
 
 
-def layout(place: Path) -> Path:
+def layout(folder: Path) -> Path:
     """Return a checkout in a folder, with a bare Git remote and a local DVC remote."""
-    project = clone(place, "project")
-    subprocess.run(["git", "init", "--quiet", "--bare", "-b", "main", str(place / "remote.git")], check=True)
-    for arguments in (["checkout", "--quiet", "-B", "main"], ["remote", "set-url", "origin", str(place / "remote.git")],
+    project = clone(folder, "project")
+    subprocess.run(["git", "init", "--quiet", "--bare", "-b", "main", str(folder / "remote.git")], check=True)
+    for arguments in (["checkout", "--quiet", "-B", "main"], ["remote", "set-url", "origin", str(folder / "remote.git")],
                   ["config", "user.name", "Ana Reis"], ["config", "user.email", "ana@example.org"]):
         subprocess.run(["git", *arguments], cwd=project, check=True)
-    assert dvc(project, "remote", "add", "--default", "storage", str(place / "store")).returncode == 0
+    assert dvc(project, "remote", "add", "--default", "storage", str(folder / "store")).returncode == 0
     for arguments in (["add", "--all"], ["commit", "--quiet", "-m", "Day one"], ["push", "--quiet", "origin", "main"]):
         subprocess.run(["git", *arguments], cwd=project, check=True)
     return project
@@ -98,11 +98,11 @@ def layout(place: Path) -> Path:
 def main() -> None:
     """Print a row per run, and the growth."""
     cached, real = (int(argument) for argument in [*sys.argv[1:], "20", "3"][:2]) if len(sys.argv) != 2 else (int(sys.argv[1]), 3)
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        (place / "tmp").mkdir()
-        project = layout(place)
-        with running(prepare(place / "service", VIZINHO_REPOSITORY=str(project), TMPDIR=str(place / "tmp")), worker=True) as service:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "tmp").mkdir()
+        project = layout(folder)
+        with running(prepare(folder / "service", VIZINHO_REPOSITORY=str(project), TMPDIR=str(folder / "tmp")), worker=True) as service:
             print("run            seconds  server MB  worker MB  files  threads  processes  clones  tmp", flush=True)
             samples = []
             for number in range(1 + real + cached):

@@ -121,7 +121,7 @@ def svg_url(file: Path) -> str:
 
 
 def keep_report(file: Path, run: str) -> str:
-    """Copy a report to `reports/` in the state folder, where it outlives its clone, and return its address.
+    """Copy a report to `reports/` in the state folder, so that it outlives its clone, and return its address.
 
     The last twenty are kept. The address is below `VIZINHO_REPORTS_URL`, if a web server serves that folder: a browser opens no
     `file:` link from a page.

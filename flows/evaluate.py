@@ -70,7 +70,7 @@ class Comparison:
 @fail_with_message
 def evaluate(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | None = None, release: str | None = None, margin: float = 0.02,
              min_utterances: int = 50) -> State[Any]:
-    """Score the champion on a new test set, and report where it has become worse.
+    """Score the champion on a new test set, and report the slices with a regression.
 
     Args:
         profile: Params of the test set. embedded is params.yaml as committed; any other name is profiles/NAME.yaml.
@@ -93,7 +93,7 @@ def evaluate(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] 
         require_success(update(space, imported_pointers(space, corpora)))
         if not (space.path / model / "model.safetensors").is_file():
             raise MissingInputError(model, "the champion's model is in neither the DVC cache nor the remote", "model.safetensors",
-                                    "run `dvc push` where it was made")
+                                    "run `dvc push` on the machine that made it")
         if release:
             add_release(space, Path(release))
         graph = read_graph(space)

@@ -36,7 +36,7 @@ GRACE_S: Final = 20.0
 ESCAPES: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 BAR: Final = re.compile(r"^(?P<label>[^|]*?):?\s*(?P<percent>\d{1,3})%\|[^|]*\|\s*(?P<figures>[^\[]*\[[^\]]*\]?)\s*(?P<line>.*)$")
 BAR_CLOCK: Final = re.compile(r"\[[^\]]*(\]|$)")
-"""The clock of a bar: it advances even where nothing else does."""
+"""The clock of a bar: it advances without progress of the work."""
 COUNTER: Final = re.compile(r"\[\d+:\d\d(:\d\d)?[,<][^\]]*\]?\s*$")
 """A bar without a total: `Checkout |3.00 [00:01, 2.5file/s]`."""
 DVC_BAR: Final = re.compile(r"^\s*(\d{1,3}% .*\|.*|Fetching|Pushing|Collecting|Checkout|Building workspace index|!)$")
@@ -116,7 +116,7 @@ class Screen:
                 del self.states[next(iter(self.states))]
 
     def end_line(self, line: bytes) -> None:
-        """Pass on a line as it finally looks: without overwritten text, and without the bar before it."""
+        """Pass on a line in its final state: without overwritten text, and without the bar before it."""
         for part in reversed(line.split(b"\r")):
             text = self.split_bar(_plain(part))
             if text and not COUNTER.search(text) and not DVC_BAR.match(text):

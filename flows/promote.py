@@ -34,7 +34,7 @@ from pipeline.registry.record import Record, champion
 
 Policy = Literal["auto", "approve", "never"]
 POLICY: Final = "policy auto"
-"""Who decides where nobody is asked, as recorded."""
+"""Who decides without an approval request, as recorded."""
 
 
 class Answer(RunInput):

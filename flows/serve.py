@@ -158,7 +158,7 @@ def check_port(port: int) -> None:
             trial.bind((HOST, port))
         except OSError as error:
             raise PipelineError(f"port {port} of {HOST}", f"{error.strerror}", "a free port",
-                                "stop the process that listens there, or `PREFECT_SERVER_API_PORT=4300 make ui`") from None
+                                "stop the process that listens on it, or `PREFECT_SERVER_API_PORT=4300 make ui`") from None
 
 
 def wait_for(server: Part, url: str) -> None:

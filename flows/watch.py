@@ -132,7 +132,7 @@ def watch(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | N
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """The last run of an artefact; without one, the checked commit in its place.
+    """The last run of an artefact; without one, the checked commit.
 
     Args:
         branch: of the run.

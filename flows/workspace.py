@@ -23,6 +23,7 @@ from flows.redaction import keep_secret, redact
 from pipeline.core.errors import MissingInputError, ParamsError, PipelineError
 from pipeline.core.files import ROOT, lock_free, state_dir, write_text
 from pipeline.registry import store
+from pipeline.registry.clone import Committer, has_committer, make_clone, set_up
 from pipeline.registry.git import git, resolves
 
 KEPT_DAYS: Final = 7
@@ -53,7 +54,7 @@ class Workspace:
 
     Args:
         path: its folder.
-        repository: what it is a clone of.
+        repository: that it is a clone of.
         commit: the commit that the run's ref named at its start; HEAD may have moved since.
     """
 
@@ -136,12 +137,12 @@ def state_folder() -> Path:
 
 
 def repository() -> Repository:
-    """Return the repository that the flows work on: `VIZINHO_REPOSITORY`, by default the checkout that contains this code.
+    """Return the repository of the flows: `VIZINHO_REPOSITORY`, by default the checkout that contains this code.
 
     For a checkout that is its remote `origin`; without one, the checkout itself.
 
     Raises:
-        MissingInputError: there is no such folder, or it is no Git repository.
+        MissingInputError: there is no such folder, or it is not a Git repository.
     """
     named = os.environ.get("VIZINHO_REPOSITORY") or str(ROOT)
     path = Path(named).expanduser()
@@ -155,12 +156,12 @@ def repository() -> Repository:
             return Repository(str(path), None)
         top = Path(git(path, "rev-parse", "--show-toplevel"))
     except PipelineError:
-        raise MissingInputError(str(path), "no Git repository", "a clone of the project, or VIZINHO_REPOSITORY=URL in the environment") from None
+        raise MissingInputError(str(path), "not a Git repository", "a clone of the project, or VIZINHO_REPOSITORY=URL in the environment") from None
     if "origin" not in git(top, "remote").split():
         return Repository(str(top), top)
     url = git(top, "remote", "get-url", "origin")
-    beside = (top / url).resolve()
-    return Repository(str(beside) if "://" not in url and beside.exists() else url, top)
+    local = (top / url).resolve()
+    return Repository(str(local) if "://" not in url and local.exists() else url, top)
 
 
 @contextmanager
@@ -225,46 +226,21 @@ def workspace(name: str, ref: str, log: Callable[[str], object], keep: bool = Fa
 
 
 def _clone(found: Repository, path: Path, ref: str) -> Workspace:
-    """Return a fresh clone at the commit that `ref` names now; DVC's outs are not checked out yet."""
-    known = ["--reference-if-able", str(found.checkout)] if found.checkout and found.url != str(found.checkout) else []
-    git(path.parent, "clone", "--quiet", "--no-checkout", *known, found.url, str(path))
+    """Return a new clone at the commit that `ref` names now, and mask the secrets of its DVC remotes in every log."""
+    objects = ["--reference-if-able", str(found.checkout)] if found.checkout and found.url != str(found.checkout) else []
+    make_clone(found.url, path, *objects)
     commit = resolves(path, f"refs/remotes/origin/{ref}") or resolves(path, ref)
     if commit is None:
         branches = git(path, "for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes/origin").split()
         shutil.rmtree(path)
         raise ParamsError("git_ref", [f"{ref!r}: no such branch, tag or commit in {redact(found.url)}; "
                                       f"branches are {', '.join(name for name in branches if name != 'HEAD')}"])
-    git(path, "checkout", "--quiet", "--detach", commit)
-    set_committer(path)
-    share_cache(found, path)
-    write_text(path / COMMIT_FILE, f"{commit}\n")
-    return Workspace(path, found, commit)
-
-
-def set_committer(path: Path) -> None:
-    """Set a committer in a clone, unless this machine's git configuration names one."""
-    if not has_committer(path):
-        git(path, "config", "user.name", "vizinho")
-        git(path, "config", "user.email", "vizinho@localhost")
-
-
-def has_committer(path: Path) -> bool:
-    """Return whether git has a committer configured here."""
-    try:
-        git(path, "-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT")
-    except PipelineError:
-        return False
-    return True
-
-
-def share_cache(found: Repository, path: Path) -> None:
-    """Let a clone use this machine's DVC cache and remotes, and mask the remotes' secrets in every log."""
-    if found.checkout and (found.checkout / ".dvc").is_dir():
-        store.share(found.checkout, path)
-    else:
-        store.set_cache(path, state_folder() / "cache")
+    committer = None if has_committer(path) else Committer("vizinho", "vizinho@localhost")
+    set_up(path, commit, checkout=found.checkout, committer=committer, cache=state_folder() / "cache")
     for remote in store.remotes(path).values():
         keep_secret(*(str(value) for key, value in remote.items() if key in SECRET_KEYS))
+    write_text(path / COMMIT_FILE, f"{commit}\n")
+    return Workspace(path, found, commit)
 
 
 def remove_clone(path: Path) -> None:

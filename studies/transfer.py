@@ -1,12 +1,12 @@
-"""What the donor is worth: transfer against its rivals by hours of Portuguese, by seed, by total steps, by head and by what moves.
+"""The benefit of the donor: transfer against training from scratch by hours of Portuguese, seed, total steps, head and frozen weights.
 
     python -m studies.transfer [--profile real-voice] [--seeds 1 2 3] [--hours 0.17 0.5 all]
                                [--about hours pair equal long head freezing] [--list]
 
-Each trial is a DVC experiment of the current commit (`dvc exp run --temp`): the workspace is not touched, a trial that is
-there already is not run again (after a kill, start it again), `dvc exp show` has them all. Needs a workspace that
-`dvc repro` has nothing to do in; with `--profile` it makes itself one, of the current commit and the profile's params
-(`studies/workspace.py`). Ends with the tables of docs/results.md.
+Each trial is a DVC experiment of the current commit (`dvc exp run --temp`) and does not change the workspace. A finished trial is
+not repeated, so that a killed study can be started again. `dvc exp show` lists all trials. Needs a workspace in which `dvc repro`
+has nothing to do; with `--profile` the study makes one from the current commit and the profile's params (`studies/workspace.py`).
+Prints the tables of docs/results.md at the end.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pipeline.core.params import read_params
 from pipeline.core.stage import exit_with_code
 from pipeline.scoring.bootstrap import Interval, Units, interval, units_of
 from pipeline.scoring.utterances import Scored, scored, speaker_independent
-from studies.workspace import inside, workspace
+from studies.workspace import run_study, workspace
 
 RESAMPLES = 10_000
 HEADS = ("base_letter", "random", "fresh")
@@ -60,24 +60,24 @@ STRATEGIES = tuple(strategies(1))
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """An experiment: what differs from params.yaml, and the systems that it trains and scores."""
+    """An experiment: its differences from params.yaml, and the systems that it trains and scores."""
 
     name: str
     seed: int
     systems: tuple[str, ...]
-    hours: float | None = None  # of Portuguese to learn from; None: all
+    hours: float | None = None  # of Portuguese to train on; None: all
     head: str = HEADS[0]
     equal_steps: bool = False  # scratch_long takes as many steps as donor and transfer together
     long: bool = False  # transfer takes as many steps as scratch_long
-    strategy: str = STRATEGIES[0]  # what of the donor moves when
+    strategy: str = STRATEGIES[0]  # of freezing the donor's weights
 
     @property
     def about(self) -> str:
-        """The kind of trial: how its name begins."""
+        """The kind of trial: the beginning of its name."""
         return self.name.split("-")[0]
 
     def changes(self, params: dict[str, Any]) -> Iterator[str]:
-        """Yield the changes as `dvc exp run -S` takes them."""
+        """Yield the changes as arguments of `dvc exp run -S`."""
         yield f"train.seed={self.seed}"
         yield f"train.head={self.head}"
         if self.hours is not None:
@@ -91,12 +91,12 @@ class Trial:
 
 
 def written(value: Any) -> str:
-    """Return a value as `dvc exp run -S` takes it: `{rank:8,alpha:16}`."""
+    """Return a value in the syntax of `dvc exp run -S`: `{rank:8,alpha:16}`."""
     return json.dumps(value, separators=(",", ":")).replace('"', "")
 
 
 def trials(seeds: Sequence[int], hours: Sequence[float | None]) -> list[Trial]:
-    """Return all trials, the ones that tell most first."""
+    """Return all trials, the most informative first."""
     by_hours = [Trial(f"{about}-{hour or 'all'}-seed-{seed}", seed, systems, hour)
                 for about, systems in (("hours", THREE), ("pair", THREE[:2])) for seed in seeds for hour in reversed(hours)]
     equal = [Trial(f"equal-steps-seed-{seed}", seed, ("scratch_long",), equal_steps=True) for seed in seeds]
@@ -112,7 +112,7 @@ HEAD = "| {} | WER % | each seed | CER % | minus `{}`, points of WER | points of
 
 
 def reference(name: str) -> str | None:
-    """Return the Git reference of an experiment of the current commit, None where there is none."""
+    """Return the Git reference of an experiment of the current commit, None if there is none."""
     head = git("rev-parse", "HEAD").strip()
     found = git("for-each-ref", "--format=%(refname)", f"refs/exps/{head[:2]}/{head[2:]}").split()
     return next((reference for reference in found if reference.rsplit("/", 1)[1] == name), None)
@@ -124,18 +124,18 @@ def run(trial: Trial) -> None:
     Raises:
         SystemExit: DVC failed.
     """
-    words = ["dvc", "exp", "run", "--temp", "--name", trial.name]
+    command = ["dvc", "exp", "run", "--temp", "--name", trial.name]
     for change in trial.changes(read_params(ROOT / "params.yaml")):
-        words += ["-S", change]
-    state = {"VIZINHO_STATE": os.environ.get("VIZINHO_STATE", str(ROOT / ".vizinho"))}  # a temporary folder's own would go with it
-    done = subprocess.run([*words, *(f"score@{system}" for system in trial.systems)], cwd=ROOT, env=os.environ | state)
+        command += ["-S", change]
+    state = {"VIZINHO_STATE": os.environ.get("VIZINHO_STATE", str(ROOT / ".vizinho"))}  # state in the temporary folder would be removed with it
+    done = subprocess.run([*command, *(f"score@{system}" for system in trial.systems)], cwd=ROOT, env=os.environ | state)
     if done.returncode:
         sys.exit(f"error: {trial.name}: dvc ended with {done.returncode}; expected 0; see above, fix it, and start the study again")
 
 
 @cache
-def heard(name: str, system: str) -> Scored:
-    """Return a system's hypotheses in a trial, counted: of speakers that it has not heard where there are any."""
+def hypotheses_of(name: str, system: str) -> Scored:
+    """Return the counted errors of a system in a trial, over speakers without training data if there are any."""
     content = dvc.api.read(f"data/transcribe/{system}.parquet", repo=str(ROOT), rev=reference(name), mode="rb")
     table = pd.read_parquet(io.BytesIO(content))
     return scored(table[speaker_independent(table)[0]])
@@ -144,9 +144,8 @@ def heard(name: str, system: str) -> Scored:
 def rate(runs: Sequence[tuple[Scored, Scored | None]], measure: str = "words") -> Interval:
     """Return the error rate (or its difference to a second system) over all seeds, with its interval.
 
-    The interval is over speakers, or over utterances if there are fewer than ten speakers.
-
-    All seeds of an utterance are drawn together: the interval is of the mean over seeds, for other speakers or utterances.
+    The interval is over speakers, or over utterances if there are fewer than ten speakers. All seeds of an utterance are drawn together: it is
+    the interval of the mean over seeds, for other speakers or utterances.
     """
     tables = pd.concat([one.table for one, _ in runs])
     units = units_of(tables["speaker"].to_numpy())
@@ -164,30 +163,30 @@ def shown(found: Interval) -> str:
 
 def row(label: str, chosen: Sequence[Trial], system: str, base: Sequence[Trial] = (), rival: str = "") -> str:
     """Return a table's row: WER and CER over the trials, each seed's WER, and the differences to a rival in the trials of the same seeds."""
-    runs = [heard(trial.name, system) for trial in chosen]
+    runs = [hypotheses_of(trial.name, system) for trial in chosen]
     single = ", ".join(f"{100 * rate([(one, None)]).value:.1f}" for one in runs)
     alone: list[tuple[Scored, Scored | None]] = [(one, None) for one in runs]
-    rivals = {trial.seed: heard(trial.name, rival) for trial in base}
+    rivals = {trial.seed: hypotheses_of(trial.name, rival) for trial in base}
     pairs = [(one, rivals[trial.seed]) for one, trial in zip(runs, chosen, strict=True) if trial.seed in rivals]
     differences = [shown(rate(pairs, measure)) if pairs else "" for measure in ("words", "characters")]
     return f"| {label} | {shown(rate(alone))} | {single} | {shown(rate(alone, 'characters'))} | {' | '.join(differences)} |"
 
 
-def hours_needed(wanted: float, points: Sequence[tuple[float, float]]) -> str:
+def hours_needed(target: float, points: Sequence[tuple[float, float]]) -> str:
     """Return how many hours a system needs for an error rate, between its measured (hours, rate) on a logarithmic scale."""
     points = sorted(points)
-    if wanted < min(value for _, value in points):
+    if target < min(value for _, value in points):
         return f"more than {points[-1][0]:.2f}"
     for (few, high), (many, low) in zip(points, points[1:], strict=False):
-        if low <= wanted <= high:
-            share = (high - wanted) / (high - low) if high > low else 0.0
+        if low <= target <= high:
+            share = (high - target) / (high - low) if high > low else 0.0
             return f"{few * (many / few) ** share:.2f}"
     return f"less than {points[0][0]:.2f}"
 
 
 def tables(done: Sequence[Trial]) -> None:
-    """Print what the trials gave."""
-    if done and heard(done[0].name, done[0].systems[0]).table["speaker_dependent"].all():
+    """Print the tables of the trials."""
+    if done and hypotheses_of(done[0].name, done[0].systems[0]).table["speaker_dependent"].all():
         print("Speaker-dependent: the same voice in training and test; intervals are over utterances.\n")
     by_hours = grouped(done, "hours")
     compared(by_hours or grouped(done, "pair"))
@@ -218,7 +217,7 @@ def grouped(done: Sequence[Trial], about: str, what: str = "", rival: str = "") 
 
 
 def compared(by_hours: dict[float, list[Trial]]) -> None:
-    """Print transfer and what was trained from scratch, by hours of Portuguese, and how many of these the one needs for the other's rate."""
+    """Print transfer and training from scratch by hours of Portuguese, and the hours from scratch that reach the error rate of transfer."""
     if not by_hours:
         return
     learned: dict[tuple[str, str], list[tuple[float, float]]] = {}
@@ -227,7 +226,7 @@ def compared(by_hours: dict[float, list[Trial]]) -> None:
     for hours, chosen in by_hours.items():
         for system in chosen[0].systems:
             for measure, _ in measures:
-                found = rate([(heard(trial.name, system), None) for trial in chosen], measure).value
+                found = rate([(hypotheses_of(trial.name, system), None) for trial in chosen], measure).value
                 learned.setdefault((measure, system), []).append((hours, found))
             print(row(f"{hours:.2f} h, `{system}`", chosen, system, () if system == "scratch" else chosen, "scratch"))
     rivals = [system for measure, system in learned if measure == "words" and system != "transfer"]
@@ -239,36 +238,36 @@ def compared(by_hours: dict[float, list[Trial]]) -> None:
 
 @cache
 def hours_of(trial: Trial) -> float:
-    """Return the hours of Portuguese that a trial learned from, as its certificate has them."""
+    """Return the hours of Portuguese in the training set of a trial, from its certificate."""
     content = dvc.api.read("data/split/portuguese/certificate.json", repo=str(ROOT), rev=reference(trial.name))
     return float(json.loads(content)["splits"]["train"]["hours"])
 
 
-def git(*words: str) -> str:
-    return subprocess.run(["git", *words], cwd=ROOT, text=True, capture_output=True, check=True).stdout
+def git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, text=True, capture_output=True, check=True).stdout
 
 
-def without(words: Sequence[str], option: str) -> list[str]:
-    """Return a command's words without an option and its value."""
+def without(arguments: Sequence[str], option: str) -> list[str]:
+    """Return the arguments of a command without an option and its value."""
     kept, skip = [], False
-    for word in words:
-        if not skip and word != option and not word.startswith(f"{option}="):
-            kept.append(word)
-        skip = word == option
+    for argument in arguments:
+        if not skip and argument != option and not argument.startswith(f"{option}="):
+            kept.append(argument)
+        skip = argument == option
     return kept
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--profile", help="params of profiles/ instead of params.yaml, in a workspace of their own")
+    parser.add_argument("--profile", help="params of profiles/ instead of params.yaml, in a separate workspace")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--hours", nargs="+", default=["0.17", "0.5", "all"], help="of Portuguese; `all`: what there is")
+    parser.add_argument("--hours", nargs="+", default=["0.17", "0.5", "all"], help="of Portuguese; `all`: the whole training set")
     parser.add_argument("--about", nargs="+", default=list(DEFAULT), choices=ABOUT,
                         help="which kinds of trial; equal, long and head build on `hours`; pair: hours without scratch_long")
-    parser.add_argument("--list", action="store_true", help="show the trials and whether they are there; run nothing")
+    parser.add_argument("--list", action="store_true", help="print the trials and whether they are done; run nothing")
     asked = parser.parse_args()
     if asked.profile:
-        sys.exit(inside(workspace(asked.profile), without(sys.argv[1:], "--profile")))
+        sys.exit(run_study(workspace(asked.profile), without(sys.argv[1:], "--profile")))
     wanted = [trial for trial in trials(asked.seeds, [None if hour == "all" else float(hour) for hour in asked.hours])
               if trial.about in asked.about]
     if not asked.list:
@@ -276,7 +275,7 @@ def main() -> None:
             if reference(trial.name) is None:
                 run(trial)
     for trial in wanted if asked.list else ():
-        print(f"{trial.name:<40} {'there' if reference(trial.name) else 'missing'}")
+        print(f"{trial.name:<40} {'done' if reference(trial.name) else 'missing'}")
     tables([trial for trial in wanted if reference(trial.name)])
 
 

@@ -1,4 +1,4 @@
-"""A registry small enough to be promoted in, and real: git with a bare remote, DVC with a local one, a run of tiny files."""
+"""A small real registry: git with a bare remote, DVC with a local one, a run of tiny files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.registry.store import dvc
 ARTEFACT = "asr-pt-toy"
 
 MAKE = '''
-    """Every stage of the toy run: files of the right names and forms, from two params."""
+    """Every stage of the toy run: files with the right names and formats, from two params."""
     import hashlib, json, pathlib, shutil, sys, yaml
 
     params = yaml.safe_load(open("params.yaml"))
@@ -98,26 +98,26 @@ class Toy:
     """The toy project: a checkout and its remotes side by side.
 
     Args:
-        place: folder of `clone` (the checkout), `origin.git` (bare) and `dvc-remote`.
+        folder: of `clone` (the checkout), `origin.git` (bare) and `dvc-remote`.
         name: of the checkout.
     """
 
-    place: Path
+    folder: Path
     name: str = "clone"
 
     @property
     def path(self) -> Path:
-        return self.place / self.name
+        return self.folder / self.name
 
     @property
     def origin(self) -> Path:
-        return self.place / "origin.git"
+        return self.folder / "origin.git"
 
-    def git(self, *words: str) -> str:
-        return git(self.path, *words)
+    def git(self, *arguments: str) -> str:
+        return git(self.path, *arguments)
 
     def in_use(self) -> str | None:
-        """Return the version in use by the remote's main, after checking that nothing there is half done."""
+        """Return the version in use by the remote's main, after checking that it is complete."""
         version = yaml.safe_load(git(self.origin, "show", "main:champion.yaml"))["champion"]["version"]
         recorded = git(self.origin, "ls-tree", "--name-only", "main", "registry/records/").split()
         assert [Path(name).stem for name in recorded][-1:] == ([version] if version else [])
@@ -128,9 +128,9 @@ class Toy:
         return version
 
     def clone(self, name: str) -> Toy:
-        """Return a fresh clone with a cache of its own."""
-        git(self.place, "clone", "--quiet", str(self.origin), name)
-        other = Toy(self.place, name)
+        """Return a fresh clone with a separate cache."""
+        git(self.folder, "clone", "--quiet", str(self.origin), name)
+        other = Toy(self.folder, name)
         set_up(other.path)
         return other
 
@@ -140,7 +140,7 @@ class Toy:
         return self.git("rev-parse", "HEAD")
 
     def run(self, generation: int, verdict: str = "promote", gates: int | None = None) -> str:
-        """Run the toy pipeline, commit all of it, return the commit; a generation has a place of its own in its period."""
+        """Run the toy pipeline, commit all of it, return the commit; each generation has another gate index."""
         params = yaml.safe_load((self.path / "params.yaml").read_text())
         params["train"]["generation"], params["gate"]["verdict"] = generation, verdict
         params["gate"]["gates_since_promotion"] = generation - 1 if gates is None else gates
@@ -150,7 +150,7 @@ class Toy:
 
 
 def own_state(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Let DVC and the pipeline keep what they remember under a folder of the test's own."""
+    """Keep the state of DVC and the pipeline in a folder of the test."""
     for variable in ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "VIZINHO_STATE"):
         patch.setenv(variable, str(folder / variable))
 
@@ -161,12 +161,12 @@ def set_up(path: Path) -> None:
     git(path, "remote", "set-url", "origin", "../origin.git")
 
 
-def build(place: Path) -> None:
-    """Lay out the toy project with a run of generation 1, pushed."""
-    place.mkdir()
-    toy = Toy(place)
-    git(place, "init", "--quiet", "--bare", "-b", "main", "origin.git")
-    git(place, "init", "--quiet", "-b", "main", "clone")
+def build(folder: Path) -> None:
+    """Create the toy project with a run of generation 1, pushed."""
+    folder.mkdir()
+    toy = Toy(folder)
+    git(folder, "init", "--quiet", "--bare", "-b", "main", "origin.git")
+    git(folder, "init", "--quiet", "-b", "main", "clone")
     toy.git("remote", "add", "origin", "../origin.git")
     set_up(toy.path)
     for name in (".gitignore", ".dvcignore", "champion.yaml", ".dvc/.gitignore", ".dvc/config"):
@@ -177,7 +177,7 @@ def build(place: Path) -> None:
     (toy.path / "make.py").write_text(textwrap.dedent(MAKE))
     (toy.path / "dvc.yaml").write_text(yaml.safe_dump(DVC, sort_keys=False).replace("PYTHON", sys.executable))
     (toy.path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
-    heard = {"corpus": ["toy", "toy"], "speaker": ["a", "b"], "duration_s": [1800.0, 1800.0], "licence": ["CC0-1.0", "CC0-1.0"]}
-    pd.DataFrame(heard).to_parquet(toy.path / "source.parquet")
+    utterances = {"corpus": ["toy", "toy"], "speaker": ["a", "b"], "duration_s": [1800.0, 1800.0], "licence": ["CC0-1.0", "CC0-1.0"]}
+    pd.DataFrame(utterances).to_parquet(toy.path / "source.parquet")
     toy.run(1)
     toy.git("push", "--quiet", "--set-upstream", "origin", "main")

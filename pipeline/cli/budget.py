@@ -12,22 +12,22 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.files import ROOT, read_json, read_table
 
 LIMIT_S = 110.0
-"""Of the two minutes; the rest is for the start and the end of the process."""
+"""Time limit; the rest of the two minutes is for the start and end of the process."""
 SHARE = 0.9
-"""Of the device's memory: the rest is for what the allocator leaves unused between blocks, and for other processes."""
+"""Share of the device's memory to use; the rest is for fragmentation and other processes."""
 SHORTEST_S, LONGEST_S = 1.0, 20.0
-"""Where neither a split nor a corpus says how long utterances are."""
+"""Lengths of utterances if neither a split nor a corpus limits them."""
 LETTERS = 40
-"""Rows of a head whose vocabulary is not made yet."""
+"""Rows of a head whose vocabulary does not exist yet."""
 CEILING_S = 3600.0
-"""No device holds more, and no batch is better for it."""
+"""Seconds of audio without a split; more than any device can process in a batch."""
 
 
 def budget_of(params: dict[str, Any], system: str, memory_gib: float | None, root: Path = ROOT, limit_s: float = LIMIT_S) -> dict[str, Any]:
     """Return the largest budget of a system's config on this machine's device, with each attempt.
 
     Raises:
-        ParamsError: nothing is trained by that config, or the shape of the network is not known yet.
+        ParamsError: no system is trained with that config, or the shape of the network is not known yet.
         TrainingError: not even one utterance fits.
     """
     began = time.perf_counter()
@@ -46,14 +46,14 @@ def budget_of(params: dict[str, Any], system: str, memory_gib: float | None, roo
     device = choose_device()
     limit = int(memory_gib * 2**30 if memory_gib else SHARE * device_memory_bytes(device))
 
-    def told(attempt: Attempt) -> None:
-        said = "fits" if attempt.fits else "does not fit" if attempt.seconds else "would not fit"
-        print(f"{attempt.budget_s:8.1f} s  {said:13}  {attempt.peak_bytes / 2**30:6.2f} GiB  in {attempt.seconds:4.1f} s", file=sys.stderr,
+    def report(attempt: Attempt) -> None:
+        result = "fits" if attempt.fits else "does not fit" if attempt.seconds else "would not fit"
+        print(f"{attempt.budget_s:8.1f} s  {result:13}  {attempt.peak_bytes / 2**30:6.2f} GiB  in {attempt.seconds:4.1f} s", file=sys.stderr,
               flush=True)
 
     with exclusive(device, run.threads * run.replicas):
         found = find_budget(network, run, lengths_s, device, limit, max(hours_s / run.processes, max(lengths_s)),
-                            limit_s - (time.perf_counter() - began), told)
+                            limit_s - (time.perf_counter() - began), report)
     best = next(attempt for attempt in reversed(found.attempts) if attempt.budget_s == found.budget_s)
     return {"key": f"{key}.batch_s", "batch_s": rounded(found.budget_s), "now": config.batch_s, "closed": found.closed, "device": str(device),
             "memory_bytes": limit, "peak_bytes": best.peak_bytes, "lengths_s": list(lengths_s), "seconds": round(time.perf_counter() - began, 1),
@@ -62,9 +62,9 @@ def budget_of(params: dict[str, Any], system: str, memory_gib: float | None, roo
 
 
 def render_budget(found: dict[str, Any]) -> str:
-    """Return what was found, and what to do with it."""
+    """Return the budget as text for the terminal, with what to do next."""
     longest, shortest = max(found["lengths_s"]), min(found["lengths_s"])
-    bound = "" if found["closed"] else "; more may fit: the time was up, or there is no more audio"
+    bound = "" if found["closed"] else "; more may fit: the time limit was reached, or all of the audio is used"
     return (f"{found['key']}: {found['batch_s']:g}\n"
             f"the largest that fits {found['memory_bytes'] / 2**30:.1f} GiB on {found['device']}, with utterances of {shortest:.1f} to "
             f"{longest:.1f} s ({found['peak_bytes'] / 2**30:.1f} GiB at most, {len(found['attempts'])} attempts in {found['seconds']:.0f} s{bound}). "
@@ -74,27 +74,27 @@ def render_budget(found: dict[str, Any]) -> str:
 
 
 def shape(params: dict[str, Any], system: str, root: Path) -> dict[str, Any]:
-    """Return the content of config.json of the network that is trained.
+    """Return the content of config.json of the network to train.
 
     Raises:
-        ParamsError: the donor is a checkpoint, so it is not trained; or its shape is not known, as it is not here.
+        ParamsError: the donor is a checkpoint, so it is not trained; or its checkpoint is missing, so its shape is not known.
     """
     source = root / params["donor"]["source"]
     checkpoint = (source / "config.json").exists() or bool(params["donor"].get("hub"))
-    here = Path(params["donor"]["source"]).parts[:2] == ("data", "split")
-    if system == "donor" and (checkpoint or not here):
-        raise ParamsError("params.yaml", [f"donor.source: found {params['donor']['source']}, a checkpoint; nothing is trained by donor.config"])
+    from_scratch = Path(params["donor"]["source"]).parts[:2] == ("data", "split")
+    if system == "donor" and (checkpoint or not from_scratch):
+        raise ParamsError("params.yaml", [f"donor.source: found {params['donor']['source']}, a checkpoint; no system is trained with donor.config"])
     language = "spanish" if system == "donor" else "portuguese"
-    words = root / f"data/tokenise/{language}/vocabulary.json"
-    rows = len(read_json(words)) if words.exists() else LETTERS
-    if here:
+    vocabulary = root / f"data/tokenise/{language}/vocabulary.json"
+    rows = len(read_json(vocabulary)) if vocabulary.exists() else LETTERS
+    if from_scratch:
         from pipeline.model.artifact import CTC
 
         return {**CTC, **params["donor"]["model"], "vocab_size": rows}
     for config in (root / "data/donor/config.json", source / "config.json"):
         if config.exists():
             return {**read_json(config), "vocab_size": rows}
-    raise ParamsError("params.yaml", [f"donor.source: {params['donor']['source']} has no config.json; put the checkpoint there first "
+    raise ParamsError("params.yaml", [f"donor.source: {params['donor']['source']} has no config.json; fetch the checkpoint first "
                                       "(profiles/README.md), or run `dvc repro donor`"])
 
 
@@ -114,6 +114,6 @@ def lengths(params: dict[str, Any], system: str, root: Path) -> tuple[tuple[floa
 
 
 def rounded(budget_s: float) -> float:
-    """Return a budget to three figures, downwards: what was seen to fit holds what is less."""
+    """Return a budget to three figures, downwards: a smaller budget fits too."""
     digits = 2 - math.floor(math.log10(budget_s))
     return math.floor(budget_s * 10**digits) / 10**digits

@@ -27,7 +27,7 @@ DISK_BYTES = 2 << 30
 
 
 def params_file(profile: str | None) -> Path:
-    """Return the params file that is meant: params.yaml, or one of profiles/.
+    """Return the params file of a profile; params.yaml for None.
 
     Raises:
         ParamsError: there is no such profile.
@@ -51,7 +51,7 @@ def sections() -> dict[str, type[Section]]:
 
 
 def problems(path: Path) -> list[str]:
-    """Return every problem of a params file, a line each; none if it holds together."""
+    """Return every problem of a params file as a line; an empty list if it is valid."""
     try:
         params = read_params(path)
     except ParamsError as error:
@@ -87,11 +87,11 @@ def _corpus_problems(value: Any, key: str) -> list[str]:
 
 
 def disagreements(params: dict[str, Any]) -> Iterator[str]:
-    """Yield where sections that are well formed do not go together."""
+    """Yield the contradictions between sections that are valid by themselves."""
     ingest, normalise, split, train = (params[name] for name in ("ingest", "normalise", "split", "train"))
     for corpus in sorted(ingest.keys() ^ normalise.keys(), key=str):
-        missing, there = ("normalise", "ingest") if corpus in ingest else ("ingest", "normalise")
-        yield f"{missing}.{corpus}: missing; expected the corpora of {there}"
+        missing, present = ("normalise", "ingest") if corpus in ingest else ("ingest", "normalise")
+        yield f"{missing}.{corpus}: missing; expected the corpora of {present}"
     for corpus in sorted(ingest.keys() & normalise.keys(), key=str):
         if normalise[corpus]["language"] != ingest[corpus]["language"]:
             yield f"normalise.{corpus}.language: found {normalise[corpus]['language']!r}; expected {ingest[corpus]['language']!r}, as under ingest"
@@ -104,7 +104,7 @@ def disagreements(params: dict[str, Any]) -> Iterator[str]:
     for language in sorted(params["align"].keys() - split.keys(), key=str):
         yield f"align.{language}: unknown; expected a language of split ({', '.join(map(str, split))})"
     if train.get("split", "").startswith("data/align/") and "portuguese" not in params["align"]:
-        yield f"train.split: found {train['split']!r}, which nothing makes; expected a section align.portuguese, or 'data/split/portuguese'"
+        yield f"train.split: found {train['split']!r}, which no stage writes; expected a section align.portuguese, or 'data/split/portuguese'"
     for language, section in split.items():
         for corpus in section.get("one_speaker", ()):
             if ingest.get(corpus, {}).get("language") != language:
@@ -122,7 +122,7 @@ def disagreements(params: dict[str, Any]) -> Iterator[str]:
 
 
 def examine() -> tuple[list[str], bool]:
-    """Return the findings on this machine, a line each, and whether a run can start on it."""
+    """Return the findings on this machine as lines, and whether a run can start on it."""
     lines = [f"python           {platform.python_version()} on {platform.machine()}, {os.cpu_count()} processors"]
     healthy = True
     for line, good in (*map(_package, PACKAGES), _torch(), _espeak(), _programs(), _disk()):
@@ -137,7 +137,7 @@ def _package(name: str) -> tuple[str, bool]:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return f"{name:<16} missing: install requirements/main.txt, as `make repro` does", False
-    public = version.split("+")[0]  # a local label such as +cu130 says how it was built
+    public = version.split("+")[0]  # a local label such as +cu130 names the build
     return f"{name:<16} {version}" + (f" (the lock has {' or '.join(locked)})" if public not in locked else ""), True
 
 
@@ -149,7 +149,7 @@ def _torch() -> tuple[str, bool]:
         return (f"torch            does not work with torchaudio: {str(error).splitlines()[0]}; "
                 "torchaudio's wheels need a CUDA build of torch (which runs without a GPU as well)"), False
     if not torch.cuda.is_available():
-        return "device           CPU (no GPU seen)", True
+        return "device           CPU (no GPU found)", True
     properties = torch.cuda.get_device_properties(0)
     return f"device           {properties.name}, {properties.total_memory / 2**30:.0f} GiB, CUDA {torch.version.cuda}", True
 

@@ -1,4 +1,4 @@
-"""What a run of some params needs before anything is started: data, checkpoint, device, memory, disk."""
+"""Requirements of a run, checked before it starts: data, checkpoint, device, memory, disk."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pipeline.core.files import ROOT, read_json
 from pipeline.model.shards import WEIGHTS
 from pipeline.sources.remote import is_address, shown
 
-LARGE: int = 30_000_000  # parameters; more than this learn nothing in a night on a CPU
-LETTERS = 40  # of a vocabulary that is not made yet
+LARGE: int = 30_000_000  # parameters; a larger model needs a GPU
+LETTERS = 40  # rows of a head whose vocabulary does not exist yet
 COPIES = 12
 """Times a model's bytes: the donor and three systems here and in DVC's cache, and a resume state of three times the weights."""
 GROWTH = 4
@@ -23,7 +23,7 @@ Line = tuple[str, bool]
 
 
 def examine_needs(params: dict[str, Any], root: Path = ROOT) -> tuple[list[str], bool]:
-    """Return what a run of well-formed params needs and whether it is there, a line each, and whether all of it is."""
+    """Return a line per requirement of valid params, with whether it is met, and whether all are met."""
     from pipeline.training.preflight import meta_model
 
     sources = {section["source"]: root / section["source"] for section in params["ingest"].values()}
@@ -38,22 +38,22 @@ def examine_needs(params: dict[str, Any], root: Path = ROOT) -> tuple[list[str],
 def _data(params: dict[str, Any], root: Path, sizes: dict[str, int]) -> list[Line]:
     found = []
     for corpus, section in params["ingest"].items():
-        source, where = root / section["source"], f"{corpus}: {section['source']}"
+        source, label = root / section["source"], f"{corpus}: {section['source']}"
         if is_address(section["source"]):
             found.append((f"data             {corpus}: {shown(section['source'])}, fetched by the run", True))
         elif source.is_relative_to(root / "pipeline") and source.exists():
             found.append((f"data             {corpus}: spoken here, nothing to fetch", True))
         elif section["source"] in sizes:
-            found.append((f"data             {where}, {sizes[section['source']] / 2**30:.1f} GiB", True))
+            found.append((f"data             {label}, {sizes[section['source']] / 2**30:.1f} GiB", True))
         elif source.with_name(f"{source.name}.dvc").exists():
-            found.append((f"data             {where} is under DVC and not here: `dvc pull {section['source']}`", False))
+            found.append((f"data             {label} is tracked by DVC and not checked out: `dvc pull {section['source']}`", False))
         else:
-            found.append((f"data             {where} is missing: docs/guides/corpora.md says what the reader {section['reader']} wants there", False))
+            found.append((f"data             {label} is missing: docs/guides/corpora.md lists the files of the reader {section['reader']}", False))
     return found
 
 
 def _checkpoint(params: dict[str, Any], root: Path) -> tuple[Line, dict[str, Any] | None]:
-    """Return the line on the donor, and its configuration; None where that cannot be known yet."""
+    """Return the line on the donor, and its configuration; None if that is not known yet."""
     donor = params["donor"]
     source = root / donor["source"]
     if Path(donor["source"]).parts[:2] == ("data", "split"):
@@ -61,8 +61,8 @@ def _checkpoint(params: dict[str, Any], root: Path) -> tuple[Line, dict[str, Any
     config = source / "config.json"
     if config.exists():
         weights = next((name for name in WEIGHTS if (source / name).exists()), None)
-        lacking = [name for name, there in (("model.safetensors or pytorch_model.bin", weights), ("vocab.json", (source / "vocab.json").exists()))
-                   if not there]
+        lacking = [name for name, found in (("model.safetensors or pytorch_model.bin", weights), ("vocab.json", (source / "vocab.json").exists()))
+                   if not found]
         if lacking:
             found = f"donor            {donor['source']} has no {' and no '.join(lacking)}: fetch the whole checkpoint"
             return (found, False), read_json(config)
@@ -70,18 +70,18 @@ def _checkpoint(params: dict[str, Any], root: Path) -> tuple[Line, dict[str, Any
     hub = donor.get("hub")
     if hub and hub.get("download"):
         return (f"donor            {hub['repository']} at {hub['revision'][:12]}, fetched by the run into {donor['source']}", True), None
-    return (f"donor            {donor['source']} is missing: put a checkpoint there (config.json, vocab.json, weights), or set donor.hub "
+    return (f"donor            {donor['source']} is missing: put a checkpoint (config.json, vocab.json, weights) into it, or set donor.hub "
             "(profiles/README.md)", False), None
 
 
 def _starts(params: dict[str, Any], root: Path) -> list[Line]:
-    """Return a line for each system that starts from a checkpoint of its own."""
+    """Return a line per system that starts from another checkpoint than the donor."""
     found = []
     for system, section in params["train"]["systems"].items():
         if section["starts_from"].startswith("data/raw/"):
-            where = f"start            {system}: {section['starts_from']}"
+            label = f"start            {system}: {section['starts_from']}"
             good = (root / section["starts_from"] / "config.json").exists()
-            found.append((where if good else f"{where} is missing: put a checkpoint there (config.json and weights)", good))
+            found.append((label if good else f"{label} is missing: put a checkpoint (config.json and weights) into it", good))
     return found
 
 
@@ -94,7 +94,7 @@ def _device(params: dict[str, Any], model: Any) -> list[Line]:
     gpu = device.type == "cuda"
     if model is None:
         wanted = config.get("precision") == "bf16" and not gpu
-        return [("GPU              none seen, and train.config.precision: bf16 asks for one", False)] if wanted else []
+        return [("GPU              none found, and train.config.precision: bf16 needs one", False)] if wanted else []
     if config.get("freeze_feature_encoder"):
         model.freeze_feature_encoder()
     number = sum(weight.numel() for weight in model.parameters())
@@ -106,7 +106,7 @@ def _device(params: dict[str, Any], model: Any) -> list[Line]:
     lines = [(f"memory           {what}" + ("" if needed <= room else ": lower train.config.batch_s and raise accumulate, or gradient_checkpointing"),
               needed <= room)]
     if number > LARGE and not gpu:
-        lines.append((f"GPU              none seen, and {number / 1e6:.0f} M parameters need one", False))
+        lines.append((f"GPU              none found, and {number / 1e6:.0f} M parameters need one", False))
     return lines
 
 
@@ -115,7 +115,7 @@ def _disk(model: Any, root: Path, sizes: list[int], whole: bool) -> Line:
     if model is not None:
         needed += COPIES * 4 * sum(weight.numel() for weight in model.parameters())
     free = shutil.disk_usage(root).free
-    unknown = "" if model is not None and whole else ", and more for what is not here yet"
+    unknown = "" if model is not None and whole else ", and more for what is missing"
     return f"space            about {needed / 2**30:.0f} GiB needed{unknown}, {free / 2**30:.0f} GiB free", free >= needed
 
 

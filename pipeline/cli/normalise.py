@@ -1,4 +1,4 @@
-"""Text from standard input to its spoken form on standard output, one line for each line, as soon as it comes."""
+"""`vizinho normalise`: the spoken form of each line of standard input, written as soon as the line is read."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def normalise_stream(locale: str, source: BinaryIO, sink: BinaryIO) -> None:
         try:
             written = line.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise DataError(f"standard input, line {number}", f"not UTF-8 ({error})", "UTF-8 text", "convert it, say with iconv") from None
+            raise DataError(f"standard input, line {number}", f"not UTF-8 ({error})", "UTF-8 text", "convert it, for example with iconv") from None
         sink.write(normalise(written, locale).encode() + b"\n")
         sink.flush()

@@ -89,7 +89,7 @@ def rollback(version: Annotated[str, typer.Argument(help="The version to restore
              reason: Annotated[str, typer.Option(help="Why; recorded.")], by: By = None) -> None:
     """Restore an earlier model as champion.
 
-    vizinho registry rollback v0.1.0 --reason "numbers are misheard since v0.2.0"
+    vizinho registry rollback v0.1.0 --reason "numbers are transcribed wrongly since v0.2.0"
     """
     from pipeline.registry import promotion
 
@@ -144,8 +144,8 @@ def verify(as_json: AsJson = False) -> None:
         _print_json([asdict(proof) for proof in proofs])
     else:
         for proof in proofs:
-            where = f" ({' and '.join(proof.places)} read)" if proof.places else ""
-            typer.echo(f"{proof.version}: " + ("\n  ".join(["fail", *proof.problems]) if proof.problems else f"pass{where}"))
+            read = f" ({' and '.join(proof.places)} read)" if proof.places else ""
+            typer.echo(f"{proof.version}: " + ("\n  ".join(["fail", *proof.problems]) if proof.problems else f"pass{read}"))
     if any(proof.problems for proof in proofs):
         raise typer.Exit(1)
 
@@ -170,22 +170,22 @@ def identity(root: Path) -> str:
 
 
 def row(record: Record, *, in_use: bool) -> str:
-    """Return a record in a line."""
+    """Return a record as one line."""
     origin = f"model of {record.restores}" if record.restores else record.system
     return (f"{'*' if in_use else ' '} {record.version:<8} {record.promoted_at:%Y-%m-%d %H:%M}  WER {100 * record.verdict.wer:6.2f} %  "
             f"{record.verdict.verdict:<12}  {origin:<16}  run {record.commit[:9]}  by {record.approval.by}")
 
 
 def described(record: Record) -> str:
-    """Return a record for people."""
-    approval, judged = record.approval, record.verdict
+    """Return a record as text for the terminal."""
+    approval, verdict = record.approval, record.verdict
     lines = {
         "artefact": f"{record.artefact} {record.version}, {record.promoted_at:%Y-%m-%d %H:%M} UTC",
         "model": f"{record.system} of run {record.commit}, weights {record.model.weights_hash[:12]}, DVC {record.model.dvc}",
         "restores": record.restores,
         "replaces": record.replaces or "the donor of day one",
-        "verdict": f"{judged.verdict} (gate {judged.gates} of its period), SHA-256 {judged.hash[:12]}",
-        "measured": f"WER {100 * judged.wer:.2f} %, CER {100 * judged.cer:.2f} % on test set {record.test_set[:12]}, {record.normaliser}",
+        "verdict": f"{verdict.verdict} (gate {verdict.gates} of its period), SHA-256 {verdict.hash[:12]}",
+        "measured": f"WER {100 * verdict.wer:.2f} %, CER {100 * verdict.cer:.2f} % on test set {record.test_set[:12]}, {record.normaliser}",
         "data": ", ".join(f"{folder} ({len(files)} files)" for folder, files in record.data.items()),
         "approved": f"{approval.at:%Y-%m-%d %H:%M} UTC by {approval.by}",
         "override": approval.override,
@@ -195,7 +195,7 @@ def described(record: Record) -> str:
 
 
 def question(candidate: Any) -> str:
-    """Return what is to be approved, and the command that approves it."""
+    """Return the request for an approval, and the command that approves it."""
     approval, verdict = candidate.request, candidate.verdict
     against = [rule["name"] for rule in verdict["rules"] if rule["enabled"] and not rule["passed"]]
     challenger, rival = verdict["challenger"], verdict["champion"]

@@ -36,7 +36,7 @@ def read_transcripts(path: Path) -> tuple[dict[str, str], dict[str, str]]:
         if not name.strip() or len(rest) > 2:
             problems.append(f"line {number} has {'no id' if not name.strip() else f'{len(rest) + 1} columns'}")
         elif name in texts:
-            problems.append(f"line {number}: id {name} again")
+            problems.append(f"line {number}: id {name} is repeated")
         else:
             texts[name], speakers[name] = (rest + ["", ""])[:2]
     if problems or not texts:

@@ -35,7 +35,7 @@ ROUND_S: Final = 600.0
 """Audio decoded in one round: many batches, so that all threads stay busy."""
 BATCH_S: Final = 60.0
 """Padded audio in a batch."""
-LOOK_S: Final = 60.0
+PROBE_S: Final = 60.0
 """Audio from the start of a recording by which its channels are compared."""
 SAME_SOURCE: Final = 0.3
 """Correlation of the channels' energies from which both carry the same voices."""
@@ -207,7 +207,7 @@ def _pieces_of(source: Source, blocks: Blocks, ended: Ended, longest_s: float, c
     for block_SC in blocks.blocks:
         first.append(block_SC)
         taken_s += len(block_SC) / SAMPLE_RATE_HZ
-        if blocks.channels == 1 or channels is not Channels.AUTO or taken_s >= LOOK_S:
+        if blocks.channels == 1 or channels is not Channels.AUTO or taken_s >= PROBE_S:
             break
     weights = _lanes(np.concatenate(first) if first else np.zeros((0, blocks.channels), np.float32), channels)
     cutters = [PauseCutter(longest_s, whole_if_short=not live) for _ in weights]

@@ -20,13 +20,13 @@ EXISTING = {"champion": "the previous champion", "donor": "the donor as it is"}
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a card needs to know about the run that made the model.
+    """What a card needs of the run that made the model.
 
     Args:
         scores: system to its `vizinho.score/2`.
-        timings: DVC stage to what it measured of itself (data/timing/).
+        timings: DVC stage to its measurements (data/timing/).
         trained_on: language to the utterances of its train split (corpus, speaker, duration_s, licence); with the
-            donor's languages where there was a donor.
+            donor's languages if there was a donor.
         certificate: of the Portuguese split.
         model: vizinho.json of the folder.
     """
@@ -39,11 +39,11 @@ class Run:
 
 
 def read_run(root: Path, folder: str) -> Run:
-    """Return what a card needs from a checkout of the run's commit with its data in place."""
+    """Return what a card needs, from a checkout of the run commit with its data."""
     model = read_json(root / folder / "vizinho.json")
     files = {file.parent.name: file
              for file in sorted((root / "data/split").glob("*/train.parquet" if model.get("donor") else "portuguese/train.parquet"))}
-    files["portuguese"] = root / model.get("split", "data/split/portuguese") / "train.parquet"  # what `align` kept, where it was asked
+    files["portuguese"] = root / model.get("split", "data/split/portuguese") / "train.parquet"  # what `align` kept, if it ran
     trained_on = {language: read_table(file, ["corpus", "speaker", "duration_s", "licence"]) for language, file in files.items()}
     return Run({file.stem: read_json(file) for file in sorted((root / "data/score").glob("*.json"))}, all_timings(root), trained_on,
                read_json(root / "data/split/portuguese/certificate.json"), model)
@@ -52,18 +52,9 @@ def read_run(root: Path, folder: str) -> Run:
 def model_card(run: Run, *, artefact: str, version: str, system: str, commit: str, override: str | None) -> str:
     """Return README.md of a promoted model."""
     score = run.scores[system]
-    front = {
-        "language": ["pt"], "library_name": "transformers", "pipeline_tag": "automatic-speech-recognition",
-        "tags": ["wav2vec2", "ctc", "portuguese"], "metrics": ["wer", "cer"],
-        "model-index": [{"name": f"{artefact} {version}", "results": [{
-            "task": {"type": "automatic-speech-recognition"},
-            "dataset": {"type": "test-split", "name": f"test split {score['test_set']['hash'][:12]}", "split": "test"},
-            "metrics": [{"type": name, "value": round(100 * score[name]["value"], 2), "name": f"{name.upper()} (%)"} for name in ("wer", "cer")],
-        }]}],
-    }
     test = score["test_set"]
     parts = [
-        "---\n" + yaml.safe_dump(front, sort_keys=False, allow_unicode=True) + "---",
+        "---\n" + yaml.safe_dump(_front_matter(score, f"{artefact} {version}"), sort_keys=False, allow_unicode=True) + "---",
         f"# {artefact} {version}",
         "Portuguese speech recognition: a wav2vec2 CTC model" + (" transferred from a Spanish one." if run.model.get("donor") else "."),
         "```python\nfrom transformers import pipeline\n\n"
@@ -101,6 +92,19 @@ def model_card(run: Run, *, artefact: str, version: str, system: str, commit: st
         f"Seed {run.model.get('seed')}; " + ", ".join(f"{name} {found}" for name, found in run.model.get("versions", {}).items()) + ".",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(score: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return Hugging Face's metadata of a model of that name."""
+    return {
+        "language": ["pt"], "library_name": "transformers", "pipeline_tag": "automatic-speech-recognition",
+        "tags": ["wav2vec2", "ctc", "portuguese"], "metrics": ["wer", "cer"],
+        "model-index": [{"name": name, "results": [{
+            "task": {"type": "automatic-speech-recognition"},
+            "dataset": {"type": "test-split", "name": f"test split {score['test_set']['hash'][:12]}", "split": "test"},
+            "metrics": [{"type": rate, "value": round(100 * score[rate]["value"], 2), "name": f"{rate.upper()} (%)"} for rate in ("wer", "cer")],
+        }]}],
+    }
 
 
 def _left_out(alignment: Mapping[str, Any] | None) -> str:

@@ -4,11 +4,11 @@ A gate's verdict is committed with its run. All verdicts, in any branch or tag, 
 its period. Each has a *gate index*, `gate.gates_since_promotion`: 0 for the first one. The error level shrinks with the index.
 Three rules follow, and a killed run leaves nothing to undo:
 
-- evidence (weights of challenger and champion, test set) that was judged before keeps its index: judging it again spends
-  nothing, and `dvc repro` has nothing to do;
+- evidence (weights of challenger and champion, test set) that a gate has evaluated before keeps its index: evaluating it again
+  spends nothing, and `dvc repro` has nothing to do;
 - new evidence gets the index after the last one;
-- an index that two pieces of evidence share (two runs at once, an index that nobody raised) was spent twice: neither is promoted
-  before it is judged again with an index that no other evidence has.
+- an index that two pieces of evidence share (two runs at once, an index that nobody incremented) was spent twice: neither is promoted
+  before a gate evaluates it again with an index that no other evidence has.
 
 Verdicts that were never committed do not count. Keep the branch of a run, and fetch it, until the next promotion.
 """
@@ -35,7 +35,7 @@ Evidence = tuple[str, str, str]
 
 
 def evidence_of(verdict: Mapping[str, Any]) -> Evidence:
-    """Return what a verdict rests on."""
+    """Return the evidence of a verdict."""
     return verdict["challenger"]["weights_hash"], verdict["champion"]["weights_hash"], verdict["challenger"]["test_set"]
 
 
@@ -45,7 +45,7 @@ def gate_index_of(verdict: Mapping[str, Any]) -> int:
 
 
 def fetch_runs(root: Path) -> None:
-    """Fetch the branches of runs (`retrain/*`) from the remote that root pushes to, under refs/vizinho, so that their verdicts count."""
+    """Fetch the branches of runs (`retrain/*`) from the remote that root pushes to into refs/vizinho, so that their verdicts count."""
     git(root, "fetch", "--quiet", "--no-tags", remote_of(root), "+refs/heads/retrain/*:refs/vizinho/retrain/*")
 
 
@@ -68,7 +68,7 @@ def spent(root: Path, champion: str) -> dict[Evidence, set[int]]:
             verdict = json.loads(git_bytes(root, "cat-file", "blob", blob))
             evidence = evidence_of(verdict)
         except (ValueError, KeyError, TypeError):
-            continue  # not a verdict of a form that could be promoted
+            continue  # not a verdict that could be promoted
         if evidence[1] == champion:
             found.setdefault(evidence, set()).add(gate_index_of(verdict))
     return found
@@ -88,7 +88,7 @@ def index_used_twice(root: Path, verdict: Mapping[str, Any]) -> bool:
 
 
 def gate_index(root: Path) -> int:
-    """Return the gate index for the evidence in a checkout, judged or not.
+    """Return the gate index for the evidence in a checkout, whether or not a gate has evaluated it.
 
     For a flow: after `score`, before `gate`, with `fetch_runs` before it and `write_gate_index` after it.
 

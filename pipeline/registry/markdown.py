@@ -1,4 +1,4 @@
-"""Tables in Markdown: of a model card, of what a run shows."""
+"""Tables in Markdown, for model cards and artifacts of runs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    r"""Return rows as a Markdown table, the keys of the first one as its head; "" for no rows.
+    r"""Return rows as a Markdown table, with the keys of the first one as its header; "" for no rows.
 
-    What would break the table is escaped: "a|b" → "a\|b", a line break → a blank.
+    Characters that would break the table are escaped: "a|b" → "a\|b", a line break → a blank.
     """
     if not rows:
         return ""

@@ -1,7 +1,7 @@
-"""What a promotion writes into git: its record, the champion pointer, a line in the changelog.
+"""The files that a promotion commits: its record, the champion pointer, a line in the changelog.
 
 `registry/records/VERSION.json` (`vizinho.record/2`, docs/schemas/record.json) is written once and never changed.
-A promotion of a new model raises the minor number (v0.1.0, v0.2.0), a rollback the last one (v0.2.1).
+A promotion of a new model increments the minor number (v0.1.0, v0.2.0), a rollback the last one (v0.2.1).
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ CHAMPION: Final = "data/champion"
 CHANGELOG: Final = "CHANGELOG.md"
 HEADING: Final = "## Champions"
 DAY_ONE: Final = "day-one"
-"""Names the first model, which has no version."""
+"""Name of the first model, which has no version."""
 
 
 class Registry(Section):
     """`registry` in params.yaml."""
 
     artefact: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$",
-                          description="name of the model in the registry: one a profile, never compared across profiles")
+                          description="name of the model in the registry: one per profile, never compared across profiles")
 
 
 class Model(Section):
     """The promoted folder."""
 
-    dvc: str = Field(pattern=r"^[0-9a-f]{32}\.dir$", description="what DVC calls the folder")
+    dvc: str = Field(pattern=r"^[0-9a-f]{32}\.dir$", description="DVC's object id of the folder")
     weights_hash: str = Field(description="SHA-256 of model.safetensors")
     vocabulary_hash: str
     files: dict[str, str] = Field(min_length=1, description="file to SHA-256")
 
 
-class Judgement(Section):
+class Verdict(Section):
     """The gate's verdict on the model."""
 
     hash: str = Field(description="SHA-256 of data/gate/verdict.json at the commit")
@@ -71,7 +71,7 @@ class Record(Section):
     form: Literal["vizinho.record/2"] = Field(default="vizinho.record/2", alias="schema")
     artefact: str
     version: str = Field(pattern=r"^v\d+\.\d+\.\d+$")
-    restores: str | None = Field(description="the version whose model came back, or day-one; null for a new model")
+    restores: str | None = Field(description="the version whose model was restored, or day-one; null for a new model")
     replaces: str | None = Field(description="the version in use before; null on day one")
     promoted_at: datetime
     system: str = Field(description="the challenger's name in dvc.yaml")
@@ -81,7 +81,7 @@ class Record(Section):
                                              "it) to its files' SHA-256, certificates included")
     test_set: str
     normaliser: str
-    verdict: Judgement
+    verdict: Verdict
     approval: Approval
 
     def as_json(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def read_record(path: Path) -> Record:
     """Return one record.
 
     Raises:
-        DataError: it is none; every problem is named.
+        DataError: it is not a record; the message lists every problem.
     """
     value = read_json(path)
     if problems := problems_of(Record, value, path.stem):
@@ -102,7 +102,7 @@ def read_record(path: Path) -> Record:
 
 
 def records(root: Path) -> list[Record]:
-    """Return every record of a checkout, the first one first; none on day one."""
+    """Return every record of a checkout, the first one first; an empty list on day one."""
     return sorted(map(read_record, (root / RECORDS).glob("*.json")), key=lambda record: number(record.version))
 
 
@@ -118,10 +118,10 @@ def next_version(versions: Sequence[str], *, restoring: bool) -> str:
 
 
 def champion(root: Path) -> tuple[str, Record | None]:
-    """Return the folder in use in a checkout, and its record; None on day one.
+    """Return the folder of the model in use, and its record; None for the record on day one.
 
     Raises:
-        DataError: champion.yaml has not the keys that it must have.
+        DataError: champion.yaml lacks a key.
         MissingInputError: champion.yaml names a version that has no record.
     """
     try:
@@ -134,7 +134,7 @@ def champion(root: Path) -> tuple[str, Record | None]:
         return path, None
     file = root / RECORDS / f"{version}.json"
     if not file.exists():
-        raise MissingInputError(str(file), f"no record of {version}, the champion", "one record a version", "git pull, or `vizinho registry verify`")
+        raise MissingInputError(str(file), f"no record of {version}, the champion", "one record per version", "git pull, or vizinho registry verify")
     return path, read_record(file)
 
 
@@ -152,15 +152,15 @@ def write_facts(root: Path, record: Record) -> list[str]:
 
 
 def changelog_line(record: Record) -> str:
-    """Return a record for people, in a line."""
-    what = f"the model of {record.restores} is back ({record.approval.reason})" if record.restores else f"{record.system}"
-    judged = f"overridden: {record.approval.override}" if record.approval.override else f"gate: {record.verdict.verdict}"
+    """Return a record as a line of the changelog."""
+    what = f"the model of {record.restores} is restored ({record.approval.reason})" if record.restores else f"{record.system}"
+    decision = f"overridden: {record.approval.override}" if record.approval.override else f"gate: {record.verdict.verdict}"
     return (f"- {record.promoted_at:%Y-%m-%d} {record.artefact} {record.version}: {what}; WER {100 * record.verdict.wer:.2f} %, "
-            f"CER {100 * record.verdict.cer:.2f} % ({judged}), run {record.commit[:9]}, by {record.approval.by}")
+            f"CER {100 * record.verdict.cer:.2f} % ({decision}), run {record.commit[:9]}, by {record.approval.by}")
 
 
 def with_line(changelog: str, line: str) -> str:
-    """Return a changelog with a line more under "## Champions", the newest first; the section is made if missing."""
+    """Return a changelog with another line under "## Champions", the newest first; add the section if it is missing."""
     head, heading, tail = changelog.partition(f"{HEADING}\n")
     if not heading:
         return f"{changelog.rstrip()}\n\n{HEADING}\n\n{line}\n"

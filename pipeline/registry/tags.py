@@ -1,7 +1,7 @@
 """Versions and the stage `champion` as git tags, through GTO.
 
-`asr-pt-embedded@v0.1.0` registers a version, `asr-pt-embedded#champion#3` is the third that came into use. Tags are
-facts that are only ever added; what a remote has is not overwritten by a push, so that two cannot add the same one.
+`asr-pt-embedded@v0.1.0` registers a version, `asr-pt-embedded#champion#3` is the third version that came into use. Tags
+are only ever added. A push does not overwrite a tag of the remote, so that two promotions cannot add the same one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ class Assignment:
 
     Args:
         tag: name of the git tag.
-        number: how many came into use before it, and one.
+        number: 1 for the first version that came into use.
+        version: that the tag names.
+        commit: of the version.
     """
 
     tag: str
@@ -36,7 +38,7 @@ def register(root: Path, artefact: str, version: str, commit: str) -> str:
     """Tag `commit` as a version of the artefact; return the tag."""
     import gto.api
 
-    with _refused(f"{artefact}@{version}"):
+    with _gto_errors(f"{artefact}@{version}"):
         return str(gto.api.register(root.as_posix(), artefact, commit, version=version, message=f"{artefact} {version}").tag)
 
 
@@ -44,14 +46,14 @@ def assign(root: Path, artefact: str, version: str) -> str:
     """Tag a registered version as the champion; return the tag."""
     import gto.api
 
-    with _refused(f"{artefact}#{STAGE}"):
+    with _gto_errors(f"{artefact}#{STAGE}"):
         return str(gto.api.assign(root.as_posix(), artefact, STAGE, version=version, message=f"{artefact} {version} is the champion").tag)
 
 
 def history(root: Path, artefact: str) -> list[Assignment]:
     """Return every version that came into use, the first one first.
 
-    By the number in the tag: the clock of a tag counts whole seconds, and clocks differ.
+    The number in the tag gives the order: the time of a tag has a resolution of one second, and clocks differ.
     """
     import gto.api
 
@@ -70,11 +72,11 @@ def current(root: Path, artefact: str) -> Assignment | None:
 
 
 @contextmanager
-def _refused(tag: str) -> Iterator[None]:
-    """Turn GTO's refusals into ours."""
+def _gto_errors(tag: str) -> Iterator[None]:
+    """Raise GTO's errors as PromotionError."""
     from gto.exceptions import GTOException
 
     try:
         yield
     except GTOException as error:
-        raise PromotionError(f"tag {tag}", str(error), "a version that is new", "vizinho registry verify") from None
+        raise PromotionError(f"tag {tag}", str(error), "a new version", "vizinho registry verify") from None

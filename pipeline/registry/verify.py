@@ -1,4 +1,4 @@
-"""The proof that the registry says what is true: every record against git, its tags, its run and its bytes in DVC."""
+"""Verification of the registry: every record against git, its tags, its run and its bytes in DVC."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was found of a record.
+    """The result for one record.
 
     Args:
-        places: where the bytes of model and data were hashed: cache, remote.
-        problems: what does not hold; empty where all does.
+        version: of the record, or "champion".
+        places: the databases whose bytes of model and data were hashed: cache, remote.
+        problems: what does not match; empty if everything does.
     """
 
     version: str
@@ -33,18 +34,17 @@ class Proof:
 
 
 def verify(root: Path) -> list[Proof]:
-    """Return a proof for every record, and one named "champion" for what is in use.
+    """Return a proof for every record, and one named "champion" for the model in use.
 
-    Models and data are read and hashed wherever they lie, in the cache and in the remote: what is in neither cannot be
-    proven, which is a problem.
+    Models and data are read and hashed in the cache and in the remote. What is in neither cannot be verified, which is a problem.
     """
     root = root.resolve()
-    places = store.places(root)
-    proofs = [_prove(root, file, places) for file in sorted((root / RECORDS).glob("*.json"))]
+    databases = store.databases(root)
+    proofs = [_prove(root, file, databases) for file in sorted((root / RECORDS).glob("*.json"))]
     return [*proofs, Proof("champion", (), tuple(_pointer(root)))]
 
 
-def _prove(root: Path, file: Path, places: dict[str, HashFileDB]) -> Proof:
+def _prove(root: Path, file: Path, databases: dict[str, HashFileDB]) -> Proof:
     """Return the proof of one record."""
     try:
         record = read_record(file)
@@ -54,26 +54,26 @@ def _prove(root: Path, file: Path, places: dict[str, HashFileDB]) -> Proof:
     hashed: set[str] = set()
     try:
         verdict = git_bytes(root, "show", f"{record.commit}:data/gate/verdict.json")
-        lock = store.locked(yaml.safe_load(git_bytes(root, "show", f"{record.commit}:dvc.lock")))
+        lock = store.locked_hashes(yaml.safe_load(git_bytes(root, "show", f"{record.commit}:dvc.lock")))
     except PipelineError as error:
         problems.append(f"the run cannot be read: {error}")
     else:
         if hash_bytes(verdict) != record.verdict.hash:
             problems.append(f"verdict: SHA-256 {hash_bytes(verdict)[:12]} at {record.commit[:9]}; expected {record.verdict.hash[:12]}")
         for split, expected in record.data.items():
-            problems += _compare(split, lock[split], expected, places, hashed) if split in lock else [f"{split}: not in dvc.lock of the run"]
-    problems += _compare(CHAMPION, record.model.dvc, record.model.files, places, hashed)
+            problems += _compare(split, lock[split], expected, databases, hashed) if split in lock else [f"{split}: not in dvc.lock of the run"]
+    problems += _compare(CHAMPION, record.model.dvc, record.model.files, databases, hashed)
     if record.model.files.get("model.safetensors") != record.model.weights_hash:
         problems.append("model: weights_hash is not that of model.safetensors")
     return Proof(record.version, tuple(sorted(hashed)), tuple(problems))
 
 
 def _written_once(root: Path, file: Path, record: Record) -> list[str]:
-    """Return what is wrong with a record's commit, tag and pointer."""
+    """Return the problems of a record's commit, tag and pointer."""
     name = file.relative_to(root).as_posix()
     written = git(root, "log", "--format=%H", "--", name).split()
     if file.stem != record.version:
-        return [f"record: it is of {record.version}"]
+        return [f"record: its version is {record.version}"]
     if not written:
         return ["record: never committed"]
     problems = []
@@ -82,20 +82,20 @@ def _written_once(root: Path, file: Path, record: Record) -> list[str]:
     first = written[-1]
     tagged = resolves(root, f"refs/tags/{record.artefact}@{record.version}")
     if tagged != first:
-        where = f"on {tagged[:9]}" if tagged else "missing"
-        problems.append(f"tag {record.artefact}@{record.version}: {where}; expected on {first[:9]} (git fetch --tags)")
-    pointer = store.pointed(git(root, "show", f"{first}:{CHAMPION}.dvc"))
+        found = f"on {tagged[:9]}" if tagged else "missing"
+        problems.append(f"tag {record.artefact}@{record.version}: {found}; expected on {first[:9]} (git fetch --tags)")
+    pointer = store.pointer_hash(git(root, "show", f"{first}:{CHAMPION}.dvc"))
     if pointer != record.model.dvc:
         problems.append(f"{CHAMPION}.dvc at {first[:9]}: {pointer}; expected {record.model.dvc}")
     return problems
 
 
-def _compare(what: str, oid: str, expected: dict[str, str], places: dict[str, HashFileDB], hashed: set[str]) -> list[str]:
-    """Return how the bytes of a folder differ from what is expected, in each place that has it; note those in `hashed`."""
+def _compare(what: str, oid: str, expected: dict[str, str], databases: dict[str, HashFileDB], hashed: set[str]) -> list[str]:
+    """Return how the bytes of a folder differ from what is expected, in each database that has it; add these databases to `hashed`."""
     problems, missing = [], []
-    for name, place in places.items():
+    for name, database in databases.items():
         try:
-            found = store.hashes(place, oid)
+            found = store.hashes(database, oid)
         except FileNotFoundError:
             missing.append(name)
         except PipelineError as error:
@@ -104,27 +104,27 @@ def _compare(what: str, oid: str, expected: dict[str, str], places: dict[str, Ha
             hashed.add(name)
             if changed := sorted(file for file in {**found, **expected} if found.get(file) != expected.get(file)):
                 problems.append(f"{what} in {name}: changed: {', '.join(changed)}")
-    if len(missing) == len(places):
-        problems.append(f"{what}: in neither DVC cache nor remote; cannot be proven (`dvc push` where it was made)")
+    if len(missing) == len(databases):
+        problems.append(f"{what}: in neither DVC cache nor remote; cannot be verified (`dvc push` on the machine that made it)")
     elif "remote" in missing:
         problems.append(f"{what}: not in the DVC remote, only on this machine (`dvc push`)")
     return problems
 
 
 def _pointer(root: Path) -> list[str]:
-    """Return what is wrong with the pointer to the model in use."""
+    """Return the problems of the pointer to the model in use."""
     try:
         _, record = champion(root)
     except PipelineError as error:
         return [str(error)]
     if record is None:
-        return [f"champion.yaml names day one's donor, but there is a record {found[-1].version}"] if (found := records(root)) else []
+        return [f"champion.yaml names the donor of day one, but there is a record {found[-1].version}"] if (found := records(root)) else []
     problems = []
-    pointer = store.pointed((root / f"{CHAMPION}.dvc").read_text(encoding="utf-8"))
+    pointer = store.pointer_hash((root / f"{CHAMPION}.dvc").read_text(encoding="utf-8"))
     if pointer != record.model.dvc:
         problems.append(f"{CHAMPION}.dvc: {pointer}; expected {record.model.dvc} of {record.version}")
     now = tags.current(root, record.artefact)
     if now is None or now.version != record.version:
-        says = f"{now.tag} says {now.version}" if now else "no tag says so"
-        problems.append(f"champion.yaml: {record.version}, but {says} (git fetch --tags)")
+        tagged = f"{now.tag} is {now.version}" if now else "there is no tag"
+        problems.append(f"champion.yaml: {record.version}, but {tagged} (git fetch --tags)")
     return problems

@@ -1,4 +1,4 @@
-"""`vizinho budget`: the shape and the lengths that are tried, with or without data, and what is told."""
+"""`vizinho budget`: the shape and the lengths that are tried, with or without data, and the report."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ DEFAULT: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encodi
 XLSR: dict[str, Any] = yaml.safe_load((ROOT / "profiles/common-voice-xlsr.yaml").read_text(encoding="utf-8"))
 
 
-def test_the_shape_is_the_params_own_or_the_checkpoints(tmp_path: Path) -> None:
+def test_the_shape_is_that_of_the_params_or_of_the_checkpoint(tmp_path: Path) -> None:
     assert shape(DEFAULT, "scratch", tmp_path)["hidden_size"] == DEFAULT["donor"]["model"]["hidden_size"]
     assert shape(DEFAULT, "donor", tmp_path)["feat_extract_norm"] == "layer"
-    with pytest.raises(ParamsError, match="donor.source: data/raw/wav2vec2-large-xlsr-53-spanish has no config.json; put the checkpoint there first"):
+    with pytest.raises(ParamsError, match="donor.source: data/raw/wav2vec2-large-xlsr-53-spanish has no config.json; fetch the checkpoint first"):
         shape(XLSR, "transfer", tmp_path)
     (tmp_path / "data/donor").mkdir(parents=True)
     (tmp_path / "data/donor/config.json").write_text(json.dumps({"hidden_size": 1024}))
-    words = tmp_path / "data/tokenise/portuguese"
-    words.mkdir(parents=True)
-    (words / "vocabulary.json").write_text(json.dumps({str(row): row for row in range(51)}))
+    vocabulary = tmp_path / "data/tokenise/portuguese"
+    vocabulary.mkdir(parents=True)
+    (vocabulary / "vocabulary.json").write_text(json.dumps({str(row): row for row in range(51)}))
     assert shape(XLSR, "transfer", tmp_path) == {"hidden_size": 1024, "vocab_size": 51}
-    with pytest.raises(ParamsError, match="a checkpoint; nothing is trained by donor.config"):
+    with pytest.raises(ParamsError, match="a checkpoint; no system is trained with donor.config"):
         shape(XLSR, "donor", tmp_path)
 
 
@@ -49,7 +49,7 @@ def test_a_budget_is_rounded_downwards_to_three_figures() -> None:
     assert [rounded(value) for value in (7.219, 28.0, 233.9, 1234.5)] == [7.21, 28.0, 233.0, 1230.0]
 
 
-def test_the_recipe_of_a_system_is_tried_in_steps_and_what_to_do_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_training_config_of_a_system_is_tried_and_the_report_has_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     params = copy.deepcopy(DEFAULT)
     params["donor"]["model"] = tiny.SHAPE
     pd.DataFrame(tiny.write_split(tmp_path, tiny.TEXTS * 2))
@@ -58,6 +58,6 @@ def test_the_recipe_of_a_system_is_tried_in_steps_and_what_to_do_is_told(tmp_pat
     audio_s = pd.read_parquet(tmp_path / "data/split/portuguese/train.parquet")["duration_s"].sum()
     assert found["batch_s"] == rounded(audio_s) and found["now"] == params["train"]["config"]["batch_s"]
     assert capsys.readouterr().err.count(" fits ") == len(found["attempts"]) >= 3
-    told = render_budget(found)
-    assert told.startswith(f"train.config.batch_s: {found['batch_s']:g}\nthe largest that fits ")
-    assert "more may fit: the time was up, or there is no more audio" in told and "Write it into the params yourself" in told
+    report = render_budget(found)
+    assert report.startswith(f"train.config.batch_s: {found['batch_s']:g}\nthe largest that fits ")
+    assert "more may fit: the time limit was reached, or all of the audio is used" in report and "Write it into the params yourself" in report

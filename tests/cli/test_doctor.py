@@ -36,12 +36,12 @@ def broken(tmp_path: Path) -> Callable[[Callable[[dict[str, Any]], object]], lis
 
 
 @pytest.mark.parametrize("path", [ROOT / "params.yaml", *PROFILES], ids=lambda path: path.stem)
-def test_the_default_and_every_profile_hold_together(path: Path) -> None:
+def test_the_default_and_every_profile_are_valid(path: Path) -> None:
     assert doctor.problems(path) == []
 
 
 def test_the_real_voice_starts_from_the_embedded_donor() -> None:
-    """What is the same in both is taken from DVC's cache."""
+    """Stages with equal params in both are taken from DVC's cache."""
     profile = yaml.safe_load((ROOT / "profiles/real-voice.yaml").read_text(encoding="utf-8"))
     assert profile["donor"] == DEFAULT["donor"]
     for section, key in (("ingest", "speak-es"), ("normalise", "speak-es"), ("split", "spanish"), ("tokenise", "spanish")):
@@ -65,14 +65,14 @@ def test_the_real_voice_starts_from_the_embedded_donor() -> None:
     (lambda p: p["split"]["spanish"].update(dev_share=0.5, test_share=0.5),
      "split.spanish: dev_share + test_share should be less than 1, not 1"),
     (lambda p: p["score"].update(level=float("nan")), "score.level: found nan; expected"),
-    # well formed each by itself, but not together
+    # sections that are valid by themselves and contradict each other
     (lambda p: p["normalise"].pop("speak-pt"), "normalise.speak-pt: missing; expected the corpora of ingest"),
     (lambda p: p["ingest"]["speak-pt"].update(language="spanish"),
      "normalise.speak-pt.language: found 'portuguese'; expected 'spanish', as under ingest"),
     (lambda p: p["split"].pop("spanish"), "split.spanish: missing; ingest has corpora of this language"),
     (lambda p: p["align"].update(galician={"aligner": "data/donor"}), "align.galician: unknown; expected a language of split (spanish, portuguese)"),
     (lambda p: p["align"].update(portuguese={"aligner": "data/champion"}), "align.portuguese.aligner: found 'data/champion'; expected a pinned"),
-    (lambda p: p["train"].update(split="data/align/portuguese"), "train.split: found 'data/align/portuguese', which nothing makes; "
+    (lambda p: p["train"].update(split="data/align/portuguese"), "train.split: found 'data/align/portuguese', which no stage writes; "
                                                                  "expected a section align.portuguese"),
     (lambda p: p["tokenise"].pop("spanish"), "tokenise.spanish: missing; expected the languages of split (spanish, portuguese)"),
     (lambda p: p["split"]["spanish"].update(one_speaker=["speak-pt"]),
@@ -84,11 +84,11 @@ def test_the_real_voice_starts_from_the_embedded_donor() -> None:
     (lambda p: p["gate"].update(baseline="transfer"), "gate.baseline: found 'transfer', the challenger; expected another system"),
     (lambda p: p["gate"].update(challenger="donor"), "gate.challenger: found 'donor'; expected one of train.systems (transfer"),
 ])
-def test_a_problem_is_told_with_key_value_and_expectation(broken: Callable[..., list[str]], change: Any, message: str) -> None:
+def test_a_problem_is_reported_with_key_value_and_expectation(broken: Callable[..., list[str]], change: Any, message: str) -> None:
     assert any(problem.startswith(message) for problem in broken(change)), broken(change)
 
 
-def test_problems_of_many_sections_are_told_at_once(broken: Callable[..., list[str]]) -> None:
+def test_problems_of_several_sections_are_reported_at_once(broken: Callable[..., list[str]]) -> None:
     def change(params: dict[str, Any]) -> None:
         params["ingest"]["speak-es"]["pitch"] = [60, 40]
         params["donor"]["peak_rate"] = -1
@@ -103,7 +103,7 @@ def test_problems_of_many_sections_are_told_at_once(broken: Callable[..., list[s
     (b"ingest: [", "not YAML"), (b"\xff\xfe", "not YAML"), (b"- a\n- b\n", "found list; expected a mapping of stages to their params"),
     (b"", "found NoneType; expected a mapping"),
 ])
-def test_a_file_that_holds_no_params_is_one_problem(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_without_params_is_one_problem(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "params.yaml").write_bytes(content)
     found = doctor.problems(tmp_path / "params.yaml")
     assert len(found) == 1
@@ -121,7 +121,7 @@ def test_a_profile_is_found_by_its_name() -> None:
         doctor.params_file("../params")
 
 
-def test_a_package_that_is_missing_or_not_as_locked_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_is_missing_or_not_as_locked_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     line, good = doctor._package("no-such-package")
     assert (good, line.split()[:2]) == (False, ["no-such-package", "missing:"])
     monkeypatch.setattr("importlib.metadata.version", lambda name: "0.0.1")
@@ -130,7 +130,7 @@ def test_a_package_that_is_missing_or_not_as_locked_is_told(monkeypatch: pytest.
     assert "fastapi          0.0.1 (the lock has 0." in line
 
 
-def test_the_exit_code_tells_whether_the_machine_is_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_exit_code_is_0_only_on_a_suitable_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for fit, code in ((True, 0), (False, 1)):
         monkeypatch.setattr(doctor, "examine", lambda fit=fit: (["disk             as found"], fit))
         done = CliRunner().invoke(app, ["doctor"])
@@ -139,7 +139,7 @@ def test_the_exit_code_tells_whether_the_machine_is_fit(monkeypatch: pytest.Monk
         assert done.stdout.splitlines()[2].startswith("data             speak-es: spoken here")
 
 
-def test_the_findings_are_shown_whatever_is_wrong_with_the_params(tmp_path: Path) -> None:
+def test_the_findings_are_printed_in_spite_of_invalid_params(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "requirements").mkdir()
     for lock in ("main.txt", "speak.txt"):

@@ -1,4 +1,4 @@
-"""The `vizinho` command as a user meets it: a process with words, messages and an exit code."""
+"""The `vizinho` command as a user meets it: a process with arguments, messages and an exit code."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pipeline.core.files import ROOT
 TEXTS = {"reference": "a\tum dois\tana\nb\ttrês\trui\n", "champion": "a\tum\nb\ttreze\n", "challenger": "a\tum dois\nb\ttrês\n"}
 
 
-def vizinho(*words: str, at: Path = ROOT, given: bytes = b"") -> subprocess.CompletedProcess[str]:
-    """Return the ended process of one command; none may ever show a traceback."""
-    done = subprocess.run([sys.executable, "-m", "pipeline.cli", *words], cwd=at, input=given, capture_output=True)
-    shown = subprocess.CompletedProcess(words, done.returncode, done.stdout.decode(), done.stderr.decode())
+def vizinho(*arguments: str, at: Path = ROOT, given: bytes = b"") -> subprocess.CompletedProcess[str]:
+    """Return the finished process of a command; it never prints a traceback."""
+    done = subprocess.run([sys.executable, "-m", "pipeline.cli", *arguments], cwd=at, input=given, capture_output=True)
+    shown = subprocess.CompletedProcess(arguments, done.returncode, done.stdout.decode(), done.stderr.decode())
     assert "Traceback" not in shown.stderr
     return shown
 
@@ -35,7 +35,7 @@ def files(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return a function that gives a checkout without results, with the params that it is given."""
+    """Return a function that returns a checkout without results and with the given params."""
     folder = tmp_path_factory.mktemp("checkout")
     shutil.copytree(ROOT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "champion.yaml", folder)
@@ -47,43 +47,43 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return at
 
 
-def test_the_bare_command_and_help_name_every_word() -> None:
+def test_help_lists_every_command() -> None:
     done = vizinho("--help")
     assert done.returncode == 0
-    for word in ("normalise", "score", "compare", "transcribe", "rank", "doctor", "budget", "stage"):
-        assert f"\n  {word} " in done.stdout
-    assert "..." not in done.stdout.split("Commands:")[1], "a line of help is too long to be shown whole"
+    for command in ("normalise", "score", "compare", "transcribe", "rank", "doctor", "budget", "stage"):
+        assert f"\n  {command} " in done.stdout
+    assert "..." not in done.stdout.split("Commands:")[1], "a help text is cut"
     assert vizinho().returncode == 2
 
 
-def test_normalise_speaks_line_by_line() -> None:
+def test_normalise_converts_line_by_line() -> None:
     done = vizinho("normalise", "--locale", "pt-BR", given="Às 14h.\n\n".encode())
     assert (done.returncode, done.stdout) == (0, "às catorze horas\n\n")
 
 
-def test_normalise_fails_on_what_is_no_text() -> None:
+def test_normalise_fails_on_bytes_that_are_not_utf_8() -> None:
     done = vizinho("normalise", "--locale", "es", given=b"uno\n\xff\n")
     assert (done.returncode, done.stdout) == (1, "uno\n")
     assert done.stderr.startswith("error: standard input, line 2: not UTF-8")
 
 
-def test_a_reader_that_has_seen_enough_is_no_error_to_report() -> None:
+def test_a_closed_pipe_is_not_an_error() -> None:
     command = f"yes 14h | '{sys.executable}' -m pipeline.cli normalise --locale es 2>errors.txt | head -1; cat errors.txt; rm errors.txt"
     done = subprocess.run(["bash", "-c", command], cwd=os.environ.get("TMPDIR", "/tmp"), env=os.environ | {"PYTHONPATH": str(ROOT)},
                           capture_output=True, text=True)
     assert done.stdout == "catorce horas\n"
 
 
-def test_score_and_compare_print_figures_and_a_verdict_is_done_work(files: dict[str, str]) -> None:
+def test_score_and_compare_print_error_rates_and_exit_0(files: dict[str, str]) -> None:
     done = vizinho("score", "--reference", files["reference"], "--hypothesis", files["champion"])
     assert done.returncode == 0
     assert "WER  66.67 %" in done.stdout
-    done = vizinho("compare", *(word for name, path in files.items() for word in (f"--{name}", path)))
+    done = vizinho("compare", *(argument for name, path in files.items() for argument in (f"--{name}", path)))
     assert done.returncode == 0
     assert "66.67 % -> 0.00 %" in done.stdout
 
 
-def test_transcripts_that_do_not_belong_together_fail(files: dict[str, str]) -> None:
+def test_transcripts_with_different_ids_fail(files: dict[str, str]) -> None:
     Path(files["champion"]).write_text("a\tum\nx\tdois\n", encoding="utf-8")
     done = vizinho("score", "--reference", files["reference"], "--hypothesis", files["champion"])
     assert done.returncode == 1
@@ -91,24 +91,24 @@ def test_transcripts_that_do_not_belong_together_fail(files: dict[str, str]) -> 
     assert "1 unknown (x)" in done.stderr
 
 
-@pytest.mark.parametrize(("words", "message"), [
+@pytest.mark.parametrize(("arguments", "message"), [
     (("score", "--reference", "absent.tsv", "--hypothesis", "absent.tsv"), "error: absent.tsv: no such file; expected lines of id<TAB>text"),
     (("score", "--reference", ".", "--hypothesis", "."), "error: .: Is a directory"),
 ])
-def test_what_is_not_there_is_named_and_is_a_failure(words: tuple[str, ...], message: str) -> None:
-    done = vizinho(*words)
+def test_a_missing_file_fails_with_its_name(arguments: tuple[str, ...], message: str) -> None:
+    done = vizinho(*arguments)
     assert done.returncode == 1
     assert done.stderr.startswith(message)
 
 
-def test_rank_without_a_ranking_says_how_to_get_one(checkout: Callable[[str], Path]) -> None:
+def test_rank_without_a_ranking_prints_how_to_make_one(checkout: Callable[[str], Path]) -> None:
     done = vizinho("rank", at=checkout("{}"))
     assert done.returncode == 1
     assert "ranking.json: no such file" in done.stderr
     assert "dvc repro" in done.stderr
 
 
-@pytest.mark.parametrize(("words", "message"), [
+@pytest.mark.parametrize(("arguments", "message"), [
     (("sing",), "No such command 'sing'"),
     (("normalise",), "Missing option '--locale'"),
     (("normalise", "--locale", "fr"), "'fr' is not one of 'pt-BR', 'pt-PT', 'es'"),
@@ -124,19 +124,19 @@ def test_rank_without_a_ranking_says_how_to_get_one(checkout: Callable[[str], Pa
     (("stage", "transcribe", "donor"), "transcribe takes SYSTEM MODEL_FOLDER; found donor"),
     (("stage", "ingest", "nobody"), "params.yaml: 1 problem\n  ingest.nobody: missing; found speak-es, speak-pt"),
 ])
-def test_wrong_words_are_wrong_usage(words: tuple[str, ...], message: str) -> None:
-    done = vizinho(*words)
+def test_wrong_arguments_are_wrong_usage(arguments: tuple[str, ...], message: str) -> None:
+    done = vizinho(*arguments)
     assert done.returncode == 2
     assert message in done.stderr
 
 
-def test_a_stage_whose_input_is_not_there_fails_and_names_it(checkout: Callable[[str], Path]) -> None:
+def test_a_stage_without_its_input_fails_with_the_name_of_the_file(checkout: Callable[[str], Path]) -> None:
     done = vizinho("stage", "tokenise", "spanish", at=checkout((ROOT / "params.yaml").read_text(encoding="utf-8")))
     assert done.returncode == 1
     assert done.stderr.startswith("error: data/split/spanish/train.parquet: no such file")
 
 
-def test_a_stage_with_wrong_params_names_all_problems_by_either_way_of_calling(checkout: Callable[[str], Path]) -> None:
+def test_a_stage_with_wrong_params_reports_all_problems_as_a_command_and_as_a_module(checkout: Callable[[str], Path]) -> None:
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["split"]["spanish"] = {"salt": "", "dev_share": 2, "test_share": "much", "shares": 3}
     at = checkout(yaml.safe_dump(params, sort_keys=False))
@@ -151,7 +151,7 @@ def test_a_stage_with_wrong_params_names_all_problems_by_either_way_of_calling(c
     assert (direct.returncode, direct.stderr) == (2, expected)
 
 
-def test_a_stage_module_with_wrong_words_says_which_it_takes() -> None:
-    for words in ((), ("spanish", "portuguese")):
-        done = subprocess.run([sys.executable, "-m", "pipeline.split", *words], cwd=ROOT, capture_output=True, text=True)
+def test_a_stage_module_with_wrong_arguments_prints_its_usage() -> None:
+    for arguments in ((), ("spanish", "portuguese")):
+        done = subprocess.run([sys.executable, "-m", "pipeline.split", *arguments], cwd=ROOT, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (2, "usage: python -m pipeline.split LANGUAGE\n")

@@ -1,4 +1,4 @@
-"""What a run needs is looked for before it starts, and what is missing is said in one screen."""
+"""The requirements of a run are checked before it starts, and everything that is missing is reported at once."""
 
 from __future__ import annotations
 
@@ -39,30 +39,30 @@ def line(lines: list[str], name: str) -> str:
     return found
 
 
-def test_the_default_needs_nothing_that_is_not_here() -> None:
+def test_the_requirements_of_the_default_are_met() -> None:
     lines, ready = examine_needs(DEFAULT)
     assert ready, lines
     assert [one.split(":")[0].split()[1] for one in lines[:2]] == ["speak-es", "speak-pt"]
     assert "1.4 M parameters" in line(lines, "memory")
 
 
-def test_a_release_behind_an_address_is_the_runs_to_fetch(tmp_path: Path) -> None:
+def test_a_release_at_an_address_is_fetched_by_the_run(tmp_path: Path) -> None:
     params = copy.deepcopy(XLSR)
     (section,) = (one for one in params["ingest"].values() if one["reader"] == "common_voice")
     section["source"] = "s3://bucket/cv-17.tar.gz"
     assert "common-voice-pt: s3://bucket/cv-17.tar.gz, fetched by the run" in line(examine_needs(params, tmp_path)[0], "data")
 
 
-def test_all_that_a_profile_lacks_is_told_at_once(tmp_path: Path) -> None:
+def test_everything_that_a_profile_lacks_is_reported_at_once(tmp_path: Path) -> None:
     lines, ready = examine_needs(XLSR, tmp_path)
     assert not ready
     assert "common-voice-pt: data/raw/common-voice-pt is missing" in line(lines, "data")
-    assert f"{CHECKPOINT} is missing: put a checkpoint there" in line(lines, "donor")
-    assert "and more for what is not here yet" in line(lines, "space")
+    assert f"{CHECKPOINT} is missing: put a checkpoint (config.json, vocab.json, weights) into it" in line(lines, "donor")
+    assert "and more for what is missing" in line(lines, "space")
     import torch
 
     if not torch.cuda.is_available():
-        assert "none seen, and train.config.precision: bf16 asks for one" in line(lines, "GPU")
+        assert "none found, and train.config.precision: bf16 needs one" in line(lines, "GPU")
 
 
 def test_a_large_checkpoint_is_measured_by_its_configuration_alone(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,26 +74,26 @@ def test_a_large_checkpoint_is_measured_by_its_configuration_alone(release: Path
     import torch
 
     if not torch.cuda.is_available():
-        assert line(lines, "GPU") == "GPU              none seen, and 315 M parameters need one"
+        assert line(lines, "GPU") == "GPU              none found, and 315 M parameters need one"
         assert not ready
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
     assert not examine_needs(XLSR, release)[1]
 
 
-def test_data_that_dvc_has_are_to_be_pulled(tmp_path: Path) -> None:
+def test_data_that_dvc_tracks_are_to_be_pulled(tmp_path: Path) -> None:
     (tmp_path / "data/raw").mkdir(parents=True)
     (tmp_path / "data/raw/common-voice-pt.dvc").write_text("outs: []", encoding="utf-8")
     assert "`dvc pull data/raw/common-voice-pt`" in line(examine_needs(XLSR, tmp_path)[0], "data")
 
 
-def test_a_checkpoint_without_its_vocabulary_or_weights_is_not_whole(release: Path) -> None:
+def test_a_checkpoint_without_its_vocabulary_or_weights_is_incomplete(release: Path) -> None:
     (release / CHECKPOINT / "vocab.json").unlink()
     (release / CHECKPOINT / "pytorch_model.bin").unlink()
     found = line(examine_needs(XLSR, release)[0], "donor")
     assert "has no model.safetensors or pytorch_model.bin and no vocab.json" in found
 
 
-def test_a_hub_may_bring_the_checkpoint_where_the_params_say_so(release: Path) -> None:
+def test_a_checkpoint_is_downloaded_from_a_hub_only_if_the_params_allow_it(release: Path) -> None:
     params = copy.deepcopy(XLSR)
     params["donor"] |= {"source": "data/raw/other", "hub": {"repository": "a/b", "revision": "0" * 40, "download": True}}
     assert "a/b at 000000000000, fetched by the run" in line(examine_needs(params, release)[0], "donor")
@@ -101,12 +101,12 @@ def test_a_hub_may_bring_the_checkpoint_where_the_params_say_so(release: Path) -
     assert "is missing" in line(examine_needs(params, release)[0], "donor")
 
 
-def test_a_system_that_starts_from_a_checkpoint_of_its_own_needs_it(release: Path) -> None:
+def test_a_system_that_starts_from_another_checkpoint_needs_it(release: Path) -> None:
     params = copy.deepcopy(XLSR)
     assert not any(line.startswith("start ") for line in examine_needs(params, release)[0])
     params["train"]["systems"]["multilingual"] = {"starts_from": "data/raw/xlsr", "head": "fresh", "peak_rate": 1e-4, "warmup_steps": 800}
-    assert not list(disagreements(params)), "a system more than dvc.yaml scores is none of doctor's problems"
-    assert line(examine_needs(params, release)[0], "start").endswith("multilingual: data/raw/xlsr is missing: put a checkpoint there "
-                                                                     "(config.json and weights)")
+    assert not list(disagreements(params)), "a system that dvc.yaml does not score is not a problem"
+    assert line(examine_needs(params, release)[0], "start").endswith("multilingual: data/raw/xlsr is missing: put a checkpoint "
+                                                                     "(config.json and weights) into it")
     lay(release / "data/raw/xlsr", "facebook/wav2vec2-large-xlsr-53")
     assert line(examine_needs(params, release)[0], "start") == "start            multilingual: data/raw/xlsr"

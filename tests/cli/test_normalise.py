@@ -1,4 +1,4 @@
-"""One line in, one line out, as soon as it is there."""
+"""`vizinho normalise`: one line of output per line of input, without delay."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pipeline.core.files import ROOT
 
 
 def stream(text: bytes, locale: str = "pt-BR") -> bytes:
-    """Return what the command writes for these bytes."""
+    """Return the output of the command for these bytes."""
     sink = io.BytesIO()
     normalise_stream(locale, io.BytesIO(text), sink)
     return sink.getvalue()
 
 
-def test_each_line_gives_one_line_even_an_empty_or_silent_one() -> None:
+def test_each_line_gives_one_line_even_without_speech() -> None:
     assert stream("Às 14h.\n\n...\nO Sr. Zé\n".encode()) == "às catorze horas\n\n\no senhor zé\n".encode()
 
 
@@ -33,7 +33,7 @@ def test_the_locale_decides() -> None:
     assert stream(b"16\n", "es") == "dieciséis\n".encode()
 
 
-def test_a_line_that_is_not_utf8_is_named_after_those_before_it_are_written() -> None:
+def test_a_line_that_is_not_utf8_is_reported_after_the_lines_before_it_are_written() -> None:
     sink = io.BytesIO()
     with pytest.raises(DataError, match="standard input, line 2: not UTF-8"):
         normalise_stream("pt-BR", io.BytesIO(b"um\n\xff\n"), sink)

@@ -33,17 +33,17 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("flows")
     with pytest.MonkeyPatch.context() as patch:
         own_state(patch, folder)
-        build(folder / "place")
-    return folder / "place"
+        build(folder / "toy")
+    return folder / "toy"
 
 
 @pytest.fixture
 def toy(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     """The toy project with a pushed run of generation 1, as the repository of the flows, with a separate state folder."""
     own_state(monkeypatch, tmp_path)
-    shutil.copytree(built, tmp_path / "place")
-    monkeypatch.setenv("VIZINHO_REPOSITORY", str(tmp_path / "place/clone"))
-    return Toy(tmp_path / "place")
+    shutil.copytree(built, tmp_path / "toy")
+    monkeypatch.setenv("VIZINHO_REPOSITORY", str(tmp_path / "toy/clone"))
+    return Toy(tmp_path / "toy")
 
 
 def change(toy: Toy, **params: Any) -> str:

@@ -39,14 +39,14 @@ class Service:
     """Server and worker, and the API calls of the tests.
 
     Args:
-        place: folder of its home, state and logs.
+        folder: of its home, state and logs.
         environment: of both.
         server: the server.
         worker: the worker.
         api: client of the server.
     """
 
-    place: Path
+    folder: Path
     environment: dict[str, str]
     server: serve.Part
     worker: serve.Part
@@ -159,27 +159,27 @@ def until(ready: Callable[[], Any], seconds: float, details: Callable[[], str] =
     raise AssertionError(f"not within {seconds:g} s: {details()}")
 
 
-def prepare(place: Path, **more: str) -> Service:
+def prepare(folder: Path, **more: str) -> Service:
     """Return a service whose parts are not started yet.
 
     Args:
-        place: its folder.
+        folder: of the service.
         more: additions to its environment.
     """
-    place.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     url = f"http://{serve.HOST}:{port}"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIZINHO_STATE", str(place / "state"))
+        patch.setenv("VIZINHO_STATE", str(folder / "state"))
         for name in [name for name in os.environ if name.startswith(("PREFECT_", "VIZINHO_NOTIFY", "GIT_"))]:
             patch.delenv(name)
-        environment = {**serve.environment_of(place / "home", url), **own_code(), "DVC_SITE_CACHE_DIR": str(place / "site"),
-                       "DVC_GLOBAL_CONFIG_DIR": str(place / "config"), **more}
+        environment = {**serve.environment_of(folder / "home", url), **own_code(), "DVC_SITE_CACHE_DIR": str(folder / "site"),
+                       "DVC_GLOBAL_CONFIG_DIR": str(folder / "config"), **more}
     server = serve.Part("server", ("server", "start", "--host", serve.HOST, "--port", str(port), "--log-level", "WARNING"), environment,
-                        place / "server.log")
-    worker = serve.Part("worker", ("worker", "start", "--pool", POOL, "--type", "process"), environment, place / "worker.log")
+                        folder / "server.log")
+    worker = serve.Part("worker", ("worker", "start", "--pool", POOL, "--type", "process"), environment, folder / "worker.log")
     auth = tuple(environment["PREFECT_API_AUTH_STRING"].split(":", 1)) if "PREFECT_API_AUTH_STRING" in environment else None
-    return Service(place, environment, server, worker, httpx.Client(base_url=f"{url}/api", timeout=30, auth=auth))
+    return Service(folder, environment, server, worker, httpx.Client(base_url=f"{url}/api", timeout=30, auth=auth))
 
 
 @contextmanager
@@ -201,44 +201,44 @@ def running(service: Service, *, worker: bool) -> Iterator[Service]:
 
 
 @contextmanager
-def toy_service(place: Path, first: str = "", prepared: Callable[[Toy], object] = lambda toy: None, **more: str) -> Iterator[tuple[Service, Toy]]:
+def toy_service(folder: Path, first: str = "", prepared: Callable[[Toy], object] = lambda toy: None, **more: str) -> Iterator[tuple[Service, Toy]]:
     """Yield server and worker, and the pushed toy project that they work on.
 
     Args:
-        place: folder of both.
+        folder: of both.
         first: Python that every stage of the project runs first.
         prepared: changes the project before the service starts.
         more: additions to the service's environment.
     """
     with pytest.MonkeyPatch.context() as patch:
-        own_state(patch, place)
-        place.mkdir(parents=True, exist_ok=True)
-        build(place / "toy")
-        toy = Toy(place / "toy")
+        own_state(patch, folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        build(folder / "toy")
+        toy = Toy(folder / "toy")
         make = toy.path / "make.py"
         make.write_text(first + make.read_text())
         prepared(toy)
         toy.commit("Prepare for the tests")
         toy.git("push", "--quiet", "origin", "main")
         own = {"VIZINHO_REPOSITORY": str(toy.path), "PREFECT_WORKER_QUERY_SECONDS": "2"}
-        with running(prepare(place / "service", **(own | more)), worker=True) as service:
+        with running(prepare(folder / "service", **(own | more)), worker=True) as service:
             yield service, toy
 
 
-def family(place: Path) -> dict[int, str]:
+def family(folder: Path) -> dict[int, str]:
     """Return the processes of a folder's service by id: those with its path in their environment."""
     found = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal() and int(folder.name) != os.getpid():
+    for process in Path("/proc").iterdir():
+        if process.name.isdecimal() and int(process.name) != os.getpid():
             with suppress(OSError):
-                if str(place).encode() in (folder / "environ").read_bytes() and (line := (folder / "cmdline").read_bytes()):
-                    found[int(folder.name)] = line.replace(b"\0", b" ").decode(errors="replace")
+                if str(folder).encode() in (process / "environ").read_bytes() and (line := (process / "cmdline").read_bytes()):
+                    found[int(process.name)] = line.replace(b"\0", b" ").decode(errors="replace")
     return found
 
 
 def run_processes(service: Service) -> dict[int, str]:
     """Return the service's processes that are neither server nor worker: those of flow runs."""
-    return {pid: line for pid, line in family(service.place).items() if "prefect server start" not in line and "prefect worker start" not in line
+    return {pid: line for pid, line in family(service.folder).items() if "prefect server start" not in line and "prefect worker start" not in line
             and "prefect.server.api.server" not in line}
 
 

@@ -19,7 +19,7 @@ APPROVE = {"decision": "approve", "by": "Ana Reis", "reason": "twenty clips chec
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Toy]]:
+def running_toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Toy]]:
     with toy_service(tmp_path_factory.mktemp("approval")) as found:
         yield found
 
@@ -38,8 +38,8 @@ def events(service: Service, name: str) -> int:
     return int(service.post("/events/filter", {"filter": {"event": {"name": [f"vizinho.{name}"]}}})["total"])
 
 
-def test_an_approval_resumes_the_run_and_promotes(place: tuple[Service, Toy]) -> None:
-    service, toy = place
+def test_an_approval_resumes_the_run_and_promotes(running_toy: tuple[Service, Toy]) -> None:
+    service, toy = running_toy
     before = toy.in_use()
     run = requested(service, toy)
     assert toy.in_use() == before
@@ -60,8 +60,8 @@ def test_an_approval_resumes_the_run_and_promotes(place: tuple[Service, Toy]) ->
     assert events(service, "approval.requested") == count == 1, "requested once"
 
 
-def test_a_rejection_keeps_the_champion_and_names_who_and_why(place: tuple[Service, Toy]) -> None:
-    service, toy = place
+def test_a_rejection_keeps_the_champion_and_names_who_and_why(running_toy: tuple[Service, Toy]) -> None:
+    service, toy = running_toy
     before = git(toy.origin, "for-each-ref")
     run = requested(service, toy)
     service.answer(run, {"decision": "reject", "by": "Ana Reis", "reason": "numbers are wrong"})
@@ -73,8 +73,8 @@ def test_a_rejection_keeps_the_champion_and_names_who_and_why(place: tuple[Servi
     until(lambda: events(service, "approval.rejected") == 1, 30)
 
 
-def test_without_an_answer_in_time_the_run_fails_and_a_new_approval_can_be_requested(place: tuple[Service, Toy]) -> None:
-    service, toy = place
+def test_without_an_answer_in_time_the_run_fails_and_a_new_approval_can_be_requested(running_toy: tuple[Service, Toy]) -> None:
+    service, toy = running_toy
     before = toy.in_use()
     run = requested(service, toy, hours=10 / 3600)
     service.wait(run, "Failed")
@@ -91,8 +91,8 @@ def test_without_an_answer_in_time_the_run_fails_and_a_new_approval_can_be_reque
         toy.origin, "show", f"main:registry/records/{toy.in_use()}.json")
 
 
-def test_an_approval_after_another_promotion_promotes_nothing(place: tuple[Service, Toy]) -> None:
-    service, toy = place
+def test_an_approval_after_another_promotion_promotes_nothing(running_toy: tuple[Service, Toy]) -> None:
+    service, toy = running_toy
     run = requested(service, toy)
     next_generation(toy)
     other = service.run("retrain/nightly", promote="auto")

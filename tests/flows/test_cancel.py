@@ -21,11 +21,11 @@ from tests.toy_registry import Toy
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 GIT = """#!/bin/sh
-case " $* " in *" clone "*) if [ -e "PLACE/hold-clone" ]; then : > "PLACE/cloning"; fi; while [ -e "PLACE/hold-clone" ]; do sleep 0.2; done;; esac
+case " $* " in *" clone "*) if [ -e "FOLDER/hold-clone" ]; then : > "FOLDER/cloning"; fi; while [ -e "FOLDER/hold-clone" ]; do sleep 0.2; done;; esac
 exec GIT "$@"
 """
 STAGE = """import pathlib, sys, time
-while pathlib.Path("PLACE", "hold-" + sys.argv[1]).exists():
+while pathlib.Path("FOLDER", "hold-" + sys.argv[1]).exists():
     print("held", flush=True)
     time.sleep(0.5)
 """
@@ -39,13 +39,13 @@ class Held:
         service: server and worker.
         toy: the project.
         store: the project's DVC remote.
-        place: folder of all.
+        folder: of all.
     """
 
     service: Service
     toy: Toy
     store: Store
-    place: Path
+    folder: Path
 
     def hold(self, phase: str) -> None:
         """Make the next run halt in this phase."""
@@ -55,13 +55,13 @@ class Held:
         elif phase == "push":
             self.store.fail("silent", after=1)
         else:
-            (self.place / f"hold-{phase}").touch()
+            (self.folder / f"hold-{phase}").touch()
 
     def reached(self, phase: str, run: str) -> bool:
         """Return whether a run is in this phase."""
         match phase:
             case "clone":
-                return (self.place / "cloning").exists()
+                return (self.folder / "cloning").exists()
             case "pull":
                 return self.store.failed > 0
             case "push":
@@ -74,13 +74,13 @@ class Held:
     def release(self) -> None:
         """Hold no phase any more."""
         self.store.fix()
-        for file in self.place.glob("hold-*"):
+        for file in self.folder.glob("hold-*"):
             file.unlink()
 
     def locks(self) -> list[str]:
         """Return the locks of runs that a process holds."""
         found = []
-        for file in (self.service.place / "state/work").glob("*"):
+        for file in (self.service.folder / "state/work").glob("*"):
             if file.suffix in (".lock", ".run"):
                 with open(file) as handle:
                     found += [] if lock_free(handle) else [file.name]
@@ -89,18 +89,18 @@ class Held:
 
 @pytest.fixture(scope="module")
 def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
-    place = tmp_path_factory.mktemp("cancel")
-    (place / "git").write_text(GIT.replace("PLACE", str(place)).replace("GIT", str(shutil.which("git"))))
-    (place / "git").chmod(0o755)
-    path = os.pathsep.join([str(place), str(Path(sys.executable).parent), os.environ["PATH"]])
-    with http_store(place / "store") as store:
+    folder = tmp_path_factory.mktemp("cancel")
+    (folder / "git").write_text(GIT.replace("FOLDER", str(folder)).replace("GIT", str(shutil.which("git"))))
+    (folder / "git").chmod(0o755)
+    path = os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
+    with http_store(folder / "store") as store:
         def prepared(toy: Toy) -> None:
             config = toy.path / ".dvc/config"
             config.write_text(config.read_text().replace("url = ../../dvc-remote", f"url = {store.url}\n    method = PUT"))
             dvc(toy.path, "push", "--quiet")
 
-        with toy_service(place / "place", STAGE.replace("PLACE", str(place)), prepared, PATH=path) as (service, toy):
-            yield Held(service, toy, store, place)
+        with toy_service(folder / "toy", STAGE.replace("FOLDER", str(folder)), prepared, PATH=path) as (service, toy):
+            yield Held(service, toy, store, folder)
 
 
 @pytest.mark.parametrize("phase", ["clone", "pull", "score", "train", "push", "approval"])

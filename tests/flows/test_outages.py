@@ -36,7 +36,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture
 def toy(service: Service) -> Iterator[Toy]:
     """The toy project; after each test no process of a run may be left."""
-    yield Toy(service.place.parent / "toy")
+    yield Toy(service.folder.parent / "toy")
     until(lambda: not run_processes(service), 60, lambda: str(run_processes(service)))
 
 

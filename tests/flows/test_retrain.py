@@ -128,13 +128,13 @@ def test_a_git_remote_that_rejects_is_named_and_not_retried(toy: Toy, started: S
 def test_a_missing_dvc_remote_is_retried_and_nothing_is_pushed_to_git_without_its_data(
         toy: Toy, started: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(push_data, "retry_delay_seconds", [0])
-    edit(toy, "gate", f"import pathlib\npathlib.Path('{toy.place}/dvc-remote').write_text('')")
+    edit(toy, "gate", f"import pathlib\npathlib.Path('{toy.folder}/dvc-remote').write_text('')")
     change(toy, train__generation=4)
     run = started(retrain)
     assert run.state.name == "Failed" and "push" in run.state.message
     assert run.tasks[next(name for name in run.tasks if name.startswith("push data"))].run_count == 4
     assert git(toy.origin, "for-each-ref", "refs/heads/retrain") == ""
-    (toy.place / "dvc-remote").unlink()
+    (toy.folder / "dvc-remote").unlink()
     (toy.path / "gate_first.py").write_text("")
     toy.commit("Keep the remote")
     toy.git("push", "--quiet", "origin", "main")

@@ -66,8 +66,8 @@ def test_planted_secrets_are_in_no_log_and_in_no_row_of_the_database(tmp_path: P
         logs = "\n".join(service.log(run) for run in (good, bad, away))
         service.worker.stop()
         service.server.stop()
-        shown = {"logs": logs, "database": dump(service), **{file.name: file.read_text() for file in service.place.glob("*.log")},
-                 **{str(file): file.read_text(errors="replace") for file in (service.place / "state/reports").rglob("*") if file.is_file()}}
+        shown = {"logs": logs, "database": dump(service), **{file.name: file.read_text() for file in service.folder.glob("*.log")},
+                 **{str(file): file.read_text(errors="replace") for file in (service.folder / "state/reports").rglob("*") if file.is_file()}}
         assert {"server.log", "worker.log"} <= shown.keys() and "embedded 20" in shown["database"]
         found = [(where, name) for where, text in shown.items() for name, secret in SECRETS.items() if secret in text]
         assert found == []

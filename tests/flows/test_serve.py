@@ -31,11 +31,11 @@ class Started:
     """`make ui`, started in a separate state folder."""
 
     process: subprocess.Popen[bytes]
-    place: Path
+    folder: Path
     port: int
 
     def output(self) -> str:
-        return (self.place / "output").read_text(encoding="utf-8")
+        return (self.folder / "output").read_text(encoding="utf-8")
 
     def wait(self, text: str, times: int = 1, seconds: float = 150.0) -> None:
         until(lambda: self.output().count(text) >= times or self.process.poll() is not None, seconds, self.output)
@@ -46,32 +46,32 @@ class Started:
         return self.process.wait(120)
 
 
-def environment(place: Path, port: int, **more: str) -> dict[str, str]:
+def environment(folder: Path, port: int, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "VIZINHO_", "GIT_"))}
-    own = {"VIZINHO_STATE": str(place / "state"), "PREFECT_SERVER_API_PORT": str(port), "DVC_SITE_CACHE_DIR": str(place / "site"),
-           "DVC_GLOBAL_CONFIG_DIR": str(place / "config")}
+    own = {"VIZINHO_STATE": str(folder / "state"), "PREFECT_SERVER_API_PORT": str(port), "DVC_SITE_CACHE_DIR": str(folder / "site"),
+           "DVC_GLOBAL_CONFIG_DIR": str(folder / "config")}
     return kept | own_code() | own | more
 
 
 @contextmanager
-def ui(place: Path, **more: str) -> Iterator[Started]:
-    place.mkdir(exist_ok=True)
+def ui(folder: Path, **more: str) -> Iterator[Started]:
+    folder.mkdir(exist_ok=True)
     port = free_port()
-    with open(place / "output", "w", encoding="utf-8") as output:
-        process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment(place, port, **more), stdout=output, stderr=output, start_new_session=True)
+    with open(folder / "output", "w", encoding="utf-8") as output:
+        process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment(folder, port, **more), stdout=output, stderr=output, start_new_session=True)
     try:
-        yield Started(process, place, port)
+        yield Started(process, folder, port)
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
-        for pid in family(place):
+        for pid in family(folder):
             os.kill(pid, signal.SIGKILL)
 
 
-def beside(place: Path, port: int) -> subprocess.CompletedProcess[str]:
+def beside(folder: Path, port: int) -> subprocess.CompletedProcess[str]:
     """Return how a second `make ui` ends."""
-    return subprocess.run(COMMAND, cwd=ROOT, env=environment(place, port), text=True, capture_output=True, timeout=60)
+    return subprocess.run(COMMAND, cwd=ROOT, env=environment(folder, port), text=True, capture_output=True, timeout=60)
 
 
 @pytest.mark.slow

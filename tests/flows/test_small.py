@@ -33,20 +33,20 @@ print("ENDED", json.dumps([state.name, state.message, state.result(raise_on_fail
 class Project:
     """A small project: a checkout with a bare Git remote and a DVC remote."""
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        self.path = small_run.clone(place, "checkout")
-        git(place, "init", "--quiet", "--bare", "-b", "main", "origin.git")
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = small_run.clone(folder, "checkout")
+        git(folder, "init", "--quiet", "--bare", "-b", "main", "origin.git")
         for key, value in (("user.name", "Ana Reis"), ("user.email", "ana@example.org")):
             git(self.path, "config", key, value)
         (self.path / ".dvc/config").write_text((ROOT / ".dvc/config").read_text().replace("[core]", "[core]\n    remote = store")
-                                               + f"['remote \"store\"']\n    url = {place}/dvc-remote\n")
+                                               + f"['remote \"store\"']\n    url = {folder}/dvc-remote\n")
         git(self.path, "checkout", "--quiet", "-B", "main")
         git(self.path, "add", "--all")
         git(self.path, "commit", "--quiet", "-m", "A small project")
-        git(self.path, "remote", "set-url", "origin", str(place / "origin.git"))
+        git(self.path, "remote", "set-url", "origin", str(folder / "origin.git"))
         git(self.path, "push", "--quiet", "origin", "main")
-        self.cache = place / "cache"
+        self.cache = folder / "cache"
         (self.path / ".dvc/config.local").write_text(f"[cache]\n    dir = {self.cache}\n")
 
     def environment(self) -> dict[str, str]:
@@ -56,7 +56,7 @@ class Project:
 
     def start(self, name: str, **parameters: Any) -> subprocess.Popen[bytes]:
         """Start a flow in a separate process."""
-        with open(self.place / "log", "w") as log:
+        with open(self.folder / "log", "w") as log:
             return subprocess.Popen([sys.executable, "-c", FLOW.format(name=name), json.dumps(parameters)], cwd=ROOT, env=self.environment(),
                                     stdout=log, stderr=subprocess.STDOUT)
 
@@ -67,7 +67,7 @@ class Project:
 
     def ended(self) -> list[Any]:
         """Return how the last flow ended."""
-        output = (self.place / "log").read_text()
+        output = (self.folder / "log").read_text()
         found = "ENDED " in output
         ended: list[Any] = json.loads(output.rpartition("ENDED ")[2].splitlines()[0]) if found else ["none", output[-4000:], None]
         return ended
@@ -100,12 +100,12 @@ def stage_processes(module: str) -> list[int]:
     return found
 
 
-def command_lines(text: str, place: Path) -> list[str]:
+def command_lines(text: str, folder: Path) -> list[str]:
     """Return the command lines that contain a text, of all processes whose working folder is below a folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if str(process.joinpath("cwd").resolve()).startswith(str(place)) and text in (line := process.joinpath("cmdline").read_text()):
+            if str(process.joinpath("cwd").resolve()).startswith(str(folder)) and text in (line := process.joinpath("cmdline").read_text()):
                 found.append(line.replace("\0", " "))
         except OSError:
             continue
@@ -119,14 +119,14 @@ def test_kills_and_cancels_change_nothing_and_all_outs_are_those_of_dvc_repro(pr
     time.sleep(8)
     flow.send_signal(signal.SIGKILL)
     flow.wait()
-    until(lambda: not command_lines("pipeline.", project.place), 15)
+    until(lambda: not command_lines("pipeline.", project.folder), 15)
 
     # SIGTERM, which a cancel in the UI sends to the flow's process, during the training of the first system
     flow = project.start("retrain")
     until(lambda: stage_processes("train"))
     flow.send_signal(signal.SIGTERM)
     flow.wait(120)
-    until(lambda: not command_lines("pipeline.", project.place), 15)
+    until(lambda: not command_lines("pipeline.", project.folder), 15)
 
     # SIGKILL of the training itself
     flow = project.start("retrain")
@@ -138,10 +138,10 @@ def test_kills_and_cancels_change_nothing_and_all_outs_are_those_of_dvc_repro(pr
 
     name, message, outcome = project.run("retrain")
     assert name == "Completed", message
-    assert not command_lines("pipeline.", project.place)
+    assert not command_lines("pipeline.", project.folder)
 
     # A bare run of the run commit, with an empty cache, makes the same bytes: its lock file and metrics differ in nothing but timing
-    manual = checkout(project, "manual", outcome["commit"], project.place / "manual-cache")
+    manual = checkout(project, "manual", outcome["commit"], project.folder / "manual-cache")
     done = small_run.dvc(manual, "repro")
     assert done.returncode == 0, done.stdout
     assert "Running stage 'train@transfer'" in done.stdout
@@ -149,7 +149,7 @@ def test_kills_and_cancels_change_nothing_and_all_outs_are_those_of_dvc_repro(pr
     assert small_run.outs(manual) == small_run.outs(manual, at="HEAD")
 
     # On the run commit no stage runs where a cache has its outs: that of the bare run, or what the flow pushed
-    for name, cache in (("shared", project.place / "manual-cache"), ("pulled", project.place / "third")):
+    for name, cache in (("shared", project.folder / "manual-cache"), ("pulled", project.folder / "third")):
         clone = checkout(project, name, outcome["commit"], cache)
         fetched = small_run.dvc(clone, *(["checkout"] if name == "shared" else ["pull"]), "--force")
         assert fetched.returncode == 0, fetched.stdout
@@ -158,8 +158,8 @@ def test_kills_and_cancels_change_nothing_and_all_outs_are_those_of_dvc_repro(pr
 
 def checkout(project: Project, name: str, commit: str, cache: Path) -> Path:
     """Return a clone of the remote at a commit, with a DVC cache."""
-    path = project.place / name
-    git(project.place, "clone", "--quiet", "origin.git", str(path))
+    path = project.folder / name
+    git(project.folder, "clone", "--quiet", "origin.git", str(path))
     git(path, "fetch", "--quiet", "origin", commit)
     git(path, "checkout", "--quiet", "--force", commit)
     (path / ".dvc/config.local").write_text(f"[cache]\n    dir = {cache}\n")
@@ -169,10 +169,10 @@ def checkout(project: Project, name: str, commit: str, cache: Path) -> Path:
 def test_watch_and_evaluate_on_a_run(project: Project) -> None:
     name, message, _ = project.run("watch")
     assert (name, message.startswith("no retraining: 0 new utterances")) == ("Nothing to do", True), message
-    commit = git(project.place / "origin.git", "for-each-ref", "--format=%(objectname)", "refs/heads/retrain").split()[0]
+    commit = git(project.folder / "origin.git", "for-each-ref", "--format=%(objectname)", "refs/heads/retrain").split()[0]
     name, message, outcome = project.run("evaluate", git_ref=commit)
     assert (name, outcome["regressions"]) == ("Completed", []), message
-    release = recordings(project.place / "release")
+    release = recordings(project.folder / "release")
     name, message, outcome = project.run("evaluate", git_ref=commit, release=str(release))
     assert name in ("Completed", "Regressed") and "30 utterances" in message, message
 

@@ -19,12 +19,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 FIRST = """import pathlib, sys, time
 import pandas as pd
-place, stage = pathlib.Path("PLACE"), sys.argv[1]
+folder, stage = pathlib.Path("FOLDER"), sys.argv[1]
 manifest = pathlib.Path("data/normalise/portuguese/toy/manifest.parquet")
-while (place / f"hold-{stage}").exists():
+while (folder / f"hold-{stage}").exists():
     print("held", flush=True)
     time.sleep(0.5)
-if (place / f"break-{stage}").exists():
+if (folder / f"break-{stage}").exists():
     sys.exit(f"error: {stage}: broken")
 if stage == "normalise":
     manifest.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def release(file: Path, utterances: int, duration_s: float = 4.0) -> None:
 class Watched:
     service: Service
     toy: Toy
-    place: Path
+    folder: Path
 
     def watch(self) -> tuple[str, str]:
         """Return how a watch ended, name and message, after checking that log and artifact contain the same message."""
@@ -76,8 +76,8 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    place = tmp_path_factory.mktemp("watch")
-    release(place / "release.parquet", 300)
+    folder = tmp_path_factory.mktemp("watch")
+    release(folder / "release.parquet", 300)
 
     def prepared(toy: Toy) -> None:
         file = toy.path / "dvc.yaml"
@@ -88,12 +88,12 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         pipeline["stages"]["split"]["do"]["deps"] = ["data/normalise/portuguese/toy"]
         file.write_text(yaml.safe_dump(pipeline, sort_keys=False))
         (toy.path / "data/raw").mkdir()
-        dvc(toy.path, "import-url", str(place / "release.parquet"), "data/raw/release.parquet")
+        dvc(toy.path, "import-url", str(folder / "release.parquet"), "data/raw/release.parquet")
         toy.run(1)
         dvc(toy.path, "push", "--quiet")
 
-    with toy_service(place / "toy", FIRST.replace("PLACE", str(place)), prepared) as (service, toy):
-        yield Watched(service, toy, place)
+    with toy_service(folder / "toy", FIRST.replace("FOLDER", str(folder)), prepared) as (service, toy):
+        yield Watched(service, toy, folder)
 
 
 def test_new_utterances_start_exactly_one_retraining(watched: Watched) -> None:
@@ -102,8 +102,8 @@ def test_new_utterances_start_exactly_one_retraining(watched: Watched) -> None:
     assert name == "Nothing to do" and message.startswith("no retraining: 0 new utterances (threshold 50), 0.00 hours (threshold 1)"), message
     assert "too few new utterances to measure drift" in message and watched.retrains() == []
 
-    release(watched.place / "release.parquet", 380)
-    (watched.place / "hold-train").touch()
+    release(watched.folder / "release.parquet", 380)
+    (watched.folder / "hold-train").touch()
     name, message = watched.watch()
     assert name == "Completed" and message.endswith("80 new utterances (threshold 50)"), message
     run, = watched.retrains()
@@ -112,7 +112,7 @@ def test_new_utterances_start_exactly_one_retraining(watched: Watched) -> None:
     assert name == "Nothing to do" and message.startswith("no retraining: 80 new utterances (threshold 50), but embedded 20"), message
     assert message.endswith("is still active") and watched.retrains() == [run]
 
-    (watched.place / "hold-train").unlink()
+    (watched.folder / "hold-train").unlink()
     service.wait(run)
     assert set(service.get(f"/flow_runs/{run}")["tags"]) >= {"watch", "vizinho"}
     check(service, watched.toy, run)
@@ -123,8 +123,8 @@ def test_new_utterances_start_exactly_one_retraining(watched: Watched) -> None:
 
 def test_a_failed_retraining_is_not_repeated_every_hour(watched: Watched) -> None:
     service, before = watched.service, watched.retrains()
-    release(watched.place / "release.parquet", 440)
-    (watched.place / "break-train").touch()
+    release(watched.folder / "release.parquet", 440)
+    (watched.folder / "break-train").touch()
     name, message = watched.watch()
     assert name == "Completed", message
     run = watched.retrains()[-1]
@@ -136,11 +136,11 @@ def test_a_failed_retraining_is_not_repeated_every_hour(watched: Watched) -> Non
         assert "was already started for the same data (Failed)" in message
     assert len(watched.retrains()) == len(before) + 1
 
-    (watched.place / "break-train").unlink()
+    (watched.folder / "break-train").unlink()
     service.retry(run)
     service.wait(run)
     assert watched.watch()[1].startswith("no retraining: 0 new utterances")
-    release(watched.place / "release.parquet", 500)  # other data start another run
+    release(watched.folder / "release.parquet", 500)  # other data start another run
     assert watched.watch()[0] == "Completed"
     service.wait(watched.retrains()[-1])
     assert len(watched.retrains()) == len(before) + 2
@@ -148,9 +148,9 @@ def test_a_failed_retraining_is_not_repeated_every_hour(watched: Watched) -> Non
 
 def test_drift_is_a_reason_even_for_few_utterances(watched: Watched) -> None:
     before = watched.retrains()
-    rows = pd.read_parquet(watched.place / "release.parquet")
+    rows = pd.read_parquet(watched.folder / "release.parquet")
     longer = rows.iloc[:60].assign(utterance_id=[f"long{index}" for index in range(60)], duration_s=9.0)
-    pd.concat([rows, longer]).to_parquet(watched.place / "release.parquet")
+    pd.concat([rows, longer]).to_parquet(watched.folder / "release.parquet")
     run = watched.service.run("watch/hourly", min_utterances=1000, promote="never")
     watched.service.wait(run)
     assert "drift: length" in watched.service.state(run)["message"]

@@ -15,22 +15,22 @@ from pipeline.core.errors import MissingInputError
 from pipeline.registry.git import git
 
 
-def test_per_second_run_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIZINHO_STATE", str(tmp_path))
     waited: list[str] = []
-    took: list[str] = []
+    order: list[str] = []
 
     def second() -> None:
         with workspace.machine_lock("retrain", waited.append):
-            took.append("second")
+            order.append("second")
 
     with workspace.machine_lock("retrain", waited.append):
         thread = threading.Thread(target=second)
         thread.start()
         time.sleep(0.5)
-        took.append("first")
+        order.append("first")
     thread.join(10)
-    assert took == ["first", "second"]
+    assert order == ["first", "second"]
     assert waited == [f"waiting: process {os.getpid()} holds the lock retrain of this machine"]
 
 
@@ -43,7 +43,7 @@ def test_a_commands_environment_has_the_shared_state_and_nothing_of_prefects(tmp
     assert not [name for name in found if name.startswith(("PREFECT_", "GIT_INDEX"))]
 
 
-def test_a_checkout_stands_for_its_remote_and_for_itself_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_repository_of_a_checkout_is_its_remote_or_the_checkout_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     git(tmp_path, "init", "--quiet", "checkout")
     monkeypatch.setenv("VIZINHO_REPOSITORY", str(tmp_path / "checkout"))
     assert repository() == Repository(str(tmp_path / "checkout"), tmp_path / "checkout")

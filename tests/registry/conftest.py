@@ -13,7 +13,7 @@ from tests.toy_registry import Toy, build, own_state
 
 
 @pytest.fixture(scope="session")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Yield a folder with the toy project after its first run (`run`), one promotion (`once`) and two (`twice`)."""
     folder = tmp_path_factory.mktemp("registry")
     with pytest.MonkeyPatch.context() as patch:
@@ -28,25 +28,25 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-def _copy(places: Path, name: str, tmp_path: Path, patch: pytest.MonkeyPatch) -> Toy:
+def _copy(folders: Path, name: str, tmp_path: Path, patch: pytest.MonkeyPatch) -> Toy:
     own_state(patch, tmp_path)
-    shutil.copytree(places / name, tmp_path / "place")
-    return Toy(tmp_path / "place")
+    shutil.copytree(folders / name, tmp_path / "toy")
+    return Toy(tmp_path / "toy")
 
 
 @pytest.fixture
-def toy(places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+def toy(folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     """A run of generation 1 at HEAD, pushed; nothing promoted."""
-    return _copy(places, "run", tmp_path, monkeypatch)
+    return _copy(folders, "run", tmp_path, monkeypatch)
 
 
 @pytest.fixture
-def once(places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+def once(folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     """v0.1.0 in use."""
-    return _copy(places, "once", tmp_path, monkeypatch)
+    return _copy(folders, "once", tmp_path, monkeypatch)
 
 
 @pytest.fixture
-def twice(places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+def twice(folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     """v0.2.0 in use instead of v0.1.0."""
-    return _copy(places, "twice", tmp_path, monkeypatch)
+    return _copy(folders, "twice", tmp_path, monkeypatch)

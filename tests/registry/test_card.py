@@ -1,4 +1,4 @@
-"""The model card of a model that learned from what `align` kept."""
+"""The model card of a model that was trained on the utterances that `align` kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.registry.card import model_card, read_run
 
 
 @pytest.mark.parametrize("aligned", [False, True])
-def test_the_card_tells_of_the_utterances_that_were_really_learned_from(tmp_path: Path, aligned: bool) -> None:
+def test_the_card_counts_the_utterances_that_the_model_was_trained_on(tmp_path: Path, aligned: bool) -> None:
     rows = pd.DataFrame({"corpus": "toy", "speaker": ["a", "b", "c"], "duration_s": 1200.0, "licence": "CC0-1.0"})
     write_table(tmp_path / "data/split/portuguese/train.parquet", rows)
     write_table(tmp_path / "data/align/portuguese/train.parquet", rows[:2])

@@ -1,4 +1,4 @@
-"""The gates of a period, counted from git: what has a place of its own, and what was spent twice."""
+"""The gates of a period, counted from git: the gate index of new evidence, and an index that two pieces of evidence share."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tests.toy_registry import Toy
 CHAMPION = "c" * 64
 
 
-def verdict(challenger: str, place: int, champion: str = CHAMPION) -> dict[str, Any]:
+def verdict(challenger: str, index: int, champion: str = CHAMPION) -> dict[str, Any]:
     return {"challenger": {"weights_hash": challenger, "test_set": "t"}, "champion": {"weights_hash": champion},
-            "period": {"gates_before": place}}
+            "period": {"gates_before": index}}
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def commit(clone: Path, found: Any, branch: str = "") -> None:
     git(clone, "commit", "--quiet", "--allow-empty", "-m", "Run")
 
 
-def test_every_verdict_in_any_branch_that_faces_the_champion_counts_once(clone: Path) -> None:
+def test_every_verdict_in_any_branch_that_compares_with_the_champion_counts_once(clone: Path) -> None:
     commit(clone, verdict("a", 0))
-    commit(clone, verdict("a", 0) | {"rules": ["written anew"]})
+    commit(clone, verdict("a", 0) | {"rules": ["rewritten"]})
     commit(clone, verdict("b", 1), "retrain/2026-11-22-ab12")
     commit(clone, verdict("c", 7, champion="of another period"))
     commit(clone, "not JSON")
@@ -65,7 +65,7 @@ def test_evidence_keeps_its_gate_index_and_new_evidence_gets_the_next_one() -> N
     assert gates.free_index({a: {0, 1}, b: {0}}, a) == 1
 
 
-def test_a_place_that_two_stand_in_was_spent_twice_and_judging_anew_was_not(clone: Path) -> None:
+def test_an_index_that_two_challengers_have_was_spent_twice_and_one_that_was_evaluated_again_was_not(clone: Path) -> None:
     commit(clone, verdict("a", 0))
     assert not gates.index_used_twice(clone, verdict("a", 0))
     assert gates.index_used_twice(clone, verdict("b", 0))
@@ -74,14 +74,14 @@ def test_a_place_that_two_stand_in_was_spent_twice_and_judging_anew_was_not(clon
 
 
 def test_in_a_shallow_clone_gates_cannot_be_counted(clone: Path) -> None:
-    for place in range(2):
-        commit(clone, verdict("a", place))
+    for index in range(2):
+        commit(clone, verdict("a", index))
     git(clone, "clone", "--quiet", "--depth=1", f"file://{clone}", "shallow")
     with pytest.raises(PipelineError, match=r"a shallow clone; expected the whole history, .*git fetch --unshallow"):
         gates.spent(clone / "shallow", CHAMPION)
 
 
-def test_the_number_is_written_where_it_stands_and_nowhere_else(tmp_path: Path) -> None:
+def test_only_the_number_of_the_gate_index_is_rewritten(tmp_path: Path) -> None:
     text = "# how strict\ngate:\n  alpha: 0.05\n  gates_since_promotion: 0    # by git\n  level: 0.95\n"
     (tmp_path / "params.yaml").write_text(text)
     assert gates.write_gate_index(tmp_path, 12) is True
@@ -92,7 +92,7 @@ def test_the_number_is_written_where_it_stands_and_nowhere_else(tmp_path: Path) 
         gates.write_gate_index(tmp_path, 1)
 
 
-def test_without_figures_of_the_run_there_is_no_place(toy: Toy) -> None:
+def test_without_the_scores_of_the_run_the_gate_index_is_unknown(toy: Toy) -> None:
     (toy.path / "data/transcribe/champion.json").write_text("{}")
     with pytest.raises(DataError, match="no usable 'weights_hash'"):
         gates.gate_index(toy.path)
@@ -101,17 +101,17 @@ def test_without_figures_of_the_run_there_is_no_place(toy: Toy) -> None:
         gates.gate_index(toy.path)
 
 
-def test_per_second_try_needs_a_place_of_its_own_and_a_promotion_begins_anew(toy: Toy) -> None:
-    """The first run is judged and left; the next one, judged as if it were the first, is refused until it is judged as the second."""
-    assert gates.gate_index(toy.path) == 0  # judged already: it keeps its place
+def test_a_second_run_needs_a_gate_index_that_no_other_has_and_a_promotion_starts_a_new_period(toy: Toy) -> None:
+    """The second run is refused with the gate index of the first, and promoted after a gate with the next index."""
+    assert gates.gate_index(toy.path) == 0  # evaluated already: it keeps its index
     toy.run(2, gates=0)
     assert (gates.gate_index(toy.path), gates.write_gate_index(toy.path, 0)) == (1, False)
-    with pytest.raises(PromotionError, match="gate 1 of its period, as another verdict is; expected a gate index that no other evidence has"):
+    with pytest.raises(PromotionError, match="gate 1 of its period, like another verdict; expected a gate index that no other evidence has"):
         promote(toy.path, read_candidate(toy.path).request, "Ana Reis")
     assert toy.in_use() is None
     assert gates.write_gate_index(toy.path, gates.gate_index(toy.path))
     dvc(toy.path, "repro", "--quiet")
-    toy.commit("Judge it as the second")
+    toy.commit("Gate it as the second")
     assert gates.gate_index(toy.path) == 1  # a rerun has nothing to do
     record = promote(toy.path, read_candidate(toy.path).request, "Ana Reis")
     assert record.verdict.gates == 2
@@ -123,18 +123,18 @@ def test_per_second_try_needs_a_place_of_its_own_and_a_promotion_begins_anew(toy
 
 
 @pytest.mark.slow
-def test_a_person_may_promote_what_was_spent_twice_and_it_goes_on_record(toy: Toy) -> None:
+def test_an_override_promotes_a_run_whose_index_was_spent_twice_and_is_recorded(toy: Toy) -> None:
     toy.run(2, gates=0)
     promote(toy.path, read_candidate(toy.path).request, "Ana Reis", override="the first run was a rehearsal")
     assert records(toy.path)[0].approval.override == "the first run was a rehearsal"
 
 
-def test_a_verdict_on_a_branch_of_the_remote_counts_though_nobody_fetched_it(toy: Toy) -> None:
+def test_a_verdict_on_a_branch_of_the_remote_counts_without_a_fetch(toy: Toy) -> None:
     other = toy.clone("other")
     other.git("switch", "--quiet", "--create", "retrain/2026-11-22-cd34")
     (other.path / gates.VERDICT).write_text(json.dumps({
         **read_json(toy.path / gates.VERDICT), "challenger": {"weights_hash": "f" * 64, "test_set": "a" * 64}}))
-    other.commit("Judge another")
+    other.commit("Gate another")
     other.git("push", "--quiet", "origin", "retrain/2026-11-22-cd34")
     with pytest.raises(PromotionError, match="that error level was spent"):
         promote(toy.path, read_candidate(toy.path).request, "Ana Reis")

@@ -1,4 +1,4 @@
-"""Two promotions at once, and promotions that are killed: one champion, the old or the new, never half of one."""
+"""Two promotions at once, and killed promotions: there is one complete champion, the old or the new."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from tests.toy_registry import Toy
 KILLED = """
     import os, signal
     from pathlib import Path
-    from pipeline.registry import promotion
+    from pipeline.registry import private_clone, promotion
 
-    step = getattr(promotion, "{step}")
+    module = private_clone if "{step}" == "fetch" else promotion  # the module that calls it
+    step = getattr(module, "{step}")
     def last(*given, **named):
         step(*given, **named)
         os.killpg(0, signal.SIGKILL)
-    promotion.{step} = last
+    module.{step} = last
     promotion.promote(Path.cwd(), promotion.read_candidate(Path.cwd()).request, "Ana Reis")
 """
 
@@ -57,7 +58,7 @@ def start(path: Path, code: str) -> subprocess.Popen[str]:
 
 
 def after_the_kill(toy: Toy, expected: str | None) -> None:
-    """Check that the champion is the expected one, whole, and that the same promotion, tried again, ends well."""
+    """Check that the champion is complete and the expected one, and that the same promotion succeeds when it is repeated."""
     assert toy.in_use() == expected
     run = toy.git("log", "--format=%H", "--grep=^Run generation", "-1")
     promote(toy.path, replace(read_candidate(toy.path, run).request, champion=None), "Ana Reis")
@@ -93,7 +94,7 @@ def test_a_kill_within_the_push_leaves_the_old_champion_or_the_new_one(toy: Toy,
 
 
 @pytest.mark.slow
-def test_kills_at_any_moment_leave_nothing_half_done(toy: Toy) -> None:
+def test_kills_at_any_moment_leave_a_complete_champion(toy: Toy) -> None:
     began = time.monotonic()
     undisturbed = start(toy.path, KILLED.format(step="commit"))
     undisturbed.communicate(timeout=200)
@@ -112,15 +113,15 @@ def test_kills_at_any_moment_leave_nothing_half_done(toy: Toy) -> None:
     after_the_kill(toy, toy.in_use())
 
 
-def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(toy: Toy) -> None:
+def test_of_two_promotions_at_once_one_succeeds_and_the_other_fails_with_a_message(toy: Toy) -> None:
     other = toy.clone("other")
     (other.path / ".dvc/config.local").write_text(f"[cache]\n    dir = {toy.path}/.dvc/cache\n")
-    other.commit("Look at it from elsewhere")
+    other.commit("Use another checkout")
     racers = {one.name: start(one.path, AT_ONCE) for one in (toy, other)}
-    said = {name: racer.communicate(timeout=200) for name, racer in racers.items()}
-    assert sorted(racer.returncode for racer in racers.values()) == [0, 1], said
+    outputs = {name: racer.communicate(timeout=200) for name, racer in racers.items()}
+    assert sorted(racer.returncode for racer in racers.values()) == [0, 1], outputs
     loser = next(name for name, racer in racers.items() if racer.returncode)
-    assert "another push came first" in said[loser][1]
-    assert "start again" in said[loser][1]
-    assert "Traceback" not in said[loser][1]
+    assert "another push came first" in outputs[loser][1]
+    assert "start again" in outputs[loser][1]
+    assert "Traceback" not in outputs[loser][1]
     assert toy.in_use() == "v0.1.0"

@@ -1,4 +1,4 @@
-"""A promoted model in other hands: a fresh clone, plain transformers."""
+"""A promoted model in a fresh clone, loaded with plain transformers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promotion and rollback: what they leave behind, and what they refuse."""
+"""Promotion and rollback: their results, and what they refuse."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import yaml
 
 from pipeline.core.errors import DataError, MissingInputError, ParamsError, PipelineError, PromotionError
 from pipeline.core.files import ROOT, hash_file, read_json
-from pipeline.registry import promotion, tags
+from pipeline.registry import tags
 from pipeline.registry.git import git
 from pipeline.registry.promotion import ApprovalRequest, promote, read_candidate, rollback
-from pipeline.registry.record import Record, champion, changelog_line, next_version, records, with_line
+from pipeline.registry.record import champion, changelog_line, records
 from pipeline.registry.store import dvc
 from pipeline.registry.verify import verify
 from tests.toy_registry import ARTEFACT, Toy
@@ -26,7 +26,7 @@ def folder(path: Path) -> dict[str, str]:
     return {file.relative_to(path).as_posix(): hash_file(file) for file in path.rglob("*") if file.is_file()}
 
 
-# ---- What it leaves behind ------------------------------------------------------------------------------------------
+# ---- Results ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_promotion_is_one_commit_on_the_run_with_pointer_record_and_changelog_line(once: Toy) -> None:
@@ -40,24 +40,6 @@ def test_a_promotion_is_one_commit_on_the_run_with_pointer_record_and_changelog_
     assert (once.path / "champion.yaml").read_text().startswith("# The model in use.")
     assert changelog_line(record) in (once.path / "CHANGELOG.md").read_text().splitlines()
     assert once.git("status", "--porcelain") == ""
-
-
-def test_a_record_fits_its_schema_and_says_what_was_promoted(twice: Toy) -> None:
-    first, second = (read_json(twice.path / f"registry/records/{version}.json") for version in ("v0.1.0", "v0.2.0"))
-    for record in (first, second):
-        jsonschema.validate(record, SCHEMA)
-    assert set(SCHEMA["properties"]) == set(first) == {field.alias or name for name, field in Record.model_fields.items()}
-    assert (first["replaces"], second["replaces"], second["restores"]) == (None, "v0.1.0", None)
-    assert (first["approval"]["champion"], second["approval"]["champion"]) == (None, f"{ARTEFACT}#champion#1")
-    assert second["model"]["files"] == folder(twice.path / "data/champion")
-    assert second["data"] == {"data/split/portuguese": folder(twice.path / "data/split/portuguese")}
-    assert second["verdict"] == {"hash": hash_file(twice.path / "data/gate/verdict.json"), "verdict": "promote", "wer": 0.25, "cer": 0.1, "gates": 1}
-
-
-def test_versions_and_the_stage_are_tags_that_gto_reads(twice: Toy) -> None:
-    assert [(found.tag, found.version) for found in tags.history(twice.path, ARTEFACT)] == [
-        (f"{ARTEFACT}#champion#1", "v0.1.0"), (f"{ARTEFACT}#champion#2", "v0.2.0")]
-    assert tags.current(twice.path, ARTEFACT).commit == twice.git("rev-parse", "HEAD")
 
 
 def test_the_model_card_has_front_matter_and_the_measured_figures(twice: Toy) -> None:
@@ -78,7 +60,7 @@ def test_a_fresh_clone_gets_the_champion_by_one_pull_or_by_its_tag(twice: Toy) -
     dvc(other.path, "pull", "data/champion")
     assert folder(other.path / "data/champion") == folder(twice.path / "data/champion")
     dvc(other.path, "artifacts", "get", str(twice.origin), f"{ARTEFACT}", "--rev", "v0.1.0", "--out", "first",
-        "--remote-config", f"url={twice.place / 'dvc-remote'}")
+        "--remote-config", f"url={twice.folder / 'dvc-remote'}")
     assert hash_file(other.path / "first/model.safetensors") == records(twice.path)[0].model.weights_hash
 
 
@@ -89,7 +71,7 @@ def test_after_a_promotion_the_next_run_compares_with_the_new_champion(once: Toy
 
 
 @pytest.mark.slow
-def test_without_any_remote_a_promotion_ends_in_the_checkout_itself_and_says_so(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_any_remote_a_promotion_ends_in_the_checkout_and_logs_that(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
     toy.git("remote", "remove", "origin")
     config = toy.path / ".dvc/config"
     config.write_text(config.read_text().replace("    remote = store\n", ""))
@@ -102,24 +84,24 @@ def test_without_any_remote_a_promotion_ends_in_the_checkout_itself_and_says_so(
 
 
 @pytest.mark.slow
-def test_a_run_on_a_branch_is_merged_where_main_has_moved_on_and_an_override_is_recorded(toy: Toy) -> None:
+def test_a_run_on_a_branch_is_merged_into_a_newer_main_and_an_override_is_recorded(toy: Toy) -> None:
     toy.git("switch", "--quiet", "--create", "retrain/2026-11-22-ab12")
     commit = toy.run(2, verdict="inconclusive")
     toy.git("switch", "--quiet", "main")
     (toy.path / "notes.md").write_text("meanwhile\n")
     toy.commit("Write notes")
     toy.git("push", "--quiet", "origin", "main")
-    record = promote(toy.path, read_candidate(toy.path, "retrain/2026-11-22-ab12").request, "Ana Reis", override="too few speakers; heard by hand")
+    record = promote(toy.path, read_candidate(toy.path, "retrain/2026-11-22-ab12").request, "Ana Reis", override="too few speakers; checked by ear")
     assert toy.in_use() == "v0.1.0"
     assert commit in toy.git("show", "--no-patch", "--format=%P", "HEAD").split()
     assert (toy.path / "notes.md").exists()
     assert "generation 2" in (toy.path / "data/champion/model.safetensors").read_text()
-    assert (record.verdict.verdict, record.approval.override) == ("inconclusive", "too few speakers; heard by hand")
+    assert (record.verdict.verdict, record.approval.override) == ("inconclusive", "too few speakers; checked by ear")
     assert "overridden: too few speakers" in (toy.path / "CHANGELOG.md").read_text()
-    assert "in spite of the gate's verdict" in (toy.path / "data/champion/README.md").read_text()
+    assert "although the gate's verdict was not promote" in (toy.path / "data/champion/README.md").read_text()
 
 
-def test_a_promotion_that_is_done_already_is_not_made_twice(once: Toy) -> None:
+def test_a_finished_promotion_is_not_repeated(once: Toy) -> None:
     approval = ApprovalRequest(once.git("rev-parse", "HEAD^"), records(once.path)[0].verdict.hash, None)
     tip = git(once.origin, "rev-parse", "main")
     assert promote(once.path, approval, "Ana Reis") == records(once.path)[0]
@@ -129,21 +111,21 @@ def test_a_promotion_that_is_done_already_is_not_made_twice(once: Toy) -> None:
 # ---- Rollback -------------------------------------------------------------------------------------------------------
 
 
-def test_a_rollback_brings_the_earlier_model_back_byte_for_byte_as_a_version_of_its_own(twice: Toy) -> None:
+def test_a_rollback_restores_the_earlier_model_byte_for_byte_as_a_new_version(twice: Toy) -> None:
     first = records(twice.path)[0]
     fresh = twice.clone("fresh")
-    record = rollback(fresh.path, "v0.1.0", "Ana Reis", "numbers are misheard")
+    record = rollback(fresh.path, "v0.1.0", "Ana Reis", "numbers are transcribed wrongly")
     assert twice.in_use() == "v0.2.1"
-    assert (record.restores, record.replaces, record.approval.reason) == ("v0.1.0", "v0.2.0", "numbers are misheard")
+    assert (record.restores, record.replaces, record.approval.reason) == ("v0.1.0", "v0.2.0", "numbers are transcribed wrongly")
     assert (record.model, record.verdict, record.commit) == (first.model, first.verdict, first.commit)
     assert folder(fresh.path / "data/champion") == first.model.files
     jsonschema.validate(read_json(fresh.path / "registry/records/v0.2.1.json"), SCHEMA)
     assert [found.version for found in tags.history(fresh.path, ARTEFACT)] == ["v0.1.0", "v0.2.0", "v0.2.1"]
 
 
-def test_a_team_can_go_back_to_day_one(once: Toy) -> None:
+def test_day_one_can_be_restored(once: Toy) -> None:
     donor = folder(once.path / "data/donor")
-    fresh = once.clone("fresh")  # without the run's data: what is needed was pushed with the promotion
+    fresh = once.clone("fresh")  # without the run's data: the promotion pushed what a rollback needs
     record = rollback(fresh.path, "day-one", "Ana Reis", "worse than nothing")
     assert once.in_use() == "v0.1.1"
     assert (record.restores, record.replaces, record.system, record.model.files) == ("day-one", "v0.1.0", "donor", donor)
@@ -154,7 +136,7 @@ def test_a_team_can_go_back_to_day_one(once: Toy) -> None:
 
 
 @pytest.mark.slow
-def test_from_day_one_a_team_can_go_on_again_but_not_back_once_more(once: Toy) -> None:
+def test_after_day_one_a_later_model_can_be_restored_but_not_day_one_again(once: Toy) -> None:
     fresh = once.clone("fresh")
     rollback(fresh.path, "day-one", "Ana Reis", "worse than nothing")
     with pytest.raises(PromotionError, match="its model is already in use"):
@@ -163,9 +145,9 @@ def test_from_day_one_a_team_can_go_on_again_but_not_back_once_more(once: Toy) -
     assert folder(fresh.path / "data/champion") == records(fresh.path)[0].model.files
 
 
-def test_day_one_comes_back_as_it_was_judged_or_not_at_all(once: Toy) -> None:
-    for place in (once.path / ".dvc/cache", once.place / "dvc-remote"):
-        for file in place.rglob("*"):
+def test_day_one_is_restored_only_with_the_weights_of_the_verdict(once: Toy) -> None:
+    for database in (once.path / ".dvc/cache", once.folder / "dvc-remote"):
+        for file in database.rglob("*"):
             if file.is_file() and file.read_bytes().startswith(b"weights of the donor"):
                 file.chmod(0o644)
                 file.write_text("other weights")
@@ -179,13 +161,13 @@ def test_day_one_comes_back_as_it_was_judged_or_not_at_all(once: Toy) -> None:
     ("v0.2.0", "why not", PromotionError, "its model is already in use"),
     ("v0.9.0", "why not", DataError, "no such record; expected one of day-one, v0.1.0, v0.2.0"),
 ])
-def test_a_rollback_that_makes_no_sense_is_refused(twice: Toy, version: str, reason: str, error: type[PipelineError], message: str) -> None:
+def test_an_unsuitable_rollback_is_refused(twice: Toy, version: str, reason: str, error: type[PipelineError], message: str) -> None:
     with pytest.raises(error, match=message):
         rollback(twice.path, version, "Ana Reis", reason)
     assert twice.in_use() == "v0.2.0"
 
 
-def test_on_day_one_there_is_nothing_to_roll_back_to(toy: Toy) -> None:
+def test_on_day_one_a_rollback_is_refused(toy: Toy) -> None:
     for version in ("v0.1.0", "day-one"):
         with pytest.raises(PromotionError, match="nothing was promoted yet"):
             rollback(toy.path, version, "Ana Reis", "why not")
@@ -194,7 +176,7 @@ def test_on_day_one_there_is_nothing_to_roll_back_to(toy: Toy) -> None:
 # ---- What is refused ------------------------------------------------------------------------------------------------
 
 
-def test_an_approval_holds_for_one_champion_and_one_verdict_only(once: Toy) -> None:
+def test_an_approval_is_valid_for_one_champion_and_one_verdict_only(once: Toy) -> None:
     approval = read_candidate(once.path).request
     with pytest.raises(PromotionError, match=r"the champion is asr-pt-toy#champion#1 now; expected the donor of day one"):
         promote(once.path, replace(approval, champion=None), "Ana Reis")
@@ -224,7 +206,7 @@ def test_a_profile_never_replaces_the_champion_of_another(once: Toy) -> None:
     params = yaml.safe_load((once.path / "params.yaml").read_text())
     params["registry"]["artefact"] = "asr-pt-xlsr"
     (once.path / "params.yaml").write_text(yaml.safe_dump(params))
-    once.commit("Take up another profile")
+    once.commit("Use another profile")
     with pytest.raises(PromotionError, match="asr-pt-xlsr; expected asr-pt-toy, as the champion on main"):
         promote(once.path, read_candidate(once.path).request, "Ana Reis")
 
@@ -232,20 +214,20 @@ def test_a_profile_never_replaces_the_champion_of_another(once: Toy) -> None:
 def test_a_verdict_that_is_not_the_one_of_dvc_lock_is_refused(toy: Toy) -> None:
     verdict = toy.path / "data/gate/verdict.json"
     verdict.write_text(verdict.read_text().replace("0.5", "0.1"))
-    toy.commit("Better the figures by hand")
+    toy.commit("Edit the error rates")
     with pytest.raises(DataError, match=r"not the verdict of its dvc\.lock"):
         read_candidate(toy.path)
 
 
-def test_a_model_that_is_not_the_one_judged_is_refused(toy: Toy) -> None:
+def test_a_model_other_than_that_of_the_verdict_is_refused(toy: Toy) -> None:
     verdict = read_json(toy.path / "data/gate/verdict.json")
     params = yaml.safe_load((toy.path / "params.yaml").read_text())
     params["train"]["generation"] = 2
     (toy.path / "params.yaml").write_text(yaml.safe_dump(params))
     dvc(toy.path, "repro", "--quiet", "train@transfer")
-    toy.commit("Train again, judge nothing")
+    toy.commit("Train again without a gate")
     assert read_json(toy.path / "data/gate/verdict.json") == verdict
-    with pytest.raises(DataError, match="which was judged"):
+    with pytest.raises(DataError, match="as in the verdict"):
         promote(toy.path, read_candidate(toy.path).request, "Ana Reis")
     assert toy.in_use() is None
 
@@ -261,7 +243,7 @@ def test_pickled_weights_are_refused(toy: Toy) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_that_main_cannot_take_in_is_refused(toy: Toy) -> None:
+def test_a_run_that_conflicts_with_main_is_refused(toy: Toy) -> None:
     toy.git("switch", "--quiet", "--create", "retrain")
     toy.run(2)
     toy.git("switch", "--quiet", "main")
@@ -291,36 +273,3 @@ def test_a_commit_without_a_run_is_refused(toy: Toy) -> None:
     toy.git("commit", "--quiet", "-m", "Forget the verdict")
     with pytest.raises(MissingInputError, match="not committed"):
         read_candidate(toy.path)
-
-
-# ---- Small parts ----------------------------------------------------------------------------------------------------
-
-
-def test_a_new_model_raises_the_minor_number_and_a_return_the_last() -> None:
-    assert next_version([], restoring=False) == "v0.1.0"
-    assert next_version(["v0.1.0", "v0.10.1", "v0.9.0"], restoring=False) == "v0.11.0"
-    assert next_version(["v0.1.0", "v0.2.0"], restoring=True) == "v0.2.1"
-
-
-def test_the_changelog_gets_its_section_once_and_the_newest_line_first() -> None:
-    one = with_line("# Changelog\n\n## 0.1\n\n- All of it.\n", "- first")
-    assert one == "# Changelog\n\n## 0.1\n\n- All of it.\n\n## Champions\n\n- first\n"
-    assert with_line(one, "- second") == one.replace("- first", "- second\n- first")
-
-
-def test_the_number_of_a_tag_orders_history_not_its_clock(twice: Toy) -> None:
-    twice.git("tag", "--delete", f"{ARTEFACT}#champion#1")
-    git(twice.path, "-c", "user.name=Slow", "tag", "--annotate", "--message=late", f"{ARTEFACT}#champion#1", f"{ARTEFACT}@v0.1.0^{{}}")
-    assert [found.number for found in tags.history(twice.path, ARTEFACT)] == [1, 2]
-    assert tags.current(twice.path, ARTEFACT).version == "v0.2.0"
-
-
-def test_per_second_promotion_in_the_same_checkout_is_told_to_wait(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    approval = read_candidate(toy.path).request
-
-    def meanwhile(*_: object) -> None:
-        promote(toy.path, approval, "Rui")
-
-    monkeypatch.setattr(promotion, "fetch", meanwhile)
-    with pytest.raises(PromotionError, match="another promotion is running in this checkout"):
-        promote(toy.path, approval, "Ana Reis")

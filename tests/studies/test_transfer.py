@@ -1,8 +1,7 @@
-"""The study of what a donor is worth: no trial twice, honest hours, and the whole of it for real and small."""
+"""The study of the benefit of a donor: its trials, its tables, and a small real run."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,19 +13,20 @@ from pipeline.core.files import ROOT
 from pipeline.scoring.utterances import scored
 from pipeline.training.config import TrainingConfig
 from studies.transfer import ABOUT, STRATEGIES, hours_needed, rate, strategies, trials, without
-from tests.small_run import clone, dvc, environment
+from tests.small_run import clone, dvc
+from tests.studies.commands import command
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
-def test_every_trial_has_a_name_of_its_own_and_the_first_seed_at_full_size_comes_first() -> None:
+def test_every_trial_has_a_unique_name_and_the_first_seed_at_full_size_comes_first() -> None:
     found = trials([1, 2, 3], [0.17, 0.5, None])
     assert len({trial.name for trial in found}) == len(found) == 9 + 9 + 3 + 9 + 18 + 9 * len(STRATEGIES)
     assert found[0].name == "hours-all-seed-1"
     assert {trial.about for trial in found} == set(ABOUT)
 
 
-def test_a_trial_changes_what_it_is_about_and_nothing_else() -> None:
+def test_a_trial_changes_only_the_params_of_its_kind() -> None:
     by_name = {trial.name: set(trial.changes(PARAMS)) for trial in trials([2], [0.17, None])}
     plain = {"train.seed=2", "train.head=base_letter"}
     assert by_name["hours-all-seed-2"] == plain
@@ -43,14 +43,14 @@ def test_a_trial_changes_what_it_is_about_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("wanted, expected", [(0.9, "less than 0.25"), (0.8, "0.25"), (0.5, "0.71"), (0.4, "1.00"), (0.3, "more than 1.00")])
-def test_hours_lie_between_the_measured_ones_or_beyond_them_and_say_so(wanted: float, expected: str) -> None:
+def test_hours_are_interpolated_between_the_measured_ones_or_a_bound(wanted: float, expected: str) -> None:
     assert hours_needed(wanted, [(1.0, 0.4), (0.5, 0.6), (0.25, 0.8)]) == expected
 
 
-def test_the_strategies_are_recipes_of_their_own() -> None:
+def test_the_strategies_are_different_training_configs() -> None:
     found = [TrainingConfig(batch_s=5, **strategies(440)[name]) for name in STRATEGIES]
     assert all(one != other for number, one in enumerate(found) for other in found[:number])
-    assert found[0] == TrainingConfig(batch_s=5), "all of the donor moves, as in params.yaml"
+    assert found[0] == TrainingConfig(batch_s=5), "all of the donor is trainable, as in params.yaml"
 
 
 def hypotheses(speakers: int, right: int) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def hypotheses(speakers: int, right: int) -> pd.DataFrame:
                          "reference": "uma casa", "hypothesis": ["uma casa"] * right + ["uma coisa"] * (20 - right)})
 
 
-def test_one_speaker_has_an_interval_over_utterances_and_per_second_seed_of_the_same_ones_does_not_narrow_it() -> None:
+def test_one_speaker_has_an_interval_over_utterances_and_a_second_seed_does_not_narrow_it() -> None:
     one = scored(hypotheses(1, 10))
     alone, twice = rate([(one, None)]), rate([(one, None), (one, None)])
     assert alone.value == twice.value == 0.25
@@ -67,69 +67,20 @@ def test_one_speaker_has_an_interval_over_utterances_and_per_second_seed_of_the_
     assert rate([(one, one)]).value == 0
 
 
-def test_a_profiles_study_is_asked_for_without_the_profile() -> None:
-    for words in (["--profile", "real-voice"], ["--profile=real-voice"]):
-        assert without(["--about", "pair", *words, "--seeds", "1"], "--profile") == ["--about", "pair", "--seeds", "1"]
-
-
-IDENTITY = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "x"), ("EMAIL", "x@localhost"))}
-
-
-def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Return a finished command in a clone, its output as text."""
-    return subprocess.run(words, cwd=folder, env=environment(folder) | IDENTITY, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-
-def profiled(folder: Path, **source: str) -> None:
-    """Commit a small profile to a clone, its Portuguese from the eSpeak speaker unless a source is given."""
-    params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
-    if source:
-        params["ingest"]["speak-pt"] = {"reader": "manifest", "language": "portuguese", "licence": "CC0-1.0", **source}
-    (folder / "profiles/small.yaml").write_text(yaml.safe_dump(params, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    assert command(folder, "git", "add", "--all").returncode == 0
-    assert command(folder, "git", "commit", "--quiet", "--message", "small").returncode == 0
-
-
-def test_a_profile_that_is_not_there_or_whose_data_no_clone_would_have_is_refused(tmp_path: Path) -> None:
-    folder = clone(tmp_path)
-    profiled(folder, source="data/raw/voice")
-    study = (sys.executable, "-m", "studies.transfer", "--profile")
-    none = command(folder, *study, "nothing")
-    assert none.returncode == 2
-    assert "--profile: 1 problem\n  found 'nothing'; expected one of common-voice-xlsr, real-voice, small" in none.stdout
-    untracked = command(folder, *study, "small")
-    assert untracked.returncode == 1
-    assert "error: data/raw/voice: no data/raw/voice.dvc in the current commit; expected data under version control" in untracked.stdout
-    assert "Traceback" not in none.stdout + untracked.stdout
-    assert not list((folder.with_name("clone.state") / "vizinho/studies").iterdir()), "no half a workspace is left"
+def test_the_study_in_a_workspace_gets_the_arguments_without_the_profile() -> None:
+    for profile in (["--profile", "real-voice"], ["--profile=real-voice"]):
+        assert without(["--about", "pair", *profile, "--seeds", "1"], "--profile") == ["--about", "pair", "--seeds", "1"]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_profile_is_studied_in_a_workspace_of_its_own_and_once(tmp_path: Path) -> None:
-    folder = clone(tmp_path)
-    profiled(folder)
-    words = (sys.executable, "-m", "studies.transfer", "--profile", "small", "--about", "pair", "--seeds", "1", "--hours", "0.08")
-    first = command(folder, *words)
-    assert first.returncode == 0, first.stdout[-4000:]
-    tables = first.stdout[first.stdout.index("| hours of Portuguese") :]
-    assert "0.08 h, `transfer`" in tables and "`scratch` needs, hours" in tables and "nan" not in tables
-    (made,) = (folder.with_name("clone.state") / "vizinho/studies").iterdir()
-    assert yaml.safe_load((made / "params.yaml").read_text()) == yaml.safe_load((folder / "profiles/small.yaml").read_text())
-    again = command(folder, *words)
-    assert "Running stage" not in again.stdout and tables in again.stdout
-    assert command(folder, "git", "status", "--porcelain").stdout == "" and not (folder / "dvc.lock").exists(), "the checkout is not touched"
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-def test_a_study_is_run_once_and_tells_the_same_when_asked_again(tmp_path: Path) -> None:
+def test_a_study_runs_once_and_prints_the_same_tables_again(tmp_path: Path) -> None:
     folder = clone(tmp_path)
     assert dvc(folder, "repro").returncode == 0
     assert command(folder, "git", "add", "--all").returncode == 0
     assert command(folder, "git", "commit", "--quiet", "--message", "small").returncode == 0
-    words = (sys.executable, "-m", "studies.transfer", "--seeds", "1", "--hours", "0.08", "all", "--about", *ABOUT)
-    first = command(folder, *words)
+    arguments = (sys.executable, "-m", "studies.transfer", "--seeds", "1", "--hours", "0.08", "all", "--about", *ABOUT)
+    first = command(folder, *arguments)
     assert first.returncode == 0, first.stdout[-4000:]
     tables = first.stdout[first.stdout.index("| hours of Portuguese") :]
     assert tables.count("`transfer`") >= 2
@@ -137,7 +88,7 @@ def test_a_study_is_run_once_and_tells_the_same_when_asked_again(tmp_path: Path)
                     "transfer, strategy"):
         assert heading in tables
     assert "nan" not in tables
-    again = command(folder, *words)
+    again = command(folder, *arguments)
     assert "Running stage" not in again.stdout
     assert tables in again.stdout
-    assert command(folder, "git", "status", "--porcelain").stdout == "", "the workspace is not touched"
+    assert command(folder, "git", "status", "--porcelain").stdout == "", "the workspace is unchanged"

@@ -13,10 +13,10 @@ from tests.toy_registry import ARTEFACT, Toy
 
 @pytest.fixture
 def vizinho(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # noqa: ANN201
-    """Return a function that runs `vizinho registry WORDS` in a checkout: exit code, standard output, standard error."""
-    def run(toy: Toy, *words: str) -> tuple[int, str, str]:
+    """Return a function that runs `vizinho registry ARGUMENTS` in a checkout: exit code, standard output, standard error."""
+    def run(toy: Toy, *arguments: str) -> tuple[int, str, str]:
         monkeypatch.chdir(toy.path)
-        monkeypatch.setattr("sys.argv", ["vizinho", "registry", *words])
+        monkeypatch.setattr("sys.argv", ["vizinho", "registry", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()
         printed = capsys.readouterr()
@@ -34,9 +34,9 @@ def test_list_marks_the_version_in_use(twice: Toy, vizinho) -> None:  # noqa: AN
     assert json.loads(vizinho(twice, "list", "--json")[1])["champion"] == {"path": "data/champion", "version": "v0.2.0"}
 
 
-def test_day_one_is_told(toy: Toy, vizinho) -> None:  # noqa: ANN001
-    for words in (["list"], ["show"]):
-        assert vizinho(toy, *words)[:2] == (0, "day one: the champion is data/donor; nothing has been promoted\n")
+def test_list_and_show_report_day_one(toy: Toy, vizinho) -> None:  # noqa: ANN001
+    for arguments in (["list"], ["show"]):
+        assert vizinho(toy, *arguments)[:2] == (0, "day one: the champion is data/donor; nothing has been promoted\n")
 
 
 def test_show_prints_one_record(twice: Toy, vizinho) -> None:  # noqa: ANN001
@@ -49,12 +49,12 @@ def test_show_prints_one_record(twice: Toy, vizinho) -> None:  # noqa: ANN001
     assert (code, err) == (1, "error: registry v0.7.0: no such record; expected one of v0.1.0, v0.2.0; vizinho registry list\n")
 
 
-def test_ask_prints_the_command_that_says_yes_and_that_command_promotes(toy: Toy, vizinho) -> None:  # noqa: ANN001
+def test_ask_prints_the_command_that_approves_and_that_command_promotes(toy: Toy, vizinho) -> None:  # noqa: ANN001
     code, out, _ = vizinho(toy, "promote", "--ask")
     assert code == 0
     assert "WER          90.00 % -> 50.00 %" in out
-    words = out.splitlines()[-1].removeprefix("approve      vizinho registry ").split()
-    code, out, err = vizinho(toy, *words)
+    arguments = out.splitlines()[-1].removeprefix("approve      vizinho registry ").split()
+    code, out, err = vizinho(toy, *arguments)
     assert (code, err) == (0, "")
     assert toy.in_use() == "v0.1.0"
     assert records(toy.path)[0].approval.by == "Ana Reis <ana@example.org>"
@@ -69,7 +69,7 @@ def test_a_refusal_is_one_line_and_exit_1_a_wrong_override_exit_2(once: Toy, viz
     assert (code, "reason: empty" in err) == (2, True)
 
 
-def test_gates_says_which_gate_a_run_is_and_writes_it_where_the_gate_reads_it(toy: Toy, vizinho) -> None:  # noqa: ANN001
+def test_gates_prints_the_gate_of_a_run_and_writes_its_index_into_the_params(toy: Toy, vizinho) -> None:  # noqa: ANN001
     first = "gate 1 of the period since the last promotion: one-sided error level 0.025\n"
     assert vizinho(toy, "gates")[:2] == (0, first)
     toy.run(2, gates=0)
@@ -83,7 +83,7 @@ def test_gates_says_which_gate_a_run_is_and_writes_it_where_the_gate_reads_it(to
     assert "gates_since_promotion: 1" in (toy.path / "params.yaml").read_text()
 
 
-def test_verify_exits_1_where_a_record_does_not_hold(twice: Toy, vizinho) -> None:  # noqa: ANN001
+def test_verify_exits_1_if_a_record_does_not_match(twice: Toy, vizinho) -> None:  # noqa: ANN001
     assert vizinho(twice, "verify")[:2] == (0, "v0.1.0: pass (cache and remote read)\nv0.2.0: pass (cache and remote read)\nchampion: pass\n")
     twice.git("tag", "--delete", f"{ARTEFACT}@v0.1.0")
     code, out, _ = vizinho(twice, "verify")
@@ -92,9 +92,9 @@ def test_verify_exits_1_where_a_record_does_not_hold(twice: Toy, vizinho) -> Non
     assert json.loads(vizinho(twice, "verify", "--json")[1])[0]["problems"]
 
 
-def test_outside_of_a_checkout_the_command_says_so(toy: Toy, vizinho, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN001
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(toy.place.parent))
-    outside = Toy(toy.place.parent, "place")
+def test_outside_of_a_checkout_the_command_fails(toy: Toy, vizinho, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN001
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(toy.folder.parent))
+    outside = Toy(toy.folder.parent, "toy")
     code, _, err = vizinho(outside, "list")
     assert code == 1
     assert "not a git repository" in err

@@ -106,7 +106,7 @@ def clip_ms(resample: Resampler, rate_hz: int) -> float:
 
 def main() -> None:
     for rate_hz in [int(rate) for rate in sys.argv[1:]] or [48_000, 44_100, 22_050]:
-        print(f"{rate_hz} Hz to {SAMPLE_RATE_HZ} Hz   ripple dB   at 7.8 kHz   stop band dB   noise dB   ms a clip of {CLIP_S} s")
+        print(f"{rate_hz} Hz to {SAMPLE_RATE_HZ} Hz   ripple dB   at 7.8 kHz   stop band dB   noise dB   ms per {CLIP_S} s")
         for name, resampler in installed().items():
             passed = [level_db(resampler(tone(hz, rate_hz), rate_hz)) for hz in (50, 200, *range(500, 7_501, 500))]
             stopped = [level_db(resampler(tone(hz, rate_hz), rate_hz)) for hz in np.arange(8_000, rate_hz / 2, 50) + 0.5]

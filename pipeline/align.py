@@ -114,7 +114,7 @@ def run(language: str, data: Path = Path("data"), params_file: Path = PARAMS_FIL
 
 
 def load_aligner(params: Align, table: pd.DataFrame) -> tuple[Any, Any, dict[str, Any]]:
-    """Return the aligner, its vocabulary, and what the report says of it.
+    """Return the aligner, its vocabulary, and its entry in the report.
 
     Raises:
         VocabularyError: it came without a head.

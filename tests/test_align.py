@@ -163,7 +163,7 @@ def test_what_cannot_be_aligned_is_dropped_and_counted(root: Path) -> None:
 
 
 def test_an_aligner_of_another_alphabet_learns_which_of_its_symbols_is_which_letter(root: Path) -> None:
-    """Each ã is an a to the aligner, and each ç what it calls s: the plan by symbol has it as a c, which it never hears."""
+    """Each ã is an a to the aligner, and each ç what it calls s: the plan by symbol has it as a c, a symbol that it never emits."""
     rewrite(lambda number, text: spoil(number, text).replace("a", "ã").replace("s", "ç"))
     run()
     dropped = pd.read_parquet(ALIGNED / "dropped.parquet")
@@ -213,7 +213,7 @@ def test_a_foreign_checkpoint_is_an_aligner_and_one_without_a_head_is_not(root: 
     assert foreign["aligner"]["trained_on"] is None
     settings = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
     (folder / "preprocessor_config.json").write_text(json.dumps(settings | {"do_normalize": False}))
-    assert run(aligner="data/raw/foreign", seed=2)["distribution"] != run(seed=2)["distribution"], "it hears the samples as they are"
+    assert run(aligner="data/raw/foreign", seed=2)["distribution"] != run(seed=2)["distribution"], "it gets the samples as they are"
     model, words, _ = load_model("data/donor")
     save_model(model, words, root / "data/raw/base", {"figures": None, "origin": {"head": "fresh"}}, empty_trained_on)
     with pytest.raises(VocabularyError, match="data/raw/base: a model that came without a head"):

@@ -22,7 +22,7 @@ TRAILING: Final = 4_096
 
 
 class HeaderError(ValueError):
-    """A WAV header that cannot be used; the message says why."""
+    """A WAV header that cannot be used; the message gives the reason."""
 
 
 class Reader(Protocol):

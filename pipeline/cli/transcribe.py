@@ -25,7 +25,7 @@ SUFFIXES: Final = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".m
 
 
 def champion_folder() -> Path:
-    """Return the folder of the model in use, as champion.yaml says."""
+    """Return the folder of the model in use, by champion.yaml."""
     return ROOT / str(yaml.safe_load((ROOT / "champion.yaml").read_text(encoding="utf-8"))["champion"]["path"])
 
 

@@ -107,7 +107,7 @@ class _Piece:
 
 
 def longest_part_s(record: dict[str, object]) -> float:
-    """Return the longest part that a model decodes at once: its longest training utterance, as its record says."""
+    """Return the longest part that a model decodes at once: its longest training utterance, from its record."""
     figures = record.get("figures")
     train = figures.get("train") if isinstance(figures, dict) else None
     return float(train["longest_s"]) if isinstance(train, dict) and "longest_s" in train else LONGEST_S
@@ -273,7 +273,7 @@ def _lanes(first_SC: Waveform, channels: Channels) -> list[Waveform]:
     correlation = (centred_TC / spread).T @ (centred_TC / spread)
     if correlation.min() >= SAME_SOURCE:
         return mixture
-    return [weights for weights, heard in zip(each, audible, strict=True) if heard]
+    return [weights for weights, kept in zip(each, audible, strict=True) if kept]
 
 
 def _warnings(peak: float, clipped: float) -> list[str]:

@@ -342,7 +342,7 @@ def learning_rate_share(step: int, config: RunConfig) -> float:
 
 def augmented_waveforms(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, train_set: Utterances,
                         config: RunConfig) -> Callable[[int, int], Waveform]:
-    """Return a function from an utterance's index and the number of its batch to its waveform, augmented if the config says so.
+    """Return a function from an utterance's index and the number of its batch to its waveform, augmented if the config has augmentation.
 
     Args:
         model: its convolutions determine how many frames a waveform has.

@@ -126,7 +126,8 @@ def _mp3(content: Content) -> list[Part]:
 
 def _frames(content: Content) -> list[tuple[int, int]]:
     """Return offset and size of every layer III frame; what lies between them, such as tags, is skipped."""
-    frames, at, length = [], _after_id3(content), len(content)
+    frames: list[tuple[int, int]] = []
+    at, length = _after_id3(content), len(content)
     while at + 4 <= length:
         size = _frame_size(content[at : at + 4])
         if size and (at + size + 2 > length or _frame_size(content[at + size : at + size + 4]) or frames):

@@ -35,16 +35,17 @@ def test_a_reject_table_is_found_in_an_error_message(capsys: pytest.CaptureFixtu
     assert parse_rejects(["      6  no error line before it"]) == []
 
 
-@pytest.mark.parametrize(("label", "description"), [("train@mine", "train@mine: 240/480 [00:33<00:33, 7.2step/s]"),
-                                                      ("dev", "train@mine: dev 240/480 [00:33<00:33, 7.2step/s]")])
-def test_a_stage_has_one_progress_artifact_that_names_it_once(label: str, description: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("stage", "label"), [("train@mine", "train@mine"), ("transcribe_existing@donor", "transcribe@donor")])
+def test_a_stage_has_one_progress_artifact_of_its_own_bar_that_ends_full(stage: str, label: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[tuple[object, ...]] = []
-    monkeypatch.setattr(stages, "create_progress_artifact", lambda percent, key, description: shown.append((key, percent, description)) or "id")
-    monkeypatch.setattr(stages, "update_progress_artifact", lambda found, percent, description: shown.append((found, percent, description)))
-    artifact = stages.ProgressArtifact("train@mine")
-    for percent in (50, 60, 100):
-        artifact.show(Progress(label, percent, "240/480 [00:33<00:33, 7.2step/s]"))
-    assert shown == [("progress-train-mine", 50.0, description), ("id", 100.0, description)]  # 60 comes within two seconds
+    monkeypatch.setattr(stages, "create_progress_artifact", lambda percent, key, description: shown.append((key, percent)) or "id")
+    monkeypatch.setattr(stages, "update_progress_artifact", lambda found, percent, description="": shown.append((found, percent)))
+    artifact = stages.ProgressArtifact(stage)
+    artifact.complete()  # no bar was drawn
+    for name, percent in (("memory://.8YajZ", 79), (label, 50), (label, 60), ("Checkout", 100), (label, 99)):  # 60 comes within two seconds
+        artifact.show(Progress(name, percent, "240/480 [00:33<00:33, 7.2step/s]"))
+    artifact.complete()
+    assert shown == [(stages.key_of("progress", stage), 50.0), ("id", 100.0)]
 
 
 @pytest.mark.parametrize("stage", ["donor", "align@portuguese", "train@mine", "transcribe@mine", "transcribe_existing@champion"])

@@ -11,7 +11,7 @@ import os
 import queue
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,6 +38,7 @@ from pipeline.core.errors import PipelineError
 EXCLUSIVE: Final = frozenset({"align", "donor", "train", "transcribe"})
 """Modules that use the whole machine, or its GPU: their stages run one at a time. `transcribe` measures its own speed."""
 SKIPPED: Final = re.compile(r"^Stage '.*' (didn't change, skipping|is cached - skipping run, checking out outputs)")
+FAILED_COMMAND: Final = re.compile(r"^ERROR: failed to reproduce '.*': failed to run: ")
 REJECT: Final = re.compile(r"^\s*(?P<count>\d+)  (?P<reason>[^(]+?)(?: \((?:such as )?(?P<example>.*)\))?$")
 THREADS: Final[Any] = ThreadPoolTaskRunner(max_workers=16)
 """Runs a flow's tasks, which wait for their processes."""
@@ -91,6 +92,14 @@ class ProgressArtifact:
             update_progress_artifact(self.artifact, 100.0)
 
 
+def lines_of_failure(lines: Sequence[str]) -> list[str]:
+    """Return the lines of a failed `dvc repro` without DVC's own last line, where that only repeats that the stage's command failed.
+
+    A stage that DVC does not start, for instance for want of a dependency, is explained by that line alone.
+    """
+    return [line for line in lines if not FAILED_COMMAND.match(line)]
+
+
 @task(name="stage", task_run_name="{stage}", cache_policy=NO_CACHE, persist_result=False)
 @fail_with_message
 def stage_task(space: Workspace, stage: str, reason: str | None) -> State[Result]:
@@ -116,7 +125,7 @@ def stage_task(space: Workspace, stage: str, reason: str | None) -> State[Result
         return Cancelled(message="its processes were stopped with the run")
     if done.code:
         show_failure(stage, done.lines)
-        raise PipelineError(stage, last_lines([line for line in done.lines if not line.startswith("ERROR: failed to reproduce")]))
+        raise PipelineError(stage, last_lines(lines_of_failure(done.lines)))
     artifact.complete()
     skipped = [line for line in done.lines if SKIPPED.match(line)]
     result = Result(stage, not skipped, done.seconds)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+import yaml
 
 from flows import stages
 from flows.graph import Graph, base, parse
@@ -46,6 +51,22 @@ def test_a_stage_has_one_progress_artifact_of_its_own_bar_that_ends_full(stage: 
         artifact.show(Progress(name, percent, "240/480 [00:33<00:33, 7.2step/s]"))
     artifact.complete()
     assert shown == [(stages.key_of("progress", stage), 50.0), ("id", 100.0)]
+
+
+def test_a_stage_that_dvc_does_not_start_is_explained_by_dvc(tmp_path: Path) -> None:
+    graph = {"ingest": {"cmd": "true", "deps": ["data/raw/cv-pt"]}, "train": {"cmd": "echo no number; exit 1"}}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": graph}))
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--quiet"], cwd=tmp_path, check=True)
+
+    def failure(stage: str) -> list[str]:
+        done = subprocess.run([sys.executable, "-m", "dvc", "repro", "--single-item", stage], cwd=tmp_path, text=True, capture_output=True)
+        assert done.returncode
+        return stages.lines_of_failure((done.stdout + done.stderr).splitlines())
+
+    assert any("data/raw/cv-pt" in line for line in failure("ingest"))
+    assert not any(line.startswith("ERROR: failed to reproduce") for line in failure("train"))
+    assert "no number" in failure("train")
 
 
 @pytest.mark.parametrize("stage", ["donor", "align@portuguese", "train@mine", "transcribe@mine", "transcribe_existing@champion"])

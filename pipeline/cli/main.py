@@ -201,8 +201,8 @@ def budget(system: Annotated[str | None, typer.Argument(help="donor, or a system
            as_json: AsJson = False) -> None:
     """Find the largest batch_s that fits this device.
 
-    batch_s is the seconds of audio per batch, padding included. Run real training steps on noise, with the longest and the shortest utterances, for at most two minutes. No data are needed.
-    Nothing is written: copy the figure into the params.
+    batch_s is the seconds of audio per batch, padding included. Run real training steps on noise, with the longest and the shortest utterances,
+    for at most two minutes. No data are needed. Nothing is written: copy the figure into the params.
 
     vizinho budget --profile common-voice-xlsr
     """

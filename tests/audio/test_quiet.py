@@ -30,7 +30,8 @@ def test_remarks_of_libmpg123_are_hidden_and_messages_of_python_are_not(tmp_path
     (tmp_path / "a.mp3").write_bytes(content[:3000] + bytes(500) + content[3000:])
 
     def standard_error(mode: str) -> str:
-        return subprocess.run([sys.executable, "-c", CODE, str(tmp_path / "a.mp3"), mode], cwd=ROOT, text=True, capture_output=True, check=True).stderr
+        command = [sys.executable, "-c", CODE, str(tmp_path / "a.mp3"), mode]
+        return subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stderr
 
     assert "Illegal Audio-MPEG-Header" in standard_error("loud"), "the library has changed: is the context still needed?"
     assert standard_error("quiet") == "inside\nafter\n"

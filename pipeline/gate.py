@@ -437,11 +437,12 @@ def power_of(policy: Policy, evidence: Evidence, rules: Sequence[Rule]) -> dict[
     challenger, champion = evidence.challenger.rows, evidence.champion.rows
     table, units = champion.table, units_in(champion.table)
 
-    def margin(name: str, rows: Mask, counts: tuple[Counts, Counts], part: Part, size: int, unit: str, **more: float) -> Margin:
+    def margin(name: str, rows: Mask, counts: tuple[Counts, Counts], part: Part, size: int, unit: str,
+               matched_pairs: float | None = None) -> Margin:
         rule = by_name[name]
         assert rule.limit is not None
         reach = math.inf if rule.value is None or rule.high is None else rule.high - rule.value
-        return Margin(name, *counts, units.code_B[rows], rule.limit, reach, part, size, unit, **more)
+        return Margin(name, *counts, units.code_B[rows], rule.limit, reach, part, size, unit, matched_pairs)
 
     everything = np.ones(len(table), dtype=bool)
     margins = [margin("improvement", everything, (champion.words, challenger.words), "test set", units.number, units.name,

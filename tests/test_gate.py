@@ -407,7 +407,7 @@ def test_matched_pairs_leave_undecided_what_the_resamples_are_too_few_for(tmp_pa
     write_run(tmp_path, {"transfer": 0.2, "champion": 0.3, "scratch": 0.9}, {"gates_since_promotion": 60}, speakers=12)
     improvement = rule(verdict_on(tmp_path), "improvement")
     assert (improvement["high"] < 0, improvement["passed"]) == (True, None)
-    assert "one-sided level 1.3e-05, gate 61 of the period, but MAPSSWE's p-value is" in improvement["reason"]
+    assert "one-sided level 1.3e-05, gate 61 since the last promotion, but MAPSSWE's p-value is" in improvement["reason"]
 
 
 def test_later_gates_of_a_period_have_a_smaller_level(run: Path) -> None:

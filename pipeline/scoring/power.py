@@ -81,7 +81,7 @@ def power(margins: Sequence[Margin], units: int, seed: int) -> dict[str, Any] | 
 def _deviations(margins: Sequence[Margin], units: int, seed: int) -> Floats:
     """Return the deviation of each rule's difference from its mean in R simulated test sets, shape (R, K)."""
     influence_UK = np.stack([_influence(margin, units) for margin in margins], axis=1)
-    root_KK = np.linalg.qr(influence_UK, mode="r")
+    root_KK: Floats = np.asarray(np.linalg.qr(influence_UK, mode="r"))
     root_KK *= np.where(np.diag(root_KK) < 0, -1.0, 1.0)[:, None]  # the signs depend on the library
     return np.random.default_rng(seed).standard_normal((DRAWS, len(root_KK))) @ root_KK
 
@@ -96,8 +96,8 @@ def _influence(margin: Margin, units: int) -> Floats:
 def _residuals(margin: Margin, units: int) -> tuple[Floats, Floats]:
     """Return the difference of errors beyond the mean difference, and the reference words, of each unit."""
     words_B = margin.champion.reference_B
-    difference_U, words_U = (np.bincount(margin.code_B, weights=values_B, minlength=units)
-                             for values_B in (margin.challenger.errors_B - margin.champion.errors_B, words_B))
+    difference_U = np.bincount(margin.code_B, weights=margin.challenger.errors_B - margin.champion.errors_B, minlength=units).astype(np.float64)
+    words_U = np.bincount(margin.code_B, weights=words_B, minlength=units).astype(np.float64)
     return difference_U - difference_U.sum() / words_U.sum() * words_U, words_U
 
 

@@ -23,6 +23,7 @@ from pipeline.core.timing import record_timing
 from pipeline.registry.git import git
 from pipeline.registry.store import dvc
 from tests.flows.conftest import Run, change, children, edit
+from tests.hostile_git import configure
 from tests.toy_registry import Toy
 
 Start = Callable[..., Run]
@@ -170,6 +171,21 @@ def test_impossible_parameters_are_rejected_before_any_stage_runs(toy: Toy, give
     with disable_run_logger():
         state = retrain.fn(**given)
     assert state.name == "Failed" and message in state.message
+
+
+def test_what_git_cannot_do_at_the_end_fails_before_any_stage_runs(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gnupg").mkdir(mode=0o700)
+    monkeypatch.setenv("GNUPGHOME", str(tmp_path / "gnupg"))
+    configure(tmp_path, "[commit]\n    gpgSign = true\n", monkeypatch)
+    with disable_run_logger():
+        state = retrain.fn()
+    assert state.name == "Failed" and "commit.gpgSign of git: it is on, and a trial signature (openpgp) failed" in state.message
+    toy.git("fetch", "--quiet", "--depth=1", toy.origin.as_uri(), "main")
+    toy.git("remote", "remove", "origin")
+    configure(tmp_path, "", monkeypatch)
+    with disable_run_logger():
+        state = retrain.fn(promote="never", push=False)
+    assert state.name == "Failed" and "a shallow clone; expected the whole history" in state.message
 
 
 def test_only_a_change_outside_of_timing_makes_a_commit_and_that_contains_the_timing(toy: Toy) -> None:

@@ -23,7 +23,7 @@ from flows.redaction import keep_secret, redact
 from pipeline.core.errors import MissingInputError, ParamsError, PipelineError
 from pipeline.core.files import ROOT, lock_free, state_dir, write_text
 from pipeline.registry import store
-from pipeline.registry.clone import Committer, has_committer, make_clone, set_up
+from pipeline.registry.clone import Committer, has_committer, make_clone, set_up, sign_as
 from pipeline.registry.git import git, is_partial, resolves, without_redirects
 
 KEPT_DAYS: Final = 7
@@ -215,6 +215,8 @@ def workspace(name: str, ref: str, log: Callable[[str], object], keep: bool = Fa
             (path / ".dvc/tmp/rwlock").unlink(missing_ok=True)  # left by a killed process: this process holds the run's lock
             (path / ".git/index.lock").unlink(missing_ok=True)
             opened = Workspace(path, found, (path / COMMIT_FILE).read_text(encoding="utf-8").strip())
+            if found.checkout:
+                sign_as(found.checkout, path)
             log(f"resuming in {path}, at {opened.commit[:9]}")
         else:
             shutil.rmtree(path, ignore_errors=True)
@@ -275,6 +277,8 @@ def registry_checkout(on_wait: Callable[[str], object]) -> Iterator[Path]:
         if not (path / COMMIT_FILE).is_file() or git(path, "remote", "get-url", "origin") != found.url:
             shutil.rmtree(path, ignore_errors=True)
             _clone(found, path, "main")
+        elif found.checkout:
+            sign_as(found.checkout, path)
         git(path, "fetch", "--quiet", "--force", "--tags", "--prune", "origin", "+refs/heads/*:refs/remotes/origin/*")
         git(path, "checkout", "--quiet", "--force", "--detach", "refs/remotes/origin/main")
         yield path

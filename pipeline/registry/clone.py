@@ -65,8 +65,8 @@ def set_up(path: Path, commit: str, *, checkout: Path | None, branch: str | None
     if committer:
         git(path, "config", "user.name", committer.name)
         git(path, "config", "user.email", committer.email)
-    for name, value in signing_of(checkout).items() if checkout else ():
-        git(path, "config", name, value)
+    if checkout:
+        sign_as(checkout, path)
     if checkout and (checkout / ".dvc").is_dir():
         store.share(checkout, path)
     elif cache:
@@ -99,6 +99,15 @@ def has_committer(root: Path) -> bool:
 def signing_of(root: Path) -> dict[str, str]:
     """Return the settings of a checkout, from any file of its configuration, that decide whether and how git signs."""
     return {name: value for name, value in settings(root).items() if re.match(SIGNING, name)}
+
+
+def sign_as(checkout: Path, path: Path) -> None:
+    """Let a clone sign as a checkout does now; what it was told before is forgotten."""
+    own = git(path, "config", "--local", "--null", "--list", "--name-only").split("\0")
+    for name in {name for name in own if re.match(SIGNING, name)}:
+        git(path, "config", "--local", "--unset-all", name)
+    for name, value in signing_of(checkout).items():
+        git(path, "config", "--local", name, value)
 
 
 def check_signing(root: Path) -> str | None:

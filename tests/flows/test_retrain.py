@@ -18,7 +18,7 @@ from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
 
 from flows import workspace
-from flows.retrain import commit_run, push_data, retrain
+from flows.retrain import check_git, commit_run, push_data, retrain
 from pipeline.core.timing import record_timing
 from pipeline.registry.git import git
 from pipeline.registry.store import dvc
@@ -180,9 +180,12 @@ def test_what_git_cannot_do_at_the_end_fails_before_any_stage_runs(toy: Toy, tmp
     with disable_run_logger():
         state = retrain.fn()
     assert state.name == "Failed" and "commit.gpgSign of git: it is on, and a trial signature (openpgp) failed" in state.message
-    toy.git("fetch", "--quiet", "--depth=1", toy.origin.as_uri(), "main")
-    toy.git("remote", "remove", "origin")
+    assert len(left_behind()) == 1
     configure(tmp_path, "", monkeypatch)
+    with workspace.workspace(left_behind()[0].name, "main", print) as space:  # as a retry does
+        check_git(space)
+    (toy.path / ".git/shallow").write_text(toy.git("rev-parse", "HEAD") + "\n")
+    toy.git("remote", "remove", "origin")
     with disable_run_logger():
         state = retrain.fn(promote="never", push=False)
     assert state.name == "Failed" and "a shallow clone; expected the whole history" in state.message

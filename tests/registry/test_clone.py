@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.core.errors import DataError, PipelineError
 from pipeline.registry import store
-from pipeline.registry.clone import Committer, check_signing, committer_of, has_committer, make_clone, set_up, signing_of
+from pipeline.registry.clone import Committer, check_signing, committer_of, has_committer, make_clone, set_up, sign_as, signing_of
 from pipeline.registry.git import git
 from tests.hostile_git import set_personal
 from tests.toy_registry import own_state
@@ -137,6 +137,8 @@ def test_a_clone_signs_as_its_checkout(checkout: Path, tmp_path: Path) -> None:
         for name in settings:
             git(checkout, "config", "--unset", name)
     assert check_signing(checkout) is None
+    sign_as(checkout, tmp_path / "clone")
+    assert signing_of(tmp_path / "clone") == {}
 
 
 def test_a_clone_commits_as_the_given_committer_or_as_git_is_configured(checkout: Path, tmp_path: Path) -> None:

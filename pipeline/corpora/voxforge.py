@@ -1,7 +1,8 @@
-"""VoxForge: submissions of volunteers, one folder each (`User-20131106-iqc`), in one of two layouts.
+"""VoxForge: submissions of volunteers, one folder each (`User-20131106-iqc`), in one of three layouts.
 
     etc/PROMPTS, etc/prompts-original, etc/README, wav/*.wav      new
     PROMPTS, README, *.wav                                        old
+    prompts.txt, readme.txt, *.wav                                as VoxForge's own recorder packs them
 
 Names match in lower and upper case, and any ending of a recording will do. `prompts-original` has the sentences with case and
 punctuation; PROMPTS fills in the ones it lacks. Each anonymous submission counts as a speaker of its own, although two may be the
@@ -25,8 +26,8 @@ from pipeline.corpora.release import GENDERS, ListedReader, PublishedRelease, ex
 
 BROKEN: Final = ("Marcelo-20131106-iqc", "anonymous-20140619-wcy", "ThiagoCastro-20131129-qpn", "anonymous-20131016-uzv")
 """Submissions whose recordings do not match their prompts."""
-PROMPTS: Final = ("etc/prompts-original", "prompts-original", "etc/PROMPTS", "PROMPTS")
-READMES: Final = ("etc/README", "README")
+PROMPTS: Final = ("etc/prompts-original", "prompts-original", "etc/PROMPTS", "PROMPTS", "prompts.txt")
+READMES: Final = ("etc/README", "README", "readme.txt")
 FOLDERS: Final = ("wav", "flac")
 PACKED: Final = (".tgz", ".tar.gz", ".tar", ".zip")
 LATIN_1: Final = "latin-1"  # of old submissions
@@ -76,7 +77,7 @@ def _rows(params: Params, source: Path, folder: Path, paths: Sequence[str], prom
         if folder.name in BROKEN:
             yield Reject(identity, where, "broken submission", "its prompts and recordings do not match")
         elif not prompts:
-            yield Reject(where, where, "unlisted", f"no {' or '.join(PROMPTS[2:])} in its submission")
+            yield Reject(where, where, "unlisted", "no etc/PROMPTS or PROMPTS in its submission")
         elif (before := first.setdefault(identity, where)) != where:
             yield Reject(where, where, "same name", f"as {before}")
         else:

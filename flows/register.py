@@ -21,6 +21,9 @@ from pipeline.core.progress import log
 from pipeline.core.stage import exit_with_code
 
 POOL: Final = "vizinho"
+QUEUES: Final = {"training": 1}
+"""Work queues of the pool, with the number of runs that may be active in each. The server counts the runs in its database. A deployment's
+`concurrency_limit` is a lease that the server keeps in memory by default: when the server restarts, Prefect ends the run that holds it."""
 TEMPLATES: Final = {"process": None, "kubernetes": ROOT / "flows/kubernetes.json"}
 
 
@@ -44,6 +47,7 @@ def register(pool_type: str) -> None:
         if trouble := client.api_healthcheck():
             raise PipelineError(os.environ["PREFECT_API_URL"], f"no answer ({trouble or type(trouble).__name__})", "a Prefect server", "start it")
         make_pool(client, pool_type)
+        make_queues(client)
         deployed = subprocess.run([sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"], cwd=ROOT, text=True,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         if deployed.returncode:
@@ -76,6 +80,23 @@ def make_pool(client: Any, pool_type: str) -> None:
     if found.type != pool_type:
         raise PipelineError(f"work pool {POOL}", f"of type {found.type}", pool_type, f"`prefect work-pool delete {POOL}` first, with no active run")
     client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
+
+
+def make_queues(client: Any) -> None:
+    """Create the work queues, or update their limits.
+
+    Args:
+        client: of the server.
+    """
+    from prefect.exceptions import ObjectNotFound
+
+    for name, limit in QUEUES.items():
+        try:
+            found = client.read_work_queue_by_name(name, work_pool_name=POOL)
+        except ObjectNotFound:
+            client.create_work_queue(name=name, work_pool_name=POOL, concurrency_limit=limit)
+        else:
+            client.update_work_queue(found.id, concurrency_limit=limit)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import os
 import queue
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,6 +38,7 @@ from pipeline.core.errors import PipelineError
 EXCLUSIVE: Final = frozenset({"align", "donor", "train", "transcribe"})
 """Modules that use the whole machine, or its GPU: their stages run one at a time. `transcribe` measures its own speed."""
 SKIPPED: Final = re.compile(r"^Stage '.*' (didn't change, skipping|is cached - skipping run, checking out outputs)")
+FAILED_COMMAND: Final = re.compile(r"^ERROR: failed to reproduce '.*': failed to run: ")
 REJECT: Final = re.compile(r"^\s*(?P<count>\d+)  (?P<reason>[^(]+?)(?: \((?:such as )?(?P<example>.*)\))?$")
 THREADS: Final[Any] = ThreadPoolTaskRunner(max_workers=16)
 """Runs a flow's tasks, which wait for their processes."""
@@ -66,25 +67,37 @@ def key_of(*parts: str) -> str:
 
 
 class ProgressArtifact:
-    """A stage's progress bar as a progress artifact, created with the first state of the bar."""
+    """A stage's own progress bar as a progress artifact, created with the first state of the bar; bars of DVC are ignored."""
 
     def __init__(self, stage: str) -> None:
         """Prepare the artifact of a stage."""
-        self.stage, self.updated_at, self.percent = stage, 0.0, -1
+        self.stage, self.label, self.updated_at, self.percent = stage, stage.replace("_existing", ""), 0.0, -1
         self.artifact: Any = None
 
     def show(self, progress: Progress) -> None:
         """Show a state of the bar, at most one per two seconds, and always the full bar."""
         now = time.monotonic()
-        if progress.percent == self.percent or (progress.percent < 100 and now - self.updated_at < UPDATE_S):
+        if progress.label != self.label or progress.percent == self.percent or (progress.percent < 100 and now - self.updated_at < UPDATE_S):
             return
         self.updated_at, self.percent = now, progress.percent
-        label = "" if progress.label == self.stage else f"{progress.label} "
-        description = f"{self.stage}: {label}{progress.figures}"
+        description = f"{self.stage}: {progress.figures}"
         if self.artifact is None:
             self.artifact = create_progress_artifact(float(progress.percent), key=key_of("progress", self.stage), description=description)
         else:
             update_progress_artifact(self.artifact, float(progress.percent), description=description)
+
+    def complete(self) -> None:
+        """Show a bar that was drawn at all as full: a stage may end before its bar is drawn for the last time."""
+        if self.artifact is not None and self.percent < 100:
+            update_progress_artifact(self.artifact, 100.0)
+
+
+def lines_of_failure(lines: Sequence[str]) -> list[str]:
+    """Return the lines of a failed `dvc repro` without DVC's own last line, where that only repeats that the stage's command failed.
+
+    A stage that DVC does not start, for instance for want of a dependency, is explained by that line alone.
+    """
+    return [line for line in lines if not FAILED_COMMAND.match(line)]
 
 
 @task(name="stage", task_run_name="{stage}", cache_policy=NO_CACHE, persist_result=False)
@@ -112,7 +125,8 @@ def stage_task(space: Workspace, stage: str, reason: str | None) -> State[Result
         return Cancelled(message="its processes were stopped with the run")
     if done.code:
         show_failure(stage, done.lines)
-        raise PipelineError(stage, last_lines([line for line in done.lines if not line.startswith("ERROR: failed to reproduce")]))
+        raise PipelineError(stage, last_lines(lines_of_failure(done.lines)))
+    artifact.complete()
     skipped = [line for line in done.lines if SKIPPED.match(line)]
     result = Result(stage, not skipped, done.seconds)
     if skipped:

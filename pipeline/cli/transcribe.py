@@ -64,6 +64,7 @@ def transcribe_files(files: Sequence[str], model_folder: Path | None = None, cha
         live: whether to decode each part at once.
     """
     from pipeline.audio.codecs import duration_from_header
+    from pipeline.audio.quiet import quiet_libraries
     from pipeline.decoding.recordings import Channels, Source, longest_part_s, transcribe
     from pipeline.model.artifact import load_model
     from pipeline.model.device import choose_device
@@ -71,10 +72,11 @@ def transcribe_files(files: Sequence[str], model_folder: Path | None = None, cha
     model, vocabulary, record = load_model(model_folder or champion_folder())
     model.to(choose_device())  # type: ignore[arg-type]
     sources = [Source(file, sys.stdin.buffer if file == "-" else Path(file)) for file in files]
-    total_s = None if live or "-" in files or not sys.stderr.isatty() else sum(duration_from_header(Path(file)) for file in files)
-    with bar(total_s, "s", "transcribe") as progress:
-        for item in transcribe(model, vocabulary, sources, longest_part_s(record), Channels(channels), live, progress.update):
-            yield item, item.source
+    with quiet_libraries():
+        total_s = None if live or "-" in files or not sys.stderr.isatty() else sum(duration_from_header(Path(file)) for file in files)
+        with bar(total_s, "s", "transcribe") as progress:
+            for item in transcribe(model, vocabulary, sources, longest_part_s(record), Channels(channels), live, progress.update):
+                yield item, item.source
 
 
 def results(items: Iterator[tuple[Segment | Ended, Source]]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from flows.notify import TAG
-from flows.register import POOL, TEMPLATES
+from flows.register import POOL, QUEUES, TEMPLATES
 from pipeline.core.files import ROOT
 
 PREFECT = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
@@ -40,6 +40,12 @@ def test_the_nightly_run_requires_approval_and_its_schedule_is_off_at_first() ->
     assert nightly["parameters"]["promote"] == "approve"
     assert [schedule["active"] for schedule in nightly["schedules"]] == [False]
     assert all(schedule["timezone"] for found in PREFECT["deployments"] for schedule in found.get("schedules", ()))
+
+
+def test_a_retraining_is_limited_by_a_queue_not_by_a_lease() -> None:
+    nightly = next(found for found in PREFECT["deployments"] if found["name"] == "nightly")
+    assert QUEUES[nightly["work_pool"]["work_queue_name"]] == 1
+    assert not any("concurrency_limit" in found for found in PREFECT["deployments"]), "a lease ends the run when the server restarts"
 
 
 def test_every_variable_of_a_template_is_declared_and_used() -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+import yaml
 
 from flows import stages
 from flows.graph import Graph, base, parse
@@ -35,16 +40,33 @@ def test_a_reject_table_is_found_in_an_error_message(capsys: pytest.CaptureFixtu
     assert parse_rejects(["      6  no error line before it"]) == []
 
 
-@pytest.mark.parametrize(("label", "description"), [("train@mine", "train@mine: 240/480 [00:33<00:33, 7.2step/s]"),
-                                                      ("dev", "train@mine: dev 240/480 [00:33<00:33, 7.2step/s]")])
-def test_a_stage_has_one_progress_artifact_that_names_it_once(label: str, description: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("stage", "label"), [("train@mine", "train@mine"), ("transcribe_existing@donor", "transcribe@donor")])
+def test_a_stage_has_one_progress_artifact_of_its_own_bar_that_ends_full(stage: str, label: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[tuple[object, ...]] = []
-    monkeypatch.setattr(stages, "create_progress_artifact", lambda percent, key, description: shown.append((key, percent, description)) or "id")
-    monkeypatch.setattr(stages, "update_progress_artifact", lambda found, percent, description: shown.append((found, percent, description)))
-    artifact = stages.ProgressArtifact("train@mine")
-    for percent in (50, 60, 100):
-        artifact.show(Progress(label, percent, "240/480 [00:33<00:33, 7.2step/s]"))
-    assert shown == [("progress-train-mine", 50.0, description), ("id", 100.0, description)]  # 60 comes within two seconds
+    monkeypatch.setattr(stages, "create_progress_artifact", lambda percent, key, description: shown.append((key, percent)) or "id")
+    monkeypatch.setattr(stages, "update_progress_artifact", lambda found, percent, description="": shown.append((found, percent)))
+    artifact = stages.ProgressArtifact(stage)
+    artifact.complete()  # no bar was drawn
+    for name, percent in (("memory://.8YajZ", 79), (label, 50), (label, 60), ("Checkout", 100), (label, 99)):  # 60 comes within two seconds
+        artifact.show(Progress(name, percent, "240/480 [00:33<00:33, 7.2step/s]"))
+    artifact.complete()
+    assert shown == [(stages.key_of("progress", stage), 50.0), ("id", 100.0)]
+
+
+def test_a_stage_that_dvc_does_not_start_is_explained_by_dvc(tmp_path: Path) -> None:
+    graph = {"ingest": {"cmd": "true", "deps": ["data/raw/cv-pt"]}, "train": {"cmd": "echo no number; exit 1"}}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": graph}))
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--quiet"], cwd=tmp_path, check=True)
+
+    def failure(stage: str) -> list[str]:
+        done = subprocess.run([sys.executable, "-m", "dvc", "repro", "--single-item", stage], cwd=tmp_path, text=True, capture_output=True)
+        assert done.returncode
+        return stages.lines_of_failure((done.stdout + done.stderr).splitlines())
+
+    assert any("data/raw/cv-pt" in line for line in failure("ingest"))
+    assert not any(line.startswith("ERROR: failed to reproduce") for line in failure("train"))
+    assert "no number" in failure("train")
 
 
 @pytest.mark.parametrize("stage", ["donor", "align@portuguese", "train@mine", "transcribe@mine", "transcribe_existing@champion"])

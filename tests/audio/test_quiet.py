@@ -1,0 +1,37 @@
+"""Remarks of decoders stay out of standard error; Python's own messages do not."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import soundfile
+
+from pipeline.core.files import ROOT
+from tests.audio.signals import babble
+
+CODE = """
+import sys, soundfile
+from contextlib import nullcontext
+from pipeline.audio.quiet import quiet_libraries
+with quiet_libraries() if sys.argv[2] == "quiet" else nullcontext():
+    soundfile.read(sys.argv[1])
+    print("inside", file=sys.stderr)
+print("after", file=sys.stderr)
+"""
+
+
+def test_remarks_of_libmpg123_are_hidden_and_messages_of_python_are_not(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, babble(1), 16_000, format="MP3")
+    content = buffer.getvalue()
+    (tmp_path / "a.mp3").write_bytes(content[:3000] + bytes(500) + content[3000:])
+
+    def standard_error(mode: str) -> str:
+        command = [sys.executable, "-c", CODE, str(tmp_path / "a.mp3"), mode]
+        return subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stderr
+
+    assert "Illegal Audio-MPEG-Header" in standard_error("loud"), "the library has changed: is the context still needed?"
+    assert standard_error("quiet") == "inside\nafter\n"

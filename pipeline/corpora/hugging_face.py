@@ -30,7 +30,19 @@ from pipeline.core.files import hash_json, state_dir
 from pipeline.core.params import Section
 from pipeline.core.progress import log
 from pipeline.corpora import Cell, Reject, Release, Utterance
-from pipeline.corpora.release import GENDERS, SPLITS, ListedReader, Listing, parse_number, path_inside, raise_problems, read_text, repeated_ids, shown
+from pipeline.corpora.release import (
+    GENDERS,
+    SPLITS,
+    ListedReader,
+    Listing,
+    Recordings,
+    parse_number,
+    path_inside,
+    raise_problems,
+    read_text,
+    repeated_ids,
+    shown,
+)
 from pipeline.sources.hub import fetch_once, first_line
 
 Column = Literal["audio", "text", "id", "speaker", "locale", "accent", "gender", "age", "licence", "split", "duration"]
@@ -197,6 +209,8 @@ def _literal(params: Params, source: Path) -> Path:
 def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     """Return the rows that the params select, in the dataset's order, without their audio.
 
+    Recordings in the folder that no row names are counted in the log.
+
     Raises:
         MissingInputError: the source or its dataset is missing.
         DataError: it cannot be loaded or lacks a column, or rows are wrong; lists up to 20 problems.
@@ -204,6 +218,7 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     if params.hub is not None:
         fetch(params.hub, source)
     splits = load(params, source)
+    recordings = Recordings(source)
     found = Listing(params.utterances_per_shard)
     problems: list[str] = []
     for name, split in splits.items():
@@ -211,11 +226,13 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
         if not problems:
             official = SPLITS.get(name, "") if len(splits) > 1 else ""  # a dataset of one split names it train, whatever it is
             found += _rows(params, name, official, split, columns, problems)
+            recordings.mark(_paths(split, columns["audio"], source, _cache(params, source) / "source"))
     problems += [f"id {name} occurs more than once; leave ingest.CORPUS.columns.id out to number the rows"
                  for name in repeated_ids(found)] if not problems else []
     raise_problems(source, problems)
     if not found:
         raise DataError(str(source), f"none of {sum(map(len, splits.values()))} rows has {params.where}", "some that do", "see ingest.CORPUS.where")
+    recordings.log_unnamed(params.source, "the dataset")
     return found
 
 
@@ -299,6 +316,17 @@ def _cells(split: Any, column: str) -> Iterator[Cell]:
         raise DataError(str(files[0].parent) if files else "the dataset", "rows in another order than its files, or not in files",
                         "rows in the order of its files", "load it with `datasets`, call flatten_indices and save it again")
     yield from (Cell(file, column, row) for file in files for row in range(_table(file).num_rows))
+
+
+def _paths(split: Any, column: str, source: Path, links: Path) -> Iterator[str]:
+    """Yield the paths in the source of a split's audio; rows that have the audio itself have none."""
+    for file in split.cache_files:
+        for chunk in _table(Path(file["filename"]))[column].chunks:
+            paths = chunk.field("path") if pa.types.is_struct(chunk.type) else chunk
+            if pa.types.is_string(paths.type) or pa.types.is_large_string(paths.type):
+                for value in paths.cast(pa.large_binary()):
+                    if value.is_valid:
+                        yield path_inside(source, os.fsdecode(value.as_py()).removeprefix(f"{links}{os.sep}"))
 
 
 @lru_cache(maxsize=4)

@@ -22,7 +22,6 @@ from typing import Any, Final, Literal, get_args
 from pydantic import Field
 
 from pipeline.core.errors import DataError
-from pipeline.core.progress import log
 from pipeline.corpora import Reject, Release, Utterance, kaldi, lhotse
 from pipeline.corpora.release import (
     GENDERS,
@@ -92,8 +91,7 @@ def utterances(params: Params, source: Path) -> list[Utterance | Reject]:
     raise_problems(table, problems)
     if not found:
         raise DataError(str(table), f"none of {len(rows)} rows has {params.where}", "some that do", "see ingest.CORPUS.where")
-    if unnamed := int((~recordings.named).sum()):
-        log(f"ingest: {unnamed} of {len(recordings.named)} recordings in {params.source} are in no row that is read of {params.table}")
+    recordings.log_unnamed(params.source, params.table)
     return found
 
 

@@ -31,6 +31,7 @@ from pydantic import Field
 
 from pipeline.audio.codecs import is_recording, recording_paths
 from pipeline.core.errors import DataError, MissingInputError
+from pipeline.core.progress import log
 from pipeline.corpora import Reject, Release, Utterance
 
 GENDERS: Final = {
@@ -330,6 +331,11 @@ class Recordings:
                 at = _index(self.exact, hash(path))
                 if at is not None and not self.named[at]:
                     yield Reject(path, path, "unlisted", "no table of the release names it")
+
+    def log_unnamed(self, source: str, table: str) -> None:
+        """Print how many recordings are not marked as named, if there are any: a corpus may be several tables of one folder."""
+        if count := int((~self.named).sum()):
+            log(f"ingest: {count} of {len(self.named)} recordings in {source} are in no row that is read of {table}")
 
     def _mark(self, path: str) -> bool:
         at = _index(self.exact, hash(path))

@@ -148,13 +148,15 @@ def test_fewer_hours_are_a_subset_of_more_hours_of_a_dataset_without_durations(t
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # datasets 5.2 leaves metadata.csv open
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_folder_of_audio_files_is_read_in_place(tmp_path: Path) -> None:
+def test_a_folder_of_audio_files_is_read_in_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, form in (("a.wav", "WAV"), ("b.flac", "FLAC"), ("c.mp3", "MP3")):
         (tmp_path / "corpus").mkdir(exist_ok=True)
         (tmp_path / "corpus" / name).write_bytes(sound(400 + 50 * ord(name[0]), form=form))
     (tmp_path / "corpus/metadata.csv").write_text("file_name,transcription\na.wav,um\nb.flac,dois\nc.mp3,três\n")
+    (tmp_path / "corpus/d.WAV").write_bytes(sound(900, form="WAV"))
     rows = taken(tmp_path)
     gc.collect()
+    assert "ingest: 1 of 4 recordings in corpus are in no row that is read of the dataset\n" in capsys.readouterr().out
     assert {row["source"]: row["transcript"] for _, row in rows.iterrows()} == {"a.wav": "um", "b.flac": "dois", "c.mp3": "três"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gc
 import inspect
 import io
@@ -41,9 +42,22 @@ def write_utf8() -> None:
 
     Files are UTF-8 everywhere, so that what one command prints is what another one reads.
     """
+    codecs.register_error("escape", _escaped)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+            stream.reconfigure(encoding="utf-8", errors="escape")
+
+
+def _escaped(error: UnicodeError) -> tuple[bytes, int]:
+    """Return the bytes that surrogates stand for if they are UTF-8, as where the file system's encoding is ASCII; otherwise escapes."""
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end]
+    try:
+        encoded = text.encode("utf-8", "surrogateescape")
+        encoded.decode()
+    except UnicodeError:
+        encoded = text.encode("utf-8", "backslashreplace")
+    return encoded, error.end
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def test_json_lines_with_the_names_of_nemo_are_read(tmp_path: Path) -> None:
     assert [(row.id, row.transcript, row.speaker) for row in rows] == [("a", "um", ""), ("b", "dois", "7")]
 
 
-NEMO = '{"audio_filepath": "wavs/a.wav", "duration": 1.5, "text": "um", "offset": null}\n{"audio_filename": "b.wav", "normalized_text": "dois"}\n'
+NEMO = '{"audio_filepath": "wavs/a.wav", "duration": 1.5, "text": "um", "offset": null}\n{"audio_filepath": "b.wav", "text": "dois"}\n'
 
 
 @pytest.mark.parametrize("name", ["train_manifest.json", "m.jsonl", "m.ndjson", "M.JSON", "m.json.gz", "m.jsonl.gz", "lists/train.ndjson.gz"])

@@ -203,6 +203,11 @@ def _literal(params: Params, source: Path) -> Path:
     return links
 
 
+def _links(params: Params, source: Path) -> str:
+    """Return the end of the path of the links that `_literal` may make: a worker's state folder may be at another path."""
+    return f"{os.sep}{_cache(params, source).name}{os.sep}source{os.sep}"
+
+
 # ---- Its rows -------------------------------------------------------------------------------------------------------
 
 
@@ -226,7 +231,7 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
         if not problems:
             official = SPLITS.get(name, "") if len(splits) > 1 else ""  # a dataset of one split names it train, whatever it is
             found += _rows(params, name, official, split, columns, problems)
-            recordings.mark(_paths(split, columns["audio"], source, _cache(params, source) / "source"))
+            recordings.mark(_paths(split, columns["audio"], source, _links(params, source)))
     problems += [f"id {name} occurs more than once; leave ingest.CORPUS.columns.id out to number the rows"
                  for name in repeated_ids(found)] if not problems else []
     raise_problems(source, problems)
@@ -318,7 +323,7 @@ def _cells(split: Any, column: str) -> Iterator[Cell]:
     yield from (Cell(file, column, row) for file in files for row in range(_table(file).num_rows))
 
 
-def _paths(split: Any, column: str, source: Path, links: Path) -> Iterator[str]:
+def _paths(split: Any, column: str, source: Path, links: str) -> Iterator[str]:
     """Yield the paths in the source of a split's audio; rows that have the audio itself have none."""
     for file in split.cache_files:
         for chunk in _table(Path(file["filename"]))[column].chunks:
@@ -326,7 +331,7 @@ def _paths(split: Any, column: str, source: Path, links: Path) -> Iterator[str]:
             if pa.types.is_string(paths.type) or pa.types.is_large_string(paths.type):
                 for value in paths.cast(pa.large_binary()):
                     if value.is_valid:
-                        yield path_inside(source, os.fsdecode(value.as_py()).removeprefix(f"{links}{os.sep}"))
+                        yield path_inside(source, os.fsdecode(value.as_py()).rpartition(links)[2])
 
 
 @lru_cache(maxsize=4)
@@ -335,13 +340,13 @@ def _table(file: Path) -> pa.Table:
     return pa.ipc.open_stream(pa.memory_map(str(file))).read_all()
 
 
-def with_audio(source: Path, row: Utterance, links: Path) -> Utterance | Reject:
+def with_audio(source: Path, row: Utterance, links: str) -> Utterance | Reject:
     """Return an utterance with its audio: the content of an audio file, or a path in the source.
 
     Args:
         source: the dataset.
         row: an utterance of it.
-        links: what `_literal` may have made the paths begin with.
+        links: as `_links` returns it.
     """
     cell = row.audio
     assert isinstance(cell, Cell)
@@ -355,7 +360,7 @@ def with_audio(source: Path, row: Utterance, links: Path) -> Utterance | Reject:
         return replace(row, source=f"{row.source}/{os.path.basename(path)}" if path else row.source, audio=content)
     if not path:
         return Reject(row.id, row.source, "unreadable", "no audio in the row")
-    within = path_inside(source, path.removeprefix(f"{links}{os.sep}"))
+    within = path_inside(source, path.rpartition(links)[2])
     if not within:
         return Reject(row.id, row.source, "unreadable", f"{path} is outside of the source")
     return replace(row, source=within, audio=source / within)
@@ -367,7 +372,7 @@ class Dataset(ListedReader):
 
     def read(self, params: Release, source: Path, task: Iterable[Utterance | Reject]) -> Iterator[Utterance | Reject]:
         """Yield the utterances and rejects of one shard."""
-        links = _cache(cast(Params, params), source) / "source"
+        links = _links(cast(Params, params), source)
         for row in task:
             yield row if isinstance(row, Reject) else with_audio(source, row, links)
 

@@ -75,7 +75,7 @@ def evaluate(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] 
     Args:
         profile: Params of the test set. embedded is params.yaml as committed; any other name is profiles/NAME.yaml.
         git_ref: Branch, tag or commit whose champion is evaluated.
-        corpora: Imported corpora to update first, by their name under data/raw. Empty field: all of them; empty list: none.
+        corpora: Corpora to update with `dvc update` first, by their name under data/raw. Null: all; []: none.
         release: Folder on the worker with a manifest.tsv and its recordings, used as test data. Empty field: the test split of the corpora.
         margin: A regression is a WER whose whole interval is above the known WER plus this fraction.
         min_utterances: Smaller slices are not compared.

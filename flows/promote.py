@@ -106,7 +106,7 @@ def apply_policy(commit: str, policy: Policy, approval_hours: float, by: str = P
         raise PromotionError(f"verdict at {commit[:9]}", f"it compares with {candidate.verdict['champion']['model']}",
                              f"{replaced.version if replaced else in_use}, the present champion", "retrain, to compare the challenger with it")
     if policy == "approve":
-        answer = request_approval(candidate, approval_hours)
+        answer = request_approval(candidate, approval_hours, override)
         by, reason = answer.by, answer.reason
         if answer.decision == "reject":
             emit_event("approval.rejected", candidate.artefact, f"{summary(candidate)}: rejected by {by} ({reason})", **outcome)
@@ -120,7 +120,7 @@ def apply_policy(commit: str, policy: Policy, approval_hours: float, by: str = P
     return _completed(message, outcome)
 
 
-def request_approval(candidate: Candidate, hours: float) -> Answer:
+def request_approval(candidate: Candidate, hours: float, override: str | None) -> Answer:
     """Return the answer to an approval request.
 
     A deployed flow run is suspended: it ends here and starts again from the top with the answer. Any other flow run waits in its process.
@@ -129,6 +129,7 @@ def request_approval(candidate: Candidate, hours: float) -> Answer:
     Args:
         candidate: what is to be approved.
         hours: to wait.
+        override: reason for promoting although the verdict is not promote, shown in the form.
 
     Raises:
         PromotionError: there was no answer in time.
@@ -139,7 +140,7 @@ def request_approval(candidate: Candidate, hours: float) -> Answer:
     if key not in (requested or set()):
         emit_event("approval.requested", candidate.artefact, f"Promote? {summary(candidate)}", commit=candidate.request.commit,
                    flow_run=str(flow_run.id), champion=candidate.request.champion)
-    form = Answer.with_initial_data(description=request_text(candidate))
+    form = Answer.with_initial_data(description=request_text(candidate, override))
     halt = suspend_flow_run if deployment.id else pause_flow_run
     try:
         return halt(wait_for_input=form, timeout=round(hours * 3600), key=key)
@@ -160,13 +161,14 @@ def summary(candidate: Candidate) -> str:
             f"{100 * challenger['wer']:.1f} %")
 
 
-def request_text(candidate: Candidate) -> str:
-    """Return the text of the approval form: the change, and the verdict's table."""
+def request_text(candidate: Candidate, override: str | None = None) -> str:
+    """Return the text of the approval form: the change, a requested override, and the verdict's table."""
     request = candidate.request
     return "\n\n".join([
         f"**{summary(candidate)}**",
         f"Replaces {request.champion or 'the donor of day one'}. Verdict: **{candidate.verdict['verdict']}**, SHA-256 `{request.verdict[:12]}`, "
-        f"commit `{request.commit}`. The approval holds for these alone.",
+        f"commit `{request.commit}`. If the run, the verdict or the champion changes, you are asked again.",
+        *([f"**Override requested: the verdict is not promote.** Reason: {override}"] if override else []),
         markdown_table(verdict_rows(candidate.verdict)),
     ])
 

@@ -51,11 +51,11 @@ def retrain(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] |
     Args:
         profile: Params of the run. embedded is params.yaml as committed; any other name is profiles/NAME.yaml.
         git_ref: Branch, tag or commit to run. It is resolved once, when the run begins.
-        corpora: Imported corpora to update first, by their name under data/raw. Empty field: all of them; empty list: none.
-        promote: After the verdict promote: auto promotes, approve waits for an approval in a form, never stops.
+        corpora: Corpora to update with `dvc update` before the run, by their name under data/raw; not a choice of data. Null: all; []: none.
+        promote: What to do if the verdict is promote. auto: promote at once. approve: ask for approval in a form. never: do not promote.
         push: Push the data to the DVC remote and the run commit to the Git remote. If off, the results stay on the worker for a week.
-        max_parallel: Most stages at a time. Empty field: one per core. Trainings and transcriptions always run one at a time.
-        approval_hours: Hours to wait for the approval, if promote is approve. After them the run fails and the champion stays in use.
+        max_parallel: Maximum number of stages at the same time. Null: one per core. Trainings and transcriptions always run one at a time.
+        approval_hours: Hours to wait for the approval, if promote is approve. Without an answer by then the run fails and the champion stays in use.
 
     Raises:
         ParamsError: a promotion without push.

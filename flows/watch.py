@@ -81,7 +81,7 @@ def watch(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | N
     Args:
         profile: Params to check, and to retrain with. embedded is params.yaml as committed; any other name is profiles/NAME.yaml.
         git_ref: Branch, tag or commit to check, and to retrain from.
-        corpora: Imported corpora to update first, by their name under data/raw. Empty field: all of them; empty list: none.
+        corpora: Corpora to update with `dvc update` first, by their name under data/raw. Null: all; []: none.
         min_utterances: Retrain if there are this many new utterances.
         min_hours: Retrain if there are this many hours of new speech.
         max_age_days: Retrain if the last run is this many days old. Empty field: never for this reason.
@@ -89,7 +89,7 @@ def watch(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | N
         drift_snr: Retrain if the signal-to-noise ratios of new utterances are further from the training set than this distance, 0 to 1.
         drift_locales: Retrain if the locales of new utterances are further from the training set than this distance, 0 to 1.
         drift_vocabulary: Retrain if more than this share of the new running words is missing from the training set, 0 to 1.
-        promote: Parameter of retrain. After the verdict promote: auto promotes, approve waits for an approval in a form, never stops.
+        promote: Of retrain: what to do if the verdict is promote. auto: promote at once. approve: ask for approval. never: do not promote.
         deployment: Deployment to start, as FLOW/DEPLOYMENT.
     """
     logger = get_run_logger()

@@ -192,7 +192,7 @@ def improvement(policy: Policy, evidence: Evidence, comparison: dict[str, Any], 
     resampled = units_of(evidence.champion.rows.table["speaker"])
     found, p_mapsswe = difference(champion, challenger, resampled, Resampling(1 - 2 * one_sided, policy.resamples, policy.seed))
     change = f"WER changes by {100 * found.value:+.2f} points ({100 * found.low:+.2f} to {100 * found.high:+.2f})"
-    level_text = f"one-sided level {one_sided:.2g}, gate {policy.gates_since_promotion + 1} of the period"
+    level_text = f"one-sided level {one_sided:.2g}, gate {policy.gates_since_promotion + 1} since the last promotion"
     if (champion.errors_B == challenger.errors_B).all():
         passed, reason = False, "the challenger makes as many errors as the champion in every utterance"
     elif comparison["wer"]["difference"]["low"] > 0:
@@ -294,7 +294,7 @@ def data_reports(policy: DataReports, evidence: Evidence) -> list[Rule]:
     for name, found, minimum in (("hours", hours, policy.min_hours), ("speakers", speakers, policy.min_speakers)):
         language, smallest = min(found.items(), key=lambda pair: pair[1])
         rules.append(point_rule(f"data_reports {name}", smallest, minimum, smallest >= minimum,
-                                f"{smallest:,.4g} {name} of {language} kept, at least {minimum:,.4g}"))
+                                f"{smallest:,.4g} {name} of {language} kept in all splits together, at least {minimum:,.4g}"))
     return rules
 
 
@@ -309,7 +309,8 @@ def fact_rules(policy: Policy, evidence: Evidence) -> list[Rule]:
         if_enabled(policy.max_model_bytes.enabled,
                    point_rule("max_model_bytes", size, max_size, size <= max_size, f"{size:,} bytes, at most {max_size:,}")),
         if_enabled(policy.certificate_clean.enabled,
-                   point_rule("certificate_clean", evidence.leaked, 0, not evidence.leaked, "train, dev and test share nothing")),
+                   point_rule("certificate_clean", evidence.leaked, 0, not evidence.leaked,
+                              f"train, dev and test share {evidence.leaked or 'no'} speakers, sentences or recordings")),
         _not_trained_on_test(policy.not_trained_on_test, evidence),
         if_enabled(policy.invariance.enabled,
                    point_rule("invariance", logit_difference, max_difference, logit_difference <= max_difference and not changed,
@@ -330,9 +331,9 @@ def relative_speed(policy: SpeedLimit, evidence: Evidence) -> Rule:
         system = evidence.challenger.name
         reason = f"undecided: not measured for these weights; run `dvc repro --force --single-item transcribe@{system}`, then gate"
     elif speed.low >= limit:
-        passed, reason = True, f"at least {limit:g} times the reference workload"
+        passed, reason = True, f"at least {limit:g} times as fast as the reference network (measured: data/timing/gate)"
     elif speed.high < limit:
-        passed, reason = False, f"less than {limit:g} times the reference workload"
+        passed, reason = False, f"less than {limit:g} times as fast as the reference network (measured: data/timing/gate)"
     return Rule(name, True, None, None, None, limit, passed, reason)
 
 
@@ -344,7 +345,8 @@ def _not_trained_on_test(policy: TrainedOn, evidence: Evidence) -> Rule:
         handling = "accepted by the policy" if policy.accept_unknown else "the policy requires them"
         rule = point_rule(name, overlap, 0, policy.accept_unknown, f"training data of {', '.join(unknown)} are unknown: {handling}")
     else:
-        rule = point_rule(name, overlap, 0, not overlap, "no speaker, sentence or recording of the test set is in the training data")
+        rule = point_rule(name, overlap, 0, not overlap,
+                          f"{overlap or 'no'} speakers, sentences or recordings of the test set are in the training data")
     return if_enabled(policy.enabled, rule)
 
 

@@ -20,18 +20,21 @@ TRAININGS = ("tests/training/", "tests/tuning/", "tests/alignment/", "tests/deco
 """Tests that train or transcribe with all cores: of several workers one runs them."""
 SERVERS = ("tests/flows/",)
 """Tests that share the one Prefect server of their worker."""
+REGISTRIES = ("tests/registry/", "tests/cli/test_registry.py")
+"""Tests that copy the toy registry, which a worker builds once."""
+GROUPS = {"trainings": TRAININGS, "flows": SERVERS, "registry": REGISTRIES}
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test the group that one worker runs: trainings, flows, otherwise its file. The largest groups come first."""
+    """Give each test the group that one worker runs: one of `GROUPS`, otherwise its file. The largest groups come first."""
     groups = {}
     for item in items:
         file = item.nodeid.partition("::")[0]
-        groups[item] = "trainings" if file.startswith(TRAININGS) else "flows" if file.startswith(SERVERS) else file
+        groups[item] = next((name for name, prefixes in GROUPS.items() if file.startswith(prefixes)), file)
         item.add_marker(pytest.mark.xdist_group(groups[item]))
-    order = {"trainings": 0, "flows": 1}
-    items.sort(key=lambda item: order.get(groups[item], 2))  # stable: within a group the order stays
+    order = {name: place for place, name in enumerate(GROUPS)}
+    items.sort(key=lambda item: order.get(groups[item], len(order)))  # stable: within a group the order stays
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -137,6 +137,7 @@ def test_a_share_or_a_threshold_may_be_asked_for_and_measures_nothing_again(root
     assert (found["kept"]["utterances"], found["threshold"], found["chosen_by"]) == (45, middle, "threshold")
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_from_its_last_chunk_to_the_same_scores(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aligner, "CHUNK", 40)
     run()

@@ -129,6 +129,7 @@ def test_the_report_adds_up(spoken: Path) -> None:
     assert {"espeakng-loader", "soundfile", "scipy"} <= set(report["versions"])
 
 
+@pytest.mark.slow
 def test_a_kill_costs_only_the_shard_in_progress(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     toy = {**SPEAK, "utterances": 160, "utterances_per_shard": 40}
     undisturbed, killed = checkout(tmp_path / "undisturbed", toy=toy), checkout(tmp_path / "killed", toy=toy)
@@ -156,6 +157,7 @@ def test_a_kill_costs_only_the_shard_in_progress(tmp_path: Path, capsys: pytest.
     assert f"{len(made)} of 4 shards kept from an interrupted run" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_killed_stage_leaves_no_worker_behind(tmp_path: Path) -> None:
     root = checkout(tmp_path / "killed", toy={**SPEAK, "utterances": 2_000, "utterances_per_shard": 1_000, "max_duration_s": 8})
     process = subprocess.Popen([sys.executable, "-c", RUN, str(root)], cwd=ROOT, start_new_session=True)

@@ -22,7 +22,7 @@ from typing import IO, Final
 import numpy as np
 import soundfile
 
-from pipeline.audio.joined import Content, Part, parts_of
+from pipeline.audio.concatenated import Content, Part, parts_of
 from pipeline.audio.resample import resample
 from pipeline.audio.samples import Samples, Waveform
 from pipeline.audio.wav import SUBTYPES, is_wav, uncounted_header

@@ -24,7 +24,7 @@ import numpy as np
 import soundfile
 
 from pipeline.audio.codecs import Unreadable, ffmpeg_command, ffmpeg_format_of
-from pipeline.audio.joined import Content, Part, parts_of
+from pipeline.audio.concatenated import Content, Part, parts_of
 from pipeline.audio.resample import filter_reach, resample
 from pipeline.audio.samples import Waveform
 from pipeline.audio.wav import HeaderError, Reader, is_wav, read_exactly, read_header, to_float, uncounted_header

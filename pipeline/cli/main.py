@@ -67,8 +67,9 @@ class Stage(StrEnum):
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Transcripts = "File with lines id<TAB>text[<TAB>speaker]."
-Profile = Annotated[str | None, typer.Option(help="A file in profiles/, without its extension. Default: params.yaml.")]
+Reference = "File with lines id<TAB>text[<TAB>speaker]."
+Hypothesis = "File with lines id<TAB>text; further columns are ignored."
+Profile = Annotated[str | None, typer.Option(help="A file in profiles/, without its extension. Default: params.yaml, which the flows call embedded.")]
 
 
 @app.command()
@@ -85,7 +86,7 @@ def normalise(locale: Annotated[Locale, typer.Option(help="Locale of numbers, mo
 
 
 @app.command()
-def score(reference: Annotated[Path, typer.Option(help=Transcripts)], hypothesis: Annotated[Path, typer.Option(help=Transcripts)],
+def score(reference: Annotated[Path, typer.Option(help=Reference)], hypothesis: Annotated[Path, typer.Option(help=Hypothesis)],
           locale: Annotated[Locale | None, typer.Option(help="Normalise both files by the rules of this locale first.")] = None,
           as_json: AsJson = False) -> None:
     """Compute WER and CER with intervals over speakers.
@@ -98,8 +99,8 @@ def score(reference: Annotated[Path, typer.Option(help=Transcripts)], hypothesis
 
 
 @app.command()
-def compare(reference: Annotated[Path, typer.Option(help=Transcripts)], champion: Annotated[Path, typer.Option(help=Transcripts)],
-            challenger: Annotated[Path, typer.Option(help=Transcripts)],
+def compare(reference: Annotated[Path, typer.Option(help=Reference)], champion: Annotated[Path, typer.Option(help=Hypothesis)],
+            challenger: Annotated[Path, typer.Option(help=Hypothesis)],
             locale: Annotated[Locale | None, typer.Option(help="Normalise all files by the rules of this locale first.")] = None,
             as_json: AsJson = False) -> None:
     """Compare the transcripts of two systems on the same utterances.
@@ -114,7 +115,8 @@ def compare(reference: Annotated[Path, typer.Option(help=Transcripts)], champion
 
 
 @app.command()
-def transcribe(audio: Annotated[list[str], typer.Argument(help="Audio files, folders or patterns; - for standard input.", show_default=False)],
+def transcribe(audio: Annotated[list[str], typer.Argument(show_default=False,
+                                                          help="Audio files, folders or glob patterns such as '*.mp3'; - for standard input.")],
                model: Annotated[Path | None, typer.Option(help="Model folder. Default: the champion.")] = None,
                form: Annotated[Format, typer.Option("--format", help="Output format; json, srt and vtt include word times.")] = Format.TXT,
                channels: Annotated[Channels, typer.Option(help="Mix the channels of a recording, or transcribe each as one speaker. "
@@ -172,11 +174,11 @@ def rank(as_json: AsJson = False) -> None:
 def doctor(profile: Profile = None) -> None:
     """Check this machine and the params before a run.
 
-    List installed versions, differences from the lock and hardware. List every problem of the params (exit code 2). Check data,
+    List installed versions, differences from requirements/*.txt, and hardware. List every problem of the params (exit code 2). Check data,
     checkpoint, memory and disk that the params need (exit code 1 if a run cannot start).
     """
     from pipeline.cli.doctor import examine, params_file, problems
-    from pipeline.cli.needs import examine_needs
+    from pipeline.cli.run_requirements import examine_needs
     from pipeline.core.params import read_params
 
     path = params_file(profile)
@@ -199,8 +201,8 @@ def budget(system: Annotated[str | None, typer.Argument(help="donor, or a system
            as_json: AsJson = False) -> None:
     """Find the largest batch_s that fits this device.
 
-    Run real training steps on noise, with the longest and the shortest utterances, for at most two minutes. No data are needed.
-    Nothing is written: copy the figure into the params.
+    batch_s is the seconds of audio per batch, padding included. Run real training steps on noise, with the longest and the shortest utterances,
+    for at most two minutes. No data are needed. Nothing is written: copy the figure into the params.
 
     vizinho budget --profile common-voice-xlsr
     """

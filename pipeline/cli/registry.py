@@ -122,7 +122,7 @@ def gates(write: Annotated[bool, typer.Option("--write", help="Write the gate in
     if as_json:
         _print_json({"gates_before": index, "one_sided_level": level, "params": stated})
         return
-    typer.echo(f"gate {index + 1} of the period since the last promotion: one-sided error level {level:.2g}")
+    typer.echo(f"gate {index + 1} since the last promotion: one-sided error level {level:.2g}")
     if stated != index:
         typer.echo(f"params.yaml has gate.gates_since_promotion: {stated} (`vizinho registry gates --write`, then `dvc repro gate`)")
 

@@ -68,13 +68,15 @@ def at_most(name: str, value: float, low: float, high: float, limit: float, what
         units: number and name of the resampled units ("24 speakers now"), for the reason.
         points: whether the quantity is a difference, shown in percentage points.
     """
-    shown = {bound: f"{100 * bound:+.2f} points" if points else f"{100 * bound:.2f} %" for bound in (low, high, limit)}
+    form, unit = ("+.2f", "points") if points else (".2f", "%")
+    measured = f"{what} {100 * value:{form}} {unit} [{100 * low:{form}}, {100 * high:{form}}]"
+    bound = f"{100 * limit:{form}} {unit}" if limit else "0"
     if high <= limit:
-        passed, reason = True, f"{what} is at most {shown[high]}, limit {shown[limit]}"
+        passed, reason = True, f"{measured}: the whole interval is at most {bound}"
     elif low > limit:
-        passed, reason = False, f"{what} is at least {shown[low]}, limit {shown[limit]}"
+        passed, reason = False, f"{measured}: the whole interval is above {bound}"
     else:
-        passed, reason = None, f"undecided: {what} is {shown[low]} to {shown[high]}, limit {shown[limit]}; {more_data(value, high, limit, units)}"
+        passed, reason = None, f"undecided: {measured}: the interval includes {bound}; {more_data(value, high, limit, units)}"
     return Rule(name, True, value, low, high, limit, passed, reason)
 
 

@@ -49,6 +49,7 @@ def test_a_budget_is_rounded_downwards_to_three_figures() -> None:
     assert [rounded(value) for value in (7.219, 28.0, 233.9, 1234.5)] == [7.21, 28.0, 233.0, 1230.0]
 
 
+@pytest.mark.slow
 def test_the_training_config_of_a_system_is_tried_and_the_report_has_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     params = copy.deepcopy(DEFAULT)
     params["donor"]["model"] = tiny.SHAPE

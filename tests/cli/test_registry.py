@@ -70,13 +70,13 @@ def test_a_refusal_is_one_line_and_exit_1_a_wrong_override_exit_2(once: Toy, viz
 
 
 def test_gates_prints_the_gate_of_a_run_and_writes_its_index_into_the_params(toy: Toy, vizinho) -> None:  # noqa: ANN001
-    first = "gate 1 of the period since the last promotion: one-sided error level 0.025\n"
+    first = "gate 1 since the last promotion: one-sided error level 0.025\n"
     assert vizinho(toy, "gates")[:2] == (0, first)
     toy.run(2, gates=0)
     code, out, _ = vizinho(toy, "gates")
     assert code == 0
     assert out.splitlines() == [
-        "gate 2 of the period since the last promotion: one-sided error level 0.0083",
+        "gate 2 since the last promotion: one-sided error level 0.0083",
         "params.yaml has gate.gates_since_promotion: 0 (`vizinho registry gates --write`, then `dvc repro gate`)"]
     assert json.loads(vizinho(toy, "gates", "--write", "--json")[1]) == {
         "gates_before": 1, "one_sided_level": pytest.approx(0.05 / 6), "params": 1}

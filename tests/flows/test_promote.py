@@ -87,6 +87,8 @@ def test_an_approval_request_is_about_one_run_verdict_and_champion(toy: Toy) -> 
     others = [replace(request, commit="0" * 40), replace(request, verdict="0" * 64), replace(request, champion="asr-pt-toy#champion#1")]
     assert len({request_key(request), *map(request_key, others)}) == 4
     assert request.commit in request_text(candidate) and "WER 90.0 % → 50.0 %" in request_text(candidate)
+    assert "Override requested" not in request_text(candidate)
+    assert "Override requested: the verdict is not promote.** Reason: urgent" in request_text(candidate, "urgent")
 
 
 @pytest.mark.parametrize(("given", "message"), [

@@ -79,6 +79,7 @@ def test_stale_stages_run_and_the_run_commit_is_what_dvc_repro_makes(toy: Toy, s
     assert left_behind() == []
 
 
+@pytest.mark.slow
 def test_a_failed_stage_shows_its_last_lines_and_its_rejects(toy: Toy, started: Start) -> None:
     table = "error: ingest@toy: 9 of 10 rejected\\n        6  too short (such as a.wav: 0.1 s)\\n        3  silent\\n ; expected at most 5%"
     edit(toy, "score", f"import sys\nprint('scoring')\nprint('''{table}''', file=sys.stderr)\nsys.exit(1)")
@@ -143,6 +144,7 @@ def test_a_missing_dvc_remote_is_retried_and_nothing_is_pushed_to_git_without_it
     assert again.states()["train@transfer"] == "Cached"
 
 
+@pytest.mark.slow
 def test_a_planted_secret_is_in_no_row_of_the_database(toy: Toy, started: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = "hunter2-" + "correct-horse"
     monkeypatch.setenv("STORE_SECRET_ACCESS_KEY", secret)

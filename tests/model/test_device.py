@@ -47,6 +47,7 @@ def test_a_second_training_waits_until_the_first_ends_even_if_killed(tmp_path: P
     assert second.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core has room for one training")
 def test_trainings_that_fit_on_the_cores_together_do_not_wait(tmp_path: Path) -> None:
     both = [start(tmp_path, 1, 5) for _ in range(2)]

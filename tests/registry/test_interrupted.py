@@ -113,6 +113,7 @@ def test_kills_at_any_moment_leave_a_complete_champion(toy: Toy) -> None:
     after_the_kill(toy, toy.in_use())
 
 
+@pytest.mark.slow
 def test_of_two_promotions_at_once_one_succeeds_and_the_other_fails_with_a_message(toy: Toy) -> None:
     other = toy.clone("other")
     (other.path / ".dvc/config.local").write_text(f"[cache]\n    dir = {toy.path}/.dvc/cache\n")

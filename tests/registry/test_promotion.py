@@ -123,6 +123,7 @@ def test_a_rollback_restores_the_earlier_model_byte_for_byte_as_a_new_version(tw
     assert [found.version for found in tags.history(fresh.path, ARTEFACT)] == ["v0.1.0", "v0.2.0", "v0.2.1"]
 
 
+@pytest.mark.slow
 def test_day_one_can_be_restored(once: Toy) -> None:
     donor = folder(once.path / "data/donor")
     fresh = once.clone("fresh")  # without the run's data: the promotion pushed what a rollback needs

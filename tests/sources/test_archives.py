@@ -189,6 +189,7 @@ def test_unpacking_is_resumed_after_a_kill(tmp_path: Path) -> None:
     assert whole.stat().st_mtime_ns == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.tar.gz", "a.zip"])
 def test_a_kill_during_unpacking_loses_only_the_member_in_progress(tmp_path: Path, name: str) -> None:
     files = {f"{number:03d}.mp3": NOISE.randbytes(1_000_000) for number in range(60)}

@@ -67,6 +67,7 @@ def run(root: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[
     return subprocess.run([sys.executable, "-c", RUN, str(root)], env=environment, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_two_workers_of_ray_write_the_bytes_of_the_process_pool(tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIZINHO_STATE", str(tmp_path / "other-state"))
     ingest.run("toy", root=checkout(tmp_path / "pool", PLAIN), workers=1)

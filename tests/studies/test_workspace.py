@@ -48,6 +48,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_a_workspace_has_the_profiles_params_in_a_commit_and_the_checkouts_cache(checkout: Path, tmp_path: Path) -> None:
     commit = git(checkout, "rev-parse", "HEAD")
     folder = workspace.workspace("voice")

@@ -89,6 +89,7 @@ def together(root: Path) -> tuple[pd.DataFrame, dict[str, torch.Tensor], str]:
     return *result(root), output
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_losses_of_one_with_twice_the_budget(root: Path, together: Any) -> None:
     shared, shared_weights, output = together
     assert "train@transfer: 12 steps of 10 s" in output and "2 processes, cpu" in output

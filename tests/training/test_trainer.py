@@ -249,6 +249,7 @@ def start(root: Path, resume: Path, output: Path, values: dict[str, Any]) -> sub
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_training_interrupted_and_then_killed_ends_with_the_weights_and_history_of_an_unbroken_one(
         root: Path, tmp_path: Path, unbroken: tuple[Any, pd.DataFrame]) -> None:

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from pipeline.audio.codecs import Unreadable, read_audio
-from pipeline.audio.joined import Part, _frames, parts_of
+from pipeline.audio.concatenated import Part, _frames, parts_of
 from pipeline.audio.samples import Waveform
 from pipeline.audio.streaming import open_blocks
 from tests.audio.signals import babble

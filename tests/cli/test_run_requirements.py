@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from pipeline.cli.doctor import disagreements
-from pipeline.cli.needs import examine_needs
+from pipeline.cli.run_requirements import examine_needs
 from pipeline.core.files import ROOT
 from tests.checkpoints import lay
 

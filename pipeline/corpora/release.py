@@ -175,7 +175,7 @@ def storable(row: Utterance | Reject) -> Utterance | Reject:
             os.fsencode(row.audio)
         except UnicodeEncodeError:
             return Reject(texts["id"], texts["source"], "not UTF-8", "its path")
-    return replace(row, **texts)
+    return replace(row, **texts)  # type: ignore[arg-type]
 
 
 REJECT_TEXTS: Final = ("id", "source", "reason", "detail")

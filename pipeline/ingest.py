@@ -66,7 +66,7 @@ from pipeline.core.params import Section, load_section
 from pipeline.core.processors import usable_processors
 from pipeline.core.progress import bar, log, stage_line
 from pipeline.core.stage import stage_main
-from pipeline.corpora.release import repeated_values
+from pipeline.corpora.release import repeated_values, storable
 from pipeline.sources.archives import unpacked
 from pipeline.sources.cluster import on_ray
 from pipeline.sources.remote import fetched, is_address
@@ -181,7 +181,7 @@ def rows(job: Job) -> Iterator[dict[str, Any] | corpora.Reject]:
             continue
         samples_S = examine(found, job.params)
         if isinstance(samples_S, tuple):
-            yield corpora.Reject(found.id, found.source, *samples_S)
+            yield storable(corpora.Reject(found.id, found.source, *samples_S))  # type: ignore[misc]
         else:
             yield describe(job.corpus, job.params, found, samples_S)
 

@@ -3,7 +3,7 @@
 Reads:  data/score/{CHALLENGER,champion,BASELINE}.json, data/transcribe/{CHALLENGER,champion,BASELINE}.{parquet,json},
         data/split/portuguese/certificate.json, the tables of `gate.licences.tables`,
         data/{ingest,normalise}/LANGUAGE/CORPUS/report.json of `gate.data_reports.languages`
-Writes: data/gate/verdict.json (`vizinho.verdict/2`)
+Writes: data/gate/verdict.json (`vizinho.verdict/3`)
 Params: gate
 
 A verdict of any kind is a result (exit 0). Figures that are broken or not comparable are a failure.
@@ -12,10 +12,12 @@ A verdict of any kind is a result (exit 0). Figures that are broken or not compa
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import numpy as np
 from pydantic import Field
 
 from pipeline.core.errors import DataError, PipelineError
@@ -25,16 +27,18 @@ from pipeline.core.params import Section, load_section
 from pipeline.core.progress import log
 from pipeline.core.stage import stage_main
 from pipeline.core.timing import record_timing
-from pipeline.scoring.bootstrap import units_of
+from pipeline.scoring.bootstrap import MIN_RESAMPLED, units_of
 from pipeline.scoring.comparison import check_same_utterances, compare, difference
+from pipeline.scoring.counts import Counts
 from pipeline.scoring.evidence import Evidence, Rate, System, check, overlap_with_training
 from pipeline.scoring.planted import RESAMPLING, planted_challengers, planted_entry
+from pipeline.scoring.power import Margin, Part, power
 from pipeline.scoring.reading import read_evidence
 from pipeline.scoring.rules import Rule, Verdict, at_most, disabled, if_enabled, more_data, outcome_of, point_rule, spent_level, verdict_of
 from pipeline.scoring.scorecard import Resampling
-from pipeline.scoring.utterances import slices
+from pipeline.scoring.utterances import Mask, slices, units_in
 
-SCHEMA: Final = "vizinho.verdict/2"
+SCHEMA: Final = "vizinho.verdict/3"
 
 Share = Annotated[float, Field(ge=0)]
 
@@ -180,7 +184,7 @@ def apply_rules(policy: Policy, evidence: Evidence) -> tuple[Verdict, list[Rule]
 def improvement(policy: Policy, evidence: Evidence, comparison: dict[str, Any], units: str) -> Rule:
     """Return the rule that the challenger's WER is below the champion's.
 
-    Passes if the upper bound of the paired bootstrap is below 0 and MAPSSWE's p-value is below the error level of this
+    Passes if the upper bound of the paired interval is below 0 and MAPSSWE's p-value is below the error level of this
     gate (`spent_level`). MAPSSWE also holds at levels too small for the number of resamples. Fails if the challenger is
     worse at the policy's level, or makes exactly as many errors as the champion in every utterance.
     """
@@ -189,8 +193,8 @@ def improvement(policy: Policy, evidence: Evidence, comparison: dict[str, Any], 
         return disabled(name, 0.0)
     one_sided = spent_level(policy.alpha, policy.gates_since_promotion)
     champion, challenger = evidence.champion.rows.words, evidence.challenger.rows.words
-    resampled = units_of(evidence.champion.rows.table["speaker"])
-    found, p_mapsswe = difference(champion, challenger, resampled, Resampling(1 - 2 * one_sided, policy.resamples, policy.seed))
+    resampling = Resampling(1 - 2 * one_sided, policy.resamples, policy.seed)
+    found, p_mapsswe = difference(champion, challenger, units_in(evidence.champion.rows.table), resampling)
     change = f"WER changes by {100 * found.value:+.2f} points ({100 * found.low:+.2f} to {100 * found.high:+.2f})"
     level_text = f"one-sided level {one_sided:.2g}, gate {policy.gates_since_promotion + 1} since the last promotion"
     if (champion.errors_B == challenger.errors_B).all():
@@ -228,11 +232,16 @@ def non_inferiority(policy: NonInferiority, evidence: Evidence, comparison: dict
             rules.append(disabled(f"non_inferiority {name}", policy.margin,
                                   f"{int(rows.sum())} utterances, fewer than {policy.min_utterances}"))
             continue
-        found = compared[name]["wer"]["difference"]
-        if None in found.values():
+        found, slice_ = compared[name]["wer"]["difference"], compared[name]
+        if found["low"] is None and (found["value"] is None or slice_["unit"] == "utterance"):
             raise DataError(f"slice {name}", "no interval", "two speakers or utterances with words", "raise min_utterances")
+        if found["low"] is None:
+            rules.append(Rule(f"non_inferiority {name}", True, found["value"], None, None, policy.margin, None,
+                              f"undecided: no interval, since one speaker has all words of the slice; at least 2 speakers are needed, "
+                              f"better {MIN_RESAMPLED}"))
+            continue
         rules.append(at_most(f"non_inferiority {name}", found["value"], found["low"], found["high"], policy.margin,
-                             "change in WER", f"{compared[name]['utterances']} utterances now", points=True))
+                             "change in WER", f"{slice_['utterances']} utterances of {slice_['speakers']} speakers now", points=True))
     return rules or [Rule("non_inferiority", True, None, None, None, policy.margin, None,
                           f"undecided: no slice by {', '.join(policy.columns) or 'any column'}")]
 
@@ -268,7 +277,7 @@ def robustness(policy: Robustness, evidence: Evidence, resampling: Resampling) -
                                 f"add condition and system to transcribe.robustness, or remove {condition} from gate.robustness")
         challenger, champion = (system.conditions[condition] for system in (evidence.challenger, evidence.champion))
         check_same_utterances(champion.rows, challenger.rows)
-        resampled = units_of(champion.rows.table["speaker"])
+        resampled = units_in(champion.rows.table)
         units = f"{resampled.number} {resampled.name}s now"
         change, _ = difference(champion.rows.words, challenger.rows.words, resampled, resampling)
         rules += [at_most(f"{name} {condition}", challenger.wer.value, challenger.wer.low, challenger.wer.high, limit, "WER", units),
@@ -375,7 +384,7 @@ def _name(part: dict[str, str]) -> str:
 
 
 def self_test(policy: Policy, evidence: Evidence) -> dict[str, Any]:
-    """Return the verdicts on the planted challengers, as `self_test` in `vizinho.verdict/2`.
+    """Return the verdicts on the planted challengers, as `self_test` in `vizinho.verdict/3`.
 
     The policy's rules on hypotheses apply. Absolute limits and the rules on speed, size, licences, conditions and data
     are disabled, since a planted challenger has no such facts.
@@ -409,6 +418,46 @@ def self_test(policy: Policy, evidence: Evidence) -> dict[str, Any]:
     return {"passed": True, "planted": entries}
 
 
+# ---- Power ----------------------------------------------------------------------------------------------------------
+
+
+def power_of(policy: Policy, evidence: Evidence, rules: Sequence[Rule]) -> dict[str, Any] | None:
+    """Return what this test set can decide, as `power` in `vizinho.verdict/3`; None if `improvement` is disabled.
+
+    The rules that compare the challenger with the champion count: improvement, slices, change in each condition.
+
+    Args:
+        policy: the gate's policy.
+        evidence: the systems.
+        rules: the rules of the verdict.
+    """
+    if not policy.improvement.enabled:
+        return None
+    by_name = {rule.name: rule for rule in rules if rule.enabled}
+    challenger, champion = evidence.challenger.rows, evidence.champion.rows
+    table, units = champion.table, units_in(champion.table)
+
+    def margin(name: str, rows: Mask, counts: tuple[Counts, Counts], part: Part, size: int, unit: str, **more: float) -> Margin:
+        rule = by_name[name]
+        assert rule.limit is not None
+        reach = math.inf if rule.value is None or rule.high is None else rule.high - rule.value
+        return Margin(name, *counts, units.code_B[rows], rule.limit, reach, part, size, unit, **more)
+
+    everything = np.ones(len(table), dtype=bool)
+    margins = [margin("improvement", everything, (champion.words, challenger.words), "test set", units.number, units.name,
+                      matched_pairs=spent_level(policy.alpha, policy.gates_since_promotion))]
+    for part, rows in slices(table, [[column] for column in policy.non_inferiority.columns], 1):
+        if (name := f"non_inferiority {_name(part)}") in by_name:
+            own = units_of(table.loc[rows, "speaker"], units.name)
+            margins.append(margin(name, rows, (champion.words.of(rows), challenger.words.of(rows)), "test set", own.number, own.name))
+    for condition in evidence.champion.conditions:
+        if (name := f"robustness {condition}, change") in by_name:
+            degraded = [system.conditions[condition].rows for system in (evidence.champion, evidence.challenger)]
+            rows = np.isin(table["utterance_id"], degraded[0].table["utterance_id"])
+            margins.append(margin(name, rows, (degraded[0].words, degraded[1].words), "conditions", int(rows.sum()), "utterance"))
+    return power(margins, units.number, policy.seed)
+
+
 # ---- The verdict ----------------------------------------------------------------------------------------------------
 
 
@@ -420,7 +469,7 @@ def system_entry(system: System) -> dict[str, Any]:
 
 
 def make_verdict(policy: Policy, evidence: Evidence) -> dict[str, Any]:
-    """Return the verdict as `vizinho.verdict/2`."""
+    """Return the verdict as `vizinho.verdict/3`."""
     verdict, rules, comparisons = apply_rules(policy, evidence)
     if policy.self_test.enabled:
         tested = self_test(policy, evidence)
@@ -431,15 +480,16 @@ def make_verdict(policy: Policy, evidence: Evidence) -> dict[str, Any]:
         tested = {"passed": None, "planted": []}
         rules.append(disabled("self_test", 0))
     gates = policy.gates_since_promotion
+    estimated = power_of(policy, evidence, rules)
     return {
         "schema": SCHEMA, "verdict": verdict, "challenger": system_entry(evidence.challenger), "champion": system_entry(evidence.champion),
         "period": {"gates_before": gates, "one_sided_level": spent_level(policy.alpha, gates)},
-        "rules": [rule.as_json() for rule in rules], "comparisons": comparisons, "self_test": tested,
+        "rules": [rule.as_json() for rule in rules], "comparisons": comparisons, "self_test": tested, "power": estimated,
     }
 
 
 def rules_table(verdict: dict[str, Any]) -> str:
-    """Return the verdict's rules as a text table, and the verdict as its last line."""
+    """Return the verdict's rules as a text table, the power of the test set, and the verdict as the last line."""
     rows = [(rule["name"], outcome_of(rule), _plain(rule["value"]),
              f"{_plain(rule['low'])} .. {_plain(rule['high'])}" if rule["low"] is not None else "", _plain(rule["limit"]), rule["reason"])
             for rule in verdict["rules"]]
@@ -447,7 +497,8 @@ def rules_table(verdict: dict[str, Any]) -> str:
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(5)]
     lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5]]) for row in (head, *rows)]
     names = verdict["challenger"]["system"], verdict["champion"]["system"]
-    return "\n".join([*lines, f"gate: {verdict['verdict']}, {names[0]} against {names[1]}"])
+    power = [f"power: {entry['reason']}" for entry in (verdict["power"] or {"gains": ()})["gains"]]
+    return "\n".join([*lines, *power, f"gate: {verdict['verdict']}, {names[0]} against {names[1]}"])
 
 
 def _plain(value: float | None) -> str:

@@ -144,7 +144,7 @@ def hypotheses_of(name: str, system: str) -> Scored:
 def rate(runs: Sequence[tuple[Scored, Scored | None]], measure: str = "words") -> Interval:
     """Return the error rate (or its difference to a second system) over all seeds, with its interval.
 
-    The interval is over speakers, or over utterances if there are fewer than ten speakers. All seeds of an utterance are drawn together: it is
+    The interval is over speakers, or over utterances if no two speakers are known. All seeds of an utterance are drawn together: it is
     the interval of the mean over seeds, for other speakers or utterances.
     """
     tables = pd.concat([one.table for one, _ in runs])

@@ -307,6 +307,102 @@ def test_small_slices_are_listed_as_disabled(run: Path) -> None:
     assert row["reason"] == "80 utterances, fewer than 100"
 
 
+def by_speaker(shares: list[float], number: int = 240) -> np.ndarray[Any, Any]:
+    """Return the share of wrong words of each utterance, one for each speaker."""
+    return np.array([shares[index % len(shares)] for index in range(number)])
+
+
+def test_nine_speakers_who_differ_do_not_show_an_improvement_that_their_utterances_seem_to_show(tmp_path: Path) -> None:
+    challenger = by_speaker([0.1, 0.5, 0.1, 0.5, 0.1, 0.5, 0.1, 0.1, 0.4])
+    write_run(tmp_path, {"transfer": challenger, "champion": 0.35, "scratch": 0.9}, {"non_inferiority": {"enabled": False}}, speakers=9)
+    verdict = verdict_on(tmp_path)
+    improvement = rule(verdict, "improvement")
+    assert verdict["comparisons"]["champion"]["unit"] == "speaker"
+    assert (improvement["passed"], improvement["low"] < 0 < improvement["high"], verdict["verdict"]) == (None, True, "inconclusive")
+    assert "(9 speakers now)" in improvement["reason"]
+
+
+def test_a_slice_of_few_speakers_who_differ_is_undecided(tmp_path: Path) -> None:
+    table = hypotheses(speakers=12)
+    share = by_speaker([0.0, 0.1, 0.7, 0.1, 0.0, 0.1, 0.0, 0.1, 0.5, 0.1, 0.0, 0.1])
+    assert table.loc[table["locale"] == "pt-PT", "speaker"].nunique() == 6
+    write_run(tmp_path, {"transfer": share, "champion": 0.3, "scratch": 0.9}, speakers=12)
+    slice_rule = rule(verdict_on(tmp_path), "non_inferiority locale=pt-PT")
+    assert slice_rule["value"] < 0.0 < 0.02 < slice_rule["high"]
+    assert slice_rule["passed"] is None
+    assert "(120 utterances of 6 speakers now)" in slice_rule["reason"]
+
+
+def test_a_slice_of_one_speaker_is_undecided_and_the_reason_gives_the_speakers_needed(run: Path) -> None:
+    for name in SYSTEMS:
+        table = pd.read_parquet(run / f"data/transcribe/{name}.parquet")
+        table.loc[table["locale"] == "pt-PT", "speaker"] = "speak-pt/one"
+        write_system(run, name, conform(table, HYPOTHESIS, "test"))
+    write_policy(run, SELF_TEST)
+    verdict = verdict_on(run)
+    found = rule(verdict, "non_inferiority locale=pt-PT")
+    assert (found["passed"], found["low"], found["high"], verdict["verdict"]) == (None, None, None, "inconclusive")
+    assert "one speaker has all words of the slice; at least 2 speakers are needed, better 10" in found["reason"]
+    planted = {entry["name"]: entry["found"] for entry in verdict["self_test"]["planted"]}
+    assert planted["much better everywhere"] == "not tested"
+    assert planted["one slice destroyed while the mean improves"] == "reject"
+    assert verdict["power"]["gains"][0]["limited_by"] == "non_inferiority locale=pt-PT"
+    assert verdict["power"]["gains"][0]["probability"] == 0
+
+
+@pytest.mark.parametrize("speakers", [2, 3, 5, 9])
+def test_the_self_test_passes_with_few_speakers(tmp_path: Path, speakers: int) -> None:
+    write_run(tmp_path, GOOD, {**SELF_TEST, "non_inferiority": {"columns": ["gender"]}}, speakers=speakers)
+    assert verdict_on(tmp_path)["self_test"]["passed"] is True
+
+
+def test_the_conditions_of_few_speakers_are_measured_over_speakers(tmp_path: Path) -> None:
+    write_run(tmp_path, GOOD, {**ROBUST, "non_inferiority": {"enabled": False}}, speakers=9)
+    for name, share in (("transfer", by_speaker([0.1, 0.6, 0.2])), ("champion", 0.3)):
+        table = pd.read_parquet(tmp_path / f"data/transcribe/{name}.parquet")
+        texts = garbled(table["reference"].tolist(), share, 3)
+        write_system(tmp_path, name, table.assign(robustness=[[{"condition": condition, "hypothesis": text} for condition in CONDITIONS]
+                                                              for text in texts]))
+    write_policy(tmp_path, {**ROBUST, "non_inferiority": {"enabled": False}})
+    found = rule(verdict_on(tmp_path), "robustness telephone, change")
+    assert found["passed"] is None
+    assert "(9 speakers now)" in found["reason"] or "more test data would not decide" in found["reason"]
+    assert found["high"] - found["low"] > 0.2
+
+
+def test_the_verdict_states_what_the_test_set_can_decide(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    add_conditions(run, "transfer", telephone=0.2, noise_10_db=0.4)
+    add_conditions(run, "champion", telephone=0.4, noise_10_db=0.6)
+    write_policy(run, ROBUST)
+    power = verdict_on(run)["power"]
+    assert [entry["gain"] for entry in power["gains"]] == [0.05, 0.1]
+    assert [entry["name"] for entry in power["gains"][0]["rules"]] == [
+        "improvement", "non_inferiority locale=pt-BR", "non_inferiority locale=pt-PT", "non_inferiority gender=female", "non_inferiority gender=male",
+        "robustness telephone, change", "robustness noise_10_db, change",
+    ]
+    assert power["gains"][0]["probability"] < power["gains"][1]["probability"] <= 1
+    shown = capsys.readouterr().out.splitlines()
+    assert [line for line in shown if line.startswith("power: ")] == [f"power: {entry['reason']}" for entry in power["gains"]]
+
+
+def test_more_test_data_have_more_power(tmp_path: Path) -> None:
+    found = []
+    for number, speakers in ((240, 12), (480, 24)):
+        write_run(tmp_path / str(number), {"transfer": 0.3, "champion": 0.3, "scratch": 0.6}, {"non_inferiority": {"margin": 0.1}}, number, speakers)
+        found.append(verdict_on(tmp_path / str(number))["power"]["gains"][1])
+    assert found[0]["probability"] < found[1]["probability"]
+    assert found[0]["needed"]["unit"] == "speaker"
+
+
+def test_without_the_improvement_rule_or_without_any_difference_there_is_no_power(run: Path) -> None:
+    write_policy(run, {"improvement": {"enabled": False}})
+    assert verdict_on(run)["power"] is None
+    write_policy(run, {})
+    write_system(run, "transfer", conform(pd.read_parquet(run / "data/transcribe/champion.parquet"), HYPOTHESIS, "test"))
+    write_policy(run, {})
+    assert verdict_on(run)["power"] is None
+
+
 def test_later_gates_of_a_period_have_a_smaller_level(run: Path) -> None:
     widths = []
     for gates in (0, 1, 5):

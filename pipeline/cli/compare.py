@@ -30,7 +30,7 @@ def render_compare(found: dict[str, Any]) -> str:
                      f"change {percent(rate['difference'])}, p {_p(rate['p_bootstrap'])} (bootstrap), {_p(rate['p_mapsswe'])} (MAPSSWE)")
     low, high = found["wer"]["difference"]["low"], found["wer"]["difference"]["high"]
     if low is None:
-        lines.append("no interval: a single utterance")
+        lines.append(f"no interval: a single {found['unit']}")
     else:
         lines.append("the challenger is better" if high < 0 else "the champion is better" if low > 0 else
                      f"no significant difference in WER at a level of {100 * found['level']:g} %")

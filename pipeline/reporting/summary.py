@@ -33,7 +33,7 @@ def summary(root: Path | str = ".") -> list[str]:
         if (path := data / f"score/{name}.json").exists()
     }
     return [
-        f"Verdict: {verdict['verdict']}. {describe_rules(need(verdict, 'rules', str(file)))} See {file}.",
+        f"Verdict: {verdict['verdict']}. {describe_rules(need(verdict, 'rules', str(file)))}{describe_power(verdict.get('power'))} See {file}.",
         f"Word error rate (WER) on the test set: {', '.join(f'{name} {percent(rate)}' for name, rate in rates.items()) or 'not measured'}.",
         f"The challenger is {challenger}, in {data / 'train' / challenger}.{describe_speed(challenger, root)}",
         f"All metrics are in {data / 'score'}; `dvc metrics show` prints them.",
@@ -56,6 +56,15 @@ def describe_rules(rules: Iterable[Mapping[str, Any]]) -> str:
     if sentences:
         return " ".join(sentences)
     return f"All {len(outcomes)} enabled rules pass." if outcomes else "No rule is enabled."
+
+
+def describe_power(power: Mapping[str, Any] | None) -> str:
+    """Return what the test set can decide in a sentence, "" if it is unknown.
+
+    Args:
+        power: `power` in gate/verdict.json.
+    """
+    return f" On this test set {'; '.join(entry['reason'] for entry in power['gains'])}." if power else ""
 
 
 def describe_speed(system: str, root: Path) -> str:

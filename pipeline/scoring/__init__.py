@@ -4,7 +4,7 @@ Only this package uses jiwer. Rates are fractions and always of the corpus (all 
 characters), never a mean of utterances.
 
     counts.py      hits and errors of each utterance
-    bootstrap.py   intervals and p-values by resampling speakers
+    bootstrap.py   intervals and p-values over speakers: resampling, or Student's t if they are few or very unequal
     paired.py      matched-pairs test, correction for many slices
     utterances.py  the rows that are scored, and their slices
     scorecard.py   `vizinho.score/2`
@@ -14,4 +14,5 @@ characters), never a mean of utterances.
     evidence.py    the evidence of a gate, and whether it is comparable
     rules.py       the gate's rules: pass, fail, undecided or disabled
     planted.py     planted challengers, which test the gate in every run
+    power.py       which true gains a test set can decide
 """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.core.errors import DataError, NotComparableError
-from pipeline.scoring.bootstrap import Interval, Units, interval, units_of
+from pipeline.scoring.bootstrap import Interval, Units, interval, unit_of, units_of
 from pipeline.scoring.counts import Counts
 from pipeline.scoring.paired import holm, mapsswe
 from pipeline.scoring.scorecard import Resampling, number
@@ -16,9 +16,9 @@ SCHEMA = "vizinho.compare/1"
 
 
 def difference(champion: Counts, challenger: Counts, units: Units, resampling: Resampling, null: float = 0.0) -> tuple[Interval, float]:
-    """Return the difference of two error rates with its paired-bootstrap interval and p-value, and MAPSSWE's p-value.
+    """Return the difference of two error rates with its paired interval and p-value, and MAPSSWE's p-value.
 
-    Both systems are resampled by the same draws: the bootstrap resamples the difference of their errors in each unit.
+    The interval is paired: it is over the difference of their errors in each unit.
     """
     sums_U2 = units.sums(challenger.errors_B - champion.errors_B, champion.reference_B)
     return interval(sums_U2, resampling.level, resampling.resamples, resampling.seed, null), mapsswe(sums_U2[:, 0])
@@ -73,10 +73,11 @@ def compare(
     words = int(champion.words.reference_B.sum())
     if not words:
         raise DataError(" and ".join(names), "no word in any reference", "at least one reference with words")
-    units = units_of(champion.table["speaker"])
+    unit = unit_of(champion.table["speaker"], speaker_dependent)
+    units = units_of(champion.table["speaker"], unit)
     parts: list[dict[str, Any]] = []
     for name, mask in slices(champion.table, slice_columns, min_utterances):
-        slice_units = units_of(champion.table.loc[mask, "speaker"])
+        slice_units = units_of(champion.table.loc[mask, "speaker"], unit)
         parts.append({
             "slice": name, "utterances": int(mask.sum()),
             "speakers": int(champion.table.loc[mask & (champion.table["speaker"] != "").to_numpy(), "speaker"].nunique()),

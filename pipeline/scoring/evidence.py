@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import DataError, LeakageError, NotComparableError
-from pipeline.scoring.bootstrap import units_of
 from pipeline.scoring.counts import Counts
 from pipeline.scoring.scorecard import Resampling, rate
-from pipeline.scoring.utterances import Scored, hash_test_set, scored
+from pipeline.scoring.utterances import Scored, hash_test_set, scored, units_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ class Evidence:
 
 def rescored(like: System, rows: Scored, resampling: Resampling) -> System:
     """Return a copy of the system `like` with other rows and their error rates."""
-    units = units_of(rows.table["speaker"])
+    units = units_in(rows.table)
 
     def rate_of(counts: Counts) -> Rate:
         found = rate(counts, units, resampling)

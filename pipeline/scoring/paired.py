@@ -14,7 +14,7 @@ from pipeline.scoring.counts import Integers
 def mapsswe(differences_U: Integers) -> float:
     """Return the two-sided p-value that two systems make equally many errors: matched-pairs sentence-segment test.
 
-    The segments are the units of the bootstrap (speakers, or utterances if few speakers are known), since the test
+    The segments are the units of the interval (speakers, or utterances if no two speakers are known), since the test
     requires segments whose errors are independent. Student's distribution replaces the normal one: segments may be few.
 
     Args:

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from pipeline.scoring.bootstrap import MIN_RESAMPLED, units_of
 from pipeline.scoring.evidence import Evidence, Rate, System
 from pipeline.scoring.scorecard import Resampling
-from pipeline.scoring.utterances import slices
+from pipeline.scoring.utterances import Mask, slices, units_in
 
 MAX_UTTERANCES: Final = 2_000
 """Planted challengers are evaluated on at most this many utterances of the test set."""
@@ -36,7 +37,7 @@ class PlantedChallenger:
 
 
 def planted_challengers(evidence: Evidence, columns: Sequence[str], min_utterances: int) -> Iterator[PlantedChallenger]:
-    """Yield the planted challengers.
+    """Yield the planted challengers. Of fewer than `MIN_RESAMPLED` units, any verdict may also be inconclusive.
 
     Args:
         evidence: the evidence of the real systems.
@@ -54,17 +55,22 @@ def planted_challengers(evidence: Evidence, columns: Sequence[str], min_utteranc
     def against(planted: System) -> Evidence:
         return replace(base, challenger=planted)
 
+    doubt = ("inconclusive",) if units_in(challenger.rows.table).number < MIN_RESAMPLED else ()
     hypotheses = challenger.rows.table["hypothesis"].tolist()
     half = len(hypotheses) // 2
-    yield PlantedChallenger("ids shuffled", ("reject",), against(challenger.with_hypotheses(hypotheses[half:] + hypotheses[:half], RESAMPLING)))
-    yield PlantedChallenger("half of the hypotheses blank", ("reject",), against(challenger.with_hypotheses(
+    yield PlantedChallenger("ids shuffled", ("reject", *doubt), against(
+        challenger.with_hypotheses(hypotheses[half:] + hypotheses[:half], RESAMPLING)))
+    yield PlantedChallenger("half of the hypotheses blank", ("reject", *doubt), against(challenger.with_hypotheses(
         ["" if index % 2 else text for index, text in enumerate(hypotheses)], RESAMPLING)))
-    yield _one_slice_destroyed(base, columns, min_utterances)
+    yield _one_slice_destroyed(base, columns, min_utterances, doubt)
     yield PlantedChallenger("identical to the champion", ("reject", "inconclusive"), replace(
         base, challenger=replace(champion, name=challenger.name), champion=champion))
     yield _better_by_chance(base)
     perfect = challenger.with_hypotheses(references, RESAMPLING)
-    yield PlantedChallenger("much better everywhere", ("promote",), against(perfect))
+    single = [f"{column}={name[column]}" for column in columns for name, mask in slices(challenger.rows.table, [[column]], min_utterances)
+              if not _has_interval(base, mask)]
+    yield PlantedChallenger("much better everywhere", ("promote", *doubt), None if single else against(perfect),
+                            f"one speaker has all words of {', '.join(single)}" if single else "")
     yield PlantedChallenger("another test set", ("failure",), against(replace(perfect, test_set="0" * 64)))
     yield PlantedChallenger("another normaliser", ("failure",), against(replace(perfect, normaliser=perfect.normaliser + "+")))
     yield PlantedChallenger("a non-finite error rate", ("failure",), against(replace(perfect, wer=Rate(math.nan, math.nan, math.nan))))
@@ -82,12 +88,19 @@ def omit_words(references: Sequence[str], omitted: Callable[[int], bool]) -> lis
     return texts
 
 
-def _one_slice_destroyed(base: Evidence, columns: Sequence[str], min_utterances: int) -> PlantedChallenger:
+def _has_interval(base: Evidence, rows: Mask) -> bool:
+    """Return whether a slice has words of at least two units."""
+    table, words_B = base.challenger.rows.table, base.challenger.rows.words.reference_B
+    words_U = units_of(table.loc[rows, "speaker"], units_in(table).name).sums(words_B[rows])
+    return bool(words_U.max() < words_U.sum())
+
+
+def _one_slice_destroyed(base: Evidence, columns: Sequence[str], min_utterances: int, doubt: Sequence[str]) -> PlantedChallenger:
     """Return a challenger that is perfect except in the smallest guarded slice, and better overall."""
-    name, expected = "one slice destroyed while the mean improves", ("reject",)
+    name, expected = "one slice destroyed while the mean improves", ("reject", *doubt)
     table, words_B = base.challenger.rows.table, base.challenger.rows.words.reference_B
     for column in columns:
-        masks = [mask for _, mask in slices(table, [[column]], min_utterances)]
+        masks = [mask for _, mask in slices(table, [[column]], min_utterances) if _has_interval(base, mask)]
         if len(masks) < 2:
             continue
         mask = min(masks, key=lambda rows: int(words_B[rows].sum()))

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import DataError
-from pipeline.scoring.bootstrap import units_of
 from pipeline.scoring.comparison import difference
 from pipeline.scoring.scorecard import Resampling, number, rate
-from pipeline.scoring.utterances import Scored, scored
+from pipeline.scoring.utterances import Scored, scored, units_in
 
 
 def in_conditions(rows: Scored) -> tuple[Scored, dict[str, Scored]]:
@@ -47,7 +46,7 @@ def robustness(rows: Scored, conditions: dict[str, Any] | None, resampling: Resa
                         "transcribe the test set again")
     if not conditions:
         return None
-    units = units_of(clean.table["speaker"])
+    units = units_in(clean.table)
     entries = []
     for name, degraded in found.items():
         change, _ = difference(clean.words, degraded.words, units, resampling)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.core.errors import DataError
 from pipeline.scoring.analysis import analysis
-from pipeline.scoring.bootstrap import Units, interval, units_of
+from pipeline.scoring.bootstrap import UnitName, Units, interval, unit_of, units_of
 from pipeline.scoring.counts import Counts, align, count
 from pipeline.scoring.utterances import Scored, describe_test_set, scored, slices, speaker_independent
 
@@ -33,10 +34,10 @@ def number(value: float) -> float | None:
 
 
 def rate(counts: Counts, units: Units, resampling: Resampling) -> dict[str, Any]:
-    """Return an error rate with its interval, as in `vizinho.score/2`; bounds are null if there is a single unit."""
+    """Return an error rate with its interval, as in `vizinho.score/2`; bounds are null if there is a single unit, and at least 0."""
     found = interval(units.sums(counts.errors_B, counts.reference_B), resampling.level, resampling.resamples, resampling.seed)
     return {
-        "value": number(found.value), "low": number(found.low), "high": number(found.high),
+        "value": number(found.value), "low": number(np.maximum(found.low, 0.0)), "high": number(found.high),
         "level": resampling.level, "unit": units.name, "resamples": resampling.resamples,
     }
 
@@ -62,20 +63,23 @@ def tolerant(table: pd.DataFrame) -> dict[str, float | None] | None:
     }
 
 
-def slice_rows(rows: Scored, columns: Sequence[Sequence[str]], min_utterances: int, resampling: Resampling, **fixed: str) -> list[dict[str, Any]]:
-    """Return the score of every slice, null if it has no interval (a single utterance, or no reference word).
+def slice_rows(
+    rows: Scored, columns: Sequence[Sequence[str]], min_utterances: int, resampling: Resampling, unit: UnitName, **fixed: str,
+) -> list[dict[str, Any]]:
+    """Return the score of every slice, null if it is a single utterance or has no reference word.
 
-    `fixed` is added to each slice's name.
+    `unit` is that of the whole test set; `fixed` is added to each slice's name.
     """
     entries = []
     for name, mask in slices(rows.table, columns, min_utterances):
         part = rows.of(mask)
-        units = units_of(part.table["speaker"])
+        units = units_of(part.table["speaker"], unit)
         wer, cer = rate(part.words, units, resampling), rate(part.characters, units, resampling)
+        unknown = wer["value"] is None or len(part.table) == 1
         entries.append({
             "slice": {**name, **fixed}, "utterances": int(mask.sum()),
             "speakers": int(part.table.loc[part.table["speaker"] != "", "speaker"].nunique()),
-            "wer": wer if wer["low"] is not None else None, "cer": cer if cer["low"] is not None else None,
+            "wer": None if unknown else wer, "cer": None if unknown else cer,
         })
     return entries
 
@@ -109,11 +113,13 @@ def scorecard(
     rows = all_rows.of(independent)
     if not rows.words.reference_B.sum():
         raise DataError(system, "no word in any reference", "at least one reference with words", "check the test split")
-    units = units_of(rows.table["speaker"])
+    unit = unit_of(rows.table["speaker"], speaker_dependent)
+    units = units_of(rows.table["speaker"], unit)
     slice_resampling = Resampling(resampling.level, slice_resamples, resampling.seed)
-    parts = slice_rows(rows, [[name] for name in columns], 1, slice_resampling) + slice_rows(rows, pairs, min_utterances, slice_resampling)
+    parts = [entry for combinations, smallest in (([[name] for name in columns], 1), (pairs, min_utterances))
+             for entry in slice_rows(rows, combinations, smallest, slice_resampling, unit)]
     if not independent.all() and not speaker_dependent:
-        parts += slice_rows(all_rows.of(~independent), [["corpus"]], 1, slice_resampling, speaker_dependent="yes")
+        parts += slice_rows(all_rows.of(~independent), [["corpus"]], 1, slice_resampling, "utterance", speaker_dependent="yes")
     return {
         "schema": SCHEMA, "system": system,
         "test_set": describe_test_set(rows.table, int(rows.words.reference_B.sum()), speaker_dependent),

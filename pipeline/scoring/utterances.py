@@ -12,6 +12,7 @@ import pandas as pd
 from pipeline.core.errors import DataError
 from pipeline.core.files import hash_json
 from pipeline.core.manifest import SLICES
+from pipeline.scoring.bootstrap import Units, unit_of, units_of
 from pipeline.scoring.counts import Counts, align, count
 
 Mask = npt.NDArray[np.bool_]
@@ -76,6 +77,12 @@ def speaker_independent(table: pd.DataFrame) -> tuple[Mask, bool]:
     """
     dependent = table["speaker_dependent"].to_numpy(dtype=bool)
     return (dependent, True) if dependent.all() else (~dependent, False)
+
+
+def units_in(table: pd.DataFrame) -> Units:
+    """Return the units of a test set; its column `speaker_dependent` may be missing."""
+    dependent = "speaker_dependent" in table and bool(table["speaker_dependent"].all())
+    return units_of(table["speaker"], unit_of(table["speaker"], dependent))
 
 
 def describe_test_set(table: pd.DataFrame, words: int, speaker_dependent: bool) -> dict[str, object]:

@@ -265,7 +265,7 @@ def write_verdict(data: Path, trainings: Mapping[str, Training], challenger: str
     """Write a verdict that promotes, with a rule that is disabled."""
     wer = trainings[challenger].wer
     write_json(data / "gate/verdict.json", {
-        "schema": "vizinho.verdict/2", "verdict": "promote",
+        "schema": "vizinho.verdict/3", "verdict": "promote",
         "challenger": {"system": challenger, "model": f"data/train/{challenger}"},
         "champion": {"system": "champion", "model": "data/donor"},
         "rules": [
@@ -278,6 +278,11 @@ def write_verdict(data: Path, trainings: Mapping[str, Training], challenger: str
             "passed": True,
             "planted": [{"name": "ids shuffled", "expected": "reject", "found": "reject", "passed": True, "reason": ""}],
         },
+        "power": {"target": 0.8, "draws": 10_000, "gains": [{
+            "gain": 0.1, "probability": 0.62, "limited_by": "improvement",
+            "needed": {"enlarge": "test set", "times": 1.5, "unit": "speaker", "now": 32, "number": 48},
+            "reason": "a true gain of 10 % passes with a probability of 62 %", "rules": [{"name": "improvement", "probability": 0.62}],
+        }]},
     })
 
 

@@ -66,6 +66,7 @@ def test_the_page_shows_the_run_in_the_order_in_which_it_is_evaluated(root: Path
         "3 utterances have no fingerprint.",
         "train, dev and test share nothing",
         "Self-test: 1 planted challengers got the expected verdict",
+        "What this test set can decide: a true gain of 10 % passes with a probability of 62 %.",
         "ids shuffled reject",
         "seed 1, weights cdcdcdcdcdcdcdcd",
         "peak_rate 0.001",

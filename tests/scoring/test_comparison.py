@@ -76,6 +76,25 @@ def test_slices_under_the_smallest_size_are_left_out() -> None:
     assert compared(system(0.3, 1), system(0.2, 2), slice_columns=[["locale"]], min_utterances=121)["slices"] == []
 
 
+def test_speakers_are_the_units_of_slices_however_few() -> None:
+    speakers = [f"s{index % 6}" for index in range(240)]
+    found = compared(system(0.3, 1, speaker=speakers), system(0.2, 2, speaker=speakers), slice_columns=[["locale"]])
+    assert (found["unit"], found["units"], {part["unit"] for part in found["slices"]}) == ("speaker", 6, {"speaker"})
+
+
+def test_a_slice_of_one_speaker_has_rates_and_no_interval() -> None:
+    speakers = ["one" if index % 2 else f"s{index % 24}" for index in range(240)]
+    one = compared(system(0.3, 1, speaker=speakers), system(0.2, 2, speaker=speakers), slice_columns=[["locale"]])["slices"][0]
+    assert (one["slice"], one["unit"]) == ({"locale": "pt-BR"}, "speaker")
+    assert one["wer"]["difference"]["value"] < 0
+    assert (one["wer"]["difference"]["low"], one["wer"]["difference"]["high"], one["wer"]["p_bootstrap"]) == (None, None, None)
+
+
+def test_utterances_are_the_units_of_a_single_speaker_and_of_a_speaker_dependent_test_set() -> None:
+    assert compared(system(0.3, 1, speaker="voz"), system(0.2, 2, speaker="voz"))["unit"] == "utterance"
+    assert compared(system(0.3, 1), system(0.2, 2), speaker_dependent=True)["unit"] == "utterance"
+
+
 def test_different_utterances_or_references_are_not_comparable() -> None:
     champion = system(0.3, 1)
     with pytest.raises(NotComparableError, match="different utterances"):

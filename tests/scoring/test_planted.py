@@ -13,15 +13,16 @@ WORDS = "um dois três quatro cinco seis"
 FACTS = {"trained_on_test": {"speakers": 0, "sentences": 0, "recordings": 0}}
 
 
-def evidence(number: int, locales: int) -> Evidence:
-    table = pd.DataFrame({"utterance_id": [f"u{index:03d}" for index in range(number)], "speaker": [f"s{index % 12}" for index in range(number)],
+def evidence(number: int, locales: int, speakers: int) -> Evidence:
+    table = pd.DataFrame({"utterance_id": [f"u{index:03d}" for index in range(number)],
+                          "speaker": [f"s{index % speakers}" for index in range(number)],
                           "locale": [f"pt-{index % locales}" for index in range(number)], "reference": WORDS, "hypothesis": WORDS})
     system = System("transfer", scored(table), "hash", "pt-BR/1", Rate(0, 0, 0), Rate(0, 0, 0), FACTS)
     return Evidence(system, system, system, 0, {}, speaker_dependent=False)
 
 
-def planted(number: int, locales: int) -> dict[str, PlantedChallenger]:
-    return {entry.name: entry for entry in planted_challengers(evidence(number, locales), ["locale"], 20)}
+def planted(number: int, locales: int, speakers: int = 12) -> dict[str, PlantedChallenger]:
+    return {entry.name: entry for entry in planted_challengers(evidence(number, locales, speakers), ["locale"], 20)}
 
 
 def test_words_are_omitted_by_their_position_in_the_whole_test_set() -> None:
@@ -51,6 +52,19 @@ def test_a_challenger_that_cannot_be_planted_has_a_reason_and_no_result() -> Non
     few = entries["better by chance on 30 utterances"]
     assert few.reason == "fewer than 30 utterances of at least two words"
     assert planted_entry(few, "not tested")["passed"] is None
+
+
+def test_few_speakers_may_leave_planted_challengers_inconclusive_but_never_promote_a_bad_one() -> None:
+    many, few = planted(60, 2), planted(60, 2, speakers=9)
+    assert many["ids shuffled"].expected == ("reject",)
+    assert few["ids shuffled"].expected == few["half of the hypotheses blank"].expected == ("reject", "inconclusive")
+    assert few["much better everywhere"].expected == ("promote", "inconclusive")
+
+
+def test_no_good_challenger_can_be_planted_if_one_speaker_has_a_whole_slice() -> None:
+    entries = planted(60, 2, speakers=2)
+    assert entries["much better everywhere"].evidence is None
+    assert entries["much better everywhere"].reason == "one speaker has all words of locale=pt-0, locale=pt-1"
 
 
 def test_an_entry_passes_only_with_an_expected_verdict() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jiwer
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -73,10 +74,30 @@ def test_slices_by_pairs_of_columns_have_a_smallest_size() -> None:
     assert [part["slice"] for part in found] == [{"locale": "pt-BR", "gender": "female"}, {"locale": "pt-PT", "gender": "female"}]
 
 
-def test_a_slice_of_few_speakers_has_utterances_as_units() -> None:
+def test_a_slice_of_few_speakers_has_speakers_as_units() -> None:
     whole = card(utterances(), columns=["locale"])
     assert whole["wer"]["unit"] == "speaker"
-    assert {part["wer"]["unit"] for part in whole["slices"]} == {"utterance"}
+    assert [(part["speakers"], part["wer"]["unit"]) for part in whole["slices"]] == [(6, "speaker"), (6, "speaker")]
+
+
+def test_a_slice_of_one_speaker_has_a_rate_without_an_interval() -> None:
+    table = utterances()
+    table.loc[table["speaker"] == "s0", "locale"] = "pt-AO"
+    one = next(part for part in card(table, columns=["locale"])["slices"] if part["slice"] == {"locale": "pt-AO"})
+    assert one["wer"]["value"] > 0
+    assert (one["speakers"], one["wer"]["unit"], one["wer"]["low"], one["wer"]["high"]) == (1, "speaker", None, None)
+
+
+def test_a_single_speaker_has_utterances_as_units_in_every_slice() -> None:
+    found = card(utterances(speaker="voz"), columns=["locale"])
+    assert {part["wer"]["unit"] for part in (found, *found["slices"])} == {"utterance"}
+    assert all(part["wer"]["low"] is not None for part in found["slices"])
+
+
+def test_the_lower_end_of_a_rate_is_at_least_zero() -> None:
+    table = utterances(speaker=[f"s{index % 3}" for index in range(60)])
+    table["hypothesis"] = np.where(table["speaker"] == "s0", "um x três", table["reference"])
+    assert card(table)["wer"]["low"] == 0.0
 
 
 def test_a_slice_of_one_utterance_is_listed_without_a_rate() -> None:

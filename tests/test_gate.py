@@ -403,6 +403,13 @@ def test_without_the_improvement_rule_or_without_any_difference_there_is_no_powe
     assert verdict_on(run)["power"] is None
 
 
+def test_matched_pairs_leave_undecided_what_the_resamples_are_too_few_for(tmp_path: Path) -> None:
+    write_run(tmp_path, {"transfer": 0.2, "champion": 0.3, "scratch": 0.9}, {"gates_since_promotion": 60}, speakers=12)
+    improvement = rule(verdict_on(tmp_path), "improvement")
+    assert (improvement["high"] < 0, improvement["passed"]) == (True, None)
+    assert "one-sided level 1.3e-05, gate 61 of the period, but MAPSSWE's p-value is" in improvement["reason"]
+
+
 def test_later_gates_of_a_period_have_a_smaller_level(run: Path) -> None:
     widths = []
     for gates in (0, 1, 5):

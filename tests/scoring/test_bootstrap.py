@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.scoring.bootstrap import MIN_RESAMPLED, effective_number, interval, jackknife, percentile, resample, unit_of, units_of
+from pipeline.scoring.bootstrap import effective_number, interval, jackknife, percentile, resample, unit_of, units_of
 
 
 def speakers_with_errors(generator: np.random.Generator, speakers: int, rate: float = 0.2, spread: float = 0.5) -> np.ndarray:
@@ -139,7 +139,7 @@ def test_the_effective_number_of_units_falls_with_unequal_sizes() -> None:
 
 
 def test_ten_even_units_are_resampled_and_fewer_or_uneven_ones_are_not() -> None:
-    ten = shared_effects(np.random.default_rng(3), [20] * MIN_RESAMPLED)
+    ten = shared_effects(np.random.default_rng(3), [20] * 10)
     assert interval(ten, 0.95, 1_000, 0) == percentile(ten, 0.95, 1_000, 0)
     assert interval(ten[1:], 0.95, 1_000, 0) == jackknife(ten[1:], 0.95)
     for large, expected in ((5, percentile), (7, jackknife)):  # effective numbers 5.8 and 4.7 of ten

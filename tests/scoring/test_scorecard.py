@@ -120,7 +120,8 @@ def test_speaker_dependent_rows_are_excluded_from_the_error_rates_and_form_a_sli
 
 
 def test_a_wholly_speaker_dependent_test_set_is_scored_and_marked() -> None:
-    assert card(utterances(speaker_dependent=True))["test_set"]["speaker_dependent"] is True
+    found = card(utterances(speaker_dependent=True))
+    assert (found["test_set"]["speaker_dependent"], found["wer"]["unit"]) == (True, "utterance")
 
 
 def test_the_tolerant_rate_compares_canonical_forms() -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline.core.errors import DataError
-from pipeline.scoring.utterances import scored, slices, speaker_independent
+from pipeline.scoring.utterances import scored, slices, speaker_independent, units_in
 
 TABLE = pd.DataFrame({"utterance_id": ["b", "a", "c"], "speaker": ["s", "s", ""], "reference": ["um", "dois três", "um"],
                       "hypothesis": ["um", "dois", ""], "locale": ["pt-BR", "", "pt-BR"], "accent": "", "speaker_dependent": [False, True, False]})
@@ -28,6 +28,12 @@ def test_speaker_dependent_rows_are_excluded_unless_all_rows_are() -> None:
     assert (mask.tolist(), dependent) == ([True, False, True], False)
     mask, dependent = speaker_independent(TABLE.assign(speaker_dependent=True))
     assert (mask.tolist(), dependent) == ([True, True, True], True)
+
+
+def test_speakers_are_the_units_unless_all_rows_are_speaker_dependent() -> None:
+    table = TABLE.assign(speaker=["s", "t", ""])
+    assert units_in(table).name == units_in(table.drop(columns="speaker_dependent")).name == "speaker"
+    assert units_in(table.assign(speaker_dependent=True)).name == "utterance"
 
 
 def test_slices_are_sorted_and_an_unknown_value_is_a_slice() -> None:

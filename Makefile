@@ -56,7 +56,7 @@ needs:
 
 $(VENV)/main.done: requirements/main.txt requirements/speak.txt pyproject.toml | needs
 	$(PYTHON) -m venv $(VENV)
-	@! $(BIN)/python -m pip config list 2>/dev/null | grep -E '\.(target|prefix|root|dry-run|no-binary|constraint|require-hashes)=' \
+	@! $(BIN)/python -m pip config list 2>/dev/null | grep -E '\.(target|prefix|root|dry-run|no-binary|require-hashes)=' \
 	    || { echo "pip's configuration (pip config debug) sends packages elsewhere or changes them: remove these settings"; exit 2; }
 	$(PIP) --require-hashes -r requirements/main.txt -r requirements/speak.txt
 	$(PIP) --no-build-isolation --editable .

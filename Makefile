@@ -1,11 +1,18 @@
 # make repro   install and run the whole pipeline       make test       install and run the tests
 PYTHON ?= python3
 VENV := .venv
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
+WORKERS ?= $(shell $(PYTHON) pipeline/core/processors.py)
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
+# Packages go into $(VENV) alone. Mirrors, proxies and certificates of pip's configuration apply; where and what it installs does not.
+export PIP_USER := 0
+export PIP_REQUIRE_VIRTUALENV := 0
+export PIP_BREAK_SYSTEM_PACKAGES := 0
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_DRY_RUN PIP_NO_BINARY PIP_ONLY_BINARY PIP_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE \
+    PIP_NO_BUILD_ISOLATION PIP_IGNORE_INSTALLED PIP_REPORT PIP_REQUIRE_HASHES PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 .DEFAULT_GOAL := help
 .PHONY: help repro test test-slow check lock ui bench clean needs
 
@@ -41,6 +48,7 @@ bench: $(VENV)/dev.done
 	for bench in benchmarks/*.py; do python $$bench || exit 1; done
 
 needs:
+	@[ "$$(uname -sm)" = "Linux x86_64" ] || { echo "$$(uname -sm) is not supported: use Linux on x86-64 (also in WSL 2, Docker or a virtual machine)"; exit 2; }
 	@$(PYTHON) -c 'import sys, venv; sys.exit(f"needs CPython 3.11 or 3.12, found {sys.version.split()[0]} (make PYTHON=python3.11 ...)" if sys.version_info[:2] not in ((3, 11), (3, 12)) else 0)' \
 	    || { echo "$(PYTHON) with venv is missing or too old: install python3.11 or 3.12 with venv (Debian: apt install python3 python3-venv)"; exit 2; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "python's ensurepip is missing (Debian: apt install python3-venv)"; exit 2; }
@@ -48,12 +56,14 @@ needs:
 
 $(VENV)/main.done: requirements/main.txt requirements/speak.txt pyproject.toml | needs
 	$(PYTHON) -m venv $(VENV)
-	pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/main.txt -r requirements/speak.txt
-	pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@! $(BIN)/python -m pip config list 2>/dev/null | grep -E '\.(target|prefix|root|dry-run|no-binary|require-hashes)=' \
+	    || { echo "pip's configuration (pip config debug) sends packages elsewhere or changes them: remove these settings"; exit 2; }
+	$(PIP) --require-hashes -r requirements/main.txt -r requirements/speak.txt
+	$(PIP) --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev.done: requirements/dev.txt $(VENV)/main.done
-	pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
+	$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
 lock:

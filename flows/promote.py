@@ -27,6 +27,7 @@ from flows.workspace import registry_checkout
 from pipeline.core.errors import MissingInputError, ParamsError, PromotionError
 from pipeline.core.files import hash_json
 from pipeline.registry import promotion
+from pipeline.registry.clone import check_signing
 from pipeline.registry.git import resolves
 from pipeline.registry.markdown import markdown_table
 from pipeline.registry.promotion import ApprovalRequest, Candidate
@@ -87,6 +88,7 @@ def apply_policy(commit: str, policy: Policy, approval_hours: float, by: str = P
 
     Raises:
         PromotionError: another promotion came first, or the approved facts have changed.
+        PipelineError: git cannot sign as its configuration demands, and nobody is asked.
     """
     log = get_run_logger().info
     with registry_checkout(log) as root:
@@ -105,6 +107,8 @@ def apply_policy(commit: str, policy: Policy, approval_hours: float, by: str = P
     if not current:
         raise PromotionError(f"verdict at {commit[:9]}", f"it compares with {candidate.verdict['champion']['model']}",
                              f"{replaced.version if replaced else in_use}, the present champion", "retrain, to compare the challenger with it")
+    with registry_checkout(log) as root:
+        check_signing(root)
     if policy == "approve":
         answer = request_approval(candidate, approval_hours, override)
         by, reason = answer.by, answer.reason

@@ -31,6 +31,7 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.params import load_section
 from pipeline.core.timing import TIMING
 from pipeline.registry import gates
+from pipeline.registry.clone import check_signing
 from pipeline.registry.git import git
 from pipeline.registry.promotion import read_candidate
 from pipeline.registry.record import Registry
@@ -80,6 +81,9 @@ def execute(branch: str, profile: str, git_ref: str, corpora: list[str] | None, 
     logger = get_run_logger()
     with workspace(branch.rpartition("/")[2], git_ref, logger.info, keep=not push) as space:
         logger.info("%s is %s, clone in %s", git_ref, space.commit[:9], space.path)
+        check_git(space)
+        if push:
+            require_success(check_push(space, branch))
         apply_profile(space, profile)
         artefact = load_section(Registry, "registry", path=space.path / "params.yaml").artefact
         corpus_tags = [f"corpus:{name}" for name in corpora_of(space)]
@@ -104,6 +108,19 @@ def execute(branch: str, profile: str, git_ref: str, corpora: list[str] | None, 
             require_success(push_branch(space, commit, branch))
             artifacts.branch_link(space.repository.url, branch, commit, artefact)
         return commit
+
+
+def check_git(space: Workspace) -> None:
+    """Check before hours of work that git can do what follows them.
+
+    Args:
+        space: the run's clone.
+
+    Raises:
+        PipelineError: the clone is shallow, or git cannot sign commits as its configuration demands.
+    """
+    gates.check_history(space.path)
+    check_signing(space.path)
 
 
 def set_gate_index(space: Workspace) -> bool:
@@ -180,6 +197,13 @@ def update(space: Workspace, pointers: Sequence[str]) -> None:
     """Update imported data from their source."""
     for pointer in pointers:
         space.dvc("update", pointer, on_line=get_run_logger().info)
+
+
+@task(name="push check", retry_condition_fn=is_transient, **TRANSFERS)
+@fail_with_message
+def check_push(space: Workspace, branch: str) -> None:
+    """Check that the Git remote would accept the run's branch, as far as it answers without a push: reachable, writable."""
+    space.git("push", "--quiet", "--dry-run", "origin", f"HEAD:refs/heads/{branch}")
 
 
 @task(name="push data", retry_condition_fn=is_transient, **TRANSFERS)

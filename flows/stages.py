@@ -7,7 +7,6 @@ Prefect caches nothing here: DVC alone decides whether a stage has to run.
 
 from __future__ import annotations
 
-import os
 import queue
 import re
 import time
@@ -34,6 +33,7 @@ from flows.process import Progress, run, stopping
 from flows.runs import fail_with_message
 from flows.workspace import Workspace, command_environment, dvc_command, last_lines
 from pipeline.core.errors import PipelineError
+from pipeline.core.processors import usable_processors
 
 EXCLUSIVE: Final = frozenset({"align", "donor", "train", "transcribe"})
 """Modules that use the whole machine, or its GPU: their stages run one at a time. `transcribe` measures its own speed."""
@@ -169,7 +169,7 @@ def run_stages(space: Workspace, graph: Graph, stages: Collection[str], max_para
     Raises:
         PipelineError: stages failed; each is named with its last lines. Stages that do not depend on them have still run.
     """
-    limit = max_parallel or len(os.sched_getaffinity(0))
+    limit = max_parallel or usable_processors()
     maybe_stale = graph.after([stage for stage in graph.stale if stage in stages])
     waiting = [stage for stage in graph.needs if stage in stages]
     running: dict[PrefectFuture[Any], str] = {}

@@ -23,8 +23,8 @@ from flows.redaction import keep_secret, redact
 from pipeline.core.errors import MissingInputError, ParamsError, PipelineError
 from pipeline.core.files import ROOT, lock_free, state_dir, write_text
 from pipeline.registry import store
-from pipeline.registry.clone import Committer, has_committer, make_clone, set_up
-from pipeline.registry.git import git, resolves
+from pipeline.registry.clone import Committer, has_committer, make_clone, set_up, sign_as
+from pipeline.registry.git import git, is_partial, resolves, without_redirects
 
 KEPT_DAYS: Final = 7
 """Days for which the clone of a failed run is kept."""
@@ -120,8 +120,7 @@ def last_lines(lines: list[str] | tuple[str, ...], count: int = 15) -> str:
 
 def command_environment(path: Path) -> dict[str, str]:
     """Return the environment of a command in the clone at `path`: this Python first, the shared state folder, no variable of Prefect's."""
-    kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX", "PREFECT_", "VIRTUAL_ENV"))}
+    kept = {name: value for name, value in without_redirects(os.environ).items() if not name.startswith(("PREFECT_", "VIRTUAL_ENV"))}
     return kept | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}",
         "VIZINHO_STATE": str(state_folder()),
@@ -155,8 +154,9 @@ def repository() -> Repository:
         if git(path, "rev-parse", "--is-bare-repository") == "true":
             return Repository(str(path), None)
         top = Path(git(path, "rev-parse", "--show-toplevel"))
-    except PipelineError:
-        raise MissingInputError(str(path), "not a Git repository", "a clone of the project, or VIZINHO_REPOSITORY=URL in the environment") from None
+    except PipelineError as error:
+        raise MissingInputError(str(path), f"not a Git repository that this user can read ({error.found})",
+                                "a clone of the project, or VIZINHO_REPOSITORY=URL in the environment") from None
     if "origin" not in git(top, "remote").split():
         return Repository(str(top), top)
     url = git(top, "remote", "get-url", "origin")
@@ -215,6 +215,8 @@ def workspace(name: str, ref: str, log: Callable[[str], object], keep: bool = Fa
             (path / ".dvc/tmp/rwlock").unlink(missing_ok=True)  # left by a killed process: this process holds the run's lock
             (path / ".git/index.lock").unlink(missing_ok=True)
             opened = Workspace(path, found, (path / COMMIT_FILE).read_text(encoding="utf-8").strip())
+            if found.checkout:
+                sign_as(found.checkout, path)
             log(f"resuming in {path}, at {opened.commit[:9]}")
         else:
             shutil.rmtree(path, ignore_errors=True)
@@ -227,8 +229,8 @@ def workspace(name: str, ref: str, log: Callable[[str], object], keep: bool = Fa
 
 def _clone(found: Repository, path: Path, ref: str) -> Workspace:
     """Return a new clone at the commit that `ref` names now, and mask the secrets of its DVC remotes in every log."""
-    objects = ["--reference-if-able", str(found.checkout)] if found.checkout and found.url != str(found.checkout) else []
-    make_clone(found.url, path, *objects)
+    reference = found.checkout if found.checkout and found.url != str(found.checkout) and not is_partial(found.checkout) else None
+    make_clone(found.url, path, *(("--reference-if-able", str(reference)) if reference else ()))
     commit = resolves(path, f"refs/remotes/origin/{ref}") or resolves(path, ref)
     if commit is None:
         branches = git(path, "for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes/origin").split()
@@ -275,6 +277,8 @@ def registry_checkout(on_wait: Callable[[str], object]) -> Iterator[Path]:
         if not (path / COMMIT_FILE).is_file() or git(path, "remote", "get-url", "origin") != found.url:
             shutil.rmtree(path, ignore_errors=True)
             _clone(found, path, "main")
+        elif found.checkout:
+            sign_as(found.checkout, path)
         git(path, "fetch", "--quiet", "--force", "--tags", "--prune", "origin", "+refs/heads/*:refs/remotes/origin/*")
         git(path, "checkout", "--quiet", "--force", "--detach", "refs/remotes/origin/main")
         yield path

@@ -17,9 +17,11 @@ import gc
 import importlib.metadata
 import json
 import multiprocessing
+import multiprocessing.util
 import os
 import shutil
 import socket
+import tempfile
 import time
 import traceback
 from collections import Counter
@@ -61,9 +63,10 @@ from pipeline.core.files import (
 )
 from pipeline.core.manifest import DESCRIPTION, REJECT, SAMPLE_RATE_HZ, SHARD, conform, counts
 from pipeline.core.params import Section, load_section
+from pipeline.core.processors import usable_processors
 from pipeline.core.progress import bar, log, stage_line
 from pipeline.core.stage import stage_main
-from pipeline.corpora.release import repeated_values
+from pipeline.corpora.release import repeated_values, storable
 from pipeline.sources.archives import unpacked
 from pipeline.sources.cluster import on_ray
 from pipeline.sources.remote import fetched, is_address
@@ -73,6 +76,7 @@ T = TypeVar("T")
 ROW_GROUP: Final = 16  # utterances decoded and written together: bounds memory, and what a reader of one row must load
 SILENT: Final = 64  # peak to peak, in steps of 16 bits (-60 dB): a muted microphone; whispering is above -50 dB
 PRELOADED: Final = ("pandas", "pyarrow.parquet", "pyarrow.pandas_compat", "pipeline.audio.codecs", "pipeline.core.params", "pipeline.core.progress")
+LONGEST_TMPDIR: Final = 70  # bytes: the path of a socket in it has at most 107
 RECORDED: Final = ("utterance_id", "audio_hash", "source", "speaker", "locale", "gender", "duration_s")
 """What the stage's own process needs of each utterance: it reads them ten times faster from a record than from a shard."""
 
@@ -177,7 +181,7 @@ def rows(job: Job) -> Iterator[dict[str, Any] | corpora.Reject]:
             continue
         samples_S = examine(found, job.params)
         if isinstance(samples_S, tuple):
-            yield corpora.Reject(found.id, found.source, *samples_S)
+            yield storable(corpora.Reject(found.id, found.source, *samples_S))  # type: ignore[misc]
         else:
             yield describe(job.corpus, job.params, found, samples_S)
 
@@ -239,6 +243,7 @@ def run_jobs(jobs: Sequence[Job], workers: int, done: Callable[[int], object]) -
     Raises:
         DataError: a shard cannot be made, or its process died; the others are stopped.
     """
+    keep_sockets_short()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*PRELOADED, *corpora.READERS.values()])
     waiting = list(reversed(jobs))
@@ -270,6 +275,24 @@ def run_jobs(jobs: Sequence[Job], workers: int, done: Callable[[int], object]) -
         for _, process in running.values():
             process.terminate()
             process.join()
+
+
+def keep_sockets_short() -> None:
+    """Let the sockets of this process's children be in /tmp if the path of the temporary folder is too long for them.
+
+    Raises:
+        PipelineError: /tmp cannot be written.
+    """
+    if len(os.fsencode(tempfile.gettempdir())) <= LONGEST_TMPDIR:
+        return
+    before, tempfile.tempdir = tempfile.tempdir, "/tmp"
+    try:
+        multiprocessing.util.get_temp_dir()  # kept for the life of this process
+    except OSError as error:
+        raise PipelineError("TMPDIR", f"{before}, and /tmp cannot be written ({error.strerror})", f"at most {LONGEST_TMPDIR} bytes",
+                            "set TMPDIR to a short path") from None
+    finally:
+        tempfile.tempdir = before
 
 
 def run_on_ray(jobs: Sequence[Job], workers: int, done: Callable[[int], object]) -> None:
@@ -467,7 +490,7 @@ def run(corpus: str, *, root: Path = ROOT, workers: int = 0) -> None:
     with ExitStack() as stack:
         at = stack.enter_context(fetched(params.source, state_dir() / "fetched")) if is_address(params.source) else root / params.source
         source = stack.enter_context(unpacked(at, state_dir() / "archives"))
-        ingest_corpus(corpus, reader, params, source, root / "data" / "ingest" / params.language / corpus, workers or len(os.sched_getaffinity(0)))
+        ingest_corpus(corpus, reader, params, source, root / "data" / "ingest" / params.language / corpus, workers or usable_processors())
 
 
 def ingest_corpus(corpus: str, reader: corpora.Reader, params: corpora.Release, source: Path, target: Path, workers: int) -> None:

@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,36 @@ FFMPEG_FORMATS: Final = {
     rb"\x30\x26\xb2\x75": ("asf", "Windows Media"), rb"#!AMR": ("amr", "AMR"), rb"\xff[\xf1\xf9]": ("aac", "AAC"),
 }
 """Formats that libsndfile does not read."""
+SUFFIXES: Final = (".wav", ".wave", ".flac", ".mp3", ".mp2", ".ogg", ".oga", ".opus", ".spx", ".m4a", ".m4b", ".mp4", ".mov", ".aac", ".webm", ".mka",
+                   ".mkv", ".wma", ".asf", ".amr", ".3gp", ".3g2", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".sph", ".nist",
+                   ".raw", ".pcm")
+"""The endings of files that look like recordings, without regard to case, whether or not they can be decoded."""
 TIMEOUT_S: Final = 300  # FFmpeg decodes hours of audio in that time
+
+
+def is_recording(name: str, more: Collection[str] = ()) -> bool:
+    """Return whether a file looks like a recording by its name: by an ending of `SUFFIXES` or `more`, in lower or upper case.
+
+    `._NAME.wav` does not: macOS puts such files into archives, beside each recording.
+    """
+    base = os.path.basename(name)
+    ending = os.path.splitext(base)[1].lower()
+    return (ending in SUFFIXES or (ending != "" and ending in more)) and not base.startswith("._")
+
+
+def recording_paths(folder: Path, more: Collection[str] = ()) -> Iterator[str]:
+    """Yield the paths, relative to a folder, of the recordings in it and below; links to folders are followed, each folder is read once."""
+    read: set[tuple[int, int]] = set()
+    root = str(folder)
+    for at, folders, names in os.walk(root, followlinks=True):
+        status = os.stat(at)
+        if (status.st_dev, status.st_ino) in read:
+            folders.clear()
+            continue
+        read.add((status.st_dev, status.st_ino))
+        folders.sort()
+        within = at[len(root):].lstrip(os.sep)
+        yield from (os.path.join(within, name) for name in sorted(names) if is_recording(name, more))
 
 
 def read_audio(path: Path | bytes, max_duration_s: float, start_s: float = 0.0, end_s: float = math.inf, channel: int = 0,

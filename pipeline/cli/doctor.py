@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipeline.cli.repository import examine_repository
 from pipeline.core.errors import MissingInputError, ParamsError, PipelineError
 from pipeline.core.files import ROOT, state_dir
 from pipeline.core.params import PARAMS_FILE, Section, problems_of, read_params
+from pipeline.core.processors import usable_processors
 from pipeline.espeak.launcher import MODULE, package_folder
 
 PACKAGES = ("torch", "torchaudio", "transformers", "datasets", "pandas", "numpy", "jiwer", "dvc", "gto", "prefect", "fastapi", "espeakng-loader")
@@ -123,9 +125,9 @@ def disagreements(params: dict[str, Any]) -> Iterator[str]:
 
 def examine() -> tuple[list[str], bool]:
     """Return the findings on this machine as lines, and whether a run can start on it."""
-    lines = [f"python           {platform.python_version()} on {platform.machine()}, {os.cpu_count()} processors"]
+    lines = [f"python           {platform.python_version()} on {platform.machine()}, {usable_processors()} processors"]
     healthy = True
-    for line, good in (*map(_package, PACKAGES), _torch(), _espeak(), _programs(), _disk()):
+    for line, good in (*map(_package, PACKAGES), _torch(), _espeak(), _programs(), _disk(), *examine_repository(ROOT)):
         lines.append(line)
         healthy = healthy and good
     return lines, healthy

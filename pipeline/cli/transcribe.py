@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import glob
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from pipeline.audio.codecs import recording_paths
 from pipeline.cli.subtitles import cues, render_cues
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import ROOT
@@ -18,10 +20,6 @@ from pipeline.core.progress import bar
 
 if TYPE_CHECKING:
     from pipeline.decoding.recordings import Ended, Segment, Source
-
-SUFFIXES: Final = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".webm", ".mka", ".mkv", ".wma", ".amr", ".3gp",
-                   ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64")
-"""Files that a folder is searched for, without regard to case."""
 
 
 def champion_folder() -> Path:
@@ -38,11 +36,21 @@ def audio_files(arguments: Sequence[str]) -> list[str]:
     for argument in arguments:
         matches: list[str] = []
         if Path(argument).is_dir():
-            matches = sorted(str(path) for path in Path(argument).rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+            found_in = (Path(argument) / path for path in recording_paths(Path(argument)))
+            matches = sorted(str(path) for path in found_in if path.is_file() or path.is_symlink())
         elif glob.has_magic(argument) and not Path(argument).exists():
-            matches = sorted(path for path in glob.glob(argument, recursive=True) if Path(path).is_file())
+            matches = sorted(path for path in matches_of(argument) if Path(path).is_file())
         found += matches or [argument]
     return list(dict.fromkeys(found))
+
+
+def matches_of(pattern: str) -> list[str]:
+    """Return the files that a pattern matches; brackets in the name of a folder that exists are literal: « dir [1]/*.wav »."""
+    folder, rest = os.path.split(pattern)
+    while folder and not os.path.isdir(folder):
+        folder, last = os.path.split(folder)
+        rest = os.path.join(last, rest)
+    return glob.glob(os.path.join(glob.escape(folder), rest), recursive=True)
 
 
 def transcribe_files(files: Sequence[str], model_folder: Path | None = None, channels: str = "auto",

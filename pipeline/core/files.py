@@ -139,4 +139,4 @@ def hash_file(path: Path | str) -> str:
 
 def hash_json(value: Any) -> str:
     """Return the SHA-256 of a value's canonical JSON (sorted keys, no blanks), in hexadecimal."""
-    return hash_bytes(json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
+    return hash_bytes(json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))

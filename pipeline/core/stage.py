@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import gc
 import inspect
+import io
 import os
 import sys
 import time
@@ -35,6 +37,29 @@ def stage_main(run: Callable[..., object]) -> None:
                           peak_memory_bytes=peak_memory_bytes())
 
 
+def write_utf8() -> None:
+    """Write UTF-8 to standard output and standard error, whatever the locale; what is not Unicode, as in some file names, is escaped.
+
+    Files are UTF-8 everywhere, so that what one command prints is what another one reads.
+    """
+    codecs.register_error("escape", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="escape")
+
+
+def _escaped(error: UnicodeError) -> tuple[bytes, int]:
+    """Return the bytes that surrogates stand for if they are UTF-8, as where the file system's encoding is ASCII; otherwise escapes."""
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end]
+    try:
+        encoded = text.encode("utf-8", "surrogateescape")
+        encoded.decode()
+    except UnicodeError:
+        encoded = text.encode("utf-8", "backslashreplace")
+    return encoded, error.end
+
+
 @contextmanager
 def exit_with_code() -> Iterator[None]:
     """End the process with one message and the error's exit code if the work in this context fails.
@@ -45,6 +70,7 @@ def exit_with_code() -> Iterator[None]:
     create live as long as the process. With the default thresholds torch starts a sixth slower, and ends in 1.9 s instead of 0.4.
     """
     gc.set_threshold(100_000, 20, 20)
+    write_utf8()
     try:
         yield
     except PipelineError as error:

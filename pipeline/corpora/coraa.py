@@ -19,8 +19,10 @@ from pipeline.corpora import Reject, Utterance
 from pipeline.corpora.release import (
     ListedReader,
     PublishedRelease,
+    Recordings,
     checked,
     comma_cells,
+    existing,
     find_root,
     malformed_row,
     parse_number,
@@ -51,14 +53,17 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     """
     root = find_root(source, "metadata_*_final.csv", "CORAA release")
     problems: list[str] = []
-    found = [row for name in SETS if (root / f"metadata_{name}_final.csv").is_file() for row in _rows(params, root, name, problems)]
+    recordings = Recordings(root)
+    sets = [name for name in SETS if existing(root, f"metadata_{name}_final.csv").is_file()]
+    found = [row for name in sets for row in _rows(params, root, name, recordings, problems)]
+    found += recordings.unnamed(source)
     return checked(root, found, problems, "utterance")
 
 
-def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterator[Utterance | Reject]:
+def _rows(params: Params, root: Path, name: str, recordings: Recordings, problems: list[str]) -> Iterator[Utterance | Reject]:
     table = f"metadata_{name}_final.csv"
     broken: list[str] = []
-    rows = comma_cells(read_text(root / table, "metadata of CORAA"), broken)
+    rows = comma_cells(read_text(existing(root, table), "metadata of CORAA"), broken)
     _, header = next(rows, (1, []))
     if missing := [column for column in NEEDED if column not in header]:
         problems.append(f"{table}: no column {', '.join(missing)}; found {', '.join(header)}")
@@ -73,11 +78,12 @@ def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterato
         path = path_inside(root, row["file_path"])
         if not path:
             problems.append(f"{table}, line {line}: path {row['file_path']!r}; expected one inside the release")
+        identity, path = path.rpartition(".")[0] or path, recordings.find(path)
         if against := outvoted(params, row):
-            yield Reject(path.rpartition(".")[0] or path, path, "outvoted", against)
+            yield Reject(identity, path, "outvoted", against)
             continue
         yield Utterance(
-            id=path.rpartition(".")[0] or path, source=path, audio=root / path, transcript=row["text"],
+            id=identity, source=path, audio=root / path, transcript=row["text"],
             locale=VARIETIES.get(row["variety"].lower(), params.default_locale), licence=params.licence,
             accent=row.get("accent", ""), release_split=name,
         )

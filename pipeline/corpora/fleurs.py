@@ -6,6 +6,7 @@ audio/{train,dev,test}/FILE       the content of audio/{train,dev,test}.tar.gz
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -15,7 +16,20 @@ from pydantic import Field
 from pipeline.core.errors import MissingInputError
 from pipeline.core.manifest import SAMPLE_RATE_HZ
 from pipeline.corpora import Reject, Utterance
-from pipeline.corpora.release import GENDERS, ListedReader, PublishedRelease, checked, find_root, malformed_row, path_inside, read_text, tab_cells
+from pipeline.corpora.release import (
+    GENDERS,
+    ListedReader,
+    PublishedRelease,
+    Recordings,
+    checked,
+    existing,
+    find_root,
+    malformed_row,
+    measured,
+    path_inside,
+    read_text,
+    tab_cells,
+)
 
 SETS: Final = ("train", "dev", "test")
 LOCALES: Final = {"pt_br": "pt-BR", "es_419": "es-419"}
@@ -38,29 +52,37 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     """
     root = find_root(source, "t*.tsv", "FLEURS release")
     problems: list[str] = []
-    found = [row for name in SETS if (root / f"{name}.tsv").is_file() for row in _rows(params, root, name, problems)]
+    recordings = Recordings(root)
+    sets = [name for name in SETS if existing(root, f"{name}.tsv").is_file()]
+    found = [row for name in sets for row in _rows(params, root, name, recordings, problems)]
+    found += recordings.unnamed(source)
     return checked(root, found, problems, "reading")
 
 
-def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterator[Utterance | Reject]:
+def _rows(params: Params, root: Path, name: str, recordings: Recordings, problems: list[str]) -> Iterator[Utterance | Reject]:
     folder = f"audio/{name}"
-    if not (root / folder).is_dir():
+    if not existing(root, folder).is_dir():
         raise MissingInputError(str(root / folder), "no such folder", f"the recordings of {name}",
                                 f"unpack audio/{name}.tar.gz within audio/")
     locale = params.locale or LOCALES.get(root.resolve().name, params.default_locale)
-    for line, cells in tab_cells(read_text(root / f"{name}.tsv", "a set of FLEURS")):
+    for line, cells in tab_cells(read_text(existing(root, f"{name}.tsv"), "a set of FLEURS")):
         if not any(cells):
             continue
-        if len(cells) != 7 or not cells[5].isdigit():
+        try:
+            samples = measured(cells[5])
+        except (IndexError, ValueError):
+            samples = math.nan
+        if len(cells) != 7 or samples is math.nan:
             yield malformed_row(f"{name}.tsv", line, f"{len(cells)} cells; expected 7, the sixth a number of samples")
             continue
         path = path_inside(root, f"{folder}/{cells[1]}")
         if not path.startswith(f"{folder}/"):
             problems.append(f"{name}.tsv, line {line}: file {cells[1]!r}; expected one inside {folder}")
+        path = recordings.find(path)
         yield Utterance(
             id=f"{name}/{cells[1].rpartition('.')[0] or cells[1]}", source=path, audio=root / path,
             transcript=cells[2] if params.written else cells[3], locale=locale, licence=params.licence,
-            gender=GENDERS.get(cells[6].lower(), "other"), release_split=name, duration_s=int(cells[5]) / SAMPLE_RATE_HZ,
+            gender=GENDERS.get(cells[6].lower(), "other"), release_split=name, duration_s=samples / SAMPLE_RATE_HZ if samples else None,
         )
 
 

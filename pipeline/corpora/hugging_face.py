@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, cast, get_args
 
 import pyarrow as pa
 import yaml
@@ -30,7 +30,19 @@ from pipeline.core.files import hash_json, state_dir
 from pipeline.core.params import Section
 from pipeline.core.progress import log
 from pipeline.corpora import Cell, Reject, Release, Utterance
-from pipeline.corpora.release import GENDERS, SPLITS, ListedReader, Listing, parse_number, path_inside, raise_problems, read_text, repeated_ids
+from pipeline.corpora.release import (
+    GENDERS,
+    SPLITS,
+    ListedReader,
+    Listing,
+    Recordings,
+    parse_number,
+    path_inside,
+    raise_problems,
+    read_text,
+    repeated_ids,
+    shown,
+)
 from pipeline.sources.hub import fetch_once, first_line
 
 Column = Literal["audio", "text", "id", "speaker", "locale", "accent", "gender", "age", "licence", "split", "duration"]
@@ -41,7 +53,7 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "accent": ("accents",),
     "licence": ("license",),
     "split": ("release_split",),
-    "duration": ("duration_s",),  # a column `duration` may be in milliseconds
+    "duration": ("duration_s", "duration_ms"),  # a column `duration` may be in milliseconds
 }
 NOT_ITSELF: Final = ("id", "split", "duration")
 ROWS: Final = 10_000  # described at a time
@@ -106,14 +118,16 @@ def load(params: Params, source: Path) -> dict[str, Any]:
     _refuse_outside_files(source)
     import datasets
 
+    at = _literal(params, source)
+
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
     try:
         if any((source / name).is_file() for name in ("dataset_dict.json", "state.json")):
-            loaded = datasets.load_from_disk(str(source))
+            loaded = datasets.load_from_disk(str(at))
         else:
             with _undecoded_audio(datasets.Audio):
-                loaded = datasets.load_dataset(str(source.resolve()), params.config or None, data_files=params.data_files,
+                loaded = datasets.load_dataset(str(at), params.config or None, data_files=params.data_files,
                                                cache_dir=str(_cache(params, source)),
                                                download_config=datasets.DownloadConfig(local_files_only=True))
     except Exception as error:  # a loader of any kind of file raises any kind of error
@@ -172,11 +186,35 @@ def _cache(params: Params, source: Path) -> Path:
     return state_dir() / "datasets" / hash_json([rows, str(source.resolve())])[:16]
 
 
+def _literal(params: Params, source: Path) -> Path:
+    """Return a path of the source that `datasets` takes literally: a folder of links to its files if its path has brackets or is not UTF-8.
+
+    `datasets` reads such a path as a pattern, or as an address, and may find another folder.
+    """
+    path, links = source.resolve(), _cache(params, source) / "source"
+    if not (set("[]*?:") & set(str(path)) or shown(str(path)) != str(path)):
+        return path
+    shutil.rmtree(links, ignore_errors=True)
+    for folder, _, names in os.walk(path):
+        within = links / os.path.relpath(folder, path)
+        within.mkdir(parents=True)
+        for name in names:
+            (within / name).symlink_to(os.path.join(folder, name))
+    return links
+
+
+def _links(params: Params, source: Path) -> str:
+    """Return the end of the path of the links that `_literal` may make: a worker's state folder may be at another path."""
+    return f"{os.sep}{_cache(params, source).name}{os.sep}source{os.sep}"
+
+
 # ---- Its rows -------------------------------------------------------------------------------------------------------
 
 
 def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     """Return the rows that the params select, in the dataset's order, without their audio.
+
+    Recordings in the folder that no row names are counted in the log.
 
     Raises:
         MissingInputError: the source or its dataset is missing.
@@ -185,6 +223,7 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     if params.hub is not None:
         fetch(params.hub, source)
     splits = load(params, source)
+    recordings = Recordings(source)
     found = Listing(params.utterances_per_shard)
     problems: list[str] = []
     for name, split in splits.items():
@@ -192,11 +231,13 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
         if not problems:
             official = SPLITS.get(name, "") if len(splits) > 1 else ""  # a dataset of one split names it train, whatever it is
             found += _rows(params, name, official, split, columns, problems)
+            recordings.mark(_paths(split, columns["audio"], source, _links(params, source)))
     problems += [f"id {name} occurs more than once; leave ingest.CORPUS.columns.id out to number the rows"
                  for name in repeated_ids(found)] if not problems else []
     raise_problems(source, problems)
     if not found:
         raise DataError(str(source), f"none of {sum(map(len, splits.values()))} rows has {params.where}", "some that do", "see ingest.CORPUS.where")
+    recordings.log_unnamed(params.source, "the dataset")
     return found
 
 
@@ -223,7 +264,7 @@ def _rows(params: Params, name: str, official: str, split: Any, columns: Mapping
     table = split.select_columns(list(read)).with_format(None)
     cells = _cells(split, columns["audio"])
     for start in range(0, len(table), ROWS):
-        part = {column: _as_text(table.features[column], values) for column, values in table[start : start + ROWS].items()}
+        part = {column: _as_text(table.features[column], values) for column, values in _values(table, start).items()}
         for offset in range(min(ROWS, len(table) - start)):
             row = start + offset
             cell = next(cells)
@@ -238,6 +279,8 @@ def _rows(params: Params, name: str, official: str, split: Any, columns: Mapping
             problems += [f"row {here}: no {field}; give the dataset a column, or set ingest.CORPUS.{field}"
                          for field, given in (("locale", locale), ("licence", licence)) if not given]
             duration_s = parse_number(value["duration"]) if value.get("duration") else None
+            if duration_s is not None and columns["duration"].endswith(("_ms", "[ms]")):
+                duration_s /= 1_000
             yield Utterance(
                 id=value.get("id") or (f"{name}-{row:08d}" if name else f"{row:08d}"), source=here, audio=cell, transcript=value["text"],
                 locale=locale, licence=licence, speaker=value.get("speaker", ""), accent=value.get("accent", ""),
@@ -245,10 +288,23 @@ def _rows(params: Params, name: str, official: str, split: Any, columns: Mapping
                 release_split=SPLITS.get(declared, "") if "split" in columns else official, duration_s=duration_s)
 
 
+def _values(table: Any, start: int) -> dict[str, Sequence[Any]]:
+    """Return the columns of `ROWS` rows; bytes of text that are not UTF-8 are surrogates (PEP 383)."""
+    try:
+        return cast(dict[str, Sequence[Any]], table[start : start + ROWS])
+    except UnicodeDecodeError:
+        part = table.data.table.slice(start, ROWS)
+        text = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+        columns = {name: part[name].cast(text.get(part[name].type, part[name].type)).to_pylist() for name in part.column_names}
+        return {name: [value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value for value in values]
+                for name, values in columns.items()}
+
+
 def _as_text(feature: Any, values: Sequence[Any]) -> list[str]:
-    """Return a column's values as text: classes by their names, None as ""."""
-    name = feature.int2str if hasattr(feature, "int2str") else str
-    return ["" if value is None else name(value) for value in values]
+    """Return a column's values as text: classes by their names, None and what stands for a missing class (-1, -100) as ""."""
+    if hasattr(feature, "int2str"):
+        return ["" if value is None or not 0 <= value < feature.num_classes else feature.int2str(value) for value in values]
+    return ["" if value is None else str(value) for value in values]
 
 
 # ---- Its audio ------------------------------------------------------------------------------------------------------
@@ -267,24 +323,44 @@ def _cells(split: Any, column: str) -> Iterator[Cell]:
     yield from (Cell(file, column, row) for file in files for row in range(_table(file).num_rows))
 
 
+def _paths(split: Any, column: str, source: Path, links: str) -> Iterator[str]:
+    """Yield the paths in the source of a split's audio; rows that have the audio itself have none."""
+    for file in split.cache_files:
+        for chunk in _table(Path(file["filename"]))[column].chunks:
+            paths = chunk.field("path") if pa.types.is_struct(chunk.type) else chunk
+            if pa.types.is_string(paths.type) or pa.types.is_large_string(paths.type):
+                for value in paths.cast(pa.large_binary()):
+                    if value.is_valid:
+                        yield path_inside(source, os.fsdecode(value.as_py()).rpartition(links)[2])
+
+
 @lru_cache(maxsize=4)
 def _table(file: Path) -> pa.Table:
     """Return an Arrow file's rows, mapped into memory: only the rows in use are read."""
     return pa.ipc.open_stream(pa.memory_map(str(file))).read_all()
 
 
-def with_audio(source: Path, row: Utterance) -> Utterance | Reject:
-    """Return an utterance with its audio: the content of an audio file, or a path in the source."""
+def with_audio(source: Path, row: Utterance, links: str) -> Utterance | Reject:
+    """Return an utterance with its audio: the content of an audio file, or a path in the source.
+
+    Args:
+        source: the dataset.
+        row: an utterance of it.
+        links: as `_links` returns it.
+    """
     cell = row.audio
     assert isinstance(cell, Cell)
-    value = _table(cell.file)[cell.column][cell.row].as_py()
+    try:
+        value = _table(cell.file)[cell.column][cell.row].as_py()
+    except UnicodeDecodeError:
+        return Reject(row.id, row.source, "not UTF-8", "the path of its audio")
     content, path = (value.get("bytes"), value.get("path") or "") if isinstance(value, dict) else \
         (value, "") if isinstance(value, bytes) else (None, value or "")
     if content:
         return replace(row, source=f"{row.source}/{os.path.basename(path)}" if path else row.source, audio=content)
     if not path:
         return Reject(row.id, row.source, "unreadable", "no audio in the row")
-    within = path_inside(source, path)
+    within = path_inside(source, path.rpartition(links)[2])
     if not within:
         return Reject(row.id, row.source, "unreadable", f"{path} is outside of the source")
     return replace(row, source=within, audio=source / within)
@@ -296,8 +372,9 @@ class Dataset(ListedReader):
 
     def read(self, params: Release, source: Path, task: Iterable[Utterance | Reject]) -> Iterator[Utterance | Reject]:
         """Yield the utterances and rejects of one shard."""
+        links = _links(cast(Params, params), source)
         for row in task:
-            yield row if isinstance(row, Reject) else with_audio(source, row)
+            yield row if isinstance(row, Reject) else with_audio(source, row, links)
 
     def versions(self) -> dict[str, str]:
         """Return the version of `datasets`, which determines a folder's rows."""

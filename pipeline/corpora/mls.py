@@ -3,7 +3,7 @@
 metainfo.txt                                      speaker | gender | partition | minutes | book | title | chapter
 {train,dev,test}/transcripts.txt                  id, tab, text; no header
 {train,dev,test}/segments.txt                     id, tab, recording, tab, start, tab, end; no header
-{train,dev,test}/audio/SPEAKER/BOOK/ID.flac       or .opus
+{train,dev,test}/audio/SPEAKER/BOOK/ID.flac       or .opus, or what they were converted to
 train/limited_supervision/{1hr,9hr}/.../handles.txt     ids, one per line, of official subsets of 1 and 9 hours
 """
 
@@ -17,10 +17,21 @@ from pydantic import Field
 
 from pipeline.core.errors import MissingInputError
 from pipeline.corpora import Reject, Utterance
-from pipeline.corpora.release import GENDERS, ListedReader, PublishedRelease, checked, find_root, malformed_row, parse_number, read_text, tab_cells
+from pipeline.corpora.release import (
+    GENDERS,
+    ListedReader,
+    PublishedRelease,
+    Recordings,
+    checked,
+    existing,
+    find_root,
+    malformed_row,
+    parse_number,
+    read_text,
+    tab_cells,
+)
 
 SETS: Final = ("train", "dev", "test")
-ENDINGS: Final = (".flac", ".opus")
 LISTS: Final = {"1h": ("1hr",), "9h": ("9hr",), "10h": ("1hr", "9hr")}
 
 
@@ -40,9 +51,10 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
         DataError: an id occurs twice, or is on a list and not in the transcripts.
     """
     root = find_root(source, "*/transcripts.txt", "MLS release")
-    genders = genders_of(root)
-    sets = [name for name in SETS if (root / name).is_dir()]
-    found = [row for name in sets for row in _rows(params, root, name, genders)]
+    genders, recordings = genders_of(root), Recordings(root)
+    sets = [name for name in SETS if existing(root, name).is_dir()]
+    found = [row for name in sets for row in _rows(params, root, name, genders, recordings)]
+    found += recordings.unnamed(source)
     if params.limited is None:
         return checked(root, found, [], "segment", "id ")
     wanted = handles(root, LISTS[params.limited])
@@ -52,20 +64,17 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     return checked(root, kept, problems, "segment", "id ")
 
 
-def _rows(params: Params, root: Path, name: str, genders: dict[str, str]) -> Iterator[Utterance | Reject]:
+def _rows(params: Params, root: Path, name: str, genders: dict[str, str], recordings: Recordings) -> Iterator[Utterance | Reject]:
     table = f"{name}/transcripts.txt"
-    lengths_s = durations(root / name / "segments.txt")
-    ending = ""
-    for line, cells in tab_cells(read_text(root / table, "transcripts of MLS")):
+    lengths_s = durations(existing(root, f"{name}/segments.txt"))
+    for line, cells in tab_cells(read_text(existing(root, table), "transcripts of MLS")):
         parts = cells[0].split("_")
         if not any(cells):
             continue
         if len(cells) != 2 or len(parts) != 3 or not all(part.isalnum() for part in parts):
             yield malformed_row(table, line, "expected SPEAKER_BOOK_NUMBER, a tab, and the text")
             continue
-        stem = f"{name}/audio/{parts[0]}/{parts[1]}/{cells[0]}"
-        ending = ending or next((end for end in ENDINGS if (root / f"{stem}{end}").exists()), "")
-        path = stem + (ending or ENDINGS[0])
+        path = recordings.find(f"{name}/audio/{parts[0]}/{parts[1]}/{cells[0]}.flac")
         yield Utterance(
             id=cells[0], source=path, audio=root / path, transcript=cells[1], locale=params.default_locale, licence=params.licence,
             speaker=parts[0], gender=genders.get(parts[0], ""), release_split=name, duration_s=lengths_s.get(cells[0]),
@@ -90,9 +99,10 @@ def handles(root: Path, folders: Sequence[str]) -> set[str]:
 
 def genders_of(root: Path) -> dict[str, str]:
     """Return each speaker's gender in metainfo.txt, {} without that file."""
-    if not (root / "metainfo.txt").is_file():
+    table = existing(root, "metainfo.txt")
+    if not table.is_file():
         return {}
-    lines = read_text(root / "metainfo.txt", "speakers of MLS").splitlines()
+    lines = read_text(table, "speakers of MLS").splitlines()
     cells = [[cell.strip() for cell in line.split("|", 2)] for line in lines if line.count("|") >= 2]
     return {speaker: GENDERS.get(gender.lower(), "other") for speaker, gender, _ in cells if speaker.isdigit()}
 

@@ -1,6 +1,6 @@
 """Multilingual TEDx: whole talks, and the part of each sentence.
 
-    data/{train,valid,test}/wav/TALK.flac             the folder is called wav
+    data/{train,valid,test}/wav/TALK.flac             the folder is called wav, and the list names TALK.wav
     data/{train,valid,test}/txt/{train,valid,test}.pt     one sentence per line
     data/{train,valid,test}/txt/{train,valid,test}.yaml   one item per sentence: duration, offset, speaker_id, wav (named .wav)
 
@@ -24,7 +24,9 @@ from pipeline.corpora.release import (
     SPLITS,
     ListedReader,
     PublishedRelease,
+    Recordings,
     checked,
+    existing,
     find_root,
     malformed_row,
     parse_number,
@@ -34,7 +36,6 @@ from pipeline.corpora.release import (
 
 SETS: Final = ("train", "valid", "test")
 KEYS: Final = ("duration", "offset", "speaker_id", "wav")
-ENDINGS: Final = (".flac", ".wav")
 UNSPOKEN: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|[♪♫]")
 
 
@@ -54,15 +55,18 @@ def utterances(params: Params, source: Path) -> Sequence[Utterance | Reject]:
     """
     root = find_root(source, "data/*/txt/*.yaml", "mTEDx release")
     problems: list[str] = []
-    found = [row for name in SETS if (root / "data" / name).is_dir() for row in _rows(params, root, name, problems)]
+    recordings = Recordings(root)
+    sets = [name for name in SETS if existing(root, f"data/{name}").is_dir()]
+    found = [row for name in sets for row in _rows(params, root, name, recordings, problems)]
+    found += recordings.unnamed(source)
     return checked(root, found, problems, "sentence")
 
 
-def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterator[Utterance | Reject]:
+def _rows(params: Params, root: Path, name: str, recordings: Recordings, problems: list[str]) -> Iterator[Utterance | Reject]:
     texts = f"data/{name}/txt/{name}.{LOCALES[params.language]}"
     table = f"data/{name}/txt/{name}.yaml"
-    sentences = read_text(root / texts, "sentences of mTEDx").removesuffix("\n").split("\n")
-    parts = parts_of(root / table)
+    sentences = read_text(existing(root, texts), "sentences of mTEDx").removesuffix("\n").split("\n")
+    parts = parts_of(existing(root, table))
     if len(sentences) != len(parts):
         problems.append(f"{texts} has {len(sentences)} lines, {table} {len(parts)} items; expected equally many")
         return
@@ -76,7 +80,7 @@ def _rows(params: Params, root: Path, name: str, problems: list[str]) -> Iterato
             continue
         if not path.startswith(f"data/{name}/wav/"):
             problems.append(f"{table}, item {line}: wav {values['wav']!r}; expected one inside data/{name}/wav")
-        path += next((ending for ending in ENDINGS if (root / f"{path}{ending}").exists()), ENDINGS[0])
+        path = recordings.find(f"{path}.flac")
         yield Utterance(
             id=f"{talk}-{offset_s:.3f}", source=path, audio=root / path, transcript=" ".join(UNSPOKEN.sub(" ", sentence).split()),
             locale=params.default_locale, licence=params.licence, speaker=values["speaker_id"], release_split=SPLITS[name],

@@ -8,23 +8,30 @@ that others published is a reject, counted in the stage's report.
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import math
 import os
 import pickle
+import re
+import unicodedata
 import zlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from pipeline.audio.codecs import is_recording, recording_paths
 from pipeline.core.errors import DataError, MissingInputError
+from pipeline.core.progress import log
 from pipeline.corpora import Reject, Release, Utterance
 
 GENDERS: Final = {
@@ -36,6 +43,10 @@ GENDERS: Final = {
 SPLITS: Final = {"": "", "train": "train", "dev": "dev", "valid": "dev", "validation": "dev", "test": "test"}
 LOCALES: Final = {"portuguese": "pt", "spanish": "es"}
 """The locale of a release without one: the language alone, so that `normalise.CORPUS.locale` decides."""
+NOT_MEASURED: Final = ("", "nan", "n/a", "na", "none", "null", "<na>", "-")
+"""What tables have in the place of a number that they lack, in lower case."""
+MISSING: Final = ("-1", "-100", "None", "none", "null", "NULL", "nan", "NaN", "N/A", "n/a", "<NA>")
+"""What tables have in the place of a label that they lack: -1 and -100 are those of `datasets` and `transformers`."""
 MAX_SHOWN: Final = 20  # problems reported at once: enough to see a pattern
 
 
@@ -88,7 +99,7 @@ class Listing(Sequence[Utterance | Reject]):
 
     def __iadd__(self, rows: Iterable[Utterance | Reject]) -> Listing:
         """Append rows."""
-        for row in rows:
+        for row in map(storable, rows):
             self.last.append(row)
             self.hashes.append(hash(row.id))
             if len(self.last) == self.per_part:
@@ -128,7 +139,7 @@ class ListedReader:
         found, step = self.utterances(params, source), params.utterances_per_shard
         if isinstance(found, Listing) and found.per_part == step:
             return [*found.parts, *([PackedRows.of(found.last)] if found.last else [])]
-        return [PackedRows.of(found[start : start + step]) for start in range(0, len(found), step)]
+        return [PackedRows.of([storable(row) for row in found[start : start + step]]) for start in range(0, len(found), step)]
 
     def read(self, params: Release, source: Path, task: Iterable[Utterance | Reject]) -> Iterator[Utterance | Reject]:
         """Yield the utterances and rejects of one shard."""
@@ -137,6 +148,55 @@ class ListedReader:
     def versions(self) -> dict[str, str]:
         """Return nothing: a list depends on no library."""
         return {}
+
+
+def storable(row: Utterance | Reject) -> Utterance | Reject:
+    r"""Return a row whose text is Unicode: a reject if its transcript, or the path of its audio, is not.
+
+    Bytes of other texts that are not UTF-8, such as those of a file's name, become escapes: « fala\xe7a.wav ». A duration that is
+    not positive was not measured.
+    """
+    if isinstance(row, Utterance) and row.duration_s is not None and not 0 < row.duration_s < math.inf:
+        row = replace(row, duration_s=None)
+    names = REJECT_TEXTS if isinstance(row, Reject) else UTTERANCE_TEXTS
+    try:
+        "".join([getattr(row, name) for name in names]).encode()
+    except UnicodeEncodeError:
+        pass
+    else:
+        return row
+    texts = {name: shown(getattr(row, name)) for name in names}
+    if isinstance(row, Reject):
+        return replace(row, **texts)
+    if not is_unicode(row.transcript):
+        return Reject(texts["id"], texts["source"], "not UTF-8", f"transcript {texts['transcript']!r}")
+    if isinstance(row.audio, Path):
+        try:
+            os.fsencode(row.audio)
+        except UnicodeEncodeError:
+            return Reject(texts["id"], texts["source"], "not UTF-8", "its path")
+    return replace(row, **texts)  # type: ignore[arg-type]
+
+
+REJECT_TEXTS: Final = ("id", "source", "reason", "detail")
+UTTERANCE_TEXTS: Final = ("id", "source", "transcript", "locale", "licence", "speaker", "accent", "gender", "age", "release_split")
+
+
+def is_unicode(text: str) -> bool:
+    """Return whether a text has no surrogates, or only those that stand for the bytes of UTF-8 (PEP 383)."""
+    try:
+        text.encode("utf-8", "surrogateescape").decode()
+    except UnicodeError:
+        return False
+    return True
+
+
+def shown(text: str) -> str:
+    r"""Return a text with escapes for what is not Unicode: byte E7 → « \xe7 », a lone surrogate of JSON → « \ud800 »."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 def raise_problems(where: Path, problems: Sequence[str]) -> None:
@@ -182,9 +242,123 @@ def repeated_values(hashes: npt.NDArray[np.int64]) -> set[int]:
 
 
 def path_inside(source: Path, path: str) -> str:
-    """Return a table's path relative to the source, "" if it is outside of the source."""
+    """Return a table's path relative to the source, "" if it is outside of the source or no path."""
+    if "\0" in path:
+        return ""
     path = os.path.normpath(os.path.relpath(path, source.resolve()) if os.path.isabs(path) else path)
     return "" if path.split(os.sep)[0] == os.pardir or path == os.curdir else path
+
+
+def same_name(name: str) -> str:
+    """Return what is the same for names that differ in case, or in how accents are encoded (macOS separates them from their letter)."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def any_case(pattern: str) -> str:
+    """Return a glob pattern for names in lower or upper case: « t*.tsv » → « [tT]*.[tT][sS][vV] »."""
+    return "".join(f"[{letter.lower()}{letter.upper()}]" if letter.isalpha() else letter for letter in pattern)
+
+
+def existing(folder: Path, name: str) -> Path:
+    """Return the path of a file or folder in a folder, in whatever case its names are written; as given if there is none."""
+    if (folder / name).exists():
+        return folder / name
+    for part in PurePath(name).parts:
+        if not (folder / part).exists() and folder.is_dir():
+            part = next((found for found in sorted(os.listdir(folder)) if same_name(found) == same_name(part)), part)
+        folder /= part
+    return folder
+
+
+class Recordings:
+    """The recordings of a release, and which of them its tables name. Takes 17 bytes for each: hashes instead of paths."""
+
+    def __init__(self, source: Path, more: Iterable[str] = ()) -> None:
+        """Find the recordings.
+
+        Args:
+            source: folder that is searched in depth.
+            more: endings of recordings, beside those of `codecs.SUFFIXES`.
+        """
+        self.source, self.more = source, tuple(more)
+        exact, loose = array("q"), array("q")
+        for path in recording_paths(source, self.more):
+            exact.append(hash(path))
+            loose.append(hash(self._key(path)))
+        self.exact, self.loose = np.sort(np.array(exact, np.int64)), np.sort(np.array(loose, np.int64))
+        self.named = np.zeros(len(exact), bool)
+
+    def find(self, path: str, any_ending: bool = True) -> str:
+        """Return the path of the recording that a table names, and mark it as named; the table's path if there is none.
+
+        Case and the encoding of accents may differ.
+
+        Args:
+            path: relative to the source.
+            any_ending: whether the ending may differ.
+        """
+        if not self._mark(path) and _index(self.loose, hash(self._key(path))) is not None:
+            ending = os.path.splitext(path)[1].lower()
+            found = sorted(self._by_key.get(self._key(path), ()), key=lambda name: os.path.splitext(name)[1].lower() != ending)
+            if found and (any_ending or os.path.splitext(found[0])[1].lower() == ending):
+                self._mark(found[0])
+                return found[0]
+        return path
+
+    def mark(self, paths: Iterable[str]) -> None:
+        """Mark recordings as named, as `find` does; a tenth as long for many at once."""
+        iterator = iter(paths)
+        while len(self.exact) and (part := list(islice(iterator, 10_000))):
+            hashes = np.array(list(map(hash, part)), np.int64)
+            at = np.minimum(np.searchsorted(self.exact, hashes), len(self.exact) - 1)
+            known = self.exact[at] == hashes
+            self.named[at[known]] = True
+            for path in (path for path, found in zip(part, known, strict=True) if not found):
+                self.find(path)
+
+    def unnamed(self, around: Path | None = None) -> Iterator[Reject]:
+        """Yield a reject for each recording that is not marked as named.
+
+        Args:
+            around: folder that the release was searched in; recordings beside the release are rejects as well.
+        """
+        if around is not None and around.resolve() != self.source.resolve():
+            inside = f"{os.path.relpath(self.source, around)}{os.sep}"
+            yield from (Reject(path, path, "unlisted", "it is outside of the release")
+                        for path in recording_paths(around, self.more) if not path.startswith(inside))
+        if not self.named.all():
+            for path in recording_paths(self.source, self.more):
+                at = _index(self.exact, hash(path))
+                if at is not None and not self.named[at]:
+                    yield Reject(path, path, "unlisted", "no table of the release names it")
+
+    def log_unnamed(self, source: str, table: str) -> None:
+        """Print how many recordings are not marked as named, if there are any: a corpus may be several tables of one folder."""
+        if count := int((~self.named).sum()):
+            log(f"ingest: {count} of {len(self.named)} recordings in {source} are in no row that is read of {table}")
+
+    def _mark(self, path: str) -> bool:
+        at = _index(self.exact, hash(path))
+        if at is not None:
+            self.named[at] = True
+        return at is not None
+
+    def _key(self, path: str) -> str:
+        stem, ending = os.path.splitext(path)
+        return same_name(stem if is_recording(path, self.more) else stem + ending)
+
+    @cached_property
+    def _by_key(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for path in recording_paths(self.source, self.more):
+            found.setdefault(self._key(path), []).append(path)
+        return found
+
+
+def _index(numbers: npt.NDArray[np.int64], number: int) -> int | None:
+    """Return where a number is in a sorted array, None if it is not in it."""
+    at = int(np.searchsorted(numbers, number))
+    return at if at < len(numbers) and numbers[at] == number else None
 
 
 def find_root(source: Path, pattern: str, what: str, hint: str = "") -> Path:
@@ -202,7 +376,7 @@ def find_root(source: Path, pattern: str, what: str, hint: str = "") -> Path:
     """
     for depth in range(4):
         folders = source.glob("/".join("*" * depth)) if depth else [source]
-        held = sorted(path for path in folders if path.is_dir() and any(path.glob(pattern)))
+        held = sorted(path for path in folders if path.is_dir() and (any(path.glob(pattern)) or any(path.glob(any_case(pattern)))))
         if len(held) > 1:
             raise DataError(str(source), f"{pattern} is in {', '.join(str(path.relative_to(source)) for path in held[:MAX_SHOWN])}",
                             f"one {what}", "set ingest.CORPUS.source to one of them")
@@ -226,6 +400,10 @@ def read_text(path: Path, what: str, fallback: str = "") -> str:
     """
     try:
         content = path.read_bytes()
+        if path.suffix.lower() == ".gz":
+            content = gzip.decompress(content)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(str(path), f"damaged ({error})", "a complete gzip file", "fetch it again") from None
     except (FileNotFoundError, NotADirectoryError):
         raise MissingInputError(str(path), "no such file", what,
                                 "correct ingest.CORPUS.source or add the file, or fetch the data (`dvc pull`)") from None
@@ -235,6 +413,11 @@ def read_text(path: Path, what: str, fallback: str = "") -> str:
         if fallback:
             return content.decode(fallback)
         raise DataError(str(path), f"byte {error.start} is not UTF-8", "UTF-8", "convert the table") from None
+
+
+def lines_of(text: str) -> list[str]:
+    """Return a text's lines: CR and LF end one, and nothing else (U+0085 is an ellipsis in Windows texts read as Latin-1)."""
+    return re.split(r"\r\n|\r|\n", text)
 
 
 def read_lines(path: Path, what: str) -> Iterator[str]:
@@ -280,6 +463,18 @@ def rows_by_column(rows: Iterator[tuple[int, list[str]]], problems: list[str]) -
 def malformed_row(table: str, line: int, detail: str) -> Reject:
     """Return the reject for a damaged row of a release."""
     return Reject(f"{table}-line-{line}", table, "malformed row", f"line {line}: {detail}")
+
+
+def measured(text: str) -> float | None:
+    """Return a positive number, None for what stands for a missing one in tables: « 0 », « -1 », « NaN », « N/A », nothing.
+
+    Raises:
+        ValueError: the text is neither.
+    """
+    if text.strip().lower() in NOT_MEASURED:
+        return None
+    value = float(text)
+    return value if 0 < value < math.inf else None
 
 
 def parse_number(text: str) -> float | None:

@@ -148,6 +148,8 @@ def short_path(data: str) -> str:
 
     name = f"espeak-{os.getuid()}-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}"
     link = os.path.join(tempfile.gettempdir(), name)
+    if len(os.fsencode(link)) > LONGEST_PATH:
+        link = os.path.join("/tmp", name)
     if not os.path.islink(link) or os.readlink(link) != data:
         fresh = f"{link}.{os.getpid()}"
         os.symlink(data, fresh)

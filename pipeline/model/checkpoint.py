@@ -19,6 +19,16 @@ from pipeline.model.vocabulary import Vocabulary, find_vocabulary
 
 OLD_NAMES = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
 MASK = "wav2vec2.masked_spec_embed"
+EXTRACTOR = "Wav2Vec2FeatureExtractor"
+EXTRACTORS: dict[str, tuple[str, ...]] = {
+    "processor_config.json": ("feature_extractor", "audio_processor"),  # transformers 5: nested; of release 4 without these keys
+    "preprocessor_config.json": (),                                     # transformers 4, and 5 without a processor
+    "feature_extractor_config.json": (),                                # checkpoints of early 2021
+    "tokenizer_config.json": (),                                        # Wav2Vec2Tokenizer of early 2021 read audio as well
+}
+"""Files with the settings of a feature extractor, and the keys under which they are nested."""
+NEWEST = ("processor_config.json", "preprocessor_config.json")
+"""The files that are read together; each of the others only without them."""
 PRETRAINING = ("quantizer.", "project_hid.", "project_q.")
 """Weights that are used only in self-supervised training."""
 
@@ -82,14 +92,40 @@ def _read_config(folder: Path) -> Wav2Vec2Config:
     if adapter:
         raise DataError(str(path), "add_adapter: true, convolutions that shorten what the encoder returns", "an encoder without them",
                         "take a checkpoint whose head reads the encoder's own frames")
-    sound = folder / "preprocessor_config.json"
-    settings = read_json(sound) if sound.exists() else {}
-    if sound.exists() and (rate_hz := settings.get("sampling_rate")) != SAMPLE_RATE_HZ:
-        raise DataError(str(sound), f"a network for audio at {rate_hz} Hz", f"{SAMPLE_RATE_HZ} Hz", "take one for that rate")
+    normalised = _read_feature_extractor(folder)
     config = Wav2Vec2Config.from_pretrained(folder)
-    if not settings.get("do_normalize", True):  # recorded only if it differs from the default
+    if not normalised:  # recorded only if it differs from the default
         config.do_normalize = False
     return config
+
+
+def _read_feature_extractor(folder: Path) -> bool:
+    """Return whether a checkpoint's feature extractor normalises audio: from every file in which a release of transformers keeps it.
+
+    Raises:
+        DataError: another kind of feature extractor, another sample rate, or two files that disagree.
+    """
+    found: dict[Path, dict[str, Any]] = {}
+    for name, keys in EXTRACTORS.items():
+        if (file := folder / name).exists():
+            content = read_json(file)
+            nested = next((content[key] for key in keys if key in content), None) if keys else content
+            if nested is None or (name not in NEWEST and (found or "do_normalize" not in content)):
+                continue
+            if not isinstance(nested, dict):
+                raise DataError(str(file), f"{nested!r:.60}", "the settings of a feature extractor", "download the file again")
+            found[file] = nested
+    for file, settings in found.items():
+        kind, rate_hz = settings.get("feature_extractor_type", EXTRACTOR), settings.get("sampling_rate", SAMPLE_RATE_HZ)
+        if kind != EXTRACTOR:
+            raise DataError(str(file), f"a feature extractor of type {kind!r}", f"{EXTRACTOR!r}, which takes waveforms", "take a checkpoint with one")
+        if rate_hz != SAMPLE_RATE_HZ:
+            raise DataError(str(file), f"a network for audio at {rate_hz} Hz", f"{SAMPLE_RATE_HZ} Hz", "take one for that rate")
+    normalised = {file.name: bool(settings.get("do_normalize", True)) for file, settings in found.items()}
+    if len(set(normalised.values())) > 1:
+        shown = ", ".join(f"{str(value).lower()} in {name}" for name, value in normalised.items())
+        raise DataError(str(folder), f"do_normalize: {shown}", "one value", "keep the file of the release that trained the network")
+    return next(iter(normalised.values()), True)
 
 
 def _read_weights(folder: Path) -> tuple[Path, list[Path], dict[str, torch.Tensor], str | None]:

@@ -6,13 +6,14 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files import lock_free
+from pipeline.core.processors import usable_processors
 from pipeline.core.progress import log
 from pipeline.core.timing import peak_memory_bytes
 
@@ -57,7 +58,7 @@ def exclusive(device: torch.device, cpu_threads: int) -> Iterator[None]:
     if device.type == "cuda":
         what, names = "the GPU", [f"vizinho-gpu-{torch.cuda.get_device_properties(device).uuid}.lock"]
     else:
-        what, names = "the CPU", [f"vizinho-cpu-{slot}.lock" for slot in range(max(1, len(os.sched_getaffinity(0)) // cpu_threads))]
+        what, names = "the CPU", [f"vizinho-cpu-{slot}.lock" for slot in range(max(1, usable_processors() // cpu_threads))]
     handles = [_open_lock(Path(tempfile.gettempdir()) / name) for name in names]
     try:
         if not any(lock_free(handle) for handle in handles):
@@ -75,7 +76,10 @@ def _open_lock(path: Path) -> int:
         try:
             return os.open(path, os.O_RDONLY)
         except FileNotFoundError:
-            return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+            handle = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+            with suppress(PermissionError):  # another user has created it meanwhile
+                os.fchmod(handle, 0o644)  # whatever the umask
+            return handle
     except OSError as error:
         raise PipelineError(str(path), f"cannot be opened ({error.strerror})", "a lock file that every user may read",
                             "remove it, or correct its permissions") from None

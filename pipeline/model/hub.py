@@ -12,7 +12,8 @@ from pipeline.core.progress import log
 from pipeline.model.shards import WEIGHTS, shards
 from pipeline.sources.hub import fetch_once
 
-SETTINGS = ("preprocessor_config.json", "vocab.json", "added_tokens.json", "special_tokens_map.json", "tokenizer_config.json", "config.json")
+SETTINGS = ("processor_config.json", "preprocessor_config.json", "feature_extractor_config.json", "vocab.json", "added_tokens.json",
+            "special_tokens_map.json", "tokenizer_config.json", "config.json")
 """config.json last: a folder that has it is complete."""
 
 

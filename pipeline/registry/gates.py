@@ -24,7 +24,7 @@ from typing import Any, Final
 from pipeline.core.errors import DataError, ParamsError, PipelineError
 from pipeline.core.files import read_json, write_text
 from pipeline.core.params import read_params
-from pipeline.registry.git import git, git_bytes, remote_of
+from pipeline.registry.git import git, git_bytes, is_partial, remote_of
 
 VERDICT: Final = "data/gate/verdict.json"
 PARAMS: Final = "params.yaml"
@@ -49,6 +49,18 @@ def fetch_runs(root: Path) -> None:
     git(root, "fetch", "--quiet", "--no-tags", remote_of(root), "+refs/heads/retrain/*:refs/vizinho/retrain/*")
 
 
+def check_history(root: Path) -> None:
+    """Check that a clone has the whole history.
+
+    Raises:
+        PipelineError: it is shallow, or a partial clone.
+    """
+    if git(root, "rev-parse", "--is-shallow-repository") == "true":
+        raise PipelineError(str(root), "a shallow clone", "the whole history, to count gates in", "git fetch --unshallow")
+    if is_partial(root):
+        raise PipelineError(str(root), "a partial clone", "the whole history, to count gates in", "clone again without --filter")
+
+
 def spent(root: Path, champion: str) -> dict[Evidence, set[int]]:
     """Return every piece of evidence of a period with its gate indices, by the verdicts in this clone's branches and tags.
 
@@ -59,8 +71,7 @@ def spent(root: Path, champion: str) -> dict[Evidence, set[int]]:
     Raises:
         PipelineError: the clone is shallow.
     """
-    if git(root, "rev-parse", "--is-shallow-repository") == "true":
-        raise PipelineError(str(root), "a shallow clone", "the whole history, to count gates in", "git fetch --unshallow")
+    check_history(root)
     listed = git(root, "rev-list", "--all", "--full-history", "--objects", "--", VERDICT).splitlines()
     found: dict[Evidence, set[int]] = {}
     for blob in [line.removesuffix(f" {VERDICT}") for line in listed if line.endswith(f" {VERDICT}")]:

@@ -17,11 +17,13 @@ from pipeline.core.errors import PipelineError, PromotionError
 from pipeline.core.files import hash_bytes, lock_free, state_dir
 from pipeline.core.progress import log
 from pipeline.registry import gates, store
-from pipeline.registry.clone import committer_of, make_clone, set_up
+from pipeline.registry.clone import check_signing, committer_of, make_clone, set_up
 from pipeline.registry.git import git, remote_of
 from pipeline.registry.record import CHAMPION
 
 MAIN: Final = "main"
+OF_ROOT: Final = "--upload-pack=git -c safe.directory='*' upload-pack"
+"""For transfers from the checkout. Where git works in it, another user's checkout is declared safe, but its folder .git may not be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +82,30 @@ def fetch(root: Path, clone: Path, artefact: str) -> PrivateClone:
         artefact: name of the model in the registry.
 
     Raises:
-        PromotionError: there is no remote, and main has uncommitted changes.
-        PipelineError: the remote cannot be reached.
+        PromotionError: there is no branch main, or no remote and main has uncommitted changes or is checked out in a submodule.
+        MissingInputError: git knows no committer.
+        PipelineError: the checkout is shallow, git cannot sign as its configuration demands, or the remote cannot be reached.
     """
-    remote = remote_of(root)
-    if remote == "." and git(root, "branch", "--show-current") == MAIN and git(root, "status", "--porcelain", "--untracked-files=no"):
-        raise PromotionError(str(root), "uncommitted changes on main", "a clean checkout, as there is no remote named origin",
-                             "commit or stash them")
+    remote, committer = remote_of(root), committer_of(root)
+    gates.check_history(root)
+    check_signing(root)
+    if remote == "." and (others := git(root, "remote").split()):
+        log(f"registry: no remote is named origin ({', '.join(others)}): the promotion stays in this checkout")
+    if remote == "." and git(root, "branch", "--show-current") == MAIN:
+        if git(root, "status", "--porcelain", "--untracked-files=no"):
+            raise PromotionError(str(root), "uncommitted changes on main", "a clean checkout, as there is no remote named origin",
+                                 "commit or stash them")
+        if (root / git(root, "rev-parse", "--git-common-dir")).name != ".git":  # git then looks for the files of main in the wrong folder
+            raise PromotionError(str(root), "a submodule at main, without a remote named origin", "a remote to push to", "git remote add origin URL")
     gates.fetch_runs(root)
+    if not git(root, "ls-remote", "--heads", remote, f"refs/heads/{MAIN}"):
+        raise PromotionError(f"remote {remote}", f"no branch {MAIN}", "the branch of all promotions", f"git push {remote} HEAD:refs/heads/{MAIN}")
     git(root, "fetch", "--quiet", "--no-tags", "--prune", remote, f"+refs/heads/{MAIN}:refs/vizinho/{MAIN}",
         *(f"+refs/tags/{artefact}{kind}*:refs/vizinho/tags/{artefact}{kind}*" for kind in "@#"))
     base = git(root, "rev-parse", f"refs/vizinho/{MAIN}")
-    make_clone(str(root), clone, "--shared", "--no-tags")
-    git(clone, "fetch", "--quiet", "--no-tags", str(root), "+refs/vizinho/tags/*:refs/tags/*")
-    set_up(clone, base, checkout=root, branch=MAIN, committer=committer_of(root))
+    make_clone(str(root), clone, "--shared", "--no-tags", OF_ROOT)
+    git(clone, "fetch", "--quiet", "--no-tags", OF_ROOT, str(root), "+refs/vizinho/tags/*:refs/tags/*")
+    set_up(clone, base, checkout=root, branch=MAIN, committer=committer)
     return PrivateClone(root, clone, remote, artefact, base)
 
 
@@ -111,7 +123,7 @@ def publish(private: PrivateClone, tags: list[str]) -> None:
     names = [f"refs/heads/{MAIN}", *(f"refs/tags/{tag}" for tag in tags)]
     objects = [git(private.clone, "rev-parse", name) for name in names]
     git(private.root, "fetch", "--quiet", "--no-tags", str(private.clone), *names)
-    receive = ["--receive-pack=git -c receive.denyCurrentBranch=updateInstead receive-pack"] if private.remote == "." else []
+    receive = ["--receive-pack=git -c safe.directory='*' -c receive.denyCurrentBranch=updateInstead receive-pack"] if private.remote == "." else []
     try:
         git(private.root, "push", "--quiet", "--atomic", *receive, private.remote,
             *(f"{pushed}:{name}" for pushed, name in zip(objects, names, strict=True)))
@@ -132,7 +144,7 @@ def follow(private: PrivateClone) -> None:
         if private.remote != ".":
             git(private.root, "fetch", "--quiet", "--tags", private.remote, MAIN)
             if on_main:
-                git(private.root, "merge", "--quiet", "--ff-only", "FETCH_HEAD")
+                git(private.root, "merge", "--quiet", "--ff-only", "--no-squash", "--no-verify-signatures", "FETCH_HEAD")
         if on_main:
             store.check_out(private.root, [CHAMPION])
     except PipelineError as error:

@@ -6,7 +6,7 @@ A promotion is a commit on main: pointer, record, changelog line, and the merged
 1. fetch       the remote's present main and tags, and check the approval against them
 2. take        the challenger's folder from DVC, compare it with the one that the verdict is about, write its model card
 3. push_model  to the DVC remote
-4. commit      on top of main, with GTO's tags
+4. commit      on top of main, with tags in GTO's form
 5. publish     `git push --atomic` of main and tags: the only commit point
 6. follow      bring this checkout to the new main and the model
 
@@ -125,7 +125,7 @@ def promote(root: Path, request: ApprovalRequest, by: str, override: str | None 
             return replaced
         check(private, candidate, request, in_use, replaced, override)
         challenger = candidate.verdict["challenger"]
-        version = next_version([record.version for record in records(private.clone)], restoring=False)
+        version = _free_version(private, restoring=False)
         replaces = [] if replaced else [in_use]  # the first model has no record: keep it for a rollback
         data = take(private, candidate, replaces)
         write_text(private.clone / CHAMPION / "README.md", model_card(
@@ -173,7 +173,7 @@ def rollback(root: Path, version: str, by: str, reason: str) -> Record:
             raise PromotionError(f"registry {version}", "its model is already in use", "another model", "vizinho registry list")
         now = tags.current(private.clone, private.artefact)
         record = earlier.model_copy(update={
-            "version": next_version(list(known), restoring=True), "restores": version, "replaces": replaced.version,
+            "version": _free_version(private, restoring=True), "restores": version, "replaces": replaced.version,
             "promoted_at": _now(), "approval": Approval(by=by, at=_now(), champion=now.tag if now else None, reason=reason),
         })
         push_model(private, [])
@@ -309,14 +309,17 @@ def merge(private: PrivateClone, commit: str) -> None:
 
     Raises:
         PromotionError: main and the run have changed the same lines.
+        PipelineError: git failed for another reason.
     """
     pointer = private.clone / f"{CHAMPION}.dvc"
     kept = pointer.read_text(encoding="utf-8")
     pointer.unlink()
     git(private.clone, "checkout", "--quiet", "--force", MAIN)
     try:
-        git(private.clone, "merge", "--quiet", "--no-commit", commit)
+        git(private.clone, "merge", "--quiet", "--no-commit", "--ff", "--no-squash", "--no-edit", "--no-verify-signatures", commit)
     except PipelineError as error:
+        if not git(private.clone, "ls-files", "--unmerged"):
+            raise
         raise PromotionError(f"merging {commit[:9]} into {MAIN}", str(error), "a run that merges without conflicts",
                              "merge main into the run's branch, `dvc repro`, gate and ask again") from None
     write_text(pointer, kept)
@@ -377,6 +380,16 @@ def _verdict_of(candidate: Candidate) -> Verdict:
 
 def _hash_folder(folder: Path) -> dict[str, str]:
     return {file.relative_to(folder).as_posix(): hash_file(file) for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def _free_version(private: PrivateClone, *, restoring: bool) -> str:
+    """Return the version after those of the records which no tag has: people may have tagged commits by hand."""
+    known = [record.version for record in records(private.clone)]
+    version = next_version(known, restoring=restoring)
+    while tags.exists(private.clone, private.artefact, version):
+        known.append(version)
+        version = next_version(known, restoring=restoring)
+    return version
 
 
 def _now() -> datetime:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from pipeline.core.errors import DataError, PipelineError
+from pipeline.registry.git import without_redirects
 
 if TYPE_CHECKING:
     from dvc_data.hashfile.db import HashFileDB
@@ -36,7 +37,7 @@ def dvc(root: Path, *arguments: str) -> None:
     """
     try:
         done = subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=root, capture_output=True, check=False, timeout=LIMIT_S,
-                              env={**os.environ, "DVC_NO_ANALYTICS": "1"})
+                              env={**without_redirects(os.environ), "DVC_NO_ANALYTICS": "1"})
     except subprocess.TimeoutExpired:
         raise PipelineError(f"dvc {arguments[0]} in {root}", f"not done after {LIMIT_S:g} s", "a remote that sends and receives bytes",
                             "check the DVC remote, then run again: completed transfers are not repeated") from None

@@ -119,7 +119,8 @@ def _pointer(root: Path) -> list[str]:
         return [str(error)]
     if record is None:
         return [f"champion.yaml names the donor of day one, but there is a record {found[-1].version}"] if (found := records(root)) else []
-    problems = []
+    problems = [f"tag {tag}: made by hand, and GTO reads it (git tag --delete '{tag}'; git push --delete origin '{tag}')"
+                for tag in tags.by_hand(root, record.artefact)]
     pointer = store.pointer_hash((root / f"{CHAMPION}.dvc").read_text(encoding="utf-8"))
     if pointer != record.model.dvc:
         problems.append(f"{CHAMPION}.dvc: {pointer}; expected {record.model.dvc} of {record.version}")

@@ -5,7 +5,7 @@ The differences of a challenger with another gain are assumed to vary between un
 Shape suffixes: B utterances, U units, K rules, R draws.
 
 Source: Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation" (ICASSP 2004), for the
-linearised ratio; a bootstrap with normal multipliers and a shifted mean in place of their resampling, so that rules that
+linearised ratio; a bootstrap with normal multipliers and a shifted mean instead of their resampling, so that rules that
 share speakers vary together: Mammen, "Bootstrap and wild bootstrap for high dimensional linear models" (Annals of
 Statistics 21, 1993).
 """

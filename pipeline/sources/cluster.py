@@ -20,6 +20,7 @@ from pipeline.core.files import ROOT
 
 TIMEOUT_S: Final = 10
 STORE_BYTES: Final = 200_000_000  # of a cluster started here; jobs and results are small, audio goes through files
+LONGEST_TMPDIR: Final = 30  # bytes: the paths of Ray's sockets are 75 longer, and have at most 107
 ENVIRONMENT: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",              # no usage reports
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",   # otherwise a warning; no job uses a GPU
@@ -67,6 +68,8 @@ def _connected(workers: int) -> Iterator[Any]:
                                 "install it on every machine of the cluster, or set engine: processes")
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if len(os.fsencode(os.environ.get("TMPDIR", ""))) > LONGEST_TMPDIR:
+        os.environ.setdefault("RAY_TMPDIR", "/tmp")
     import ray
     import ray.data
 

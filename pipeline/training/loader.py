@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +16,7 @@ import torch
 from pipeline.batching.batches import Batch, Schedule
 from pipeline.batching.waveforms import UtteranceAudio, Waveform, collate
 from pipeline.core.manifest import SAMPLE_RATE_HZ
+from pipeline.core.processors import usable_processors
 from pipeline.training.replicas import SubBatch
 
 
@@ -63,7 +63,7 @@ class BatchLoader:
         self._schedule, self._shard, self._replicas, self._on_cpu = schedule, shard, replicas, device.type == "cpu"
         self._numbers = iter(range(first, stop))
         self._range = range(first, stop)
-        self.workers = 1 if self._on_cpu else max(1, min(4, len(os.sched_getaffinity(0)) - 1))
+        self.workers = 1 if self._on_cpu else max(1, min(4, usable_processors() - 1))
         self._upcoming: list[Future[LoadedBatch]] = []
         self.waited_s = 0.0
 

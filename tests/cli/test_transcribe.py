@@ -116,6 +116,20 @@ def test_folders_and_patterns_name_their_audio_files_once_each(sounds: list[Path
     assert audio_files([str(tmp_path / "*.mp3")]) == [str(tmp_path / "*.mp3")], "reported as missing when it is read"
 
 
+def test_recordings_in_folders_of_any_name_are_found(tmp_path: Path) -> None:
+    folder = tmp_path / "fala [1] 'ç'"
+    folder.mkdir()
+    for name in ("a.WAV", "b [2].Opus", "c.m4b", "._a.WAV", "d.txt"):
+        (folder / name).write_bytes(b"")
+    recordings = [str(folder / name) for name in ("a.WAV", "b [2].Opus", "c.m4b")]
+    assert audio_files([str(folder)]) == recordings
+    assert audio_files([str(folder / "*.WAV"), str(folder / "b [[]2].*")]) == recordings[:2]
+    assert audio_files([str(tmp_path / "*" / "*.WAV"), str(tmp_path / "**" / "c.m4b")]) == [recordings[0], recordings[2]]
+    assert audio_files([str(folder / "b [2].Opus")]) == [recordings[1]]
+    (tmp_path / "link").symlink_to(folder)
+    assert audio_files([str(tmp_path / "link")]) == [str(tmp_path / "link" / Path(name).name) for name in recordings]
+
+
 def test_a_stream_prints_each_part_as_a_line_of_json(model: Path, tmp_path: Path) -> None:
     silence = np.zeros(16_000, np.int16)
     talk = [part for text in ("rosa era", "osso", "serra") for part in (tiny.spoken(text), silence)]

@@ -132,14 +132,31 @@ def test_a_delta_archive_has_no_official_sets_and_is_read_as_rebuilt(tmp_path: P
 
 @pytest.mark.parametrize(("name", "content"), [
     ("clip_durations.tsv", "clip\tduration[ms]\ncommon_voice_pt_1.mp3\t4608\n"),
+    ("times.txt", "`cv-corpus-14.0-2023-06-23/pt/clips/common_voice_pt_1.mp3` = 4608\n"),
+    ("times.txt", "`cv-corpus-14.0-delta-2023-06-23/pt/clips/common_voice_pt_9.mp3` = 5148\r\n"
+                  "`cv-corpus-14.0-delta-2023-06-23/pt/clips/common_voice_pt_1.mp3` = 4608"),
+    ("times.txt", "`a folder/with spaces/common_voice_pt_1.mp3` = 4608\n`a/common_voice_pt_2.mp3` = 0\n"),
     ("times.txt", "common_voice_pt_1.mp3\t4608\n"),
-    ("times.txt", "common_voice_pt_1.mp3 4608"),
+    ("clip_durations.tsv", "clip\tduration[ms]\ncommon_voice_pt_1.mp3\t4608.0\ncommon_voice_pt_2.mp3\tNaN\n"),
+    ("Clip_Durations.TSV", "clip\tduration[ms]\ncommon_voice_pt_1.mp3\t4608\ncommon_voice_pt_2.mp3\t\n"),
 ])
-def test_durations_are_read_from_either_table(tmp_path: Path, name: str, content: str) -> None:
+def test_durations_are_read_in_every_form_that_was_released(tmp_path: Path, name: str, content: str) -> None:
     folder = table(tmp_path / "validated.tsv", clip(1), clip(2))
     write(folder / name, content)
     found = common_voice.utterances(params(), folder)
     assert [row.duration_s for row in found if isinstance(row, Utterance)] == [4.608, None]
+
+
+@pytest.mark.parametrize("line", ["common_voice_pt_2.mp3\tlong", "common_voice_pt_2", "`a/common_voice_pt_2.mp3` = 4 s"])
+def test_a_line_that_is_no_duration_is_reported(tmp_path: Path, line: str) -> None:
+    write(table(tmp_path / "validated.tsv", clip(1)) / "clip_durations.tsv", f"clip\tduration[ms]\ncommon_voice_pt_1.mp3\t4608\n{line}\n")
+    with pytest.raises(DataError, match="clip_durations.tsv: 1 problem\n  line 3: .*; expected a clip and its milliseconds"):
+        common_voice.utterances(params(), tmp_path)
+
+
+def test_a_header_with_a_column_twice_is_read_as_15_and_16_have_it(tmp_path: Path) -> None:
+    header = HEADERS["13 to 16"].replace("accents", "accents accents")
+    assert one(table(tmp_path / "validated.tsv", {"accents": "Carioca", "variant": "Portuguese (Brasil)"}, header=header)).locale == "pt-BR"
 
 
 @pytest.mark.parametrize(("content", "message"), [

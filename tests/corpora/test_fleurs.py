@@ -37,6 +37,12 @@ def test_a_release_is_ingested(tmp_path: Path) -> None:
     assert rejects[["utterance_id", "detail"]].to_numpy().tolist() == [["toy/test/33", "1.00 s; 1.50 s according to the release"]]
 
 
+@pytest.mark.parametrize("samples", ["", "0", "-1", "NaN"])
+def test_a_number_of_samples_that_was_not_counted_is_not_checked(tmp_path: Path, samples: str) -> None:
+    write(build(tmp_path) / "test.tsv", ROW.format("33.wav", samples, "MALE"))
+    assert [row.duration_s for row in fleurs.utterances(params(), tmp_path) if isinstance(row, Utterance)] == [1.0, 1.0, None]
+
+
 def test_the_spoken_form_is_read_when_written_is_false(tmp_path: Path) -> None:
     found = fleurs.utterances(params(written=False), build(tmp_path))
     assert {row.transcript for row in found if isinstance(row, Utterance)} == {"ele disse são 20 km"}
@@ -63,4 +69,4 @@ def test_an_invalid_table_is_reported(tmp_path: Path, row: str, message: str) ->
 
 def test_a_damaged_row_is_a_reject(tmp_path: Path) -> None:
     write(build(tmp_path) / "train.tsv", ROW.format("22.wav", "?", "MALE") + "904\t23.wav\n")
-    assert [row.reason for row in fleurs.utterances(params(), tmp_path) if isinstance(row, Reject)] == ["malformed row"] * 2
+    assert [row.reason for row in fleurs.utterances(params(), tmp_path) if isinstance(row, Reject)] == ["malformed row"] * 2 + ["unlisted"] * 2

@@ -14,6 +14,8 @@ from typing import Any
 import datasets
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 import yaml
@@ -95,6 +97,40 @@ def test_a_dataset_saved_to_disk_is_ingested_with_its_splits_classes_and_duratio
     assert list(rejects["detail"]) == ["1.00 s; 2.00 s according to the release"]
 
 
+def test_missing_classes_and_durations_that_were_not_measured_are_not_values(tmp_path: Path) -> None:
+    gender = datasets.ClassLabel(names=["male", "female"])
+    rows = table(5, gender=[-1, 0, None, 1, -1], duration_ms=[0, 1_000, None, -1, 2_000]).cast_column("gender", gender)
+    rows.save_to_disk(tmp_path / "corpus")
+    found, rejects = take_in(tmp_path, reader="datasets", source="corpus", **DECLARED)
+    assert list(found["gender"]) == ["", "male", "", "female"]
+    assert list(rejects["detail"]) == ["1.00 s; 2.00 s according to the release"]
+    assert hugging_face._as_text(gender, [-100, 7, 1]) == ["", "", "female"]
+
+
+def test_text_that_is_not_utf_8_is_a_reject(tmp_path: Path) -> None:
+    text = pa.StringArray.from_buffers(3, pa.py_buffer(np.array([0, 4, 6, 8], np.int32)), pa.py_buffer("olá xum".encode("latin-1") + b"!"))
+    paths = pa.array([{"bytes": sound(300 + 50 * row), "path": None} for row in range(3)])
+    (tmp_path / "corpus").mkdir()
+    pq.write_table(pa.table({"audio": paths, "text": text}), tmp_path / "corpus/rows.parquet")
+    found, rejects = take_in(tmp_path, reader="datasets", source="corpus", **DECLARED)
+    assert (len(found), list(rejects["reason"]), list(rejects["detail"])) == (2, ["not UTF-8"], ["transcript 'ol\\\\xe1 '"])
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # datasets 5.2 leaves metadata.csv open
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("folder", ["com espaço", "[1]", "a*b", "a?b", "{a}", "'ç'", "a::b", os.fsdecode(b"s\xe3o")])
+def test_a_folder_of_any_name_is_read_and_no_other(tmp_path: Path, folder: str) -> None:
+    for name in ("axb", folder):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.WAV").write_bytes(sound(400, form="WAV"))
+        (tmp_path / name / "metadata.csv").write_text(f"file_name,transcription\na.WAV,{'um' if name == folder else 'outro'}\n")
+    (tmp_path / "corpus").symlink_to(tmp_path / folder)
+    rows = taken(tmp_path)
+    gc.collect()
+    assert rows[["source", "transcript"]].to_numpy().tolist() == [["a.WAV", "um"]]
+    assert not list((tmp_path / "state/datasets").iterdir())
+
+
 def test_rows_and_splits_are_selected_and_a_single_split_is_not_an_official_set(tmp_path: Path) -> None:
     train, test = table(4, status=["ok", "bad", "ok", "ok"]), table(1, 900, status=["ok"])
     datasets.DatasetDict({"train": train, "test": test}).save_to_disk(tmp_path / "corpus")
@@ -112,13 +148,15 @@ def test_fewer_hours_are_a_subset_of_more_hours_of_a_dataset_without_durations(t
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # datasets 5.2 leaves metadata.csv open
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_folder_of_audio_files_is_read_in_place(tmp_path: Path) -> None:
+def test_a_folder_of_audio_files_is_read_in_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, form in (("a.wav", "WAV"), ("b.flac", "FLAC"), ("c.mp3", "MP3")):
         (tmp_path / "corpus").mkdir(exist_ok=True)
         (tmp_path / "corpus" / name).write_bytes(sound(400 + 50 * ord(name[0]), form=form))
     (tmp_path / "corpus/metadata.csv").write_text("file_name,transcription\na.wav,um\nb.flac,dois\nc.mp3,três\n")
+    (tmp_path / "corpus/d.WAV").write_bytes(sound(900, form="WAV"))
     rows = taken(tmp_path)
     gc.collect()
+    assert "ingest: 1 of 4 recordings in corpus are in no row that is read of the dataset\n" in capsys.readouterr().out
     assert {row["source"]: row["transcript"] for _, row in rows.iterrows()} == {"a.wav": "um", "b.flac": "dois", "c.mp3": "três"}
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from pipeline.core.errors import DataError, MissingInputError
 from pipeline.core.params import problems_of
 from pipeline.corpora import Utterance, plain
+from tests.releases import sound, write
 
 HEADER = "path\ttext\tspeaker\tlocale\tgender\tsplit\n"
 
@@ -21,8 +25,10 @@ def params(**given: Any) -> plain.Params:
 
 
 def table(folder: Path, content: str | bytes, name: str = "manifest.tsv", **given: Any) -> list[Utterance]:
-    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    return plain.utterances(params(table=name, **given), folder)
+    write(folder / name, content)
+    found = plain.utterances(params(table=name, **given), folder)
+    assert all(isinstance(row, Utterance) for row in found)
+    return found  # type: ignore[return-value]
 
 
 def problem(folder: Path, content: str | bytes, name: str = "manifest.tsv", **given: Any) -> str:
@@ -62,6 +68,87 @@ def test_json_lines_with_the_names_of_nemo_are_read(tmp_path: Path) -> None:
     content = f'{{"audio_filepath": "a.wav", "duration": 1.5, "text": "um"}}\n\n{{"audio_filepath": "{absolute}", "text": "dois", "speaker": 7}}\n'
     rows = table(tmp_path, content, "m.jsonl")
     assert [(row.id, row.transcript, row.speaker) for row in rows] == [("a", "um", ""), ("b", "dois", "7")]
+
+
+NEMO = '{"audio_filepath": "wavs/a.wav", "duration": 1.5, "text": "um", "offset": null}\n{"audio_filepath": "b.wav", "text": "dois"}\n'
+
+
+@pytest.mark.parametrize("name", ["train_manifest.json", "m.jsonl", "m.ndjson", "M.JSON", "m.json.gz", "m.jsonl.gz", "lists/train.ndjson.gz"])
+def test_json_lines_are_read_under_every_usual_ending(tmp_path: Path, name: str) -> None:
+    rows = table(tmp_path, gzip.compress(NEMO.encode()) if name.endswith(".gz") else NEMO, name)
+    assert [(row.source, row.transcript, row.duration_s, row.end_s) for row in rows] == [
+        ("wavs/a.wav", "um", 1.5, math.inf), ("b.wav", "dois", None, math.inf)]
+
+
+def test_a_json_file_may_hold_a_list_of_objects(tmp_path: Path) -> None:
+    rows = table(tmp_path, json.dumps([{"path": "a.wav", "text": "um"}, {"path": "b.wav", "text": None}], indent=2), "m.json")
+    assert [(row.id, row.transcript) for row in rows] == [("a", "um"), ("b", "")]
+
+
+@pytest.mark.parametrize("name", ["m.tsv.gz", "m.csv.gz", "M.TSV", "m.CSV"])
+def test_tables_may_be_compressed_and_named_in_upper_case(tmp_path: Path, name: str) -> None:
+    content = "path,text\na.wav,um\n".replace(",", "," if ".csv" in name.lower() else "\t").encode()
+    assert table(tmp_path, gzip.compress(content) if name.endswith(".gz") else content, name)[0].transcript == "um"
+    assert "m.tsv.gz: damaged (" in problem(tmp_path, b"no gzip", "m.tsv.gz")
+    assert "damaged (" in problem(tmp_path, gzip.compress(content * 9)[:-9], "m.tsv.gz")
+
+
+def test_a_path_may_be_relative_to_the_table_and_differ_in_case(tmp_path: Path) -> None:
+    sound(tmp_path / "sets/wavs/a.wav"), sound(tmp_path / "b.WAV")
+    content = "".join(f'{{"path": "{path}", "text": "um"}}\n' for path in ("wavs/a.wav", "B.wav", "b.flac"))
+    rows = table(tmp_path, content, "sets/m.json")
+    assert [row.source for row in rows] == ["sets/wavs/a.wav", "b.WAV", "b.flac"]
+
+
+def test_recordings_that_no_row_names_are_counted_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in "abc":
+        sound(tmp_path / f"{name}.wav")
+    table(tmp_path, "path\ttext\na.wav\tum\n")
+    assert capsys.readouterr().out == "ingest: 2 of 3 recordings in corpus are in no row that is read of manifest.tsv\n"
+
+
+@pytest.mark.parametrize("label", ["-1", "-100", "None", "nan", "N/A", "<NA>", ""])
+def test_labels_that_stand_for_a_missing_one_are_missing(tmp_path: Path, label: str) -> None:
+    row, = table(tmp_path, f"path\ttext\tspeaker\tgender\tage\taccent\tlocale\tsplit\na.wav\tum{(chr(9) + label) * 6}\n")
+    assert (row.speaker, row.gender, row.age, row.accent, row.locale, row.release_split) == ("", "", "", "", "pt-BR", "")
+    row, = table(tmp_path, '{"path": "a.wav", "text": "um", "gender": -1, "speaker": -100, "age": null}\n', "m.jsonl")
+    assert (row.speaker, row.gender, row.age) == ("", "", "")
+
+
+@pytest.mark.parametrize(("duration", "seconds"), [("0", None), ("0.0", None), ("-1", None), ("NaN", None), ("N/A", None), ("", None), ("1.5", 1.5)])
+def test_a_duration_that_was_not_measured_is_not_checked(tmp_path: Path, duration: str, seconds: float | None) -> None:
+    row, = table(tmp_path, f"path\ttext\tduration\na.wav\tum\t{duration}\n")
+    assert (row.duration_s, row.start_s, row.end_s) == (seconds, 0.0, math.inf)
+
+
+def test_durations_in_milliseconds_are_known_by_their_column(tmp_path: Path) -> None:
+    for name in ("duration_ms", "duration[ms]"):
+        assert table(tmp_path, f"path\ttext\t{name}\na.wav\tum\t1500\n")[0].duration_s == 1.5
+    assert table(tmp_path, "path\ttext\tlength_ms\na.wav\tum\t1500\n", columns={"duration": "length_ms"})[0].duration_s == 1.5
+
+
+@pytest.mark.parametrize("folder", ["com espaço", "[1]", "{a}", "'x'", "ação", "são paulo (SP)", "a*b", "100%"])
+def test_paths_of_any_name_are_literal(tmp_path: Path, folder: str) -> None:
+    sound(tmp_path / folder / "a.wav")
+    row, = table(tmp_path / folder, "path\ttext\na.wav\tum\n")
+    assert isinstance(row.audio, Path) and row.audio.is_file()
+    row, = table(tmp_path, f"path\ttext\n{folder}/a.wav\tum\n")
+    assert isinstance(row.audio, Path) and row.audio.is_file()
+
+
+def test_text_that_is_not_unicode_is_a_reject_and_a_path_is_found_by_its_bytes(tmp_path: Path) -> None:
+    sound(tmp_path / "x.wav")
+    (tmp_path / "x.wav").rename(tmp_path / os.fsdecode(b"ma\xe7\xe3.wav"))
+    write(tmp_path / "m.jsonl", r'''{"path": "ma\udce7\udce3.wav", "text": "um"}
+{"path": "b.wav", "text": "u\ud800"}
+{"path": "c\ud800.wav", "text": "um"}
+{"path": "d.wav", "text": "\ud83d\ude00 um", "speaker": "\udfff"}
+''')
+    rows = [row for task in plain.READER.shards(params(table="m.jsonl"), tmp_path) for row in task]
+    assert [(row.id, getattr(row, "reason", ""), getattr(row, "detail", "")) for row in rows] == [
+        ("ma\\xe7\\xe3", "", ""), ("b", "not UTF-8", "transcript 'u\\\\ud800'"), ("c\\ud800", "not UTF-8", "its path"), ("d", "", "")]
+    assert isinstance(rows[0], Utterance) and isinstance(rows[0].audio, Path) and rows[0].audio.is_file()
+    assert isinstance(rows[3], Utterance) and (rows[3].speaker, rows[3].transcript) == ("\\udfff", "😀 um")
 
 
 def test_rows_with_an_offset_are_parts_of_a_recording(tmp_path: Path) -> None:
@@ -105,6 +192,14 @@ def test_many_problems_are_counted_and_the_first_shown(tmp_path: Path) -> None:
     (b"path\ttext\na.wav\tol\xe1\n", "m.tsv", "byte 18 is not UTF-8; expected UTF-8; convert the table"),
     ('path,text\na.wav,"um\n', "m.csv", "line 2: unexpected end of data"),
     ('{"path": "a.wav", "text": "um"\n', "m.jsonl", "line 1: not JSON"),
+    ('{"path": "a.wav",\n "text": "um"}\n', "m.json", "line 1: not JSON"),
+    ('[{"path": "a.wav"', "m.json", "not JSON"),
+    ("[" * 100_000, "m.json", "not JSON"),
+    ('{"a": ' * 100_000, "m.ndjson", "line 1: not JSON"),
+    ('{"path": "a\\u0000.wav", "text": "um"}', "m.json", "line 1: path 'a\\x00.wav'; expected one inside"),
+    ('{"audio_filepath": "a.wav", "text": "um", "duration": 1, "shard_id": 3}', "m.json", "line 1: a row of NeMo's tar archives"),
+    ('{"path": "a.wav", "text": "um"}\n'.encode("utf-16"), "m.json", "byte 0 is not UTF-8"),
+    ("path\ttext\tduration\na.wav\tum\tlong\n", "m.tsv", "line 2: offset '', duration 'long'; expected seconds"),
     ("[1]\n", "m.jsonl", "line 1: list; expected an object"),
     ('{"path": "a.wav", "text": "um", "offset": 2.5}\n', "m.jsonl", "line 1: offset '2.5', duration ''; expected seconds, both for a part"),
     ("path\ttext\tduration\na.wav\tum\t1,5\n", "m.tsv", "line 2: offset '', duration '1,5'; expected seconds"),

@@ -18,11 +18,12 @@ from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
 
 from flows import workspace
-from flows.retrain import commit_run, push_data, retrain
+from flows.retrain import check_git, commit_run, push_data, retrain
 from pipeline.core.timing import record_timing
 from pipeline.registry.git import git
 from pipeline.registry.store import dvc
 from tests.flows.conftest import Run, change, children, edit
+from tests.hostile_git import configure
 from tests.toy_registry import Toy
 
 Start = Callable[..., Run]
@@ -172,6 +173,24 @@ def test_impossible_parameters_are_rejected_before_any_stage_runs(toy: Toy, give
     with disable_run_logger():
         state = retrain.fn(**given)
     assert state.name == "Failed" and message in state.message
+
+
+def test_what_git_cannot_do_at_the_end_fails_before_any_stage_runs(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gnupg").mkdir(mode=0o700)
+    monkeypatch.setenv("GNUPGHOME", str(tmp_path / "gnupg"))
+    configure(tmp_path, "[commit]\n    gpgSign = true\n", monkeypatch)
+    with disable_run_logger():
+        state = retrain.fn()
+    assert state.name == "Failed" and "commit.gpgSign of git: it is on, and a trial signature (openpgp) failed" in state.message
+    assert len(left_behind()) == 1
+    configure(tmp_path, "", monkeypatch)
+    with workspace.workspace(left_behind()[0].name, "main", print) as space:  # as a retry does
+        check_git(space)
+    (toy.path / ".git/shallow").write_text(toy.git("rev-parse", "HEAD") + "\n")
+    toy.git("remote", "remove", "origin")
+    with disable_run_logger():
+        state = retrain.fn(promote="never", push=False)
+    assert state.name == "Failed" and "a shallow clone; expected the whole history" in state.message
 
 
 def test_only_a_change_outside_of_timing_makes_a_commit_and_that_contains_the_timing(toy: Toy) -> None:

@@ -13,6 +13,7 @@ from flows import workspace
 from flows.workspace import Repository, command_environment, last_lines, repository
 from pipeline.core.errors import MissingInputError
 from pipeline.registry.git import git
+from tests.hostile_git import set_personal
 
 
 def test_a_second_run_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,6 +54,39 @@ def test_the_repository_of_a_checkout_is_its_remote_or_the_checkout_itself(tmp_p
     assert repository() == Repository("git@example.org:team/vizinho.git", None)
     monkeypatch.setenv("VIZINHO_REPOSITORY", str(tmp_path / "absent"))
     with pytest.raises(MissingInputError, match="no folder"):
+        repository()
+
+
+def test_a_clone_of_a_run_is_the_same_whatever_the_personal_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "personal").mkdir()
+    git(tmp_path, "init", "--quiet", "--bare", "-b", "main", "origin.git")
+    git(tmp_path, "init", "--quiet", "-b", "main", "checkout")
+    (tmp_path / "checkout/params.yaml").write_text("one\n")
+    git(tmp_path / "checkout", "add", "--all")
+    git(tmp_path / "checkout", "-c", "user.name=a", "-c", "user.email=b", "commit", "--quiet", "-m", "one")
+    git(tmp_path / "checkout", "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(tmp_path / "checkout", "push", "--quiet", "origin", "main")
+    monkeypatch.setenv("VIZINHO_REPOSITORY", str(tmp_path / "checkout"))
+    monkeypatch.setenv("VIZINHO_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(workspace.store, "set_cache", lambda *_: None)
+    monkeypatch.setattr(workspace.store, "remotes", lambda _: {})
+    set_personal(tmp_path / "personal", monkeypatch)
+    with workspace.workspace("run", "main", print) as space:
+        assert (space.path / "params.yaml").read_bytes() == b"one\n"
+        (space.path / "figures.json").write_text("{}\n")
+        space.git("add", "--all")
+        space.git("commit", "--quiet", "--no-verify", "-m", "Retrain: ção")
+        space.git("push", "--quiet", "origin", "HEAD:refs/heads/retrain/one")
+    assert git(tmp_path / "origin.git", "show", "retrain/one:figures.json") == "{}"
+    assert git(tmp_path / "origin.git", "log", "-1", "--format=%an %s", "retrain/one") == "vizinho Retrain: ção"
+
+
+def test_a_repository_of_another_owner_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git(tmp_path, "init", "--quiet", "checkout")
+    monkeypatch.setenv("VIZINHO_REPOSITORY", str(tmp_path / "checkout"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(MissingInputError, match=r"that this user can read \(.*git config --global --add safe\.directory"):
         repository()
 
 

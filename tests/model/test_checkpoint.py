@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from transformers import Wav2Vec2Processor
+from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2Processor
 
 from pipeline.batching.waveforms import prepare
 from pipeline.core.errors import DataError, MissingInputError, VocabularyError
@@ -106,6 +106,73 @@ def test_a_feature_extractor_that_leaves_samples_as_they_are_is_followed(tmp_pat
         samples = tiny.spoken("rosa era")
         inputs = theirs(samples.astype(np.float32) / 32768, sampling_rate=16000, return_tensors="np").input_values[0]
         assert np.abs(inputs - prepare(samples, expects_normalised_input(again))).max() < 1e-4
+
+
+def save_processor(folder: Path, **settings: Any) -> None:
+    """Replace the processor of a checkpoint by one that this release of transformers has saved, with another feature extractor."""
+    tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(folder)
+    for name in ("preprocessor_config.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "added_tokens.json"):
+        (folder / name).unlink(missing_ok=True)
+    Wav2Vec2Processor(Wav2Vec2FeatureExtractor(**settings), tokenizer).save_pretrained(folder)
+    assert (folder / "processor_config.json").exists() and not (folder / "preprocessor_config.json").exists()
+
+
+@pytest.mark.parametrize("name", SPANISH)
+@pytest.mark.parametrize("do_normalize", [True, False])
+def test_a_processor_that_transformers_5_has_saved_is_read(tmp_path: Path, name: str, do_normalize: bool) -> None:
+    lay(tmp_path, name)
+    before = read_checkpoint(tmp_path)[1]
+    save_processor(tmp_path, do_normalize=do_normalize)
+    model, words, origin = read_checkpoint(tmp_path)
+    assert (expects_normalised_input(model), words) == (do_normalize, before)
+    save_model(model, words, tmp_path / "donor", {"origin": origin})
+    assert expects_normalised_input(load_model(tmp_path / "donor")[0]) == do_normalize
+    assert Wav2Vec2Processor.from_pretrained(tmp_path / "donor").feature_extractor.do_normalize == do_normalize
+    save_processor(tmp_path, do_normalize=do_normalize, sampling_rate=8000)
+    with pytest.raises(DataError, match=r"processor_config\.json: a network for audio at 8000 Hz; expected 16000 Hz"):
+        read_checkpoint(tmp_path)
+
+
+NOT = {"do_normalize": False}
+
+
+@pytest.mark.parametrize(("files", "normalised"), [
+    ({"processor_config": {"processor_class": "Wav2Vec2Processor"}, "preprocessor_config": NOT}, False),  # of transformers 4
+    ({"processor_config": {"processor_class": "Wav2Vec2Processor"}}, True),
+    ({"processor_config": {"feature_extractor": NOT}}, False),
+    ({"processor_config": {"audio_processor": NOT}}, False),
+    ({"processor_config": {"feature_extractor": NOT}, "preprocessor_config": NOT}, False),
+    ({"feature_extractor_config": NOT}, False),
+    ({"tokenizer_config": NOT}, False),  # of Wav2Vec2Tokenizer
+    ({"tokenizer_config": NOT, "preprocessor_config": {"do_normalize": True}}, True),
+    ({"feature_extractor_config": NOT, "preprocessor_config": {"do_normalize": True}}, True),
+    ({"preprocessor_config": {}}, True), ({}, True),
+])
+def test_the_feature_extractor_is_found_where_a_release_keeps_it(tmp_path: Path, files: dict[str, Any], normalised: bool) -> None:
+    lay(tmp_path, GROSMAN)
+    (tmp_path / "preprocessor_config.json").unlink()
+    for name, content in files.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    assert expects_normalised_input(read_checkpoint(tmp_path)[0]) == normalised
+
+
+@pytest.mark.parametrize(("files", "message"), [
+    ({"processor_config": {"feature_extractor": NOT}, "preprocessor_config": {"do_normalize": True}},
+     r"do_normalize: false in processor_config\.json, true in preprocessor_config\.json; expected one value"),
+    ({"processor_config": {"feature_extractor": {"sampling_rate": 8000}}, "preprocessor_config": {}}, r"processor_config\.json: .*8000 Hz"),
+    ({"processor_config": {"feature_extractor": {}}, "preprocessor_config": {"sampling_rate": 48000}}, r"preprocessor_config\.json: .*48000 Hz"),
+    ({"processor_config": {"feature_extractor": {"feature_extractor_type": "SeamlessM4TFeatureExtractor"}}},
+     "a feature extractor of type 'SeamlessM4TFeatureExtractor'; expected 'Wav2Vec2FeatureExtractor', which takes waveforms"),
+    ({"processor_config": {"feature_extractor": "Wav2Vec2FeatureExtractor"}}, "expected the settings of a feature extractor"),
+    ({"preprocessor_config": [1]}, "expected the settings of a feature extractor"),
+])
+def test_a_feature_extractor_that_does_not_fit_is_an_error(tmp_path: Path, files: dict[str, Any], message: str) -> None:
+    lay(tmp_path, GROSMAN)
+    (tmp_path / "preprocessor_config.json").unlink()
+    for name, content in files.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=message):
+        read_checkpoint(tmp_path)
 
 
 @pytest.mark.parametrize("name", SPANISH)

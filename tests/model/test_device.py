@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.files import ROOT
+from pipeline.model.device import _open_lock
 
 HOLD = """
 import sys, time, torch
@@ -54,6 +55,15 @@ def test_trainings_that_fit_on_the_cores_together_do_not_wait(tmp_path: Path) ->
     assert [line(process) for process in both] == ["held", "held"]
     for process in both:
         process.communicate()
+
+
+def test_every_user_may_read_a_lock_file_whatever_the_mask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        os.close(_open_lock(tmp_path / "one.lock"))
+    finally:
+        os.umask(before)
+    assert (tmp_path / "one.lock").stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")

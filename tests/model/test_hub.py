@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.core.errors import DataError, MissingInputError
 from pipeline.core.files import hash_file
+from pipeline.model.artifact import expects_normalised_input
 from pipeline.model.checkpoint import read_checkpoint
 from pipeline.model.hub import fetch
 from tests.checkpoints import lay, lay_adapter, split_up
@@ -39,6 +40,13 @@ def test_the_required_files_are_downloaded_once_and_their_revision_recorded(hub:
     hub.requests.clear()
     get(tmp_path / "raw", download=False)
     assert hub.requests == []
+
+
+def test_the_processor_of_transformers_5_is_downloaded(hub: type[Hub], tmp_path: Path) -> None:
+    (hub.folder / "preprocessor_config.json").rename(hub.folder / "processor_config.json")
+    (hub.folder / "processor_config.json").write_text('{"feature_extractor": {"do_normalize": false}}')
+    get(tmp_path / "raw")
+    assert not expects_normalised_input(read_checkpoint(tmp_path / "raw")[0])
 
 
 def test_two_fetches_are_the_same_folder_to_dvc(hub: type[Hub], tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from pipeline.core.errors import DataError, PipelineError
 from pipeline.registry import store
-from pipeline.registry.clone import Committer, committer_of, has_committer, make_clone, set_up
+from pipeline.registry.clone import Committer, check_signing, committer_of, has_committer, make_clone, set_up, sign_as, signing_of
 from pipeline.registry.git import git
+from tests.hostile_git import set_personal
 from tests.toy_registry import own_state
 
 CONTENT = "an out of some size\n" * 100
@@ -105,6 +106,39 @@ def test_options_of_git_clone_are_passed_on(checkout: Path, tmp_path: Path) -> N
     assert (tmp_path / "shared/.git/objects/info/alternates").read_text() == f"{checkout}/.git/objects\n"
     with pytest.raises(PipelineError, match="git clone"):
         make_clone(str(tmp_path / "absent"), tmp_path / "none")
+
+
+def test_a_clone_is_the_same_whatever_the_personal_settings(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "personal").mkdir()
+    set_personal(tmp_path / "personal", monkeypatch)
+    clone = tmp_path / "clone"
+    make_clone(str(checkout), clone)
+    set_up(clone, commit_of(checkout), checkout=checkout, branch="main", committer=Committer("Ana", "ana@example.org"))
+    assert git(clone, "remote") == "origin"
+    assert git(clone, "status", "--porcelain") == ""
+    (clone / "figures.json").write_text("{}\n")
+    (clone / "notes.md").write_text("one\r\ntwo\n")
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "-m", "Add figures")
+    assert git(clone, "show", "--name-only", "--format=", "HEAD").split() == ["figures.json", "notes.md"]
+    assert git(clone, "show", "HEAD:notes.md") == "one\r\ntwo"
+
+
+def test_a_clone_signs_as_its_checkout(checkout: Path, tmp_path: Path) -> None:
+    settings = {"commit.gpgsign": "true", "user.signingkey": "0123", "gpg.format": "openpgp", "gpg.ssh.program": "/usr/bin/ssh-keygen"}
+    for name, value in settings.items():
+        git(checkout, "config", name, value)
+    try:
+        assert signing_of(checkout) == settings
+        make_clone(str(checkout), tmp_path / "clone")
+        set_up(tmp_path / "clone", commit_of(checkout), checkout=checkout)
+        assert signing_of(tmp_path / "clone") == settings
+    finally:
+        for name in settings:
+            git(checkout, "config", "--unset", name)
+    assert check_signing(checkout) is None
+    sign_as(checkout, tmp_path / "clone")
+    assert signing_of(tmp_path / "clone") == {}
 
 
 def test_a_clone_commits_as_the_given_committer_or_as_git_is_configured(checkout: Path, tmp_path: Path) -> None:

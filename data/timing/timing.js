@@ -1,6 +1,6 @@
 window.vizinhoTiming = {
  "donor": {
-  "audio_seconds_per_second": 86.89,
+  "audio_seconds_per_second": 65.48,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -9,11 +9,11 @@ window.vizinhoTiming = {
    "system": "Linux x86_64"
   },
   "memory_estimate_bytes": 53117764,
-  "peak_memory_bytes": 2056065024,
-  "seconds": 198.06,
+  "peak_memory_bytes": 2047041536,
+  "seconds": 260.45,
   "stage": "donor",
-  "steps_per_second": 6.633,
-  "training_seconds": 188.46,
+  "steps_per_second": 4.998,
+  "training_seconds": 250.09,
   "waiting": 0.0002
  },
  "gate": {
@@ -23,13 +23,13 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 196308992,
+  "peak_memory_bytes": 188375040,
   "relative_speed": {
-   "high": 41.62988858004663,
-   "low": 31.95568019795935,
-   "value": 36.473434252077915
+   "high": 39.17491274142567,
+   "low": 36.15671311222845,
+   "value": 37.63556936181929
   },
-  "seconds": 2.19,
+  "seconds": 1.64,
   "stage": "gate"
  },
  "ingest@speak-es": {
@@ -40,7 +40,7 @@ window.vizinhoTiming = {
    "system": "Linux x86_64"
   },
   "peak_memory_bytes": 165896192,
-  "seconds": 51.64,
+  "seconds": 71.52,
   "stage": "ingest@speak-es"
  },
  "ingest@speak-pt": {
@@ -50,8 +50,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 165822464,
-  "seconds": 35.12,
+  "peak_memory_bytes": 166174720,
+  "seconds": 41.78,
   "stage": "ingest@speak-pt"
  },
  "normalise@speak-es": {
@@ -61,8 +61,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 186183680,
-  "seconds": 1.44,
+  "peak_memory_bytes": 185851904,
+  "seconds": 1.26,
   "stage": "normalise@speak-es"
  },
  "normalise@speak-pt": {
@@ -72,8 +72,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 172888064,
-  "seconds": 0.54,
+  "peak_memory_bytes": 173559808,
+  "seconds": 0.89,
   "stage": "normalise@speak-pt"
  },
  "rank": {
@@ -83,8 +83,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 297250816,
-  "seconds": 3.52,
+  "peak_memory_bytes": 297656320,
+  "seconds": 3.56,
   "stage": "rank"
  },
  "report": {
@@ -105,8 +105,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 186159104,
-  "seconds": 1.43,
+  "peak_memory_bytes": 186339328,
+  "seconds": 1.04,
   "stage": "score@champion"
  },
  "score@donor": {
@@ -116,8 +116,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 183951360,
-  "seconds": 0.69,
+  "peak_memory_bytes": 184303616,
+  "seconds": 0.63,
   "stage": "score@donor"
  },
  "score@scratch": {
@@ -127,8 +127,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 183271424,
-  "seconds": 0.91,
+  "peak_memory_bytes": 183750656,
+  "seconds": 0.75,
   "stage": "score@scratch"
  },
  "score@scratch_long": {
@@ -138,8 +138,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 181399552,
-  "seconds": 0.92,
+  "peak_memory_bytes": 179544064,
+  "seconds": 0.75,
   "stage": "score@scratch_long"
  },
  "score@transfer": {
@@ -149,8 +149,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 182267904,
-  "seconds": 1.25,
+  "peak_memory_bytes": 182718464,
+  "seconds": 1.06,
   "stage": "score@transfer"
  },
  "split@portuguese": {
@@ -160,8 +160,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 213860352,
-  "seconds": 0.63,
+  "peak_memory_bytes": 201490432,
+  "seconds": 0.82,
   "stage": "split@portuguese"
  },
  "split@spanish": {
@@ -171,8 +171,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 220635136,
-  "seconds": 0.87,
+  "peak_memory_bytes": 231280640,
+  "seconds": 1.11,
   "stage": "split@spanish"
  },
  "tokenise@portuguese": {
@@ -182,8 +182,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 146980864,
-  "seconds": 0.13,
+  "peak_memory_bytes": 149192704,
+  "seconds": 0.06,
   "stage": "tokenise@portuguese"
  },
  "tokenise@spanish": {
@@ -193,12 +193,12 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 153436160,
-  "seconds": 0.07,
+  "peak_memory_bytes": 151588864,
+  "seconds": 0.09,
   "stage": "tokenise@spanish"
  },
  "train@scratch": {
-  "audio_seconds_per_second": 87.51,
+  "audio_seconds_per_second": 96.77,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -207,15 +207,15 @@ window.vizinhoTiming = {
    "system": "Linux x86_64"
   },
   "memory_estimate_bytes": 53144278,
-  "peak_memory_bytes": 1668222976,
-  "seconds": 73.89,
+  "peak_memory_bytes": 1675481088,
+  "seconds": 67.01,
   "stage": "train@scratch",
-  "steps_per_second": 6.792,
-  "training_seconds": 64.78,
-  "waiting": 0.0002
+  "steps_per_second": 7.511,
+  "training_seconds": 58.58,
+  "waiting": 0.0003
  },
  "train@scratch_long": {
-  "audio_seconds_per_second": 87.99,
+  "audio_seconds_per_second": 96.06,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -224,15 +224,15 @@ window.vizinhoTiming = {
    "system": "Linux x86_64"
   },
   "memory_estimate_bytes": 53144278,
-  "peak_memory_bytes": 1741594624,
-  "seconds": 202.18,
+  "peak_memory_bytes": 1729146880,
+  "seconds": 185.2,
   "stage": "train@scratch_long",
-  "steps_per_second": 6.833,
-  "training_seconds": 193.17,
+  "steps_per_second": 7.46,
+  "training_seconds": 176.94,
   "waiting": 0.0002
  },
  "train@transfer": {
-  "audio_seconds_per_second": 89.27,
+  "audio_seconds_per_second": 93.56,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -241,125 +241,125 @@ window.vizinhoTiming = {
    "system": "Linux x86_64"
   },
   "memory_estimate_bytes": 53144278,
-  "peak_memory_bytes": 1727942656,
-  "seconds": 73.27,
+  "peak_memory_bytes": 1678360576,
+  "seconds": 69.59,
   "stage": "train@transfer",
-  "steps_per_second": 6.929,
-  "training_seconds": 63.5,
-  "waiting": 0.0002
+  "steps_per_second": 7.262,
+  "training_seconds": 60.59,
+  "waiting": 0.0003
  },
  "transcribe@champion": {
   "audio_s": 1740.0776875000001,
-  "decoding_seconds": 4.671015506999538,
+  "decoding_seconds": 4.531636881001759,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1642180608,
+  "peak_memory_bytes": 1749962752,
   "relative_speed": {
-   "high": 51.43167910088141,
+   "high": 48.164374286854326,
    "level": 0.95,
-   "low": 32.22185832465003,
+   "low": 30.44157689996438,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 40.709019607299126
+   "value": 38.290984626827544
   },
-  "rtfx": 372.5266347098368,
-  "seconds": 21.43,
+  "rtfx": 383.984359999149,
+  "seconds": 22.33,
   "stage": "transcribe@champion",
   "weights_hash": "4c6f62805d05a37c21ceeca6ebfee7a3bc76ab34c90699d5198bb036459cd894"
  },
  "transcribe@donor": {
   "audio_s": 1740.0776875000001,
-  "decoding_seconds": 4.174854725999467,
+  "decoding_seconds": 4.462881874998857,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1632919552,
+  "peak_memory_bytes": 1604517888,
   "relative_speed": {
-   "high": 51.93376166796964,
+   "high": 40.295046431073175,
    "level": 0.95,
-   "low": 27.352161559062417,
+   "low": 29.122395746549927,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 37.689529574036186
+   "value": 34.25621533081723
   },
-  "rtfx": 416.7995778783471,
-  "seconds": 14.61,
+  "rtfx": 389.900009957231,
+  "seconds": 15.25,
   "stage": "transcribe@donor",
   "weights_hash": "4c6f62805d05a37c21ceeca6ebfee7a3bc76ab34c90699d5198bb036459cd894"
  },
  "transcribe@scratch": {
   "audio_s": 1740.0776875000001,
-  "decoding_seconds": 7.614217178997933,
+  "decoding_seconds": 4.538198906000616,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1601736704,
+  "peak_memory_bytes": 1547857920,
   "relative_speed": {
-   "high": 49.071571520129105,
+   "high": 40.8623304350238,
    "level": 0.95,
-   "low": 32.98255595041245,
+   "low": 34.04993938446243,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 40.23065812582892
+   "value": 37.30093664266937
   },
-  "rtfx": 228.53008347326949,
-  "seconds": 19.5,
+  "rtfx": 383.4291364354235,
+  "seconds": 15.33,
   "stage": "transcribe@scratch",
   "weights_hash": "0ad9d5685a587773d351e17d43e373069d3da26c1d8c0c064747083850b053dd"
  },
  "transcribe@scratch_long": {
   "audio_s": 1740.0776875000001,
-  "decoding_seconds": 4.644678218999616,
+  "decoding_seconds": 4.5366593660000945,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1619374080,
+  "peak_memory_bytes": 1523781632,
   "relative_speed": {
-   "high": 50.2709268705009,
+   "high": 41.5097621155087,
    "level": 0.95,
-   "low": 31.82853493407913,
+   "low": 31.0371255400889,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 40.000624395955064
+   "value": 35.893504954493785
   },
-  "rtfx": 374.6390181309015,
-  "seconds": 16.89,
+  "rtfx": 383.5592551957898,
+  "seconds": 15.02,
   "stage": "transcribe@scratch_long",
   "weights_hash": "90f9edfdde94031d35c9ec778c721a62cfdeb230651d2df07e15b8106dee23fe"
  },
  "transcribe@transfer": {
   "audio_s": 1740.0776875000001,
-  "decoding_seconds": 4.45562801199776,
+  "decoding_seconds": 4.175106116999814,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1704366080,
+  "peak_memory_bytes": 1674534912,
   "relative_speed": {
-   "high": 41.62988858004663,
+   "high": 39.17491274142567,
    "level": 0.95,
-   "low": 31.95568019795935,
+   "low": 36.15671311222845,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 36.473434252077915
+   "value": 37.63556936181929
   },
-  "rtfx": 390.5347759764634,
-  "seconds": 24.6,
+  "rtfx": 416.77448159099754,
+  "seconds": 22.18,
   "stage": "transcribe@transfer",
   "weights_hash": "df1211be52fe30e08cc3934df03d93d085f1f980c2960b3afe60857f218f00b3"
  }

@@ -52,6 +52,7 @@ def test_a_temporary_folder_that_is_missing_is_replaced_by_tmp(tmp_path: Path) -
     assert (done.returncode, done.stdout) == (0, "worked\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("doctor",), ("registry", "list"), ("normalise", "--locale", "pt-BR")])
 def test_commands_need_no_home(command: tuple[str, ...]) -> None:
     done = run(sys.executable, "-m", "pipeline.cli", *command, HOME="/proc/none", XDG_CONFIG_HOME="/proc/none", XDG_CACHE_HOME="/proc/none",

@@ -45,6 +45,7 @@ def test_text_and_messages_are_utf_8(environment: dict[str, str], tmp_path: Path
     assert code == 1 and err.startswith(f"error: {tmp_path}/não.tsv: no such file")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "form"), [("ASCII", []), ("C without PEP 538 and 540", ["--stream"]), ("Latin-1", ["--format", "json"])])
 def test_transcripts_are_utf_8_and_names_that_are_not_are_escaped(name: str, form: list[str], tmp_path: Path) -> None:
     from pipeline.model.artifact import save_model
@@ -64,6 +65,7 @@ def test_transcripts_are_utf_8_and_names_that_are_not_are_escaped(name: str, for
     assert f"error: {missing}: No such file" in err
 
 
+@pytest.mark.slow
 def test_the_registry_and_the_doctor_print_names_with_accents(twice: Toy) -> None:
     code, out, err = vizinho(ENVIRONMENTS["LANG=C"], "registry", "list", at=twice.path)
     assert (code, out.splitlines()[0][:9], err) == (0, "* v0.2.0 ", "")

@@ -33,6 +33,7 @@ def line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
+@pytest.mark.slow
 def test_a_second_training_waits_until_the_first_ends_even_if_killed(tmp_path: Path) -> None:
     cores = len(os.sched_getaffinity(0))
     first = start(tmp_path, cores, 60)

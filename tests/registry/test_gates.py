@@ -101,6 +101,7 @@ def test_without_the_scores_of_the_run_the_gate_index_is_unknown(toy: Toy) -> No
         gates.gate_index(toy.path)
 
 
+@pytest.mark.slow
 def test_a_second_run_needs_a_gate_index_that_no_other_has_and_a_promotion_starts_a_new_period(toy: Toy) -> None:
     """The second run is refused with the gate index of the first, and promoted after a gate with the next index."""
     assert gates.gate_index(toy.path) == 0  # evaluated already: it keeps its index

@@ -12,6 +12,7 @@ from tests.flows.http_store import http_store
 from tests.toy_registry import Toy
 
 
+@pytest.mark.slow
 def test_a_push_to_a_remote_that_accepts_connections_and_no_bytes_times_out_with_a_message(
         toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with http_store(tmp_path / "http") as remote:

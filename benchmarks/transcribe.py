@@ -9,7 +9,7 @@ Same model, files and threads in one run. Needs a checkout in which `dvc repro` 
     pipeline, batch N  the fastest of batches of 4, 8, 16 and 32 files, in order of length
     ... joined         the same utterances as one recording; the pipeline in chunks of the longest training utterance
     network alone      forward passes over batches in memory, as `decode_all` forms them: the limit
-    memory             peak memory of one recording of HOURS hours, in a process of its own
+    memory             peak memory of one recording of HOURS hours, in a separate process
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CHILD = """
 import resource, sys
 from pathlib import Path
 from pipeline.cli.transcribe import transcribe_files
-words = sum(len(getattr(item, "words", ())) for item, _ in transcribe_files([sys.argv[1]], Path(sys.argv[2])))
+words = sum(len(getattr(item, "words", ())) for item in transcribe_files([sys.argv[1]], Path(sys.argv[2])))
 print(words, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

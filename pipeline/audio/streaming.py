@@ -42,12 +42,10 @@ class Blocks:
 
     Args:
         channels: number of channels.
-        total_s: length in seconds by the header; None if it has none.
         blocks: waveforms at 16 kHz, (S, C), full scale 1.0; each is read when it is asked for.
     """
 
     channels: int
-    total_s: float | None
     blocks: Iterator[Waveform]
 
 
@@ -80,8 +78,8 @@ def open_blocks(source: Path | IO[bytes]) -> Iterator[Blocks]:
         yield _resampled(*_file(stack, file))
 
 
-def _file(stack: ExitStack, file: IO[bytes]) -> tuple[int, int, int | None, Iterator[Waveform]]:
-    """Return rate, channels, frames by the header, and blocks of a file, (S, C)."""
+def _file(stack: ExitStack, file: IO[bytes]) -> tuple[int, int, Iterator[Waveform]]:
+    """Return rate, channels and blocks of a file, (S, C)."""
     file.seek(0)
     start = file.read(12)
     if found := ffmpeg_format_of(start):
@@ -96,10 +94,10 @@ def _file(stack: ExitStack, file: IO[bytes]) -> tuple[int, int, int | None, Iter
         return _joined(content, parts)
     file.seek(0)
     sound = stack.enter_context(soundfile.SoundFile(file.fileno(), closefd=False))
-    return sound.samplerate, sound.channels, sound.frames, sound.blocks(round(BLOCK_S * sound.samplerate), dtype="float32", always_2d=True)
+    return sound.samplerate, sound.channels, sound.blocks(round(BLOCK_S * sound.samplerate), dtype="float32", always_2d=True)
 
 
-def _joined(content: Content, parts: list[Part]) -> tuple[int, int, int | None, Iterator[Waveform]]:
+def _joined(content: Content, parts: list[Part]) -> tuple[int, int, Iterator[Waveform]]:
     """Return several files in one as one stream, at the first one's rate."""
     with soundfile.SoundFile(io.BytesIO(parts[0].read(content))) as first:
         rate_hz, channels = first.samplerate, first.channels
@@ -116,7 +114,7 @@ def _joined(content: Content, parts: list[Part]) -> tuple[int, int, int | None, 
                     whole_SC = np.concatenate(list(lanes))
                     yield np.stack([resample(np.ascontiguousarray(lane), sound.samplerate, rate_hz) for lane in whole_SC.T], axis=1)
 
-    return rate_hz, channels, None, blocks()
+    return rate_hz, channels, blocks()
 
 
 def resample_blocks(blocks: Iterable[Waveform], rate_hz: int, to_hz: int = SAMPLE_RATE_HZ) -> Iterator[Waveform]:
@@ -147,7 +145,7 @@ def resample_blocks(blocks: Iterable[Waveform], rate_hz: int, to_hz: int = SAMPL
         yield resample(pending, rate_hz, to_hz)[reach * step_out :][:rest]
 
 
-def _resampled(rate_hz: int, channels: int, frames: int | None, blocks: Iterator[Waveform]) -> Blocks:
+def _resampled(rate_hz: int, channels: int, blocks: Iterator[Waveform]) -> Blocks:
     """Return a source's blocks at 16 kHz; the channels are resampled in step."""
     def split() -> Iterator[Waveform]:
         lanes: list[list[Waveform]] = [[] for _ in range(channels)]
@@ -167,11 +165,11 @@ def _resampled(rate_hz: int, channels: int, frames: int | None, blocks: Iterator
         for parts in zip(*resampled, strict=True):
             yield np.stack(parts, axis=1)
 
-    return Blocks(channels, None if frames is None else frames / rate_hz, split())
+    return Blocks(channels, split())
 
 
 @contextmanager
-def _ffmpeg(path: Path, form: str, name: str) -> Iterator[tuple[int, int, int | None, Iterator[Waveform]]]:
+def _ffmpeg(path: Path, form: str, name: str) -> Iterator[tuple[int, int, Iterator[Waveform]]]:
     """Yield what FFmpeg decodes of a file while it decodes: it writes an AU file, whose header has rate and channels."""
     with subprocess.Popen(ffmpeg_command(path, form, name, math.inf), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           stdin=subprocess.DEVNULL) as process:
@@ -193,7 +191,7 @@ def _ffmpeg(path: Path, form: str, name: str) -> Iterator[tuple[int, int, int | 
                 if process.wait():
                     raise _ffmpeg_error(process.stderr.read(), path)
 
-            yield rate_hz, channels, None, blocks()
+            yield rate_hz, channels, blocks()
         finally:
             process.kill()
 
@@ -202,7 +200,7 @@ def _ffmpeg_error(message: bytes, path: Path) -> Unreadable:
     return Unreadable(f"FFmpeg cannot decode it: {message.decode(errors='replace').strip().rpartition(chr(10))[2].replace(str(path), path.name)}")
 
 
-def _wav(stream: Reader, block_s: float, to_end: bool = False) -> tuple[int, int, int | None, Iterator[Waveform]]:
+def _wav(stream: Reader, block_s: float, to_end: bool = False) -> tuple[int, int, Iterator[Waveform]]:
     """Return a WAV stream that was read up to its twelfth byte; it is read to the end of its audio or of the stream."""
     try:
         header = read_header(stream)
@@ -216,4 +214,4 @@ def _wav(stream: Reader, block_s: float, to_end: bool = False) -> tuple[int, int
             if whole := len(content) // header.frame_bytes * header.frame_bytes:
                 yield to_float(content[:whole], header.dtype).reshape(-1, header.channels)
 
-    return header.rate_hz, header.channels, None, blocks()
+    return header.rate_hz, header.channels, blocks()

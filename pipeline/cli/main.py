@@ -130,28 +130,25 @@ def transcribe(audio: Annotated[list[str], typer.Argument(show_default=False,
 
     arecord -f S16_LE -r 16000 | vizinho transcribe --stream -
     """
-    from pipeline.cli.transcribe import audio_files, render, results, stream_line, transcribe_files
+    from pipeline.cli.transcribe import audio_files, render, results, stream_entry, transcribe_files
 
     files = audio_files(audio)
     if stream and form is not Format.TXT:
         raise typer.BadParameter("--stream prints JSON lines; leave --format out")
     items = transcribe_files(files, model, channels.value, live=stream)
-    failed, warned = [], []
     if stream:
-        for item, source in items:
-            line = stream_line(item, source)
-            sys.stdout.write(line + "\n")
+        found = []
+        for entry in map(stream_entry, items):
+            sys.stdout.write(json.dumps(entry, ensure_ascii=False) + "\n")
             sys.stdout.flush()
-            content = json.loads(line)
-            failed += [content] if "error" in content else []
-            warned += [content] if "warnings" in content else []
+            found += [entry] if "text" not in entry else []  # ends only: the segments of a live stream never stop
     else:
         found = results(items)
         typer.echo(render(found, form.value), nl=False)
-        failed = [result for result in found if "error" in result]
-        warned = [result for result in found if "warnings" in result]
-    for result in warned:
-        typer.echo(f"warning: {result['file']}: {'; '.join(result['warnings'])}", err=True)
+    failed = [result for result in found if "error" in result]
+    for result in found:
+        if "warnings" in result:
+            typer.echo(f"warning: {result['file']}: {'; '.join(result['warnings'])}", err=True)
     for result in failed:
         typer.echo(f"error: {result['file']}: {result['error']}", err=True)
     if failed:

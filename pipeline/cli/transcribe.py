@@ -19,7 +19,7 @@ from pipeline.core.files import ROOT
 from pipeline.core.progress import bar
 
 if TYPE_CHECKING:
-    from pipeline.decoding.recordings import Ended, Segment, Source
+    from pipeline.decoding.recordings import Ended, Segment
 
 
 def champion_folder() -> Path:
@@ -54,7 +54,7 @@ def matches_of(pattern: str) -> list[str]:
 
 
 def transcribe_files(files: Sequence[str], model_folder: Path | None = None, channels: str = "auto",
-                     live: bool = False) -> Iterator[tuple[Segment | Ended, Source]]:
+                     live: bool = False) -> Iterator[Segment | Ended]:
     """Yield segments and ends of the recordings as they are decoded, with a progress bar where a terminal is.
 
     Args:
@@ -63,7 +63,6 @@ def transcribe_files(files: Sequence[str], model_folder: Path | None = None, cha
         channels: `auto`, `mix` or `each`.
         live: whether to decode each part at once.
     """
-    from pipeline.audio.codecs import duration_from_header
     from pipeline.audio.quiet import quiet_libraries
     from pipeline.decoding.recordings import Channels, Source, longest_part_s, transcribe
     from pipeline.model.artifact import load_model
@@ -73,26 +72,35 @@ def transcribe_files(files: Sequence[str], model_folder: Path | None = None, cha
     model.to(choose_device())  # type: ignore[arg-type]
     sources = [Source(file, sys.stdin.buffer if file == "-" else Path(file)) for file in files]
     with quiet_libraries():
-        total_s = None if live or "-" in files or not sys.stderr.isatty() else sum(duration_from_header(Path(file)) for file in files)
+        total_s = None if live or not sys.stderr.isatty() else total_duration_s(files)
         with bar(total_s, "s", "transcribe") as progress:
-            for item in transcribe(model, vocabulary, sources, longest_part_s(record), Channels(channels), live, progress.update):
-                yield item, item.source
+            yield from transcribe(model, vocabulary, sources, longest_part_s(record), Channels(channels), live, progress.update)
 
 
-def results(items: Iterator[tuple[Segment | Ended, Source]]) -> list[dict[str, Any]]:
+def total_duration_s(files: Sequence[str]) -> float | None:
+    """Return the duration of all files by their headers; None if one has no header that can be read without decoding the file."""
+    import soundfile
+
+    try:
+        return sum(float(soundfile.info(file).duration) for file in files)
+    except (soundfile.LibsndfileError, OSError):
+        return None
+
+
+def results(items: Iterator[Segment | Ended]) -> list[dict[str, Any]]:
     """Return `{file, text, duration_s, words: [{word, start_s, end_s, confidence, speaker?}], warnings?}` or `{file, error}` for each file."""
     from pipeline.decoding.recordings import Segment
 
     finished, segments = [], []
-    for item, source in items:
+    for item in items:
         if isinstance(item, Segment):
             segments.append(item)
             continue
         if item.error is not None:
-            finished.append({"file": source.name, "error": message(source.name, item.error)})
+            finished.append({"file": item.source.name, "error": message(item.source.name, item.error)})
         else:
             segments.sort(key=lambda segment: (segment.start_s, segment.channel))
-            result: dict[str, Any] = {"file": source.name, "text": " ".join(segment.text for segment in segments if segment.text),
+            result: dict[str, Any] = {"file": item.source.name, "text": " ".join(segment.text for segment in segments if segment.text),
                                       "duration_s": round(item.duration_s, 3),
                                       "words": [word for segment in segments for word in words_of(segment)]}
             result["words"].sort(key=lambda word: word["start_s"])
@@ -113,17 +121,16 @@ def message(name: str, error: PipelineError) -> str:
     return str(error).removeprefix(f"{name}: ")
 
 
-def stream_line(item: Segment | Ended, source: Source) -> str:
-    """Return a segment, or the end of a recording, as a line of JSON."""
+def stream_entry(item: Segment | Ended) -> dict[str, Any]:
+    """Return a segment, or the end of a recording, as a stream prints it in a line of JSON."""
     from pipeline.decoding.recordings import Segment
 
+    name = item.source.name
     if isinstance(item, Segment):
-        line: dict[str, Any] = {"file": source.name, "start_s": item.start_s, "end_s": item.end_s, "text": item.text, "words": words_of(item)}
-    elif item.error is not None:
-        line = {"file": source.name, "error": message(source.name, item.error)}
-    else:
-        line = {"file": source.name, "duration_s": round(item.duration_s, 3), "end": True} | ({"warnings": item.warnings} if item.warnings else {})
-    return json.dumps(line, ensure_ascii=False)
+        return {"file": name, "start_s": item.start_s, "end_s": item.end_s, "text": item.text, "words": words_of(item)}
+    if item.error is not None:
+        return {"file": name, "error": message(name, item.error)}
+    return {"file": name, "duration_s": round(item.duration_s, 3), "end": True} | ({"warnings": item.warnings} if item.warnings else {})
 
 
 def render(found: Sequence[dict[str, Any]], form: str) -> str:

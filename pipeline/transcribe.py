@@ -1,6 +1,8 @@
-"""Transcribe the test split, and a degraded sample of it, with one system: greedy hypotheses, size, invariance to the batch.
+"""Transcribe the test split, and a degraded sample of it, with one system, greedily and as it serves; size, invariance to the batch.
 
-Reads:  a model folder, data/split/portuguese/test.parquet
+A system is weights, vocabulary and decoder. One without a decoder, or whose decoder was not adopted, serves greedily.
+
+Reads:  a model folder, a decoder's folder (the model's own folder `language_model/` if none is named), data/split/portuguese/test.parquet
 Writes: data/transcribe/SYSTEM.parquet (core.manifest.HYPOTHESIS), data/transcribe/SYSTEM.json (figures);
         data/timing/transcribe/SYSTEM/ (speed, memory)
 Params: transcribe
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
     from pipeline.batching.waveforms import UtteranceAudio
     from pipeline.decoding.greedy import Decoded
+
+    Both = tuple[Decoded, Decoded]
 
 TEST = Path("data/split/portuguese/test.parquet")
 
@@ -69,26 +73,41 @@ class Transcribe(Section):
     robustness: Robustness | None = Field(None, description="null: not measured")
 
 
-def run(system: str, model_folder: str) -> None:
-    """Transcribe the test split with one system."""
+def run(system: str, model_folder: str, decoder_folder: str | None = None) -> None:
+    """Transcribe the test split with one system.
+
+    Args:
+        system: its name.
+        model_folder: its weights and vocabulary.
+        decoder_folder: its decoder; by default the folder `language_model` of the model, if there is one.
+    """
     from pipeline.batching.waveforms import UtteranceAudio
-    from pipeline.decoding.greedy import decode_all
+    from pipeline.decoding.beam import INSIDE_MODEL, describe_decoder, load_decoder
+    from pipeline.decoding.forward import decode_all
+    from pipeline.decoding.greedy import decode
     from pipeline.decoding.speed import relative_speed
     from pipeline.model.artifact import expects_normalised_input, load_model, parameters
     from pipeline.model.device import choose_device, exclusive, set_threads
+    from pipeline.model.geometry import frame_duration_s
     from pipeline.model.provenance import TRAINED_ON, overlap
 
     params = load_section(Transcribe, "transcribe")
     set_threads(params.threads)
     test = read_table(TEST)
     model, vocabulary, record = load_model(model_folder)
+    frame_s, decoders = frame_duration_s(model), Path(decoder_folder or Path(model_folder) / INSIDE_MODEL)
+    search = load_decoder(decoders, vocabulary, frame_s)
     audio = UtteranceAudio(test, normalise=expects_normalised_input(model))
     duration_s = test["duration_s"].to_numpy(dtype=float)
     device = choose_device()
 
+    def both(logits_TV: Any) -> Both:
+        greedy = decode(logits_TV, vocabulary, frame_s, words=True)
+        return greedy, search(logits_TV) if search else greedy
+
     def transcribe_sample() -> float:
         sample_s = duration_s[: params.speed_utterances]
-        decode_all(model, vocabulary, audio.waveform, sample_s, params.batch_s)
+        decode_all(model, both, audio.waveform, sample_s, params.batch_s)
         return float(sample_s.sum())
 
     with exclusive(device, params.threads):
@@ -96,26 +115,28 @@ def run(system: str, model_folder: str) -> None:
         invariance = check_invariance(model, audio, duration_s, params)
         began = time.perf_counter()
         with bar(float(duration_s.sum()), "s", f"transcribe@{system}") as progress:
-            decoded = decode_all(model, vocabulary, audio.waveform, duration_s, params.batch_s, progress.update, words=True)
+            decoded = decode_all(model, both, audio.waveform, duration_s, params.batch_s, progress.update)
         seconds = time.perf_counter() - began
         measured = params.robustness if params.robustness and system in params.robustness.systems else None
         degraded: list[list[dict[str, str]]] = [[] for _ in decoded] if measured is None else transcribe_conditions(
             measured, test["utterance_id"].tolist(), audio, duration_s,
-            lambda waveform, lengths: decode_all(model, vocabulary, waveform, lengths, params.batch_s), params.threads)
+            lambda waveform, lengths: decode_all(model, both, waveform, lengths, params.batch_s), params.threads)
         speed = relative_speed(transcribe_sample, device)
 
     test["duration_band"] = [duration_band(value) for value in duration_s]
     test["snr_band"] = [snr_band(value) for value in test["snr_db"]]
     test["numbers"], test["names"] = (list(map(has, test["transcript"], test["text"])) for has in (has_numbers, has_names))
     test["reference"], test["reference_variants"] = test["text"], test["variants"]
-    test["hypothesis"], test["confidence"] = [item.text for item in decoded], [item.confidence for item in decoded]
-    test["word_confidence"] = [[word.confidence for word in item.words] for item in decoded]
+    for number, ending in enumerate(("", "_served")):
+        test[f"hypothesis{ending}"], test[f"confidence{ending}"] = zip(*((item[number].text, item[number].confidence) for item in decoded), strict=True)
+        test[f"word_confidence{ending}"] = [[word.confidence for word in item[number].words] for item in decoded]
     test["robustness"] = degraded  # type: ignore[assignment]
     write_table(f"data/transcribe/{system}.parquet", conform(test, HYPOTHESIS, f"transcribe@{system}"))
     write_json(f"data/transcribe/{system}.json", {
         "system": system, "model": model_folder, "audio_s": float(duration_s.sum()), "parameters": parameters(model),
         "model_bytes": (Path(model_folder) / "model.safetensors").stat().st_size,
         "weights_hash": record["weights_hash"], "vocabulary_hash": vocabulary.hash, "normaliser": record["normaliser"],
+        "decoder": describe_decoder(decoders),
         "invariance": invariance, "trained_on_test": overlap(read_table(Path(model_folder) / TRAINED_ON), test),
         "training_data_known": record["figures"] is not None,
         "robustness": measured.model_dump(mode="json") if measured else None,
@@ -128,8 +149,8 @@ def run(system: str, model_folder: str) -> None:
 
 
 def transcribe_conditions(robustness: Robustness, utterance_ids: Sequence[str], audio: UtteranceAudio, duration_s: npt.NDArray[np.float64],
-                    decode: Callable[[Callable[[int], Any], Any], list[Decoded]], threads: int) -> list[list[dict[str, str]]]:
-    """Return the hypothesis of each utterance in each condition: rows of the column `robustness`, empty outside of the sample.
+                    decode: Callable[[Callable[[int], Any], Any], list[Both]], threads: int) -> list[list[dict[str, str]]]:
+    """Return the hypotheses of each utterance in each condition: rows of the column `robustness`, empty outside of the sample.
 
     The sample is the utterances with the lowest hashes of seed and id, so that one stays in it when others come or go.
 
@@ -138,7 +159,7 @@ def transcribe_conditions(robustness: Robustness, utterance_ids: Sequence[str], 
         utterance_ids: of the test split.
         audio: its audio.
         duration_s: its lengths, (N,).
-        decode: returns hypotheses, given waveforms by number and lengths in seconds.
+        decode: returns greedy and served hypotheses, given waveforms by number and lengths in seconds.
         threads: CPU threads that degrade audio.
     """
     from pipeline.audio.degrade import degrade
@@ -154,8 +175,8 @@ def transcribe_conditions(robustness: Robustness, utterance_ids: Sequence[str], 
         changes = condition.model_dump()
         with ThreadPoolExecutor(threads) as pool:  # filters and codecs release the GIL
             waveforms = list(pool.map(prepared, sample))
-        for number, item in zip(sample, decode(waveforms.__getitem__, duration_s[sample] / condition.speed), strict=True):
-            degraded[number].append({"condition": name, "hypothesis": item.text})
+        for number, (greedy, served) in zip(sample, decode(waveforms.__getitem__, duration_s[sample] / condition.speed), strict=True):
+            degraded[number].append({"condition": name, "hypothesis": greedy.text, "hypothesis_served": served.text})
     return degraded
 
 
@@ -167,7 +188,7 @@ def check_invariance(model: Any, audio: UtteranceAudio, duration_s: Any, params:
     """
     import numpy as np
 
-    from pipeline.decoding.greedy import logits_of
+    from pipeline.decoding.forward import logits_of
 
     sample = np.argsort(duration_s, kind="stable")[:: max(1, len(duration_s) // max(1, params.invariance_utterances))][: params.invariance_utterances]
     waveforms = [audio.waveform(int(index)) for index in sample]

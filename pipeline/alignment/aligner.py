@@ -25,7 +25,7 @@ from pipeline.batching.waveforms import UtteranceAudio
 from pipeline.core.closure import code_hash
 from pipeline.core.files import hash_json, read_table, state_dir, write_table
 from pipeline.core.progress import bar
-from pipeline.decoding.greedy import logits_of
+from pipeline.decoding.forward import logits_of
 from pipeline.model.artifact import expects_normalised_input
 from pipeline.model.device import choose_device, exclusive, set_threads
 from pipeline.model.geometry import frame_duration_s

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Final
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 from transformers import Wav2Vec2ForCTC
 
@@ -24,10 +25,10 @@ from pipeline.audio.streaming import Blocks, open_blocks
 from pipeline.batching.waveforms import prepare
 from pipeline.core.errors import DataError, PipelineError
 from pipeline.core.manifest import SAMPLE_RATE_HZ
-from pipeline.decoding.greedy import Decoded, Word, decode_all
+from pipeline.decoding.forward import decode_all
+from pipeline.decoding.greedy import Decoded, Word
 from pipeline.decoding.pauses import FRAME, PauseCutter
 from pipeline.model.artifact import expects_normalised_input
-from pipeline.model.vocabulary import Vocabulary
 
 LONGEST_S: Final = 20.0
 """Longest part where a model's record does not have the length of its longest training utterance."""
@@ -113,13 +114,13 @@ def longest_part_s(record: dict[str, object]) -> float:
     return float(train["longest_s"]) if isinstance(train, dict) and "longest_s" in train else LONGEST_S
 
 
-def transcribe(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, sources: Iterable[Source], longest_s: float, channels: Channels = Channels.AUTO,
+def transcribe(model: Wav2Vec2ForCTC, decode: Callable[[npt.NDArray[np.float32]], Decoded], sources: Iterable[Source], longest_s: float, channels: Channels = Channels.AUTO,
                live: bool = False, advance: Callable[[float], object] = lambda _: None) -> Iterator[Segment | Ended]:
     """Yield the segments of every recording and its end, in order.
 
     Args:
         model: in evaluation mode.
-        vocabulary: of the model.
+        decode: returns the hypothesis, with word times, for the logits of one part; several threads call it.
         sources: recordings.
         longest_s: longest part that is decoded at once.
         channels: for recordings of several channels: mixed, or each by itself; `AUTO` decides by the audio.
@@ -131,8 +132,8 @@ def transcribe(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, sources: Iterable[
     for round_ in pieces:
         waiting = [piece for piece in round_ if isinstance(piece, _Piece)]
         durations_s = np.array([len(piece.waveform) / SAMPLE_RATE_HZ for piece in waiting])
-        decoded: Iterator[Decoded] = iter(decode_all(model, vocabulary, lambda index, waiting=waiting: waiting[index].waveform,  # type: ignore[misc]
-                                                     durations_s, BATCH_S, advance, words=True) if waiting else ())
+        decoded: Iterator[Decoded] = iter(decode_all(model, decode, lambda index, waiting=waiting: waiting[index].waveform,  # type: ignore[misc]
+                                                     durations_s, BATCH_S, advance) if waiting else ())
         for piece in round_:
             yield _segment(piece, next(decoded)) if isinstance(piece, _Piece) else piece
 

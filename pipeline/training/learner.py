@@ -16,8 +16,10 @@ import torch
 from transformers import Wav2Vec2ForCTC
 
 from pipeline.batching.waveforms import Waveform
-from pipeline.decoding.greedy import decode_all
+from pipeline.decoding.forward import decode_all
+from pipeline.decoding.greedy import decode
 from pipeline.model.device import threads
+from pipeline.model.geometry import frame_duration_s
 from pipeline.model.vocabulary import Vocabulary
 from pipeline.training.acceleration import autocast, compile_blocks
 from pipeline.training.config import RunConfig
@@ -119,10 +121,11 @@ class Learner:
             budget_s: padded seconds of audio per batch of a training; without gradients batches are four times as large.
         """
         self.model.eval()
+        frame_s = frame_duration_s(self.model)
         with threads(self.config.threads * len(self.replicas)):
-            decoded = decode_all(self.model, vocabulary, waveform, duration_s, 4 * budget_s)
+            texts = decode_all(self.model, lambda logits_TV: decode(logits_TV, vocabulary, frame_s).text, waveform, duration_s, 4 * budget_s)
         self.replicas.train()
-        return [one.text for one in decoded]
+        return texts
 
     def finish(self) -> None:
         """End the threads and make the moving average the model's weights; adapters are still separate."""

@@ -12,7 +12,7 @@ import torch
 
 from pipeline.batching.waveforms import standardise
 from pipeline.core.errors import ParamsError, PipelineError
-from pipeline.decoding.greedy import logits_of
+from pipeline.decoding.forward import logits_of
 from pipeline.model.artifact import load_model, save_model
 from pipeline.scoring.counts import error_rates
 from pipeline.training.config import Lora

@@ -90,14 +90,15 @@ def make_workspace(folder: Path, data: Path, subset: str | None) -> Path:
 def greedy(table: pd.DataFrame, folder: Path, aligner: str) -> list[str]:
     """Return the aligner's greedy transcripts."""
     from pipeline.batching.waveforms import UtteranceAudio
-    from pipeline.decoding.greedy import decode_all
+    from pipeline.decoding.forward import decode_all
+    from pipeline.decoding.greedy import decode
     from pipeline.model.artifact import expects_normalised_input, load_model
     from pipeline.model.device import choose_device
 
     model, vocabulary, _ = load_model(aligner)
     audio = UtteranceAudio(table, folder / "data/ingest", 0, expects_normalised_input(model))
-    found = decode_all(model.to(choose_device()), vocabulary, audio.waveform, table["duration_s"].to_numpy(), 60)
-    return [one.text for one in found]
+    return decode_all(model.to(choose_device()), lambda logits_TV: decode(logits_TV, vocabulary, 0.02).text, audio.waveform,
+                      table["duration_s"].to_numpy(), 60)
 
 
 def trial(folder: Path, table: pd.DataFrame, kind_of: list[str], hypotheses: list[str], aligner: str) -> dict[str, Any]:

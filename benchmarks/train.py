@@ -36,7 +36,8 @@ from pipeline.batching.waveforms import collate
 from pipeline.core.files import ROOT, read_json, read_table
 from pipeline.core.params import read_params
 from pipeline.core.timing import peak_memory_bytes
-from pipeline.decoding.greedy import decode_all
+from pipeline.decoding.forward import decode_all
+from pipeline.decoding.greedy import decode
 from pipeline.model.artifact import fresh_model
 from pipeline.model.device import set_threads
 from pipeline.model.vocabulary import Vocabulary
@@ -139,10 +140,10 @@ def trainer(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, config: RunConfig, sa
         def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             if state.global_step % config.evaluate_every == 0 or state.global_step == config.steps:
                 model.eval()
-                decoded = decode_all(model, vocabulary, lambda index: dev_set.audio.waveform(int(dev[index])), dev_set.duration_s[dev],
-                                     4 * config.batch_s)
+                decoded = decode_all(model, lambda logits_TV: decode(logits_TV, vocabulary, 0.02).text,
+                                     lambda index: dev_set.audio.waveform(int(dev[index])), dev_set.duration_s[dev], 4 * config.batch_s)
                 model.train()
-                wer, cer = error_rates([dev_set.texts[index] for index in dev], [one.text for one in decoded])
+                wer, cer = error_rates([dev_set.texts[index] for index in dev], decoded)
                 spoken_s = sum(spoken for spoken, _ in seconds_of[: state.global_step])
                 rows.append({"step": state.global_step, "seconds": time.perf_counter() - began, "audio_s": spoken_s, "dev_wer": wer, "dev_cer": cer})
 

@@ -1,9 +1,12 @@
 """Decide whether the challenger may replace the champion, and test that decision with planted challengers.
 
+Challenger and champion are compared as they serve, each with its own decoder. The comparison with the baseline, which shows what the
+transfer is worth, is on greedy hypotheses: a language model cannot hide or replace it.
+
 Reads:  data/score/{CHALLENGER,champion,BASELINE}.json, data/transcribe/{CHALLENGER,champion,BASELINE}.{parquet,json},
         data/split/portuguese/certificate.json, the tables of `gate.licences.tables`,
         data/{ingest,normalise}/LANGUAGE/CORPUS/report.json of `gate.data_reports.languages`
-Writes: data/gate/verdict.json (`vizinho.verdict/3`)
+Writes: data/gate/verdict.json (`vizinho.verdict/4`)
 Params: gate
 
 A verdict of any kind is a result (exit 0). Figures that are broken or not comparable are a failure.
@@ -38,7 +41,7 @@ from pipeline.scoring.rules import Rule, Verdict, at_most, disabled, if_enabled,
 from pipeline.scoring.scorecard import Resampling
 from pipeline.scoring.utterances import Mask, slices, units_in
 
-SCHEMA: Final = "vizinho.verdict/3"
+SCHEMA: Final = "vizinho.verdict/4"
 
 Share = Annotated[float, Field(ge=0)]
 
@@ -128,13 +131,13 @@ class Policy(Section):
     level: Annotated[float, Field(gt=0.5, lt=1)]  # two-sided confidence of all other intervals
     resamples: Annotated[int, Field(ge=1_000)]  # of each interval
     seed: Annotated[int, Field(ge=0)]  # of the resampling
-    improvement: Switch  # the interval of the WER difference to the champion is below 0; if disabled, nothing is promoted
+    improvement: Switch  # the interval of the WER difference to the champion, both as they serve, is below 0; if disabled, nothing is promoted
     max_wer: ErrorLimit
     max_cer: ErrorLimit
     min_relative_speed: SpeedLimit
     max_model_bytes: SizeLimit
     non_inferiority: NonInferiority
-    beats_baseline: Switch  # the interval of the WER difference to the baseline is below 0
+    beats_baseline: Switch  # the interval of the greedy WER difference to the baseline is below 0
     certificate_clean: Switch  # train, dev and test share nothing
     not_trained_on_test: TrainedOn
     invariance: Invariance
@@ -149,26 +152,32 @@ class Policy(Section):
 
 
 def apply_rules(policy: Policy, evidence: Evidence) -> tuple[Verdict, list[Rule], dict[str, Any]]:
-    """Return the verdict, every rule, and the comparisons with champion and baseline.
+    """Return the verdict, every rule, and the comparisons with champion and baseline, as served and greedy.
 
     Raises:
         PipelineError: the evidence is broken or not comparable (`pipeline.scoring.evidence.check`), or a required slice
             is missing.
     """
     check(evidence, certificate=policy.certificate_clean.enabled, trained_on=policy.not_trained_on_test.enabled)
-    challenger, champion, baseline = evidence.systems
+    challenger, champion, _ = evidence.systems
     resampling = Resampling(policy.level, policy.resamples, policy.seed)
-    comparisons = {
-        name: compare(rival.rows, challenger.rows, names=(rival.name, challenger.name), resampling=resampling,
-                      slice_columns=[[column] for column in policy.non_inferiority.columns],
-                      min_utterances=policy.non_inferiority.min_utterances, speaker_dependent=evidence.speaker_dependent)
-        for name, rival in (("champion", champion), (baseline.name, baseline))
-    }
-    units = f"{comparisons['champion']['units']} {comparisons['champion']['unit']}s now"
+
+    def comparisons_of(challenger: System, champion: System, baseline: System) -> dict[str, Any]:
+        return {
+            name: compare(rival.rows, challenger.rows, names=(rival.name, challenger.name), resampling=resampling,
+                          slice_columns=[[column] for column in policy.non_inferiority.columns],
+                          min_utterances=policy.non_inferiority.min_utterances, speaker_dependent=evidence.speaker_dependent)
+            for name, rival in (("champion", champion), (baseline.name, baseline))
+        }
+
+    served = comparisons_of(*evidence.systems)
+    greedy = comparisons_of(*evidence.greedy_systems) if evidence.greedy else served
+    baseline = evidence.baseline.name
+    units = f"{served['champion']['units']} {served['champion']['unit']}s now"
     rules = [
-        improvement(policy, evidence, comparisons["champion"], units),
-        *non_inferiority(policy.non_inferiority, evidence, comparisons["champion"]),
-        beats_baseline(policy.beats_baseline, comparisons[baseline.name], baseline.name, units),
+        improvement(policy, evidence, served["champion"], units),
+        *non_inferiority(policy.non_inferiority, evidence, served["champion"]),
+        beats_baseline(policy.beats_baseline, greedy[baseline], baseline, units),
         error_limit("max_wer", policy.max_wer, challenger.wer, "WER", units),
         error_limit("max_cer", policy.max_cer, challenger.cer, "CER", units),
         *robustness(policy.robustness, evidence, resampling),
@@ -178,7 +187,7 @@ def apply_rules(policy: Policy, evidence: Evidence) -> tuple[Verdict, list[Rule]
     if not policy.improvement.enabled:
         rules.append(Rule("threshold", True, None, None, None, None, False,
                           "improvement is disabled: no enabled rule would show that the challenger is better than the champion"))
-    return verdict_of(rules), rules, comparisons
+    return verdict_of(rules), rules, {"comparisons": served, "comparisons_greedy": greedy}
 
 
 def improvement(policy: Policy, evidence: Evidence, comparison: dict[str, Any], units: str) -> Rule:
@@ -247,9 +256,9 @@ def non_inferiority(policy: NonInferiority, evidence: Evidence, comparison: dict
 
 
 def beats_baseline(policy: Switch, comparison: dict[str, Any], baseline: str, units: str) -> Rule:
-    """Return the rule that the challenger's WER is below the baseline's: the interval of the difference is below 0."""
+    """Return the rule that the challenger's greedy WER is below the baseline's: the interval of the difference is below 0."""
     found = comparison["wer"]["difference"]
-    rule = at_most("beats_baseline", found["value"], found["low"], found["high"], 0.0, f"change in WER against {baseline}", units, points=True)
+    rule = at_most("beats_baseline", found["value"], found["low"], found["high"], 0.0, f"change in greedy WER against {baseline}", units, points=True)
     if found["high"] == 0:
         rule = replace(rule, passed=None, reason="undecided: the interval ends at 0")
     return if_enabled(policy.enabled, rule)
@@ -384,7 +393,7 @@ def _name(part: dict[str, str]) -> str:
 
 
 def self_test(policy: Policy, evidence: Evidence) -> dict[str, Any]:
-    """Return the verdicts on the planted challengers, as `self_test` in `vizinho.verdict/3`.
+    """Return the verdicts on the planted challengers, as `self_test` in `vizinho.verdict/4`.
 
     The policy's rules on hypotheses apply. Absolute limits and the rules on speed, size, licences, conditions and data
     are disabled, since a planted challenger has no such facts.
@@ -422,7 +431,7 @@ def self_test(policy: Policy, evidence: Evidence) -> dict[str, Any]:
 
 
 def power_of(policy: Policy, evidence: Evidence, rules: Sequence[Rule]) -> dict[str, Any] | None:
-    """Return what this test set can decide, as `power` in `vizinho.verdict/3`; None if `improvement` is disabled.
+    """Return what this test set can decide, as `power` in `vizinho.verdict/4`; None if `improvement` is disabled.
 
     The rules that compare the challenger with the champion count: improvement, slices, change in each condition.
 
@@ -462,15 +471,16 @@ def power_of(policy: Policy, evidence: Evidence, rules: Sequence[Rule]) -> dict[
 # ---- The verdict ----------------------------------------------------------------------------------------------------
 
 
-def system_entry(system: System) -> dict[str, Any]:
+def system_entry(served: System, greedy: System) -> dict[str, Any]:
     """Return a system's entry in the verdict: its identity and error rates."""
-    return {"system": system.name, "model": system.facts.get("model"), "weights_hash": system.facts.get("weights_hash"),
-            "vocabulary_hash": system.facts["vocabulary_hash"], "test_set": system.test_set, "normaliser": system.normaliser,
-            "wer": system.wer.value, "cer": system.cer.value}
+    facts = served.facts
+    return {"system": served.name, "model": facts.get("model"), "weights_hash": facts.get("weights_hash"),
+            "vocabulary_hash": facts["vocabulary_hash"], "decoder": facts["decoder"], "test_set": served.test_set, "normaliser": served.normaliser,
+            "wer": greedy.wer.value, "cer": greedy.cer.value, "wer_served": served.wer.value, "cer_served": served.cer.value}
 
 
 def make_verdict(policy: Policy, evidence: Evidence) -> dict[str, Any]:
-    """Return the verdict as `vizinho.verdict/3`."""
+    """Return the verdict as `vizinho.verdict/4`."""
     verdict, rules, comparisons = apply_rules(policy, evidence)
     if policy.self_test.enabled:
         tested = self_test(policy, evidence)
@@ -482,10 +492,11 @@ def make_verdict(policy: Policy, evidence: Evidence) -> dict[str, Any]:
         rules.append(disabled("self_test", 0))
     gates = policy.gates_since_promotion
     estimated = power_of(policy, evidence, rules)
+    challenger, champion, _ = zip(evidence.systems, evidence.greedy_systems, strict=True)
     return {
-        "schema": SCHEMA, "verdict": verdict, "challenger": system_entry(evidence.challenger), "champion": system_entry(evidence.champion),
+        "schema": SCHEMA, "verdict": verdict, "challenger": system_entry(*challenger), "champion": system_entry(*champion),
         "period": {"gates_before": gates, "one_sided_level": spent_level(policy.alpha, gates)},
-        "rules": [rule.as_json() for rule in rules], "comparisons": comparisons, "self_test": tested, "power": estimated,
+        "rules": [rule.as_json() for rule in rules], **comparisons, "self_test": tested, "power": estimated,
     }
 
 

@@ -1,7 +1,7 @@
-"""Score one system's hypotheses.
+"""Score one system's hypotheses: greedy, and as the system serves.
 
 Reads:  data/transcribe/SYSTEM.parquet, data/transcribe/SYSTEM.json
-Writes: data/score/SYSTEM.json (`vizinho.score/2`)
+Writes: data/score/SYSTEM.json (`vizinho.score/3`)
 Params: score
 """
 
@@ -21,8 +21,8 @@ from pipeline.core.params import Section, load_section
 from pipeline.core.progress import log
 from pipeline.core.stage import stage_main
 from pipeline.scoring.robustness import robustness
-from pipeline.scoring.scorecard import Resampling, percent, scorecard
-from pipeline.scoring.utterances import COLUMNS, check_hypotheses, scored, speaker_independent, speech_rate_band
+from pipeline.scoring.scorecard import Resampling, percent, scorecard, with_served
+from pipeline.scoring.utterances import COLUMNS, as_served, check_hypotheses, scored, speaker_independent, speech_rate_band
 from pipeline.text import variants
 
 
@@ -88,21 +88,26 @@ def run(system: str, root: Path | str = ROOT) -> None:
     table = conform(read_table(hypothesis_file), HYPOTHESIS, str(hypothesis_file))
     check_hypotheses(table, str(hypothesis_file))
     resampling = Resampling(params.level, params.resamples, params.seed)
-    card = scorecard(
-        with_derived_columns(table), system=system, normaliser=", ".join(sorted(table["normaliser"].unique())), resampling=resampling,
-        columns=COLUMNS, pairs=params.pairs, min_utterances=params.pair_utterances, slice_resamples=params.slice_resamples,
-        examples=params.examples,
-    )
-    rows = scored(table[speaker_independent(table)[0] & (table["robustness"].str.len() > 0)])
-    card["robustness"] = robustness(rows, (facts.get("robustness") or {}).get("conditions"), resampling)
+    conditions = (facts.get("robustness") or {}).get("conditions")
+
+    def card_of(table: pd.DataFrame) -> dict[str, Any]:
+        card = scorecard(
+            with_derived_columns(table), system=system, normaliser=", ".join(sorted(table["normaliser"].unique())), resampling=resampling,
+            columns=COLUMNS, pairs=params.pairs, min_utterances=params.pair_utterances, slice_resamples=params.slice_resamples,
+            examples=params.examples,
+        )
+        rows = scored(table[speaker_independent(table)[0] & (table["robustness"].str.len() > 0)])
+        return card | {"robustness": robustness(rows, conditions, resampling)}
+
+    card = with_served(card_of(table), card_of(as_served(table)))
     write_json(root / f"data/score/{system}.json", card)
     log(f"score@{system}: " + summary(card))
 
 
 def summary(card: dict[str, Any]) -> str:
     """Return a score in one line."""
-    rates = ", ".join(f"{name.upper()} {percent(card[name])}" for name in ("wer", "cer"))
-    return f"{card['test_set']['utterances']} utterances; {rates}"
+    greedy, served = (", ".join(f"{name.upper()} {percent(card[name + ending])}" for name in ("wer", "cer")) for ending in ("", "_served"))
+    return f"{card['test_set']['utterances']} utterances; {greedy}" + ("" if served == greedy else f"; as served {served}")
 
 
 if __name__ == "__main__":

@@ -128,8 +128,9 @@ def run(system: str, model_folder: str, decoder_folder: str | None = None) -> No
     test["numbers"], test["names"] = (list(map(has, test["transcript"], test["text"])) for has in (has_numbers, has_names))
     test["reference"], test["reference_variants"] = test["text"], test["variants"]
     for number, ending in enumerate(("", "_served")):
-        test[f"hypothesis{ending}"], test[f"confidence{ending}"] = zip(*((item[number].text, item[number].confidence) for item in decoded), strict=True)
-        test[f"word_confidence{ending}"] = [[word.confidence for word in item[number].words] for item in decoded]
+        found = [item[number] for item in decoded]
+        test[f"hypothesis{ending}"], test[f"confidence{ending}"] = [one.text for one in found], [one.confidence for one in found]
+        test[f"word_confidence{ending}"] = [[word.confidence for word in one.words] for one in found]
     test["robustness"] = degraded  # type: ignore[assignment]
     write_table(f"data/transcribe/{system}.parquet", conform(test, HYPOTHESIS, f"transcribe@{system}"))
     write_json(f"data/transcribe/{system}.json", {

@@ -21,6 +21,7 @@ from pipeline.core.errors import DataError, LeakageError, MissingInputError, Not
 from pipeline.core.files import ROOT, read_json, write_json, write_table
 from pipeline.core.manifest import HYPOTHESIS, SLICES, conform
 from pipeline.core.params import load_section
+from tests.served import served_greedily
 
 SYSTEMS = ("transfer", "champion", "scratch")
 WORDS = [f"palavra{index}" for index in range(500)]
@@ -69,7 +70,7 @@ def hypotheses(hypothesis: list[str] | None = None, number: int = 240, speakers:
     table["word_confidence"] = [[0.9] * len(text.split()) for text in table["hypothesis"]]
     table["locale"] = ["pt-BR" if index % 2 else "pt-PT" for index in range(number)]
     table["gender"] = ["female" if index % 3 else "male" for index in range(number)]
-    return conform(table, HYPOTHESIS, "test")
+    return conform(served_greedily(table), HYPOTHESIS, "test")
 
 
 def in_conditions(table: pd.DataFrame, wrong: dict[str, float], sample: int = 120) -> pd.DataFrame:
@@ -85,10 +86,10 @@ SPEED = {"stage": "transcribe", "weights_hash": "ab" * 32, "rtfx": 50.0, "relati
 def write_system(root: Path, name: str, table: pd.DataFrame) -> None:
     """Write the outs of transcribe and score for a system."""
     table["word_confidence"] = [[0.9] * len(text.split()) for text in table["hypothesis"]]
-    write_table(root / f"data/transcribe/{name}.parquet", table)
+    write_table(root / f"data/transcribe/{name}.parquet", served_greedily(table))
     write_json(root / f"data/transcribe/{name}.json", {
         "system": name, "model": f"data/train/{name}", "audio_s": 720.0, "parameters": 1_200_000,
-        "model_bytes": 4_800_000, "weights_hash": "ab" * 32, "vocabulary_hash": "cd" * 32,
+        "model_bytes": 4_800_000, "weights_hash": "ab" * 32, "vocabulary_hash": "cd" * 32, "decoder": None,
         "normaliser": "pt-BR/1", "invariance": {"max_logit_difference": 3e-6, "utterances_changed": 0, "utterances": 16},
         "trained_on_test": {"speakers": 0, "sentences": 0, "recordings": 0}, "training_data_known": True,
         "robustness": {"conditions": CONDITIONS} if table["robustness"].str.len().any() else None,
@@ -210,6 +211,39 @@ def test_a_policy_that_tolerates_the_loss_of_a_slice_fails_the_self_test(run: Pa
     write_policy(run, {"non_inferiority": {"margin": 0.9}, **SELF_TEST})
     with pytest.raises(PipelineError, match="one slice destroyed while the mean improves: (promote|inconclusive), not reject"):
         gate.run(run)
+
+
+def serve(root: Path, name: str, share: float) -> None:
+    """Give a system a decoder with which it gets a share of the words wrong."""
+    table = pd.read_parquet(root / f"data/transcribe/{name}.parquet")
+    served = garbled(table["reference"].tolist(), share, 99)
+    table = table.assign(hypothesis_served=served, word_confidence_served=[[0.9] * len(text.split()) for text in served])
+    write_table(root / f"data/transcribe/{name}.parquet", conform(table, HYPOTHESIS, "test"))
+    score.run(name, root)
+
+
+def test_challenger_and_champion_are_compared_as_they_serve_each_with_its_own_decoder(run: Path) -> None:
+    serve(run, "champion", 0.02)
+    verdict = verdict_on(run)
+    assert (verdict["verdict"], rule(verdict, "improvement")["passed"]) == ("reject", False), "greedy, the challenger is far better"
+    assert verdict["comparisons_greedy"]["champion"]["wer"]["difference"]["high"] < 0 < verdict["comparisons"]["champion"]["wer"]["difference"]["low"]
+    assert verdict["champion"]["wer_served"] < verdict["challenger"]["wer_served"] == verdict["challenger"]["wer"] < verdict["champion"]["wer"]
+    serve(run, "transfer", 0.001)
+    assert verdict_on(run)["verdict"] == "promote"
+
+
+def test_a_decoder_neither_hides_nor_replaces_what_the_transfer_is_worth(tmp_path: Path) -> None:
+    write_run(tmp_path, GOOD | {"transfer": 0.4})
+    serve(tmp_path, "transfer", 0.01)
+    verdict = verdict_on(tmp_path)
+    assert rule(verdict, "improvement")["passed"] is True
+    assert rule(verdict, "beats_baseline")["passed"] is not True, "greedy, the challenger is no better than the baseline"
+    assert verdict["verdict"] != "promote"
+    write_system(tmp_path, "transfer", hypotheses(garbled(hypotheses()["reference"].tolist(), 0.1, 0)))
+    write_policy(tmp_path, {})
+    serve(tmp_path, "transfer", 0.01)
+    serve(tmp_path, "scratch", 0.005)
+    assert rule(verdict_on(tmp_path), "beats_baseline")["passed"] is True, "as served, the baseline is better"
 
 
 def test_a_worse_challenger_is_rejected(tmp_path: Path) -> None:
@@ -586,7 +620,7 @@ def test_robustness_that_differs_from_its_hypotheses_is_a_failure(run: Path) -> 
     with pytest.raises(DataError, match="wer 0.01 in telephone; expected 0.2"):
         gate.run(run)
     change(run, "data/score/transfer.json", lambda found: found["robustness"]["conditions"].pop(0))
-    with pytest.raises(DataError, match=r"telephone\.wer\.value is missing"):
+    with pytest.raises(DataError, match=r"telephone\.wer_served\.value is missing"):
         gate.run(run)
 
 

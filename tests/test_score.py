@@ -1,4 +1,4 @@
-"""The stage `score`: from hypotheses to `vizinho.score/2`."""
+"""The stage `score`: from hypotheses to `vizinho.score/3`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pipeline import score
 from pipeline.core.errors import DataError, MissingInputError, ParamsError
 from pipeline.core.files import ROOT, read_json, write_json, write_table
 from pipeline.core.manifest import HYPOTHESIS, SLICES, conform
+from tests.served import served_greedily
 
 FACTS: dict[str, Any] = {
     "system": "transfer", "audio_s": 180.0, "parameters": 1_200_000, "model_bytes": 4_800_000,
@@ -38,7 +39,7 @@ def table(number: int = 60) -> pd.DataFrame:
         "hypothesis": [text.replace("rio", "frio") for text in references], "confidence": 0.8,
         "word_confidence": [[0.7] * len(text.split()) for text in references], "robustness": [[] for _ in references],
     })
-    return conform(rows.assign(locale=["pt-BR", "pt-PT"] * (number // 2), corpus="speak-pt"), HYPOTHESIS, "test")
+    return conform(served_greedily(rows).assign(locale=["pt-BR", "pt-PT"] * (number // 2), corpus="speak-pt"), HYPOTHESIS, "test")
 
 
 @pytest.fixture
@@ -105,19 +106,20 @@ def test_a_missing_input_is_reported(run: Path, name: str) -> None:
     ("confidence", float("nan"), "confidence of 1 rows"),
     ("duration_s", 0.0, "duration of 1 rows is not above 0"),
     ("hypothesis", None, "hypothesis missing in 1 rows, first speak-pt/005"),
-    ("hypothesis", "a", "1 rows lack one confidence within 0..1 per word, first speak-pt/005"),
+    ("hypothesis", "a", "1 rows lack one word_confidence within 0..1 per word, first speak-pt/005"),
     ("utterance_id", "speak-pt/004", "1 ids twice, first speak-pt/004"),
 ])
 def test_invalid_hypotheses_are_refused_with_their_utterance(run: Path, column: str, value: Any, message: str) -> None:
     rows = table()
     rows.loc[5, column] = value
-    write_table(run / "data/transcribe/transfer.parquet", rows)
+    write_table(run / "data/transcribe/transfer.parquet", served_greedily(rows))
     with pytest.raises(DataError, match=message):
         scored(run)
 
 
 def test_empty_hypotheses_are_scored_and_need_no_confidence(run: Path) -> None:
-    write_table(run / "data/transcribe/transfer.parquet", table().assign(hypothesis="", confidence=float("nan"), word_confidence=[[]] * 60))
+    write_table(run / "data/transcribe/transfer.parquet", served_greedily(
+        table().assign(hypothesis="", confidence=float("nan"), word_confidence=[[]] * 60)))
     found = scored(run)
     assert found["wer"]["value"] == 1.0
     assert found["counts"]["deletions"] == found["test_set"]["words"]
@@ -127,7 +129,7 @@ def test_each_condition_is_scored_on_its_sample_and_compared_with_clean_audio(ru
     rows = table()
     rows["robustness"] = [[{"condition": "telephone", "hypothesis": "frio"}, {"condition": "slow", "hypothesis": text}] if number % 2 else []
                           for number, text in enumerate(rows["hypothesis"])]
-    write_table(run / "data/transcribe/transfer.parquet", rows)
+    write_table(run / "data/transcribe/transfer.parquet", served_greedily(rows))
     with pytest.raises(DataError, match="robustness: hypotheses in telephone, slow; expected none"):
         scored(run)
     changes = {"telephone": {"telephone": True}, "slow": {"speed": 0.9}}
@@ -145,9 +147,26 @@ def test_each_condition_is_scored_on_its_sample_and_compared_with_clean_audio(ru
     assert telephone["wer_change"]["value"] == pytest.approx(telephone["wer"]["value"] - robust["wer"]["value"])
     assert telephone["wer_change"]["low"] > 0
     rows.at[1, "robustness"] = [{"condition": "slow", "hypothesis": ""}]
-    write_table(run / "data/transcribe/transfer.parquet", rows)
+    write_table(run / "data/transcribe/transfer.parquet", served_greedily(rows))
     with pytest.raises(DataError, match=r"robustness of speak-pt/003: 2 hypotheses in telephone, slow; expected one in each of slow"):
         scored(run)
+
+
+def test_served_hypotheses_are_scored_beside_the_greedy_ones(run: Path) -> None:
+    greedy = scored(run)
+    assert all(greedy[f"{name}_served"] == greedy[name] for name in ("wer", "cer", "counts", "tolerant", "errors"))
+    rows = table().assign(hypothesis_served=table()["reference"])
+    rows["robustness"] = [[{"condition": "slow", "hypothesis": "frio", "hypothesis_served": text}] for text in rows["reference"]]
+    rows["word_confidence_served"] = [[0.9] * len(text.split()) for text in rows["reference"]]
+    write_table(run / "data/transcribe/transfer.parquet", rows)
+    write_json(run / "data/transcribe/transfer.json", {**FACTS, "robustness": {"conditions": {"slow": {"speed": 0.9}}}})
+    found = scored(run)
+    Draft202012Validator(read_json(ROOT / "docs/schemas/score.json")).validate(found)
+    assert (found["wer"], found["cer"]) == (greedy["wer"], greedy["cer"])
+    assert (found["wer_served"]["value"], found["counts_served"]["hits"]) == (0.0, found["test_set"]["words"])
+    assert all(part["wer_served"]["value"] == 0 < part["wer"]["value"] for part in found["slices"])
+    assert found["robustness"]["conditions"][0]["wer_served"]["value"] == 0 < found["robustness"]["conditions"][0]["wer"]["value"]
+    assert found["errors_served"]["word_calibration"]["ece"] == pytest.approx(0.1)
 
 
 def test_all_invalid_params_are_reported_at_once(run: Path) -> None:

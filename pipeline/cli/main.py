@@ -121,6 +121,9 @@ def transcribe(audio: Annotated[list[str], typer.Argument(show_default=False,
                form: Annotated[Format, typer.Option("--format", help="Output format; json, srt and vtt include word times.")] = Format.TXT,
                channels: Annotated[Channels, typer.Option(help="Mix the channels of a recording, or transcribe each as one speaker. "
                                                                "auto: decide by the audio.")] = Channels.AUTO,
+               lm: Annotated[bool, typer.Option("--lm/--no-lm", help="Use the model's decoder with its language model, or decode greedily.")] = True,
+               hotwords: Annotated[Path | None, typer.Option(help="File of phrases to favour, one per line, optionally a tab and a weight "
+                                                                  "(default 10). Rare names, for example.")] = None,
                stream: Annotated[bool, typer.Option("--stream", help="Print each part as a line of JSON as soon as it is decoded.")] = False) -> None:
     """Transcribe audio of any length.
 
@@ -130,12 +133,13 @@ def transcribe(audio: Annotated[list[str], typer.Argument(show_default=False,
 
     arecord -f S16_LE -r 16000 | vizinho transcribe --stream -
     """
-    from pipeline.cli.transcribe import audio_files, render, results, stream_entry, transcribe_files
+    from pipeline.cli.transcribe import audio_files, read_hot_words, render, results, stream_entry, transcribe_files
 
     files = audio_files(audio)
     if stream and form is not Format.TXT:
         raise typer.BadParameter("--stream prints JSON lines; leave --format out")
-    items = transcribe_files(files, model, channels.value, live=stream)
+    items = transcribe_files(files, model, channels.value, live=stream, language_model=lm,
+                             hot_words=read_hot_words(hotwords) if hotwords else ())
     if stream:
         found = []
         for entry in map(stream_entry, items):

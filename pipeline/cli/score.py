@@ -11,7 +11,7 @@ from pipeline.text import version
 
 
 def score_files(reference: Path, hypothesis: Path, locale: str | None = None) -> dict[str, Any]:
-    """Return a hypothesis file's score as `vizinho.score/2`; the system is named after the file.
+    """Return a hypothesis file's score as `vizinho.score/3`; the system is named after the file.
 
     Without `locale` texts are not normalised, and spelling variants are not tolerated.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import glob
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +16,27 @@ import yaml
 
 from pipeline.audio.codecs import recording_paths
 from pipeline.cli.subtitles import cues, render_cues
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import DataError, MissingInputError, PipelineError
 from pipeline.core.files import ROOT
 from pipeline.core.progress import bar
 
 if TYPE_CHECKING:
+    from pipeline.decoding.beam import HotWord
     from pipeline.decoding.recordings import Ended, Segment
 
 
 def champion_folder() -> Path:
     """Return the folder of the model in use, by champion.yaml."""
     return ROOT / str(yaml.safe_load((ROOT / "champion.yaml").read_text(encoding="utf-8"))["champion"]["path"])
+
+
+def decoder_folder(model: Path) -> Path:
+    """Return the folder of a model's decoder: its own, or that of this run for a model that the run trained."""
+    from pipeline.decoding.beam import DECODER, INSIDE_MODEL
+
+    run = ROOT / "data/language_model/portuguese"
+    trained_here = model.resolve().parent == (ROOT / "data/train").resolve()
+    return run if trained_here and not (model / INSIDE_MODEL / DECODER).exists() else model / INSIDE_MODEL
 
 
 def audio_files(arguments: Sequence[str]) -> list[str]:
@@ -53,8 +65,38 @@ def matches_of(pattern: str) -> list[str]:
     return glob.glob(os.path.join(glob.escape(folder), rest), recursive=True)
 
 
+def read_hot_words(file: Path) -> list[HotWord]:
+    """Return the phrases in a file: one per line, optionally followed by a tab and its weight; blank lines and lines with # are skipped.
+
+    Raises:
+        MissingInputError: the file is missing.
+        DataError: a line has no phrase, or a weight that is not a positive number.
+    """
+    from pipeline.decoding.beam import HOT_WEIGHT, HotWord
+
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise MissingInputError(str(file), "no such file", "a text file with one phrase per line") from None
+    except (UnicodeDecodeError, OSError) as error:
+        raise DataError(str(file), str(error), "a text file in UTF-8 with one phrase per line") from None
+    found = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        phrase, _, weight = line.partition("\t")
+        try:
+            value = float(weight) if weight.strip() else HOT_WEIGHT
+        except ValueError:
+            value = math.nan
+        if not phrase.strip() or not 0 < value < math.inf:
+            raise DataError(f"{file}:{number}", f"{line!r}", "a phrase, optionally a tab and a weight above 0", "correct the line")
+        found.append(HotWord(" ".join(phrase.lower().split()), value))
+    return found
+
+
 def transcribe_files(files: Sequence[str], model_folder: Path | None = None, channels: str = "auto",
-                     live: bool = False) -> Iterator[Segment | Ended]:
+                     live: bool = False, language_model: bool = True, hot_words: Sequence[HotWord] = ()) -> Iterator[Segment | Ended]:
     """Yield segments and ends of the recordings as they are decoded, with a progress bar where a terminal is.
 
     Args:
@@ -62,19 +104,33 @@ def transcribe_files(files: Sequence[str], model_folder: Path | None = None, cha
         model_folder: the model; None for the champion.
         channels: `auto`, `mix` or `each`.
         live: whether to decode each part at once.
+        language_model: whether the model's decoder is used, if it has one; otherwise greedy decoding.
+        hot_words: phrases to favour.
     """
     from pipeline.audio.quiet import quiet_libraries
+    from pipeline.decoding.beam import BeamDecoder, Settings, load_decoder
+    from pipeline.decoding.greedy import decode
     from pipeline.decoding.recordings import Channels, Source, longest_part_s, transcribe
     from pipeline.model.artifact import load_model
     from pipeline.model.device import choose_device
+    from pipeline.model.geometry import frame_duration_s
 
-    model, vocabulary, record = load_model(model_folder or champion_folder())
+    folder = model_folder or champion_folder()
+    model, vocabulary, record = load_model(folder)
     model.to(choose_device())  # type: ignore[arg-type]
+    frame_s = frame_duration_s(model)
+    if unknown := sorted({letter for hot in hot_words for letter in vocabulary.missing(hot.phrase)}):
+        raise DataError("hot words", f"{', '.join(unknown)}", "letters that the model writes", "write the phrases as they are spoken, without signs")
+    if language_model:
+        search = load_decoder(decoder_folder(folder), vocabulary, frame_s, hot_words)
+    else:
+        search = BeamDecoder(vocabulary, frame_s, Settings(), hot_words=hot_words) if hot_words else None
+    decoder = search or partial(decode, vocabulary=vocabulary, frame_s=frame_s, words=True)
     sources = [Source(file, sys.stdin.buffer if file == "-" else Path(file)) for file in files]
     with quiet_libraries():
         total_s = None if live or not sys.stderr.isatty() else total_duration_s(files)
         with bar(total_s, "s", "transcribe") as progress:
-            yield from transcribe(model, vocabulary, sources, longest_part_s(record), Channels(channels), live, progress.update)
+            yield from transcribe(model, decoder, sources, longest_part_s(record), Channels(channels), live, progress.update)
 
 
 def total_duration_s(files: Sequence[str]) -> float | None:

@@ -27,6 +27,8 @@ DECODER, NGRAM, LEXICON = "decoder.json", "ngram.arpa", "lexicon.txt"
 """Files of a decoder: `data/language_model/LANGUAGE/`, and the folder `language_model/` of a champion."""
 INSIDE_MODEL: Final = "language_model"
 """The folder of a model that holds its decoder."""
+HOT_WEIGHT: Final = 10.0
+"""Bonus for each word of a hot phrase, in natural logarithm, where none is given: that of pyctcdecode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class HotWord:
     """
 
     phrase: str
-    weight: float = 10.0
+    weight: float = HOT_WEIGHT
 
 
 class BeamDecoder:

@@ -114,8 +114,9 @@ def longest_part_s(record: dict[str, object]) -> float:
     return float(train["longest_s"]) if isinstance(train, dict) and "longest_s" in train else LONGEST_S
 
 
-def transcribe(model: Wav2Vec2ForCTC, decode: Callable[[npt.NDArray[np.float32]], Decoded], sources: Iterable[Source], longest_s: float, channels: Channels = Channels.AUTO,
-               live: bool = False, advance: Callable[[float], object] = lambda _: None) -> Iterator[Segment | Ended]:
+def transcribe(model: Wav2Vec2ForCTC, decode: Callable[[npt.NDArray[np.float32]], Decoded], sources: Iterable[Source], longest_s: float,
+               channels: Channels = Channels.AUTO, live: bool = False,
+               advance: Callable[[float], object] = lambda _: None) -> Iterator[Segment | Ended]:
     """Yield the segments of every recording and its end, in order.
 
     Args:

@@ -23,7 +23,7 @@ class Run:
     """What a card needs of the run that made the model.
 
     Args:
-        scores: system to its `vizinho.score/2`.
+        scores: system to its `vizinho.score/3`.
         timings: DVC stage to its measurements (data/timing/).
         trained_on: language to the utterances of its train split (corpus, speaker, duration_s, licence); with the
             donor's languages if there was a donor.

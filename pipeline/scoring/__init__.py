@@ -7,7 +7,7 @@ characters), never a mean of utterances.
     bootstrap.py   intervals and p-values over speakers: resampling, or Student's t if they are few or very unequal
     paired.py      matched-pairs test, correction for many slices
     utterances.py  the rows that are scored, and their slices
-    scorecard.py   `vizinho.score/2`
+    scorecard.py   `vizinho.score/3`
     comparison.py  `vizinho.compare/1`
     analysis.py    confused words and characters, calibration of the confidence
     robustness.py  the same test set in noise, over a telephone, at another speed

@@ -17,7 +17,7 @@ BINS: Final = 10
 
 
 def analysis(rows: Scored, examples: int) -> dict[str, Any]:
-    """Return the error analysis: the key `errors` of `vizinho.score/2`.
+    """Return the error analysis: the key `errors` of `vizinho.score/3`.
 
     Args:
         rows: one system's hypotheses with their counts.

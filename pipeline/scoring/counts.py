@@ -46,7 +46,7 @@ class Counts:
         return Counts(self.substitutions_B[rows_B], self.deletions_B[rows_B], self.insertions_B[rows_B], self.hits_B[rows_B])
 
     def totals(self) -> dict[str, int]:
-        """Return the corpus totals, named as in `vizinho.score/2`."""
+        """Return the corpus totals, named as in `vizinho.score/3`."""
         return {
             "substitutions": int(self.substitutions_B.sum()), "insertions": int(self.insertions_B.sum()),
             "deletions": int(self.deletions_B.sum()), "hits": int(self.hits_B.sum()),

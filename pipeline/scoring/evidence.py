@@ -93,14 +93,15 @@ class Evidence:
     """Everything that a verdict depends on.
 
     Args:
-        challenger: the system that may become champion.
-        champion: the system in use.
-        baseline: the system that the challenger must beat besides the champion.
+        challenger: the system that may become champion, as it would serve.
+        champion: the system in use, as it serves.
+        baseline: the system that the challenger must beat besides the champion, with its decoder.
         leaked: number of items that train, dev and test still share, from the certificate of the split.
         licences: utterances by licence in the training data.
         speaker_dependent: whether the test speakers may be in the training data by declaration.
         corpora: the corpora that the policy has bounds for.
         speed: the challenger's throughput relative to the reference workload; None if it was not measured for these weights.
+        greedy: the three systems with greedy hypotheses; empty if they are the same.
     """
 
     challenger: System
@@ -111,6 +112,13 @@ class Evidence:
     speaker_dependent: bool
     corpora: Sequence[Corpus] = ()
     speed: Rate | None = None
+    greedy: tuple[System, ...] = ()
+
+    @property
+    def greedy_systems(self) -> tuple[System, System, System]:
+        """Challenger, champion and baseline with greedy hypotheses."""
+        challenger, champion, baseline = self.greedy or self.systems
+        return challenger, champion, baseline
 
     @property
     def systems(self) -> tuple[System, System, System]:
@@ -143,7 +151,7 @@ def check(evidence: Evidence, *, certificate: bool, trained_on: bool) -> None:
         NotComparableError: systems differ in test set or normaliser.
         LeakageError: the certificate is not clean, or a system was trained on the test set.
     """
-    for system in evidence.systems:
+    for system in (*evidence.systems, *evidence.greedy):
         for name, found, counts in (("wer", system.wer, system.rows.words), ("cer", system.cer, system.rows.characters)):
             if not all(map(math.isfinite, (found.value, found.low, found.high))):
                 raise DataError(f"score of {system.name}", f"{name} is {found.value} ({found.low} to {found.high})",

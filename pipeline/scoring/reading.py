@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
+
 from pipeline.core.errors import DataError, MissingInputError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.manifest import HYPOTHESIS, conform
@@ -14,13 +16,13 @@ from pipeline.core.timing import read_timing
 from pipeline.scoring.evidence import ConditionResult, Corpus, Evidence, Rate, System
 from pipeline.scoring.robustness import in_conditions
 from pipeline.scoring.scorecard import SCHEMA as SCORE
-from pipeline.scoring.utterances import Scored, check_hypotheses, scored, speaker_independent
+from pipeline.scoring.utterances import Scored, as_served, check_hypotheses, scored, speaker_independent
 
 CERTIFICATE: Final = "data/split/portuguese/certificate.json"
 NUMBER: Final = (int, float)
 SCORE_FIGURES: Final[dict[str, type | tuple[type, ...]]] = {
     "schema": str, "system": str, "test_set.hash": str, "normaliser": str,
-    **{f"{rate}.{part}": NUMBER for rate in ("wer", "cer") for part in ("value", "low", "high")},
+    **{f"{rate}{ending}.{part}": NUMBER for rate in ("wer", "cer") for ending in ("", "_served") for part in ("value", "low", "high")},
 }
 FACT_FIGURES: Final[dict[str, type | tuple[type, ...]]] = {
     "system": str, "weights_hash": str, "model_bytes": int, "vocabulary_hash": str, "training_data_known": bool,
@@ -29,8 +31,8 @@ FACT_FIGURES: Final[dict[str, type | tuple[type, ...]]] = {
 }
 
 
-def read_system(name: str, root: Path) -> tuple[System, bool, int]:
-    """Return a system from its files, whether its error rates are speaker-dependent, and the number of all its utterances.
+def read_system(name: str, root: Path) -> tuple[System, System, bool, int]:
+    """Return a system as it serves and as it decodes greedily, whether its error rates are speaker-dependent, and the number of all utterances.
 
     Args:
         name: name of the system.
@@ -55,14 +57,17 @@ def read_system(name: str, root: Path) -> tuple[System, bool, int]:
         raise DataError(str(score_file), f"normaliser {score['normaliser']}", f"{normaliser}, the version in its hypotheses",
                         f"run `dvc repro score@{name}`")
     rows, speaker_dependent = speaker_independent(table)
-    wer, cer = (Rate(*(score[rate][part] for part in ("value", "low", "high"))) for rate in ("wer", "cer"))
-    hypothesis_rows = scored(table[rows])
-    system = System(name, hypothesis_rows, score["test_set"]["hash"], score["normaliser"], wer, cer, facts,
-                    _read_conditions(hypothesis_rows, score, score_file))
-    return system, speaker_dependent, len(table)
+
+    def system(hypotheses: pd.DataFrame, ending: str) -> System:
+        wer, cer = (Rate(*(score[rate + ending][part] for part in ("value", "low", "high"))) for rate in ("wer", "cer"))
+        found = scored(hypotheses)
+        conditions = _read_conditions(found, score, ending, score_file)
+        return System(name, found, score["test_set"]["hash"], score["normaliser"], wer, cer, facts, conditions)
+
+    return system(as_served(table[rows]), "_served"), system(table[rows], ""), speaker_dependent, len(table)
 
 
-def _read_conditions(rows: Scored, score: Any, where: Path) -> dict[str, ConditionResult]:
+def _read_conditions(rows: Scored, score: Any, ending: str, where: Path) -> dict[str, ConditionResult]:
     """Return the hypotheses in each condition, with their WER from the score.
 
     Raises:
@@ -70,13 +75,13 @@ def _read_conditions(rows: Scored, score: Any, where: Path) -> dict[str, Conditi
     """
     stated = {entry["condition"]: entry for entry in (score.get("robustness") or {}).get("conditions", ())}
     _, by_condition = in_conditions(rows)
-    expected = {f"{name}.wer.{part}": NUMBER for name in by_condition for part in ("value", "low", "high")}
+    expected = {f"{name}.wer{ending}.{part}": NUMBER for name in by_condition for part in ("value", "low", "high")}
     _check_figures(stated, expected, where, f"score@{score['system']}")
     results = {}
     for name, degraded in by_condition.items():
-        wer = Rate(*(stated[name]["wer"][part] for part in ("value", "low", "high")))
+        wer = Rate(*(stated[name][f"wer{ending}"][part] for part in ("value", "low", "high")))
         if abs(wer.value - degraded.words.rate()) > 1e-12:
-            raise DataError(str(where), f"wer {wer.value} in {name}", f"{degraded.words.rate()}, the rate of its hypotheses",
+            raise DataError(str(where), f"wer{ending} {wer.value} in {name}", f"{degraded.words.rate()}, the rate of its hypotheses",
                             f"run `dvc repro score@{score['system']}`")
         results[name] = ConditionResult(degraded, wer)
     return results
@@ -155,7 +160,7 @@ def read_evidence(root: Path, challenger: str, baseline: str, licence_tables: Se
         leaked, test_utterances = int(certificate["left_total"]), int(certificate["splits"]["test"]["utterances"])
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(str(root / CERTIFICATE), f"no usable {error}", "left_total and splits.test.utterances", "run `dvc repro split`") from None
-    for system, _, utterances in found:
+    for system, _, _, utterances in found:
         if utterances != test_utterances:
             raise DataError(f"data/transcribe/{system.name}.parquet", f"{utterances} utterances", f"{test_utterances}, which the certificate covers",
                             f"run `dvc repro transcribe@{system.name}`")
@@ -163,9 +168,9 @@ def read_evidence(root: Path, challenger: str, baseline: str, licence_tables: Se
     for path in licence_tables:
         for name, count in read_table(root / path, ["licence"])["licence"].value_counts().items():
             licences[str(name)] = licences.get(str(name), 0) + int(count)
-    first, second, third = (system for system, _, _ in found)
-    return Evidence(first, second, third, leaked, licences, speaker_dependent=found[0][1], corpora=read_corpora(languages, root),
-                    speed=read_speed(found[0][0], root))
+    first, second, third = (system for system, _, _, _ in found)
+    return Evidence(first, second, third, leaked, licences, speaker_dependent=found[0][2], corpora=read_corpora(languages, root),
+                    speed=read_speed(first, root), greedy=tuple(greedy for _, greedy, _, _ in found))
 
 
 def read_speed(system: System, root: Path) -> Rate | None:

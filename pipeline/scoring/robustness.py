@@ -30,7 +30,7 @@ def in_conditions(rows: Scored) -> tuple[Scored, dict[str, Scored]]:
 
 
 def robustness(rows: Scored, conditions: dict[str, Any] | None, resampling: Resampling) -> dict[str, Any] | None:
-    """Return the key `robustness` of `vizinho.score/2`; None if nothing was measured.
+    """Return the key `robustness` of `vizinho.score/3`; None if nothing was measured.
 
     Args:
         rows: the hypotheses of the sample, with the column `robustness`.

@@ -1,4 +1,4 @@
-"""One system's score: `vizinho.score/2`."""
+"""One system's score: `vizinho.score/3`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.scoring.bootstrap import UnitName, Units, interval, unit_of, units
 from pipeline.scoring.counts import Counts, align, count
 from pipeline.scoring.utterances import Scored, describe_test_set, scored, slices, speaker_independent
 
-SCHEMA = "vizinho.score/2"
+SCHEMA = "vizinho.score/3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def number(value: float) -> float | None:
 
 
 def rate(counts: Counts, units: Units, resampling: Resampling) -> dict[str, Any]:
-    """Return an error rate with its interval, as in `vizinho.score/2`; bounds are null if there is a single unit, and at least 0."""
+    """Return an error rate with its interval, as in `vizinho.score/3`; bounds are null if there is a single unit, and at least 0."""
     found = interval(units.sums(counts.errors_B, counts.reference_B), resampling.level, resampling.resamples, resampling.seed)
     return {
         "value": number(found.value), "low": number(np.maximum(found.low, 0.0)), "high": number(found.high),
@@ -89,7 +89,7 @@ def scorecard(
     columns: Sequence[str] = (), pairs: Sequence[Sequence[str]] = (), min_utterances: int = 1, slice_resamples: int = 1_000,
     examples: int = 20,
 ) -> dict[str, Any]:
-    """Return a system's score as `vizinho.score/2`; its key `robustness` is None.
+    """Return a system's score as `vizinho.score/3`; its key `robustness` is None.
 
     Args:
         table: one row per utterance with utterance_id, speaker, speaker_dependent, reference, hypothesis; optionally
@@ -128,3 +128,17 @@ def scorecard(
         "counts": rows.words.totals(), "tolerant": tolerant(rows.table), "slices": parts,
         "errors": analysis(rows, examples), "robustness": None,
     }
+
+
+def with_served(greedy: dict[str, Any], served: dict[str, Any]) -> dict[str, Any]:
+    """Return a score with the figures of the served hypotheses beside the greedy ones: `wer_served` beside `wer`, in every part."""
+    def beside(part: dict[str, Any], other: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+        return part | {f"{name}_served": other[name] for name in names}
+
+    card = beside(greedy, served, ("wer", "cer", "counts", "tolerant", "errors"))
+    card["slices"] = [beside(part, other, ("wer", "cer")) for part, other in zip(greedy["slices"], served["slices"], strict=True)]
+    if greedy["robustness"]:
+        card["robustness"] = beside(greedy["robustness"], served["robustness"], ("wer", "cer")) | {"conditions": [
+            beside(part, other, ("wer", "cer", "wer_change"))
+            for part, other in zip(greedy["robustness"]["conditions"], served["robustness"]["conditions"], strict=True)]}
+    return card

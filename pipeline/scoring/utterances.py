@@ -45,21 +45,30 @@ def check_hypotheses(table: pd.DataFrame, where: str) -> None:
         problems.append("no utterance")
     if len(doubled := table.loc[table["utterance_id"].duplicated(), "utterance_id"]):
         problems.append(f"{len(doubled)} ids twice, first {doubled.iloc[0]}")
-    for name in ("speaker", "reference", "reference_variants", "hypothesis", "normaliser", "speaker_dependent"):
+    for name in ("speaker", "reference", "reference_variants", "hypothesis", "hypothesis_served", "normaliser", "speaker_dependent"):
         if table[name].isna().any():
             missing = table.loc[table[name].isna(), "utterance_id"]
             problems.append(f"{name} missing in {len(missing)} rows, first {missing.iloc[0]}")
-    emitted = table["hypothesis"].fillna("").str.strip() != ""
-    if len(invalid := table.loc[emitted & ~table["confidence"].between(0, 1), "utterance_id"]):
-        problems.append(f"confidence of {len(invalid)} rows is not within 0..1, first {invalid.iloc[0]}")
-    valid = [values is not None and len(values) == len(text.split()) and all(0 <= value <= 1 for value in values)
-                 for values, text in zip(table["word_confidence"], table["hypothesis"].fillna(""), strict=True)]
-    if len(invalid := table.loc[np.logical_not(valid), "utterance_id"]):
-        problems.append(f"{len(invalid)} rows lack one confidence within 0..1 per word, first {invalid.iloc[0]}")
+    for ending in ("", "_served"):
+        texts = table[f"hypothesis{ending}"].fillna("")
+        if len(invalid := table.loc[(texts.str.strip() != "") & ~table[f"confidence{ending}"].between(0, 1), "utterance_id"]):
+            problems.append(f"confidence{ending} of {len(invalid)} rows is not within 0..1, first {invalid.iloc[0]}")
+        valid = [values is not None and len(values) == len(text.split()) and all(0 <= value <= 1 for value in values)
+                 for values, text in zip(table[f"word_confidence{ending}"], texts, strict=True)]
+        if len(invalid := table.loc[np.logical_not(valid), "utterance_id"]):
+            problems.append(f"{len(invalid)} rows lack one word_confidence{ending} within 0..1 per word, first {invalid.iloc[0]}")
     if len(invalid := table.loc[~(table["duration_s"] > 0), "utterance_id"]):
         problems.append(f"duration of {len(invalid)} rows is not above 0, first {invalid.iloc[0]}")
     if problems:
         raise DataError(where, "; ".join(problems), "one complete row per utterance", "transcribe the test set again")
+
+
+def as_served(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the hypotheses of a system with those of its decoder as the hypotheses, in the conditions as well."""
+    return table.assign(
+        hypothesis=table["hypothesis_served"], confidence=table["confidence_served"], word_confidence=table["word_confidence_served"],
+        robustness=[[{**entry, "hypothesis": entry["hypothesis_served"]} for entry in entries] for entries in table["robustness"]],
+    )
 
 
 def scored(table: pd.DataFrame) -> Scored:
@@ -86,7 +95,7 @@ def units_in(table: pd.DataFrame) -> Units:
 
 
 def describe_test_set(table: pd.DataFrame, words: int, speaker_dependent: bool) -> dict[str, object]:
-    """Return a test set's description, as in `vizinho.score/2`; hours are null if no duration is known."""
+    """Return a test set's description, as in `vizinho.score/3`; hours are null if no duration is known."""
     known = table.loc[table["speaker"] != "", "speaker"]
     return {
         "hash": hash_test_set(table["utterance_id"].tolist(), table["reference"].tolist()),

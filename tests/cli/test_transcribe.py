@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from pipeline.batching.waveforms import standardise
 from pipeline.cli.main import app
 from pipeline.cli.transcribe import audio_files, results, transcribe_files
-from pipeline.decoding.greedy import decode, logits_of
+from pipeline.decoding.forward import logits_of
+from pipeline.decoding.greedy import decode
 from pipeline.model.artifact import load_model, save_model
 from tests import tiny
 

@@ -13,7 +13,8 @@ import soundfile
 
 from pipeline.audio.samples import Waveform
 from pipeline.batching.waveforms import standardise
-from pipeline.decoding.greedy import decode_all
+from pipeline.decoding.forward import decode_all
+from pipeline.decoding.greedy import decode
 from pipeline.decoding.recordings import LONGEST_S, Ended, Segment, Source, longest_part_s, transcribe
 from tests import tiny
 
@@ -35,8 +36,12 @@ def joined(texts: tuple[str, ...], pause_s: float = 0.5) -> tuple[Waveform, list
     return np.concatenate([part for one in utterances for part in (one, np.zeros(round(pause_s * 16_000), np.float32))]), utterances
 
 
+def greedily(logits_TV: Any) -> Any:
+    return decode(logits_TV, WORDS, 0.02, words=True)
+
+
 def run(model: Any, sources: list[Source], **options: Any) -> list[Segment | Ended]:
-    return list(transcribe(model, WORDS, sources, options.pop("longest_s", 3.0), **options))
+    return list(transcribe(model, greedily, sources, options.pop("longest_s", 3.0), **options))
 
 
 def test_segments_cover_the_recording_in_order_and_words_lie_within_them(model: Any, tmp_path: Path) -> None:
@@ -58,7 +63,7 @@ def test_a_recording_within_the_limit_has_the_text_of_the_whole(model: Any, tmp_
     soundfile.write(tmp_path / "a.wav", waveform, 16_000)
     segment, _ = run(model, [Source("a", tmp_path / "a.wav")], longest_s=30.0)
     samples = soundfile.read(tmp_path / "a.wav", dtype="int16")[0]
-    whole = decode_all(model, WORDS, lambda _: standardise(samples), np.array([len(samples) / 16_000]), 60.0)[0]
+    whole = decode_all(model, greedily, lambda _: standardise(samples), np.array([len(samples) / 16_000]), 60.0)[0]
     assert isinstance(segment, Segment)
     assert segment.text == whole.text != ""
 
@@ -103,7 +108,7 @@ def test_live_parts_come_before_the_recording_ends(model: Any, tmp_path: Path) -
             self.at += size
             return part
 
-    found: Iterator[Segment | Ended] = transcribe(model, WORDS, [Source("-", Microphone())], 3.0, live=True)  # type: ignore[arg-type]
+    found: Iterator[Segment | Ended] = transcribe(model, greedily, [Source("-", Microphone())], 3.0, live=True)  # type: ignore[arg-type]
     first = next(found)
     release.set()
     assert isinstance(first, Segment)
@@ -116,9 +121,9 @@ def test_noise_between_utterances_stays_faint(model: Any, tmp_path: Path, monkey
 
     levels: list[float] = []
 
-    def record(model: Any, vocabulary: Any, waveform: Any, duration_s: Any, *more: Any, **options: Any) -> Any:
+    def record(model: Any, decode: Any, waveform: Any, duration_s: Any, *more: Any, **options: Any) -> Any:
         levels.extend(float(np.sqrt(np.square(waveform(index)).mean())) for index in range(len(duration_s)))
-        return decode_all(model, vocabulary, waveform, duration_s, *more, **options)
+        return decode_all(model, decode, waveform, duration_s, *more, **options)
 
     monkeypatch.setattr(recordings, "decode_all", record)
     loud = np.concatenate([tiny.spoken(text) for text in tiny.TEXTS]).astype(np.float32) / 32_768

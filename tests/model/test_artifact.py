@@ -14,7 +14,8 @@ import torch
 from pipeline.batching.waveforms import standardise
 from pipeline.core.errors import DataError, MissingInputError, VocabularyError
 from pipeline.core.files import hash_file, read_json
-from pipeline.decoding.greedy import decode, logits_of
+from pipeline.decoding.forward import logits_of
+from pipeline.decoding.greedy import decode
 from pipeline.model.artifact import fresh_model, load_model, parameters, save_model
 from pipeline.model.vocabulary import Vocabulary
 from tests import tiny

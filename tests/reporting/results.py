@@ -191,7 +191,7 @@ SLICES: Sequence[tuple[str, str, int, float]] = (
 def write_score(data: Path, system: str, wer: float, test: pd.DataFrame, robustness: bool) -> None:
     """Write a score with slices and error analysis, and with a condition of robustness if asked for."""
     write_json(data / f"score/{system}.json", {
-        "schema": "vizinho.score/2", "system": system, "normaliser": "pt-BR/1",
+        "schema": "vizinho.score/3", "system": system, "normaliser": "pt-BR/1",
         "test_set": {"hash": "5e" * 32, **counts(test), "words": 412, "speaker_dependent": False},
         "wer": interval(wer, 0.03), "cer": interval(wer / 3, 0.01),
         "counts": {"substitutions": 60, "insertions": 12, "deletions": 20, "hits": 320},
@@ -265,7 +265,7 @@ def write_verdict(data: Path, trainings: Mapping[str, Training], challenger: str
     """Write a verdict that promotes, with a rule that is disabled."""
     wer = trainings[challenger].wer
     write_json(data / "gate/verdict.json", {
-        "schema": "vizinho.verdict/3", "verdict": "promote",
+        "schema": "vizinho.verdict/4", "verdict": "promote",
         "challenger": {"system": challenger, "model": f"data/train/{challenger}"},
         "champion": {"system": "champion", "model": "data/donor"},
         "rules": [

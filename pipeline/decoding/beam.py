@@ -118,7 +118,7 @@ class BeamDecoder:
         """Return the best hypothesis; the confidence of a word is the share of the beam, weighted by probability, that has it there."""
         if not len(logits_TV):
             return Decoded("", 0.0, ())
-        found = self._search.decode_beams(logits_TV[:, self._columns], self.settings.beam, self.settings.prune, self.settings.min_symbol,
+        found = self._search.decode_beams(logits_TV[:, self._columns], self.settings.beam, self.settings.prune - self._bias, self.settings.min_symbol,
                                           hotwords=self._hot, hotword_weight=self._bias)
         score_N = np.array([score + self._correction(text.split()) for text, _, _, _, score in found])
         best = int(score_N.argmax())

@@ -140,14 +140,20 @@ def word_calibration(rows: Scored) -> dict[str, Any] | None:
     if "word_confidence" not in rows.table:
         return None
     confidence_W = np.concatenate([np.zeros(0), *rows.table["word_confidence"]])
-    correct_W: list[int] = []
+    correct_W = np.array(right_words(rows), dtype=np.int64)
+    return _calibration(confidence_W, correct_W, np.ones(len(correct_W), dtype=np.int64), "words")
+
+
+def right_words(rows: Scored) -> list[bool]:
+    """Return whether each word of the hypotheses is correct, in order: the alignment pairs it with the same word."""
+    right_W: list[bool] = []
     alignment = align(rows.table["reference"].tolist(), rows.table["hypothesis"].tolist(), "words")
     for hypothesis, chunks in zip(rows.table["hypothesis"], alignment.alignments, strict=True):
-        correct = np.zeros(len(hypothesis.split()), dtype=int)
+        right = [False] * len(hypothesis.split())
         for chunk in chunks:
-            correct[chunk.hyp_start_idx : chunk.hyp_end_idx] = chunk.type == "equal"
-        correct_W += correct.tolist()
-    return _calibration(confidence_W, np.array(correct_W, dtype=np.int64), np.ones(len(correct_W), dtype=np.int64), "words")
+            right[chunk.hyp_start_idx : chunk.hyp_end_idx] = [chunk.type == "equal"] * (chunk.hyp_end_idx - chunk.hyp_start_idx)
+        right_W += right
+    return right_W
 
 
 def _calibration(confidence_N: Floats, correct_N: Integers, weight_N: Integers, unit: str) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""List the symbols that a model of the language emits: the letters of its training text.
+"""List the symbols that a model of the language emits: the letters of its locales, and further ones that its training text has often.
 
 Reads   data/split/LANGUAGE/train.parquet
 Writes  data/tokenise/LANGUAGE/vocabulary.json, report.json
@@ -10,6 +10,7 @@ The vocabulary has the form of a Hugging Face `vocab.json` for CTC: symbol → r
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from pipeline.core.files import read_table, write_json
 from pipeline.core.params import PARAMS_FILE, Section, load_section
 from pipeline.core.progress import log, stage_line
 from pipeline.core.stage import stage_main
+from pipeline.text import NATIVE
 
 SPECIAL: Final = ("<pad>", "<unk>", "|")
 """The CTC blank, an unknown letter, the word boundary; rows 0, 1, 2."""
@@ -29,7 +31,7 @@ SPECIAL: Final = ("<pad>", "<unk>", "|")
 class Params(Section):
     """`tokenise.LANGUAGE`."""
 
-    min_count: int = Field(ge=1, description="occurrences in train; a rarer letter becomes <unk>")
+    min_count: int = Field(ge=1, description="occurrences in train of a letter that no locale of the texts has (k in Portuguese); a rarer one becomes <unk>")
 
 
 def count_letters(texts: pd.Series) -> dict[str, int]:
@@ -46,10 +48,21 @@ def count_letters(texts: pd.Series) -> dict[str, int]:
     return dict(sorted(counted.items()))
 
 
-def vocabulary_of(letters: dict[str, int], min_count: int) -> dict[str, int]:
-    """Return symbol → row: the special symbols, then the letters that occur at least `min_count` times, sorted."""
-    symbols = [*SPECIAL, *(letter for letter, count in letters.items() if count >= min_count)]
-    return {symbol: row for row, symbol in enumerate(symbols)}
+def vocabulary_of(letters: dict[str, int], min_count: int, native: Iterable[str] = ()) -> dict[str, int]:
+    """Return symbol → row: the special symbols, then the letters, sorted.
+
+    Args:
+        letters: count of each in train.
+        min_count: smallest count of a letter that is not native.
+        native: letters that are symbols however rare they are: without its row `â` can never be written.
+    """
+    kept = set(native) | {letter for letter, count in letters.items() if count >= min_count}
+    return {symbol: row for row, symbol in enumerate([*SPECIAL, *sorted(kept)])}
+
+
+def native_letters(normalisers: Iterable[str]) -> str:
+    """Return the letters that words of the locales' own are written with, by the versions of the texts' normalisers (pt-BR/4)."""
+    return "".join(sorted({letter for version in normalisers for letter in NATIVE.get(version.partition("/")[0], "")}))
 
 
 def report(language: str, train: pd.DataFrame, letters: dict[str, int], vocabulary: dict[str, int]) -> dict[str, Any]:
@@ -79,7 +92,7 @@ def run(language: str, data: Path = Path("data"), params_file: Path = PARAMS_FIL
     params = load_section(Params, "tokenise", language, path=params_file)
     train = read_table(data / "split" / language / "train.parquet", columns=["text", "normaliser"])
     letters = count_letters(train["text"])
-    vocabulary = vocabulary_of(letters, params.min_count)
+    vocabulary = vocabulary_of(letters, params.min_count, native_letters(train["normaliser"].unique()))
     if len(vocabulary) == len(SPECIAL):
         found = f"none of {len(letters)} letters occurs {params.min_count} times in train"
         raise DataError(f"tokenise.{language}", found, "letters to learn", "lower min_count or add training data")

@@ -14,11 +14,11 @@ from pipeline.core.errors import DataError, MissingInputError
 from pipeline.core.files import ROOT
 
 
-def written(tmp_path: Path, texts: list[str], min_count: int = 2) -> tuple[dict[str, int], dict[str, object]]:
+def written(tmp_path: Path, texts: list[str], min_count: int = 2, normaliser: str = "test/1") -> tuple[dict[str, int], dict[str, object]]:
     """Run the stage on train's texts; return the vocabulary and the report."""
     folder = tmp_path / "data/split/portuguese"
     folder.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame({"text": texts, "normaliser": "pt-BR/1"}).to_parquet(folder / "train.parquet")
+    pd.DataFrame({"text": texts, "normaliser": normaliser}).to_parquet(folder / "train.parquet")
     params = tmp_path / "params.yaml"
     params.write_text(f"tokenise: {{portuguese: {{min_count: {min_count}}}}}\n", encoding="utf-8")
     tokenise.run("portuguese", tmp_path / "data", params)
@@ -39,6 +39,19 @@ def test_letters_rarer_than_min_count_are_left_out_and_their_utterances_counted(
     assert report["utterances_touched"] == 3
 
 
+@pytest.mark.parametrize(("normaliser", "native", "others"), [
+    ("pt-BR/4", "abcdefghijlmnopqrstuvxzàáâãçéêíóôõú", "kwyü"), ("pt-PT/4", "abcdefghijlmnopqrstuvxzàáâãçéêíóôõú", "kwyü"),
+    ("es/4", "abcdefghijlmnopqrstuvxyzáéíñóúü", "kw"),
+])
+def test_the_letters_of_a_locale_are_symbols_however_rare_and_others_by_their_count(tmp_path: Path, normaliser: str, native: str,
+                                                                                   others: str) -> None:
+    vocabulary, _ = written(tmp_path, ["a b " + " ".join(others)], 2, normaliser)
+    assert "".join(list(vocabulary)[3:]) == native
+    vocabulary, report = written(tmp_path, ["a b " + " ".join(others)] * 2, 2, normaliser)
+    assert set(list(vocabulary)[3:]) == set(native) | set(others)
+    assert report["left_out"] == {}
+
+
 def test_the_text_of_dev_and_test_is_not_read(tmp_path: Path) -> None:
     folder = tmp_path / "data/split/portuguese"
     folder.mkdir(parents=True)
@@ -51,7 +64,7 @@ def test_the_text_of_dev_and_test_is_not_read(tmp_path: Path) -> None:
 def test_the_report_follows_its_published_schema(tmp_path: Path) -> None:
     _, report = written(tmp_path, ["aaa k"])
     jsonschema.validate(report, json.loads((ROOT / "docs/schemas/vocabulary.json").read_text()))
-    assert report["normaliser"] == ["pt-BR/1"]
+    assert report["normaliser"] == ["test/1"]
 
 
 def test_the_order_of_utterances_changes_no_byte(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.text.alphabet import ALPHABETS
+from pipeline.text.alphabet import ALPHABETS, NATIVE
 from pipeline.text.normaliser import LOCALES, VERSION, Result, UnknownLocaleError, check, explain, normalise, version
 from pipeline.text.variants import variants
 
-__all__ = ["ALPHABETS", "LOCALES", "VERSION", "Result", "UnknownLocaleError", "check", "explain", "normalise", "variants", "version"]
+__all__ = ["ALPHABETS", "LOCALES", "NATIVE", "VERSION", "Result", "UnknownLocaleError", "check", "explain", "normalise", "variants", "version"]

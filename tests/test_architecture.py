@@ -144,7 +144,7 @@ STALE = {
     "pipeline/model/head.py": {"donor", "align", "train"},
     "pipeline/model/hub.py": {"donor"},
     "pipeline/training/optimiser.py": {"donor", "train"},
-    "pipeline/decoding/greedy.py": {"donor", "align", "train", "transcribe"},
+    "pipeline/decoding/greedy.py": {"donor", "train", "transcribe"},
     "pipeline/decoding/speed.py": {"transcribe"},
     "pipeline/alignment/transcript_filter.py": {"align"},
     "pipeline/tuning/batch_size.py": set(),

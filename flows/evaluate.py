@@ -186,7 +186,7 @@ def as_test(table: str) -> str:
 
 
 def compare(known: dict[str, Any], score: dict[str, Any], min_utterances: int, corpus: str | None) -> list[Comparison]:
-    """Return the champion's known WER beside its present one: the whole test set first, then each slice.
+    """Return the champion's known WER as served beside its present one: the whole test set first, then each slice.
 
     Args:
         known: its committed score.
@@ -206,10 +206,10 @@ def compare(known: dict[str, Any], score: dict[str, Any], min_utterances: int, c
         if whole is None:
             raise DataError(f"release {corpus}", "none of its utterances is in the test split", "at least one",
                             "check the rejects of ingest and normalise")
-        return [Comparison(corpus, known["wer"]["value"], whole["wer"], whole["utterances"])]
-    rows = [Comparison("all", known["wer"]["value"], score["wer"], score["test_set"]["utterances"])]
-    return rows + [Comparison(name, earlier[name]["wer"]["value"], part["wer"], part["utterances"])
-                   for name, part in now.items() if name in earlier and part["utterances"] >= min_utterances and part["wer"] and earlier[name]["wer"]]
+        return [Comparison(corpus, known["wer_served"]["value"], whole["wer_served"], whole["utterances"])]
+    rows = [Comparison("all", known["wer_served"]["value"], score["wer_served"], score["test_set"]["utterances"])]
+    return rows + [Comparison(name, earlier[name]["wer_served"]["value"], part["wer_served"], part["utterances"])
+                   for name, part in now.items() if name in earlier and part["utterances"] >= min_utterances and part["wer_served"] and earlier[name]["wer_served"]]
 
 
 def summary(rows: Sequence[Comparison], regressions: Sequence[Comparison], version: str) -> str:

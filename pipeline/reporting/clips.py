@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """An utterance to listen to, with the hypothesis of each system.
+    """An utterance to listen to, with the hypothesis of each system as it serves.
 
     Attributes:
         utterance_id: as in the test split.
@@ -60,7 +60,7 @@ def select_clips(inputs: Inputs, systems: Sequence[Row], count: int) -> list[Cli
         table["utterance_id"].tolist(),
         table["speaker"].tolist(),
         table["reference"].tolist(),
-        table["hypothesis"].tolist(),
+        table["hypothesis_served"].tolist(),
         count,
     )
     return [_clip(inputs, systems, name, kind) for name, kind in chosen]
@@ -118,7 +118,7 @@ def _clip(inputs: Inputs, systems: Sequence[Row], utterance_id: str, kind: str) 
         table = inputs.hypotheses.get(row["name"])
         found = table[table["utterance_id"] == utterance_id] if table is not None else None
         if found is not None and not found.empty:
-            edits = align(found.iloc[0]["reference"], found.iloc[0]["hypothesis"])
+            edits = align(found.iloc[0]["reference"], found.iloc[0]["hypothesis_served"])
             hypotheses.append((row, edits, count_errors(edits)))
     first = inputs.hypotheses[inputs.challenger].set_index("utterance_id").loc[utterance_id].to_dict()
     transcript = inputs.test.set_index("utterance_id")["transcript"].get(utterance_id, "")

@@ -29,7 +29,7 @@ HYPOTHESIS_COLUMNS: Final = [
     "gender",
     "duration_s",
     "reference",
-    "hypothesis",
+    "hypothesis_served",
 ]
 TEST_COLUMNS: Final = ["utterance_id", "language", "corpus", "shard", "row", "transcript"]
 
@@ -205,12 +205,12 @@ def system_names(root: Path | str) -> list[str]:
 def _check_score(score: Mapping[str, Any], where: str) -> None:
     for key in ("test_set", "normaliser"):
         need(score, key, where)
-    for key in ("wer", "cer"):
+    for key in ("wer", "cer", "wer_served", "cer_served"):
         interval(need(score, key, where), f"{where}: {key}")
 
 
 def _check_verdict(verdict: Mapping[str, Any], where: str) -> None:
-    for key in ("verdict", "rules", "comparisons", "challenger"):
+    for key in ("verdict", "rules", "comparisons", "comparisons_greedy", "challenger"):
         need(verdict, key, where)
     if verdict["verdict"] not in ("promote", "reject", "inconclusive"):
         raise DataError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,6 +85,7 @@ def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
         challenger=inputs.challenger,
         test_set=score["test_set"],
         wer=score["wer"],
+        decoder=verdict_decoder(inputs.verdict),
         normaliser=score["normaliser"],
         comparisons=comparison_rows(inputs),
         answers=answers(curves[inputs.challenger], curves[inputs.baseline], longer_from_scratch(inputs),
@@ -92,8 +94,8 @@ def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
         system_chart=wer_chart(inputs),
         slices=slice_groups(inputs),
         robustness=robustness_rows(inputs),
-        errors=score.get("errors"),
-        worst=worst_utterances(score.get("errors") or {}),
+        errors=score.get("errors_served"),
+        worst=worst_utterances(score.get("errors_served") or {}),
         clips=select_clips(inputs, systems, clips),
         corpora=corpus_rows(inputs),
         certificates=inputs.certificates,
@@ -126,9 +128,23 @@ def curves_csv(folder: Path, inputs: Inputs) -> str:
 
 
 def wer_chart(inputs: Inputs) -> str:
-    """Return the chart of the systems' word error rates as SVG."""
-    return system_chart([(row["name"], row["label"], row["wer"]) for row in system_rows(inputs)],
-                        system_colours(inputs.trained, inputs.challenger, inputs.baseline))
+    """Return the chart of the systems' word error rates as SVG: as served, and below greedy where that differs."""
+    bars = []
+    for row in system_rows(inputs):
+        bars.append((row["name"], row["label"], row["wer_served"]))
+        if row["wer"] != row["wer_served"]:
+            bars.append((row["name"], f"{row['label']}, greedy", row["wer"]))
+    return system_chart(bars, system_colours(inputs.trained, inputs.challenger, inputs.baseline))
+
+
+def verdict_decoder(verdict: Mapping[str, Any]) -> str:
+    """Return in a sentence what the challenger decodes with."""
+    decoder = verdict["challenger"].get("decoder")
+    if not decoder:
+        return "The challenger has no decoder: it serves greedily."
+    if not decoder["adopted"]:
+        return "The challenger's decoder was not adopted, since it did not lower the WER on dev beyond its interval: it serves greedily."
+    return f"The challenger serves with the decoder {decoder['hash'][:12]}: a beam search with a word n-gram."
 
 
 def alignment_chart(alignment: Mapping[str, Any]) -> str:
@@ -181,13 +197,13 @@ def system_rows(inputs: Inputs) -> list[Row]:
     rows = []
     for name, score in scores.items():
         where = f"score/{name}.json"
-        tolerant = score.get("tolerant") or {}
+        tolerant = score.get("tolerant_served") or {}
         rows.append(
             {
                 "name": name,
                 "label": labels[name],
                 "meaning": meaning[name],
-                **{rate: interval(score[rate], f"{where}: {rate}") for rate in ("wer", "cer")},
+                **{rate: interval(score[rate], f"{where}: {rate}") for rate in ("wer", "cer", "wer_served", "cer_served")},
                 "tolerant_wer": point(tolerant.get("wer"), where),
                 "tolerant_cer": point(tolerant.get("cer"), where),
                 "parameters": inputs.transcriptions.get(name, {}).get("parameters"),
@@ -218,34 +234,30 @@ def longer_from_scratch(inputs: Inputs) -> Curve | None:
 
 def _same_results(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Return whether two scores are of the same hypotheses."""
-    return all(one.get(key) == other.get(key) for key in ("wer", "cer", "counts", "test_set"))
+    return all(one.get(key) == other.get(key) for key in ("wer", "cer", "counts", "counts_served", "test_set"))
 
 
 def comparison_rows(inputs: Inputs) -> list[Row]:
-    """Return a row per rival and rate (WER, CER): both rates, their paired difference and its p-values."""
+    """Return a row per rival and rate (WER, CER; as served, greedy): both rates, their paired difference and its p-values."""
     rows = []
-    for rival, comparison in inputs.verdict["comparisons"].items():
-        for rate in ("wer", "cer"):
-            figures, where = (
-                need(comparison, rate, "gate/verdict.json"),
-                f"gate/verdict.json: comparisons.{rival}.{rate}",
-            )
-            rows.append(
-                {
-                    "rival": rival,
-                    "rate": rate.upper(),
-                    "rival_rate": point(need(figures, "champion", where), where),
-                    "challenger_rate": point(need(figures, "challenger", where), where),
-                    "difference": interval(need(figures, "difference", where), where),
-                    "p_bootstrap": figures.get("p_bootstrap"),
-                    "p_mapsswe": figures.get("p_mapsswe"),
-                }
-            )
+    for rival, hypotheses, rate in product(inputs.verdict["comparisons"], ("comparisons", "comparisons_greedy"), ("wer", "cer")):
+        where = f"gate/verdict.json: {hypotheses}.{rival}.{rate}"
+        figures = need(need(inputs.verdict[hypotheses], rival, f"gate/verdict.json: {hypotheses}"), rate, where)
+        rows.append({
+            "rival": rival,
+            "first": (hypotheses, rate) == ("comparisons", "wer"),
+            "rate": rate.upper() + (", as served" if hypotheses == "comparisons" else ", greedy"),
+            "rival_rate": point(need(figures, "champion", where), where),
+            "challenger_rate": point(need(figures, "challenger", where), where),
+            "difference": interval(need(figures, "difference", where), where),
+            "p_bootstrap": figures.get("p_bootstrap"),
+            "p_mapsswe": figures.get("p_mapsswe"),
+        })
     return rows
 
 
 def slice_groups(inputs: Inputs) -> list[tuple[str, list[Row]]]:
-    """Return each dimension (such as "locale") with its slices: a row per slice, with the WER by system and the lowest."""
+    """Return each dimension (such as "locale") with its slices: a row per slice, with the WER as served by system and the lowest."""
     names = [row["name"] for row in system_rows(inputs)]
     table: dict[tuple[str, ...], dict[str, Row]] = {}
     for name in names:
@@ -256,7 +268,7 @@ def slice_groups(inputs: Inputs) -> list[tuple[str, list[Row]]]:
                 " · ".join(str(value) or "unknown" for value in subset.values()),
                 {"utterances": entry.get("utterances"), "speakers": entry.get("speakers"), "wer": {}},
             )
-            if (rate := point(entry.get("wer"), where)) is not None:
+            if (rate := point(entry.get("wer_served"), where)) is not None:
                 row["wer"][name] = rate
     groups = []
     for dimensions, slices in table.items():
@@ -268,7 +280,7 @@ def slice_groups(inputs: Inputs) -> list[tuple[str, list[Row]]]:
 def robustness_rows(inputs: Inputs) -> list[Row]:
     """Return a row per acoustic condition, the unchanged sample first.
 
-    Each row has `name`, `about` (the changes to the audio) and `systems`: by system, WER and its change, None for the
+    Each row has `name`, `about` (the changes to the audio) and `systems`: by system, WER as served and its change, None for the
     unchanged sample.
     """
     table: dict[str, Row] = {}
@@ -278,11 +290,11 @@ def robustness_rows(inputs: Inputs) -> list[Row]:
         where = f"score/{name}.json: robustness"
         size = f"{need(found, 'utterances', where)} utterances of {need(found, 'speakers', where)} speakers"
         row = table.setdefault(UNCHANGED, {"name": UNCHANGED, "about": size, "systems": {}})
-        row["systems"][name] = (interval(need(found, "wer", where), where), None)
+        row["systems"][name] = (interval(need(found, "wer_served", where), where), None)
         for entry in need(found, "conditions", where):
             condition = need(entry, "condition", where)
             row = table.setdefault(condition, {"name": condition, "about": describe_changes(entry["changes"]), "systems": {}})
-            row["systems"][name] = (interval(entry["wer"], where), interval(entry["wer_change"], where))
+            row["systems"][name] = (interval(entry["wer_served"], where), interval(entry["wer_change_served"], where))
     return list(table.values())
 
 

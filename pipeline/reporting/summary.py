@@ -27,14 +27,15 @@ def summary(root: Path | str = ".") -> list[str]:
     file = data / "gate/verdict.json"
     verdict = read_json(file)
     challenger = str(need(need(verdict, "challenger", str(file)), "system", str(file)))
-    rates = {
-        name: interval(need(read_json(path), "wer", str(path)), str(path)).value
-        for name in system_names(root)
-        if (path := data / f"score/{name}.json").exists()
-    }
+    rates = {}
+    for name in system_names(root):
+        if (path := data / f"score/{name}.json").exists():
+            score = read_json(path)
+            served, greedy = (percent(interval(need(score, rate, str(path)), str(path)).value) for rate in ("wer_served", "wer"))
+            rates[name] = served if served == greedy else f"{served} (greedy {greedy})"
     return [
         f"Verdict: {verdict['verdict']}. {describe_rules(need(verdict, 'rules', str(file)))}{describe_power(verdict.get('power'))} See {file}.",
-        f"Word error rate (WER) on the test set: {', '.join(f'{name} {percent(rate)}' for name, rate in rates.items()) or 'not measured'}.",
+        f"Word error rate (WER) on the test set, as served: {', '.join(f'{name} {rate}' for name, rate in rates.items()) or 'not measured'}.",
         f"The challenger is {challenger}, in {data / 'train' / challenger}.{describe_speed(challenger, root)}",
         f"All metrics are in {data / 'score'}; `dvc metrics show` prints them.",
         f"The report, with figures, errors and audio, is {data / 'report/index.html'}.",

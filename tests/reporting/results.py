@@ -20,6 +20,7 @@ import yaml
 
 from pipeline.core.manifest import HYPOTHESIS, SHARD, SPLIT, conform, counts
 from pipeline.reporting.curves import Curve, Point
+from tests.served import served_greedily
 
 SENTENCES = (
     "a menina comprou três maçãs no mercado da praça",
@@ -176,7 +177,7 @@ def write_hypotheses(data: Path, system: str, wer: float, test: pd.DataFrame) ->
         duration_band="0-2 s", snr_band="20-30 dB", reference=test["text"], reference_variants=test["text"],
         hypothesis=[with_errors(text, wer * (0.2 + 1.6 * dice.random()), dice) for text in test["text"]],
         confidence=0.9, numbers="no", names="", word_confidence=[[] for _ in test["text"]], robustness=[[] for _ in test["text"]],
-    )
+    ).pipe(served_greedily)
     (data / "transcribe").mkdir(exist_ok=True)
     conform(table, HYPOTHESIS, system).to_parquet(data / f"transcribe/{system}.parquet", index=False)
     write_json(data / f"transcribe/{system}.json", {"system": system, "parameters": 1_204_352})
@@ -193,14 +194,16 @@ def write_score(data: Path, system: str, wer: float, test: pd.DataFrame, robustn
     write_json(data / f"score/{system}.json", {
         "schema": "vizinho.score/3", "system": system, "normaliser": "pt-BR/1",
         "test_set": {"hash": "5e" * 32, **counts(test), "words": 412, "speaker_dependent": False},
-        "wer": interval(wer, 0.03), "cer": interval(wer / 3, 0.01),
+        "wer": interval(wer, 0.03), "cer": interval(wer / 3, 0.01), "wer_served": interval(wer, 0.03), "cer_served": interval(wer / 3, 0.01),
         "counts": {"substitutions": 60, "insertions": 12, "deletions": 20, "hits": 320},
-        "tolerant": {"wer": wer - 0.004, "cer": wer / 3 - 0.001},
+        "counts_served": {"substitutions": 60, "insertions": 12, "deletions": 20, "hits": 320},
+        "tolerant": {"wer": wer - 0.004, "cer": wer / 3 - 0.001}, "tolerant_served": {"wer": wer - 0.004, "cer": wer / 3 - 0.001},
         "slices": [
-            {"slice": {key: value}, "utterances": size, "speakers": 6, "wer": interval(wer + shift, 0.05), "cer": interval(wer / 3, 0.02)}
+            {"slice": {key: value}, "utterances": size, "speakers": 6, "wer": interval(wer + shift, 0.05), "cer": interval(wer / 3, 0.02),
+             "wer_served": interval(wer + shift, 0.05), "cer_served": interval(wer / 3, 0.02)}
             for key, value, size, shift in SLICES
         ],
-        "errors": error_analysis(wer),
+        "errors": error_analysis(wer), "errors_served": error_analysis(wer),
         "robustness": robustness_figures(wer) if robustness else None,
     })
 
@@ -227,9 +230,12 @@ def robustness_figures(wer: float) -> dict[str, Any]:
     """Return `robustness` of a score, with one condition."""
     return {
         "utterances": 30, "speakers": 12, "words": 240, "wer": interval(wer, 0.05), "cer": interval(wer / 3, 0.02),
+        "wer_served": interval(wer, 0.05), "cer_served": interval(wer / 3, 0.02),
         "conditions": [{
             "condition": "noise_10_db", "changes": {"speed": 1.0, "snr_db": 10.0, "telephone": False, "codec": None},
             "wer": interval(wer + 0.1, 0.05), "cer": interval(wer / 3 + 0.04, 0.02), "wer_change": {"value": 0.1, "low": 0.07, "high": 0.13},
+            "wer_served": interval(wer + 0.1, 0.05), "cer_served": interval(wer / 3 + 0.04, 0.02),
+            "wer_change_served": {"value": 0.1, "low": 0.07, "high": 0.13},
         }],
     }
 
@@ -273,7 +279,8 @@ def write_verdict(data: Path, trainings: Mapping[str, Training], challenger: str
             rule("beats_baseline", value=-0.38, low=-0.42, high=-0.34, limit=0, reason="the whole interval is below zero"),
             rule("export_parity", enabled=False, value=None, low=None, high=None, limit=None, passed=None, reason="no model was exported"),
         ],
-        "comparisons": {"champion": comparison(wer, DONOR_WER), baseline: comparison(wer, trainings[baseline].wer)},
+        **{hypotheses: {"champion": comparison(wer, DONOR_WER), baseline: comparison(wer, trainings[baseline].wer)}
+           for hypotheses in ("comparisons", "comparisons_greedy")},
         "self_test": {
             "passed": True,
             "planted": [{"name": "ids shuffled", "expected": "reject", "found": "reject", "passed": True, "reason": ""}],

@@ -88,7 +88,7 @@ class Text(Section):
 class Params(Section):
     """`language_model.LANGUAGE`."""
 
-    order: int = Field(3, ge=1, le=5, description="words of the longest n-gram")
+    order: int = Field(3, ge=2, le=5, description="words of the longest n-gram")
     prune: float | None = Field(None, gt=0, lt=1, description="n-grams that change the perplexity by less, relatively, are removed, such as 1e-8")
     min_count: int = Field(1, ge=1, description="occurrences of a word of the lexicon; a rarer one counts as <unk>")
     locale: Literal["pt-BR", "pt-PT", "es", "es-419"] = Field("pt-BR", description="rules for sentences whose own locale has none")

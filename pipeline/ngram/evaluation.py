@@ -28,8 +28,7 @@ class Evaluation:
         sentences: their number.
         words: in them.
         out_of_vocabulary: words that the n-gram does not have, fraction of `words`.
-        perplexity: per known word and sentence end; unknown words are left out and nothing is predicted from them. None where it
-            has neither.
+        perplexity: per known word and sentence end; unknown words are left out and nothing is predicted from them.
     """
 
     sentences: int
@@ -60,7 +59,7 @@ def evaluate(arpa: Path, sentences: Sequence[str]) -> Evaluation:
         raise DataError(arpa.name, "no sentence to evaluate on", "at least one", "add utterances to dev")
     parts = [[BEGIN, *sentence.split(), END] for sentence in sentences]
     ngrams = read_ngrams(arpa, parts)
-    order = max(map(len, ngrams), default=1)
+    order = max(num_ngrams(arpa))
     logarithm, predicted, unknown = 0.0, 0, 0
     for words in parts:
         history: tuple[str, ...] = (BEGIN,)
@@ -71,7 +70,7 @@ def evaluate(arpa: Path, sentences: Sequence[str]) -> Evaluation:
                 continue
             logarithm += log10_probability(ngrams, history, word)
             predicted += 1
-            history = (*history, word)[-(order - 1):] if order > 1 else ()
+            history = (*history, word)[-(order - 1) :]
     num_words = sum(len(words) - 2 for words in parts)
     return Evaluation(len(parts), num_words, unknown / num_words if num_words else 0.0, 10 ** (-logarithm / predicted))
 

@@ -29,6 +29,7 @@ def small_params(full: dict[str, Any]) -> dict[str, Any]:
     params["split"]["portuguese"] |= {"dev_share": 0.04, "test_share": 0.2}
     for language in params["tokenise"].values():
         language["min_count"] = 5
+    params["language_model"]["portuguese"]["texts"]["grammar"]["grammar"] |= {"utterances": 300, "locales": {"pt-BR": 1.0}}
     params["rank"] |= {"resamples": 100}
     params["donor"] |= {"steps": 280, "warmup_steps": 40}
     params["donor"]["config"] |= {"evaluate_every": 140, "evaluate_hours": 0.01}

@@ -44,12 +44,13 @@ def params_file(profile: str | None) -> Path:
 
 def sections() -> dict[str, type[Section]]:
     """Return the model of every section of the params but ingest's; a starred key stands for each of its members."""
-    from pipeline import align, donor, gate, normalise, rank, report, score, split, tokenise, train, transcribe
+    from pipeline import align, donor, gate, language_model, normalise, rank, report, score, split, tokenise, train, transcribe
     from pipeline.registry import record
 
-    return {"normalise.*": normalise.Params, "split.*": split.Params, "tokenise.*": tokenise.Params, "align.*": align.Align, "rank": rank.Params,
-            "donor": donor.Donor, "train": train.Train, "transcribe": transcribe.Transcribe, "score": score.ScoreParams,
-            "gate": gate.Policy, "report": report.Params, "registry": record.Registry}
+    return {"normalise.*": normalise.Params, "split.*": split.Params, "tokenise.*": tokenise.Params,
+            "language_model.*": language_model.Params, "align.*": align.Align, "rank": rank.Params, "donor": donor.Donor, "train": train.Train,
+            "transcribe": transcribe.Transcribe, "score": score.ScoreParams, "gate": gate.Policy, "report": report.Params,
+            "registry": record.Registry}
 
 
 def problems(path: Path) -> list[str]:
@@ -103,8 +104,9 @@ def disagreements(params: dict[str, Any]) -> Iterator[str]:
                f"split.{language}: no corpus under ingest is of this language; expected {', '.join(sorted(languages))}")
     for language in sorted(split.keys() ^ params["tokenise"].keys(), key=str):
         yield f"tokenise.{language}: {'missing' if language in split else 'unknown'}; expected the languages of split ({', '.join(map(str, split))})"
-    for language in sorted(params["align"].keys() - split.keys(), key=str):
-        yield f"align.{language}: unknown; expected a language of split ({', '.join(map(str, split))})"
+    for stage in ("language_model", "align"):
+        for language in sorted(params[stage].keys() - split.keys(), key=str):
+            yield f"{stage}.{language}: unknown; expected a language of split ({', '.join(map(str, split))})"
     if train.get("split", "").startswith("data/align/") and "portuguese" not in params["align"]:
         yield f"train.split: found {train['split']!r}, which no stage writes; expected a section align.portuguese, or 'data/split/portuguese'"
     for language, section in split.items():

@@ -56,6 +56,7 @@ class Stage(StrEnum):
     NORMALISE = "normalise"
     SPLIT = "split"
     TOKENISE = "tokenise"
+    LANGUAGE_MODEL = "language_model"
     RANK = "rank"
     DONOR = "donor"
     ALIGN = "align"

@@ -50,8 +50,8 @@ def score_rows(folder: Path) -> list[dict[str, Any]]:
     rows, timings = [], all_timings(folder)
     for file in sorted((folder / "data/score").glob("*.json")):
         score = read_json(file)
-        rows.append({"system": file.stem, "WER % as served [95 %]": percent(score["wer_served"]), "CER % as served [95 %]": percent(score["cer_served"]),
-                     "WER % greedy [95 %]": percent(score["wer"]),
+        rows.append({"system": file.stem, "WER % as served [95 %]": percent(score["wer_served"]),
+                     "CER % as served [95 %]": percent(score["cer_served"]), "WER % greedy [95 %]": percent(score["wer"]),
                      "utterances": score["test_set"]["utterances"], "speakers": score["test_set"]["speakers"],
                      "audio s per s": _speed(timings.get(f"transcribe@{file.stem}"))})
     return rows

@@ -208,8 +208,8 @@ def compare(known: dict[str, Any], score: dict[str, Any], min_utterances: int, c
                             "check the rejects of ingest and normalise")
         return [Comparison(corpus, known["wer_served"]["value"], whole["wer_served"], whole["utterances"])]
     rows = [Comparison("all", known["wer_served"]["value"], score["wer_served"], score["test_set"]["utterances"])]
-    return rows + [Comparison(name, earlier[name]["wer_served"]["value"], part["wer_served"], part["utterances"])
-                   for name, part in now.items() if name in earlier and part["utterances"] >= min_utterances and part["wer_served"] and earlier[name]["wer_served"]]
+    return rows + [Comparison(name, earlier[name]["wer_served"]["value"], part["wer_served"], part["utterances"]) for name, part in now.items()
+                   if name in earlier and part["utterances"] >= min_utterances and part["wer_served"] and earlier[name]["wer_served"]]
 
 
 def summary(rows: Sequence[Comparison], regressions: Sequence[Comparison], version: str) -> str:

@@ -1,7 +1,9 @@
-"""Build a word n-gram for decoding from texts without any sentence of dev or test.
+"""Build a word n-gram from texts without any sentence of dev or test, and tune the decoder that uses it.
 
-Reads   data/split/LANGUAGE/{train,dev,test}.parquet, certificate.json; the files, releases and grammar that the params name
-Writes  data/language_model/LANGUAGE/ngram.arpa, lexicon.txt (word TAB count), report.json
+Reads   data/split/LANGUAGE/{train,dev,test}.parquet, certificate.json; the files, releases and grammar that the params name;
+        the model that the decoder is tuned with (the challenger), and the audio of dev
+Writes  data/language_model/LANGUAGE/ngram.arpa, lexicon.txt (word TAB count), report.json (`vizinho.language_model/1`),
+        decoder.json (`vizinho.decoder/1`)
 Params  language_model.LANGUAGE
 
 1. Gather. The training transcripts and every text of the params are normalised; a sentence counts once, in the first text that
@@ -11,6 +13,9 @@ Params  language_model.LANGUAGE
 3. Build. The n-gram is kept in the state folder (`VIZINHO_STATE`), under a hash of sentences and params, until the outs are
    complete: after a kill it is not built again.
 
+4. Tune. The weights of the beam search are chosen on dev, and the temperature of its confidences. The decoder is adopted only if
+   it lowers the WER beyond the paired interval; otherwise systems serve greedily. All systems of a run use the one decoder.
+
 An n-gram has the words of the lexicon; rarer words count as `<unk>`, which it lacks if there are none.
 """
 
@@ -18,10 +23,11 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
@@ -31,7 +37,7 @@ from pipeline.core.closure import code_hash
 from pipeline.core.errors import DataError, LeakageError
 from pipeline.core.files import atomic_folder, hash_bytes, hash_file, hash_json, read_json, read_table, state_dir, write_json, write_text
 from pipeline.core.params import PARAMS_FILE, Section, load_section, problems_of
-from pipeline.core.progress import log, stage_line
+from pipeline.core.progress import bar, log, stage_line
 from pipeline.core.stage import stage_main
 from pipeline.corpora.sentences import LOCALES as WITH_GRAMMAR
 from pipeline.leakage.rules import Bounds
@@ -39,9 +45,19 @@ from pipeline.ngram import texts as reading
 from pipeline.ngram.builder import build, choose_builder
 from pipeline.ngram.evaluation import evaluate, num_ngrams
 from pipeline.ngram.held_out import COMPARED, count_left, nearness, remove_held_out
+from pipeline.scoring.analysis import right_words
+from pipeline.scoring.comparison import difference
+from pipeline.scoring.scorecard import Resampling, number, rate
+from pipeline.scoring.utterances import Scored, scored, units_in
+
+if TYPE_CHECKING:
+    from pipeline.decoding.beam import Settings
+    from pipeline.decoding.greedy import Decoded
 
 TRAIN: Final = "train"
 """The name of the training transcripts among the texts."""
+DECODER: Final = "decoder.json"
+DECODER_SCHEMA: Final = "vizinho.decoder/1"
 LANGUAGE_CODES: Final = {"portuguese": "pt", "spanish": "es"}
 COMPARED_TEST_SENTENCES: Final = 1_000
 
@@ -85,6 +101,18 @@ class Text(Section):
         return self
 
 
+class Tuning(Section):
+    """`language_model.LANGUAGE.decoder`."""
+
+    beam: int = Field(100, ge=1, description="largest number of hypotheses kept per frame")
+    threads: int = Field(2, ge=1, description="CPU threads")
+    batch_s: float = Field(60, gt=0, description="padded seconds of audio in a batch")
+    level: float = Field(0.95, gt=0.5, lt=1, description="two-sided confidence of the interval that adoption needs")
+    resamples: int = Field(10_000, ge=1_000, description="of speakers, where there are at least ten")
+    seed: int = Field(0, ge=0, description="of the resampling")
+    hot_words: dict[str, Annotated[float, Field(gt=0)]] = Field({}, description="phrases to favour in every transcript, each with its weight")
+
+
 class Params(Section):
     """`language_model.LANGUAGE`."""
 
@@ -93,6 +121,7 @@ class Params(Section):
     min_count: int = Field(1, ge=1, description="occurrences of a word of the lexicon; a rarer one counts as <unk>")
     locale: Literal["pt-BR", "pt-PT", "es", "es-419"] = Field("pt-BR", description="rules for sentences whose own locale has none")
     texts: dict[str, Text] = Field(description="texts besides the training transcripts, by name")
+    decoder: Tuning | None = Field(Tuning(), description="null: no decoder is tuned, systems serve greedily")
 
     @field_validator("texts")
     @classmethod
@@ -141,13 +170,89 @@ def gather(params: Params, language: str, train: pd.DataFrame) -> Iterator[tuple
         yield name, found
 
 
+def tune(language: str, data: Path, model_folder: Path, folder: Path, params: Tuning) -> dict[str, Any]:
+    """Tune the beam search on the development set with one model, and return its figures for `decoder.json`.
+
+    The decoder is adopted only if it lowers the WER beyond the paired interval over speakers.
+
+    Args:
+        language: of the split.
+        data: the folder `data`.
+        model_folder: the model that it is tuned with.
+        folder: has the n-gram and the lexicon.
+        params: of the tuning.
+    """
+    from pipeline.batching.waveforms import UtteranceAudio
+    from pipeline.decoding.beam import LEXICON, NGRAM, BeamDecoder, Settings, read_lexicon
+    from pipeline.decoding.forward import decode_all
+    from pipeline.decoding.greedy import decode
+    from pipeline.model.artifact import expects_normalised_input, load_model
+    from pipeline.model.device import choose_device, exclusive, set_threads
+    from pipeline.model.geometry import frame_duration_s
+    from pipeline.tuning.decoder import calibrate, log_loss, search
+
+    set_threads(params.threads)
+    dev = read_table(data / "split" / language / "dev.parquet").sort_values("utterance_id", ignore_index=True)
+    model, vocabulary, record = load_model(model_folder)
+    frame_s, device = frame_duration_s(model), choose_device()
+    audio = UtteranceAudio(dev, data / "ingest", normalise=expects_normalised_input(model))
+    duration_s = dev["duration_s"].to_numpy(dtype=float)
+    with exclusive(device, params.threads), bar(float(duration_s.sum()), "s", f"language_model@{language}") as progress:
+        model.to(device)  # type: ignore[arg-type]
+        logits = decode_all(model, lambda logits_TV: logits_TV, audio.waveform, duration_s, params.batch_s, progress.update)
+    lexicon = read_lexicon(folder / LEXICON)
+
+    def rows(hypotheses: Sequence[str]) -> Scored:
+        return scored(dev.assign(reference=dev["text"], hypothesis=list(hypotheses)))
+
+    def decoded_with(settings: Settings) -> list[Decoded]:
+        decoder = BeamDecoder(vocabulary, frame_s, settings, folder / NGRAM, lexicon)
+        with ThreadPoolExecutor(params.threads) as pool:
+            return list(pool.map(decoder, logits))
+
+    greedy = rows([decode(logits_TV, vocabulary, frame_s).text for logits_TV in logits])
+    start = Settings(beam=params.beam)
+    settings, trials = search(start, lambda tried: rows([one.text for one in decoded_with(tried)]).words.rate())
+
+    def loss(temperature: float) -> float:
+        found = decoded_with(replace(settings, temperature=temperature))
+        right = right_words(rows([one.text for one in found]))
+        return log_loss([word.confidence for one in found for word in one.words], right)
+
+    settings = replace(settings, temperature=calibrate(loss))
+    served = rows([one.text for one in decoded_with(settings)])
+    resampling = Resampling(params.level, params.resamples, params.seed)
+    units = units_in(greedy.table)
+    change, _ = difference(greedy.words, served.words, units, resampling)
+    adopted = change.high < 0
+    reason = (f"WER on dev changes by {100 * change.value:+.2f} points ({100 * change.low:+.2f} to {100 * change.high:+.2f}): "
+              + ("the whole interval is below 0" if adopted else "the interval is not wholly below 0, so the system serves greedily"))
+    return {
+        "adopted": adopted, "reason": reason,
+        "tuned_with": {"model": str(model_folder), "weights_hash": record["weights_hash"]}, "vocabulary_hash": vocabulary.hash,
+        "settings": asdict(settings), "hot_words": [{"phrase": phrase, "weight": weight} for phrase, weight in params.hot_words.items()],
+        "dev": {
+            "utterances": len(dev), "unit": units.name, "units": units.number, "wer": rate(greedy.words, units, resampling),
+            "wer_served": rate(served.words, units, resampling), "cer": greedy.characters.rate(), "cer_served": served.characters.rate(),
+            "difference": {part: number(getattr(change, part)) for part in ("value", "low", "high")},
+        },
+        "search": trials,
+    }
+
+
 def ordered(counted: Mapping[str, int]) -> dict[str, int]:
     """Return counts in descending order, equal ones by name."""
     return dict(sorted(counted.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def run(language: str, data: Path = Path("data"), params_file: Path = PARAMS_FILE) -> None:
-    """Write the n-gram of `language`, its lexicon and report.
+def run(language: str, model_folder: str | None = None, data: Path = Path("data"), params_file: Path = PARAMS_FILE) -> None:
+    """Write the n-gram of `language`, its lexicon and report, and the decoder.
+
+    Args:
+        language: of the split.
+        model_folder: the model that the decoder is tuned with; without one only the n-gram is built.
+        data: the folder `data`.
+        params_file: params.yaml.
 
     Raises:
         ParamsError: wrong params.
@@ -222,7 +327,17 @@ def run(language: str, data: Path = Path("data"), params_file: Path = PARAMS_FIL
             "builder": asdict(builder),
         })
 
-        # ---- The decoder: decoder.json, tuned with the n-gram in `folder` --------------------------------------------
+        tuned: dict[str, Any] | None = None
+        if model_folder is not None:
+            tuned = {"adopted": False, "reason": f"{where}.decoder is null", "vocabulary_hash": None, "settings": {}, "hot_words": []}
+            if params.decoder is not None:
+                tuned = tune(language, data, Path(model_folder), folder, params.decoder)
+            write_json(folder / DECODER, {
+                "schema": DECODER_SCHEMA, "language": language, **tuned,
+                "files": {name: hash_file(folder / name) for name in ("ngram.arpa", "lexicon.txt")},
+                "texts": {name: entry["licences"] for name, entry in described.items()},
+                "sentences_removed": sum(sum(entry["removed"].values()) for entry in described.values()),
+            })
 
     shutil.rmtree(state)
     dropped = sum((Counter(entry["dropped"]) for entry in described.values()), Counter[str]())
@@ -230,6 +345,8 @@ def run(language: str, data: Path = Path("data"), params_file: Path = PARAMS_FIL
         dropped[f"{rule} of dev or test"] = sum(entry["removed"][rule] for entry in described.values())
     log(stage_line(f"language_model@{language}", {"sentences": len(sentences), "words": num_words, "words in the lexicon": len(lexicon),
                                                   "perplexity on dev": on_dev.perplexity}, dropped))
+    if tuned is not None:
+        log(f"language_model@{language}: the decoder is {'adopted' if tuned['adopted'] else 'not adopted'}: {tuned['reason']}")
 
 
 if __name__ == "__main__":

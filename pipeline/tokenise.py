@@ -31,7 +31,7 @@ SPECIAL: Final = ("<pad>", "<unk>", "|")
 class Params(Section):
     """`tokenise.LANGUAGE`."""
 
-    min_count: int = Field(ge=1, description="occurrences in train of a letter that no locale of the texts has (k in Portuguese); a rarer one becomes <unk>")
+    min_count: int = Field(ge=1, description="occurrences in train of a letter that only names and foreign words have (k); a rarer one becomes <unk>")
 
 
 def count_letters(texts: pd.Series) -> dict[str, int]:

@@ -182,7 +182,7 @@ def verdict_sentence(verdict: Mapping[str, Any]) -> str:
     if not found:
         return f"All {len(enabled)} enabled rules pass."
     before, after = (percent(found["wer"][name]) for name in ("champion", "challenger"))
-    return f"All {len(enabled)} enabled rules pass: on the same test set, WER is {after}, compared with {before} for the champion."
+    return f"All {len(enabled)} enabled rules pass: on the same test set, WER as served is {after}, compared with {before} for the champion."
 
 
 def system_rows(inputs: Inputs) -> list[Row]:
@@ -234,7 +234,7 @@ def longer_from_scratch(inputs: Inputs) -> Curve | None:
 
 def _same_results(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Return whether two scores are of the same hypotheses."""
-    return all(one.get(key) == other.get(key) for key in ("wer", "cer", "counts", "counts_served", "test_set"))
+    return all(one.get(key) == other.get(key) for key in ("wer", "cer", "wer_served", "cer_served", "test_set"))
 
 
 def comparison_rows(inputs: Inputs) -> list[Row]:

@@ -26,7 +26,8 @@ ALPHABETS: Final[dict[str, str]] = {
 """The letters of each locale's normalised text; words are separated by one space."""
 
 NATIVE: Final[dict[str, str]] = {
-    locale: "".join(letter for letter in letters if letter not in ("kwyü" if locale.startswith("pt") else "kw")) for locale, letters in ALPHABETS.items()
+    locale: "".join(letter for letter in letters if letter not in ("kwyü" if locale.startswith("pt") else "kw"))
+    for locale, letters in ALPHABETS.items()
 }
 """The letters of each locale without those that only names, foreign words and former spellings have."""
 

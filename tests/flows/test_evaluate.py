@@ -13,7 +13,8 @@ from pipeline.core.errors import DataError
 
 def card(value: float, low: float, high: float, corpus: str = "speak-pt", utterances: int = 100) -> dict[str, Any]:
     wer = {"value": value, "low": low, "high": high}
-    return {"wer": wer, "test_set": {"utterances": utterances}, "slices": [{"slice": {"corpus": corpus}, "utterances": utterances, "wer": wer}]}
+    return {"wer_served": wer, "test_set": {"utterances": utterances},
+            "slices": [{"slice": {"corpus": corpus}, "utterances": utterances, "wer_served": wer}]}
 
 
 def test_a_regression_is_an_interval_above_the_known_rate_plus_a_margin() -> None:

@@ -56,6 +56,6 @@ def test_a_clip_has_the_hypotheses_of_the_given_systems_in_their_order(finished_
     assert [row["name"] for row, _, _ in clip.hypotheses] == ["scratch", "transfer"]
     table = inputs.hypotheses["scratch"].set_index("utterance_id")
     _, edits, errors = clip.hypotheses[0]
-    assert " ".join(edit.hypothesis for edit in edits if edit.hypothesis) == table.loc[clip.utterance_id, "hypothesis"]
+    assert " ".join(edit.hypothesis for edit in edits if edit.hypothesis) == table.loc[clip.utterance_id, "hypothesis_served"]
     assert errors == sum(edit.kind != "hit" for edit in edits)
     assert (clip.kind, clip.words) == ("median", len(clip.reference.split()))

@@ -50,7 +50,7 @@ def test_the_page_shows_the_run_in_the_order_in_which_it_is_evaluated(root: Path
     assert {href for href in page.values("href") if href.startswith("#")} <= {f"#{name}" for name in ids}
     for shown in (
         "Promote",
-        "All 2 enabled rules pass: on the same test set, WER is 22.0 %, compared with 95.0 % for the champion.",
+        "All 2 enabled rules pass: on the same test set, WER as served is 22.0 %, compared with 95.0 % for the champion.",
         "22.0 % 19.0 to 25.0",
         "−38.0 [−42.0, −34.0] < 0.001 0.012",
         "beats_baseline ✓ pass",
@@ -164,10 +164,10 @@ def test_a_run_of_two_systems_alone_is_reported(root: Path) -> None:
     for name in ("champion", "donor", "scratch_long"):
         for path in (root / "data").glob(f"[ts]*/{name}.*"):
             path.unlink()
-    edit(root / "data/gate/verdict.json", lambda verdict: verdict.update(rules=[], comparisons={}))
+    edit(root / "data/gate/verdict.json", lambda verdict: verdict.update(rules=[], comparisons={}, comparisons_greedy={}))
     edit(
         root / "data/score/transfer.json",
-        lambda score: (score.pop("errors"), score.update(slices=[], tolerant=None)),
+        lambda score: (score.pop("errors_served"), score.update(slices=[], tolerant_served=None)),
     )
     edit(root / "data/train/transfer/vizinho.json", lambda model: model.update(head_plan=None))
     text = page_of(root).text
@@ -212,7 +212,7 @@ def test_more_than_three_rules_that_fail_are_counted() -> None:
 
 def test_champion_and_donor_share_a_row_while_they_are_the_same_model(root: Path) -> None:
     assert "champion = donor" in page_of(root).text
-    edit(root / "data/score/champion.json", lambda score: score.update(wer=interval(0.5, 0.02)))
+    edit(root / "data/score/champion.json", lambda score: score.update(wer_served=interval(0.5, 0.02)))
     other = page_of(root)
     assert "champion = donor" not in other.text
     assert "the model in use 50.0 % 48.0 to 52.0" in other.text

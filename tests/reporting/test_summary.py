@@ -21,7 +21,7 @@ def test_the_summary_is_five_sentences_and_names_files_that_exist(root: Path) ->
     assert lines == [
         "Verdict: promote. All 2 enabled rules pass. On this test set a true gain of 10 % passes with a probability of 62 %. "
         f"See {root}/data/gate/verdict.json.",
-        "Word error rate (WER) on the test set: transfer 22.0 %, scratch 60.0 %, scratch_long 31.0 %, champion 95.0 %, donor 95.0 %.",
+        "Word error rate (WER) on the test set, as served: transfer 22.0 %, scratch 60.0 %, scratch_long 31.0 %, champion 95.0 %, donor 95.0 %.",
         f"The challenger is transfer, in {root}/data/train/transfer.",
         f"All metrics are in {root}/data/score; `dvc metrics show` prints them.",
         f"The report, with figures, errors and audio, is {root}/data/report/index.html.",

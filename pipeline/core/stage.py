@@ -21,11 +21,17 @@ def arguments_of(run: Callable[..., object]) -> list[str]:
     return [name for name, parameter in inspect.signature(run).parameters.items() if parameter.default is parameter.empty]
 
 
+def optional_arguments_of(run: Callable[..., object]) -> list[str]:
+    """Return the names of the arguments that a command line may leave out: the parameters of `run` whose default is None."""
+    return [name for name, parameter in inspect.signature(run).parameters.items() if parameter.default is None]
+
+
 def stage_main(run: Callable[..., object]) -> None:
     """Call `run` with the command line's arguments and record its timing; print the usage (exit 2) if their number is wrong."""
-    arguments, wanted, module = sys.argv[1:], arguments_of(run), run.__globals__["__spec__"].name
-    if len(arguments) != len(wanted):
-        print("usage: " + " ".join([f"python -m {module}", *(name.upper() for name in wanted)]), file=sys.stderr)
+    arguments, wanted, optional, module = sys.argv[1:], arguments_of(run), optional_arguments_of(run), run.__globals__["__spec__"].name
+    if not len(wanted) <= len(arguments) <= len(wanted) + len(optional):
+        usage = [f"python -m {module}", *(name.upper() for name in wanted), *(f"[{name.upper()}]" for name in optional)]
+        print("usage: " + " ".join(usage), file=sys.stderr)
         sys.exit(2)
     began = time.perf_counter()
     with exit_with_code():

@@ -22,8 +22,8 @@ from pipeline.core.files import atomic, hash_file
 from pipeline.core.progress import bar
 
 UNKNOWN: Final = "<unk>"
-MOST_WORDS: Final = 7_000_000
-"""Text that kaldingram counts in about 2 GB; `lmplz` builds from more, if it is on the PATH."""
+MOST_WORDS: Final = 4_000_000
+"""Words from which kaldingram builds in 2 GB, however diverse they are; `lmplz` builds from more, if it is on the PATH."""
 FALLBACK_DISCOUNT: Final = 0.5
 """Where no n-gram of an order occurs twice, the estimate is 1, which leaves nothing to those seen once. As in KenLM's lmplz."""
 

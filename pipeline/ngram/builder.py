@@ -22,8 +22,8 @@ from pipeline.core.files import atomic, hash_file
 from pipeline.core.progress import bar
 
 UNKNOWN: Final = "<unk>"
-MOST_WORDS: Final = 10_000_000
-"""Text that kaldingram counts in about 2 GB; `lmplz` builds from more, if it is on the PATH."""
+MOST_WORDS: Final = 4_000_000
+"""Words from which kaldingram builds in 2 GB, however diverse they are; `lmplz` builds from more, if it is on the PATH."""
 FALLBACK_DISCOUNT: Final = 0.5
 """Where no n-gram of an order occurs twice, the estimate is 1, which leaves nothing to those seen once. As in KenLM's lmplz."""
 
@@ -64,7 +64,7 @@ def build(sentences: Sequence[str], lexicon: dict[str, int], order: int, thresho
     Source: Kneser, Ney: Improved backing-off for m-gram language modeling, ICASSP 1995; Stolcke: Entropy-based pruning of
     backoff language models, 1998.
     """
-    lines = sorted(" ".join(word if word in lexicon else UNKNOWN for word in sentence.split(" ")) for sentence in sentences)
+    lines = sorted(_with_unknown(sentence, lexicon) for sentence in sentences)
     with atomic(target) as temporary:
         if builder.name == "lmplz":
             _count_with_lmplz(lines, order, temporary)
@@ -72,6 +72,12 @@ def build(sentences: Sequence[str], lexicon: dict[str, int], order: int, thresho
             _count_with_kaldingram(lines, order, temporary)
         if threshold is not None:
             _prune(temporary, threshold)
+
+
+def _with_unknown(sentence: str, lexicon: dict[str, int]) -> str:
+    """Return the sentence with `<unk>` for words outside the lexicon; itself, which saves memory, if it has none."""
+    words = sentence.split(" ")
+    return sentence if all(word in lexicon for word in words) else " ".join(word if word in lexicon else UNKNOWN for word in words)
 
 
 def _count_with_kaldingram(lines: Sequence[str], order: int, target: Path) -> None:

@@ -49,8 +49,19 @@ def read_run(root: Path, folder: str) -> Run:
                read_json(root / "data/split/portuguese/certificate.json"), model)
 
 
-def model_card(run: Run, *, artefact: str, version: str, system: str, commit: str, override: str | None) -> str:
-    """Return README.md of a promoted model."""
+def model_card(run: Run, *, artefact: str, version: str, system: str, commit: str, override: str | None = None,
+               forbidden: bool = False) -> str:
+    """Return README.md of a promoted model.
+
+    Args:
+        run: that made it.
+        artefact: name of the model in the registry.
+        version: of the model.
+        system: the challenger.
+        commit: of the run.
+        override: why it was promoted although something spoke against it; None if nothing did.
+        forbidden: whether the gate's verdict was not promote.
+    """
     score = run.scores[system]
     test = score["test_set"]
     parts = [
@@ -86,7 +97,7 @@ def model_card(run: Run, *, artefact: str, version: str, system: str, commit: st
             for language, table in run.trained_on.items() for corpus, rows in table.groupby("corpus")])
         + _left_out(run.model.get("alignment"))
         + "\n\nTraining, dev and test data share no speaker, sentence or recording: see the certificate of the split.",
-        "## Limits\n\n" + "\n".join(f"- {line}" for line in _limits(run, score, override)),
+        "## Limits\n\n" + "\n".join(f"- {line}" for line in _limits(run, score, override, forbidden)),
         "## Reproduce\n\n"
         f"```sh\ngit checkout {commit}\ndvc repro train@{system}\n```\n\n"
         f"Seed {run.model.get('seed')}; " + ", ".join(f"{name} {found}" for name, found in run.model.get("versions", {}).items()) + ".",
@@ -136,11 +147,12 @@ def _robustness(found: Mapping[str, Any] | None) -> str:
         for name, part in [("as it is", found), *((entry["condition"], entry) for entry in found["conditions"])]])
 
 
-def _limits(run: Run, score: Mapping[str, Any], override: str | None) -> list[str]:
+def _limits(run: Run, score: Mapping[str, Any], override: str | None, forbidden: bool) -> list[str]:
     lines = ["It was trained on the corpora above only. Expect more errors on other speech until you measure them.",
              "Noise, telephone speech, several speakers at once and code-switching count as other speech unless a row above names them."]
     if override:
-        lines.insert(0, f"It was promoted although the gate's verdict was not promote: {override}")
+        against = "the gate's verdict was not promote" if forbidden else "something spoke against it, as its record lists"
+        lines.insert(0, f"It was promoted although {against}: {override}")
     if score["test_set"].get("speaker_dependent"):
         lines.append("The figures are for speakers who are in its training data.")
     return lines + [str(note) for note in run.certificate.get("notes", [])]

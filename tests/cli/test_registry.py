@@ -60,12 +60,12 @@ def test_ask_prints_the_command_that_approves_and_that_command_promotes(toy: Toy
     assert records(toy.path)[0].approval.by == "Ana Reis <ana@example.org>"
 
 
-def test_a_refusal_is_one_line_and_exit_1_a_wrong_override_exit_2(once: Toy, vizinho) -> None:  # noqa: ANN001
-    code, _, err = vizinho(once, "promote", once.git("rev-parse", "HEAD^"), "--champion", f"{ARTEFACT}#champion#1")
+def test_a_refusal_is_one_line_and_exit_1_a_wrong_override_exit_2(twice: Toy, vizinho) -> None:  # noqa: ANN001
+    code, _, err = vizinho(twice, "promote", records(twice.path)[0].commit, "--champion", f"{ARTEFACT}#champion#2")
     assert code == 1
     assert err.count("\n") == 1
     assert "it compares with data/donor" in err
-    code, _, err = vizinho(once, "rollback", "v0.1.0", "--reason", "")
+    code, _, err = vizinho(twice, "rollback", "v0.1.0", "--reason", "")
     assert (code, "reason: empty" in err) == (2, True)
 
 

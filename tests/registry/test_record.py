@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import jsonschema
@@ -28,7 +29,9 @@ def test_a_record_matches_its_schema_and_describes_the_promoted_model(twice: Toy
     assert (first["approval"]["champion"], second["approval"]["champion"]) == (None, f"{ARTEFACT}#champion#1")
     assert second["model"]["files"] == hashes(twice.path / "data/champion")
     assert second["data"] == {"data/split/portuguese": hashes(twice.path / "data/split/portuguese")}
-    assert second["verdict"] == {"hash": hash_file(twice.path / "data/gate/verdict.json"), "verdict": "promote", "wer": 0.25, "cer": 0.1, "gates": 1}
+    assert second["verdict"] == {"hash": hash_file(twice.path / "data/gate/verdict.json"), "verdict": "promote", "wer": 0.25, "cer": 0.1, "gates": 1,
+                                 "policy_hash": read_json(twice.path / "data/gate/verdict.json")["policy_hash"]}
+    assert (second["model"]["decoder_hash"], second["approval"]["overridden"]) == (None, [])
 
 
 def test_a_record_that_is_read_is_equal_to_the_one_that_was_written_and_every_problem_is_reported(once: Toy) -> None:
@@ -40,6 +43,15 @@ def test_a_record_that_is_read_is_equal_to_the_one_that_was_written_and_every_pr
         read_record(file)
     for problem in ("v0.1.0.extra: unknown key", "v0.1.0.model: missing", "v0.1.0.version"):
         assert problem in str(caught.value)
+
+
+def test_a_record_of_the_form_before_is_read_and_shown_as_it_was_written(once: Toy) -> None:
+    file = once.path / "registry/records/v0.1.0.json"
+    old = read_json(file) | {"schema": "vizinho.record/2"}
+    for part, key in (("model", "decoder_hash"), ("verdict", "policy_hash"), ("approval", "overridden")):
+        del old[part][key]
+    file.write_text(json.dumps(old))
+    assert read_record(file).as_json() == old
 
 
 def test_the_pointer_names_the_folder_in_use_and_its_record(tmp_path: Path) -> None:

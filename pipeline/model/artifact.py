@@ -72,7 +72,7 @@ def save_model(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, folder: Path, reco
 def load_model(folder: Path | str) -> tuple[Wav2Vec2ForCTC, Vocabulary, dict[str, Any]]:
     """Return a model of the project, its vocabulary and its record, after checking that they match.
 
-    The file of the weights is hashed once in a process: 0.8 s for 1.2 GB with a processor's SHA instructions.
+    The file of the weights is hashed once in a process: 1.0 s for 1.2 GB on a processor with SHA instructions.
 
     Raises:
         MissingInputError: the folder, its weights or its record are missing.

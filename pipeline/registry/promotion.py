@@ -225,7 +225,8 @@ def rollback(root: Path, version: str, by: str, reason: str) -> Record:
 
 def is_promoted(candidate: Candidate, request: ApprovalRequest, replaced: Record) -> bool:
     """Return whether the champion is the approved run's challenger, by that verdict: the promotion was killed after its commit point."""
-    return (replaced.restores is None and replaced.artefact == candidate.artefact and replaced.verdict.hash == request.verdict == candidate.request.verdict
+    return (replaced.restores is None and replaced.artefact == candidate.artefact
+            and replaced.verdict.hash == request.verdict == candidate.request.verdict
             and replaced.model.weights_hash == candidate.verdict["challenger"]["weights_hash"])
 
 

@@ -1,10 +1,10 @@
 """Decide whether the challenger may replace the champion, and test that decision with planted challengers.
 
 Reads:  data/score/{CHALLENGER,champion,BASELINE}.json, data/transcribe/{CHALLENGER,champion,BASELINE}.{parquet,json},
-        data/split/portuguese/certificate.json, the tables of `gate.licences.tables`,
+        data/split/portuguese/{certificate.json,test.parquet}, the tables of `gate.licences.tables`,
         data/{ingest,normalise}/LANGUAGE/CORPUS/report.json of `gate.data_reports.languages`
-Writes: data/gate/verdict.json (`vizinho.verdict/3`)
-Params: gate
+Writes: data/gate/verdict.json (`vizinho.verdict/4`)
+Params: gate, score
 
 A verdict of any kind is a result (exit 0). Figures that are broken or not comparable are a failure.
 """
@@ -23,10 +23,12 @@ from pydantic import Field
 from pipeline.core.errors import DataError, PipelineError
 from pipeline.core.files import ROOT, write_json
 from pipeline.core.manifest import SLICES
-from pipeline.core.params import Section, load_section
+from pipeline.core.params import Section, load_section, read_params
+from pipeline.core.policy import policy_hash
 from pipeline.core.progress import log
 from pipeline.core.stage import stage_main
 from pipeline.core.timing import record_timing
+from pipeline.scoring.binding import check_scores, with_intervals
 from pipeline.scoring.bootstrap import MIN_RESAMPLED, units_of
 from pipeline.scoring.comparison import check_same_utterances, compare, difference
 from pipeline.scoring.counts import Counts
@@ -38,7 +40,7 @@ from pipeline.scoring.rules import Rule, Verdict, at_most, disabled, if_enabled,
 from pipeline.scoring.scorecard import Resampling
 from pipeline.scoring.utterances import Mask, slices, units_in
 
-SCHEMA: Final = "vizinho.verdict/3"
+SCHEMA: Final = "vizinho.verdict/4"
 
 Share = Annotated[float, Field(ge=0)]
 
@@ -384,7 +386,7 @@ def _name(part: dict[str, str]) -> str:
 
 
 def self_test(policy: Policy, evidence: Evidence) -> dict[str, Any]:
-    """Return the verdicts on the planted challengers, as `self_test` in `vizinho.verdict/3`.
+    """Return the verdicts on the planted challengers, as `self_test` in `vizinho.verdict/4`.
 
     The policy's rules on hypotheses apply. Absolute limits and the rules on speed, size, licences, conditions and data
     are disabled, since a planted challenger has no such facts.
@@ -422,7 +424,7 @@ def self_test(policy: Policy, evidence: Evidence) -> dict[str, Any]:
 
 
 def power_of(policy: Policy, evidence: Evidence, rules: Sequence[Rule]) -> dict[str, Any] | None:
-    """Return what this test set can decide, as `power` in `vizinho.verdict/3`; None if `improvement` is disabled.
+    """Return what this test set can decide, as `power` in `vizinho.verdict/4`; None if `improvement` is disabled.
 
     The rules that compare the challenger with the champion count: improvement, slices, change in each condition.
 
@@ -470,7 +472,7 @@ def system_entry(system: System) -> dict[str, Any]:
 
 
 def make_verdict(policy: Policy, evidence: Evidence) -> dict[str, Any]:
-    """Return the verdict as `vizinho.verdict/3`."""
+    """Return the verdict as `vizinho.verdict/4`."""
     verdict, rules, comparisons = apply_rules(policy, evidence)
     if policy.self_test.enabled:
         tested = self_test(policy, evidence)
@@ -514,7 +516,10 @@ def run(root: Path | str = ROOT) -> None:
         raise DataError("gate.non_inferiority.columns", ", ".join(unknown), f"columns of {', '.join(SLICES)}", "correct the params")
     evidence = read_evidence(root, policy.challenger, policy.baseline, policy.licences.tables if policy.licences.enabled else (),
                              policy.data_reports.languages if policy.data_reports.enabled else ())
-    verdict = make_verdict(policy, evidence)
+    params = read_params(root / "params.yaml")
+    check_scores(root, evidence, int((params.get("score") or {}).get("seed", 0)))
+    evidence = with_intervals(evidence, Resampling(policy.level, policy.resamples, policy.seed))
+    verdict = make_verdict(policy, evidence) | {"policy_hash": policy_hash(params)}
     write_json(root / "data/gate/verdict.json", verdict)
     record_timing("gate", root, relative_speed=None if evidence.speed is None else asdict(evidence.speed))
     log(rules_table(verdict))

@@ -52,9 +52,12 @@ from pipeline.registry.record import (
     hash_decoder,
     next_version,
     records,
+    served,
     write_facts,
 )
 
+LARGEST_RATE: Final = 1_000.0
+"""Largest error rate that a verdict may state: many insertions give more than 1."""
 PICKLES: Final = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
 DECODER_OUT: Final = "data/language_model/portuguese"
 """Folder of the decoder that a run has made."""
@@ -114,17 +117,19 @@ def read_verdict(content: bytes, where: str) -> dict[str, Any]:
     """Return a verdict with the keys that a promotion reads.
 
     Raises:
-        DataError: it is not JSON, or a key is missing or has another type.
+        DataError: it is not JSON, a key is missing or has another type, or an error rate is none.
     """
     try:
         verdict = json.loads(content)
         for name in ("challenger", "champion"):
             found = verdict[name]
-            _ = found["system"] + found["weights_hash"], found["wer"] + found["cer"]
+            _ = found["system"] + found["weights_hash"]
+            if not all(0 <= found[rate] <= LARGEST_RATE for rate in ("wer", "cer")):
+                raise ValueError(f"wer {found['wer']:.3g}, cer {found['cer']:.3g}")
         _ = verdict["champion"]["model"] + verdict["challenger"]["test_set"] + verdict["challenger"]["normaliser"] + verdict["verdict"]
         gates.gate_index_of(verdict)
         evidence.outcome(verdict["rules"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise DataError(where, f"no usable verdict ({error!r})", "what the gate wrote", "`dvc repro gate`, then commit") from None
     return dict(verdict)
 
@@ -376,7 +381,7 @@ def take_day_one(private: PrivateClone, first: Record) -> Record:
     (private.clone / rival["model"]).rename(private.clone / CHAMPION)
     return first.model_copy(update={
         "system": "donor", "model": add_model(private),
-        "verdict": first.verdict.model_copy(update={"verdict": None, "wer": rival["wer"], "cer": rival["cer"]}),
+        "verdict": first.verdict.model_copy(update={"verdict": None, "wer": served(rival, "wer"), "cer": served(rival, "cer")}),
     })
 
 
@@ -453,7 +458,7 @@ def _committed(root: Path, commit: str, path: str) -> bytes:
 
 def _verdict_of(candidate: Candidate) -> Verdict:
     challenger = candidate.verdict["challenger"]
-    return Verdict(hash=candidate.request.verdict, verdict=candidate.verdict["verdict"], wer=challenger["wer"], cer=challenger["cer"],
+    return Verdict(hash=candidate.request.verdict, verdict=candidate.verdict["verdict"], wer=served(challenger, "wer"), cer=served(challenger, "cer"),
                      gates=gates.gate_index_of(candidate.verdict) + 1, policy_hash=policy_hash(candidate.params))
 
 

@@ -56,7 +56,7 @@ class Verdict(Section):
 
     hash: str = Field(description="SHA-256 of data/gate/verdict.json at the commit")
     verdict: Literal["promote", "reject", "inconclusive"] | None = Field(description="null for the model of day one, which no gate has judged")
-    wer: float = Field(ge=0, description="fraction, on the test set")
+    wer: float = Field(ge=0, description="fraction, on the test set, as the system serves")
     cer: float = Field(ge=0, description="likewise")
     gates: int = Field(ge=1, description="gates run in this period, this one included: what the error level was spent on")
     policy_hash: str | None = Field(default=None, description="SHA-256 of the policy: sections gate and score of the run's params.yaml")
@@ -124,6 +124,16 @@ def hash_decoder(files: Mapping[str, str]) -> str | None:
     """
     found = {name: files[f"{LANGUAGE_MODEL}/{name}"] for name in DECODER if f"{LANGUAGE_MODEL}/{name}" in files}
     return hash_json(found) if found else None
+
+
+def served(entry: Mapping[str, Any], rate: str) -> float:
+    """Return the error rate with which a system of a verdict serves: with its decoder, if the verdict has that rate.
+
+    Args:
+        entry: a system of the verdict.
+        rate: "wer" or "cer".
+    """
+    return float(entry.get(f"{rate}_served", entry[rate]))
 
 
 def rolled_back(known: Sequence[Record]) -> dict[str, Record]:

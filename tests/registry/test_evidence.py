@@ -94,6 +94,7 @@ CASES: dict[str, tuple[Callable[[Toy], object], type[PipelineError], str]] = {
         lambda toy: forge(toy, lock=transcribed_another), DataError,
         r"the champion that was transcribed is data/donor 0{32}\.dir; expected \w+\.dir, which the run has made"),
     "the champion against itself": (lambda toy: forge(toy, same_weights), PromotionError, "challenger and champion have the same weights"),
+    "a huge integer": (lambda toy: forge(toy, lambda verdict: verdict["challenger"].update(wer=10**400)), DataError, "no usable verdict"),
     "no verdict": (lambda toy: forge(toy, lambda verdict: verdict.pop("rules")), DataError, r"no usable verdict \(KeyError\('rules'\)\)"),
 }
 

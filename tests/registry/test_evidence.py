@@ -108,6 +108,16 @@ def test_a_run_that_contradicts_itself_or_main_is_refused(toy: Toy, case: str) -
     assert toy.in_use() is None
 
 
+def test_the_same_weights_with_another_decoder_are_another_system() -> None:
+    def verdict(decoder: Any) -> dict[str, Any]:
+        systems = {"challenger": {"weights_hash": "a", "decoder": decoder}, "champion": {"weights_hash": "a", "decoder": None}}
+        return {"verdict": "promote", "rules": [{"name": "max_wer", "enabled": True, "passed": True}], **systems}
+
+    evidence.check_verdict(verdict({"hash": "b"}), {}, "verdict")
+    with pytest.raises(PromotionError, match="challenger and champion have the same weights a"):
+        evidence.check_verdict(verdict(None), {}, "verdict")
+
+
 def test_figures_that_the_gate_of_main_does_not_make_of_the_files_are_refused(toy: Toy) -> None:
     forge(toy, lambda verdict: verdict["challenger"].update(wer=0.1))
     with pytest.raises(PromotionError, match=r"challenger\.wer 0\.1 \(0\.5\); expected the figures in brackets, which the gate on main makes"):

@@ -18,7 +18,7 @@ import yaml
 from pydantic import Field
 
 from pipeline.core.errors import DataError, MissingInputError
-from pipeline.core.files import hash_json, read_json, write_json, write_text
+from pipeline.core.files import hash_file, hash_json, read_json, write_json, write_text
 from pipeline.core.params import Section, problems_of
 
 RECORDS: Final = "registry/records"
@@ -181,6 +181,25 @@ def champion(root: Path) -> tuple[str, Record | None]:
     if not file.exists():
         raise MissingInputError(str(file), f"no record of {version}, the champion", "one record per version", "git pull, or vizinho registry verify")
     return path, read_record(file)
+
+
+def champion_folder(root: Path) -> Path:
+    """Return the folder of the model in use, after a check of its small files against its record.
+
+    The weights are left to whoever loads them: their hash is in vizinho.json, which is checked here. So is that of the n-gram, in decoder.json.
+
+    Raises:
+        DataError: a file is not the promoted one.
+    """
+    path, record = champion(root)
+    folder = root / path
+    if record is None or not folder.is_dir():
+        return folder
+    small = {name: expected for name, expected in record.model.files.items() if not name.endswith((".safetensors", ".arpa"))}
+    if changed := sorted(name for name, expected in small.items() if not (folder / name).is_file() or hash_file(folder / name) != expected):
+        raise DataError(str(folder), f"changed or missing: {', '.join(changed)}", f"the files of {record.version}, the champion",
+                        f"`dvc checkout --force {path}`; if that does not help, `vizinho registry verify`")
+    return folder
 
 
 def write_facts(root: Path, record: Record) -> list[str]:

@@ -133,7 +133,7 @@ def test_day_one_can_be_restored(once: Toy) -> None:
     record = rollback(fresh.path, "day-one", "Ana Reis", "worse than nothing")
     assert once.in_use() == "v0.1.1"
     assert (record.restores, record.replaces, record.system, record.model.files) == ("day-one", "v0.1.0", "donor", donor)
-    assert (record.verdict.wer, record.verdict.cer) == (0.9, 0.4)
+    assert (record.verdict.verdict, record.verdict.wer, record.verdict.cer) == (None, 0.9, 0.4)
     assert folder(fresh.path / "data/champion") == donor
     jsonschema.validate(read_json(fresh.path / "registry/records/v0.1.1.json"), SCHEMA)
     assert [proof.problems for proof in verify(fresh.path)] == [(), (), ()]

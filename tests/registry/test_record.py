@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.core.errors import DataError, MissingInputError
 from pipeline.core.files import ROOT, hash_file, read_json
-from pipeline.registry.record import Record, champion, changelog_line, next_version, read_record, records, with_line
+from pipeline.registry.record import Record, champion, champion_folder, changelog_line, next_version, read_record, records, with_line
 from tests.toy_registry import ARTEFACT, Toy
 
 SCHEMA = read_json(ROOT / "docs/schemas/record.json")
@@ -66,10 +66,26 @@ def test_the_pointer_names_the_folder_in_use_and_its_record(tmp_path: Path) -> N
         champion(tmp_path)
 
 
+def test_the_champion_is_served_only_with_the_files_of_its_record(once: Toy) -> None:
+    folder = once.path / "data/champion"
+    assert champion_folder(once.path) == folder
+    described = (folder / "vizinho.json").read_bytes()
+    (folder / "vizinho.json").unlink()
+    (folder / "vizinho.json").write_bytes(described.replace(b'"seed": 1', b'"seed": 2'))
+    with pytest.raises(DataError, match=r"changed or missing: vizinho\.json; expected the files of v0\.1\.0, the champion; `dvc checkout --force"):
+        champion_folder(once.path)
+    (folder / "vizinho.json").write_bytes(described)
+    (folder / "README.md").unlink()
+    with pytest.raises(DataError, match=r"changed or missing: README\.md"):
+        champion_folder(once.path)
+
+
 def test_the_changelog_line_has_version_error_rates_and_reason(twice: Toy) -> None:
     record = records(twice.path)[-1]
     assert changelog_line(record) == (f"- {record.promoted_at:%Y-%m-%d} {ARTEFACT} v0.2.0: transfer; WER 25.00 %, CER 10.00 % (gate: promote), "
                                       f"run {record.commit[:9]}, by Ana Reis")
+    donor = record.model_copy(update={"verdict": record.verdict.model_copy(update={"verdict": None})})
+    assert "(no gate has judged it), run" in changelog_line(donor)
     restored = record.model_copy(update={"restores": "v0.1.0", "approval": record.approval.model_copy(update={"reason": "too many errors"})})
     assert ": the model of v0.1.0 is restored (too many errors); WER" in changelog_line(restored)
 

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.cli.main import main
 from pipeline.core.errors import MissingInputError, PipelineError, PromotionError
-from pipeline.registry import store, tags
+from pipeline.registry import tags
 from pipeline.registry.git import git
 from pipeline.registry.private_clone import PrivateClone
 from pipeline.registry.promotion import merge, promote, read_candidate, rollback
@@ -19,6 +19,7 @@ from pipeline.registry.record import champion
 from pipeline.registry.store import dvc
 from pipeline.registry.verify import verify
 from tests.hostile_git import configure, hook, set_personal
+from tests.registry.test_store import NAMES
 from tests.toy_registry import ARTEFACT, Toy, set_up
 
 pytestmark = pytest.mark.slow
@@ -280,22 +281,6 @@ def test_a_checkout_of_another_owner_is_named_and_promotes_once_it_is_safe(toy: 
 # ---- Paths -----------------------------------------------------------------------------------------------------------
 
 
-NAMES = ("João's fala", 'a "quoted" place', "#1, ção, ñ [x] $HOME")
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_clone_shares_cache_and_remotes_whatever_their_paths(tmp_path: Path, name: str) -> None:
-    root, clone = tmp_path / name / "root", tmp_path / name / "clone"
-    for folder in (root, clone):
-        (folder / ".dvc").mkdir(parents=True)
-    (root / ".dvc/config").write_text("[core]\n    remote = store\n['remote \"store\"']\n    url = ../../dvc-remote\n", encoding="utf-8")
-    store.share(root, clone)
-    shared = store._config(clone)
-    assert shared["cache"]["dir"] == str(root / ".dvc/cache")
-    assert os.path.normpath(shared["remote"]["store"]["url"]) == str(tmp_path / name / "dvc-remote")
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_of_the_registry_works_whatever_the_path_of_the_checkout(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                                                                capsys: pytest.CaptureFixture[str], name: str) -> None:

@@ -27,6 +27,7 @@ from pipeline.registry.record import Record, rolled_back
 
 GATE: Final = "gate"
 """The stage of dvc.yaml that writes the verdict."""
+TRANSCRIBED: Final = "data/transcribe/champion.json"
 REPORTS: Final = ("data/ingest/", "data/normalise/")
 """Outs of which the gate reads only report.json, not the audio and the texts."""
 TOLERANCE: Final = 1e-9
@@ -85,12 +86,13 @@ def check_champion(lock: Mapping[str, Any], folder: str, replaced: Record | None
     Raises:
         DataError: it transcribed another model, or dvc.lock does not say which.
     """
-    expected = replaced.model.dvc if replaced else store.locked_hashes(lock).get(folder)
-    readers = [stage for stage in lock.get("stages", {}).values()
-               if any(out["path"] == "data/transcribe/champion.json" for out in stage.get("outs", ()))]
-    read = [dep.get("md5") for stage in readers for dep in stage.get("deps", ()) if dep["path"] == folder]
-    if expected is None or read != [expected]:
-        raise DataError(where, f"the champion that was transcribed is {folder} {', '.join(map(str, read)) or '(unknown)'}",
+    expected, stages = replaced.model.dvc if replaced else store.locked_hashes(lock).get(folder), lock.get("stages", {})
+    judged = [dep.get("md5") for dep in stages.get(GATE, {}).get("deps", ()) if dep["path"] == TRANSCRIBED]
+    readers = [stage for stage in stages.values()  # of several, one is in use: DVC keeps the entries of stages that were renamed
+               if any(out["path"] == TRANSCRIBED and [out.get("md5")] == judged for out in stage.get("outs", ()))]
+    read = {dep.get("md5") for stage in readers for dep in stage.get("deps", ()) if dep["path"] == folder}
+    if expected is None or read != {expected}:
+        raise DataError(where, f"the champion that was transcribed is {folder} {', '.join(sorted(map(str, read))) or '(unknown)'}",
                         f"{expected or 'an out of the run'}, {'the model of ' + replaced.version if replaced else 'which the run has made'}",
                         f"`dvc checkout {folder} && dvc repro gate`, then commit and ask again")
 

@@ -134,6 +134,18 @@ def test_what_was_overridden_is_recorded_and_the_card_says_it(toy: Toy) -> None:
     assert "although something spoke against it, as its record lists: agreed with the auditors" in (toy.path / "data/champion/README.md").read_text()
 
 
+def test_the_champion_that_was_transcribed_is_the_one_of_the_transcripts_that_the_gate_read() -> None:
+    def stage(model: str, transcripts: str) -> dict[str, Any]:
+        return {"deps": [{"path": "data/donor", "md5": model}], "outs": [{"path": "data/transcribe/champion.json", "md5": transcripts}]}
+
+    lock = {"donor": {"outs": [{"path": "data/donor", "md5": "new"}]}, "transcribe@champion": stage("old", "1"), "transcribe_existing": stage("new", "2"),
+            "gate": {"deps": [{"path": "data/transcribe/champion.json", "md5": "2"}]}}
+    evidence.check_champion({"stages": lock}, "data/donor", None, "dvc.lock")  # DVC keeps the entry of a stage that was renamed
+    for changed in ({"gate": {"deps": [{"path": "data/transcribe/champion.json", "md5": "1"}]}}, {"gate": {}}, {"transcribe_existing": stage("old", "2")}):
+        with pytest.raises(DataError, match="the champion that was transcribed is data/donor"):
+            evidence.check_champion({"stages": {**lock, **changed}}, "data/donor", None, "dvc.lock")
+
+
 # ---- Main's gate on the run's files ----------------------------------------------------------------------------------
 
 

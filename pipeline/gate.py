@@ -75,6 +75,7 @@ class NonInferiority(Switch):
     margin: Share  # WER as a fraction: the loss in a slice that an overall gain may cost
     columns: tuple[str, ...]  # columns of the guarded slices; every value is a slice
     min_utterances: Annotated[int, Field(ge=2)]  # a smaller slice has too wide an interval; it is listed as disabled
+    promotions: Annotated[int, Field(ge=0)] = 0  # champions before the present one that a promotion compares the slices with; 0: none
     required: tuple[str, ...] = ()  # "locale=pt-PT": the gate fails if it has fewer than `min_utterances`
 
 

@@ -700,4 +700,4 @@ def test_a_disabled_self_test_is_listed(run: Path) -> None:
 
 def test_the_policy_is_read_as_written(run: Path) -> None:
     policy = load_section(gate.Policy, "gate", path=run / "params.yaml")
-    assert policy.model_dump(mode="json")["non_inferiority"] == {**POLICY["non_inferiority"], "required": []}
+    assert policy.model_dump(mode="json")["non_inferiority"] == {**POLICY["non_inferiority"], "promotions": 0, "required": []}

@@ -24,6 +24,7 @@ from pipeline.registry.gates import PARAMS, VERDICT, gate_index_of, index_used_t
 from pipeline.registry.git import git, without_redirects
 from pipeline.registry.private_clone import PrivateClone
 from pipeline.registry.record import Record, rolled_back
+from pipeline.registry.slices import lost_slices
 
 GATE: Final = "gate"
 """The stage of dvc.yaml that writes the verdict."""
@@ -121,6 +122,11 @@ def objections(private: PrivateClone, commit: str, verdict: Mapping[str, Any], k
                                     f"rolled back ({rollback.approval.reason})", "weights that were not rolled back",
                                     "train another challenger, or override it with a reason"))
     found += policy_objections(private, commit)
+    back = ((read_params(private.clone, commit).get("gate") or {}).get("non_inferiority") or {}).get("promotions", 0)
+    if lost := lost_slices(private.clone, verdict, known, back):
+        found.append(PromotionError(where, f"slices: {'; '.join(lost)}",
+                                    f"no slice worse than in the last {back + 1} champions by more than its margin",
+                                    "train another challenger, or override it with a reason"))
     if not known:
         found += donor_objections(private, commit, str(verdict["champion"]["model"]))
     return found

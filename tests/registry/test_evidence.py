@@ -138,10 +138,11 @@ def test_the_champion_that_was_transcribed_is_the_one_of_the_transcripts_that_th
     def stage(model: str, transcripts: str) -> dict[str, Any]:
         return {"deps": [{"path": "data/donor", "md5": model}], "outs": [{"path": "data/transcribe/champion.json", "md5": transcripts}]}
 
-    lock = {"donor": {"outs": [{"path": "data/donor", "md5": "new"}]}, "transcribe@champion": stage("old", "1"), "transcribe_existing": stage("new", "2"),
-            "gate": {"deps": [{"path": "data/transcribe/champion.json", "md5": "2"}]}}
+    lock = {"donor": {"outs": [{"path": "data/donor", "md5": "new"}]}, "transcribe@champion": stage("old", "1"),
+            "transcribe_existing": stage("new", "2"), "gate": {"deps": [{"path": "data/transcribe/champion.json", "md5": "2"}]}}
     evidence.check_champion({"stages": lock}, "data/donor", None, "dvc.lock")  # DVC keeps the entry of a stage that was renamed
-    for changed in ({"gate": {"deps": [{"path": "data/transcribe/champion.json", "md5": "1"}]}}, {"gate": {}}, {"transcribe_existing": stage("old", "2")}):
+    for changed in ({"gate": {"deps": [{"path": "data/transcribe/champion.json", "md5": "1"}]}}, {"gate": {}},
+                    {"transcribe_existing": stage("old", "2")}):
         with pytest.raises(DataError, match="the champion that was transcribed is data/donor"):
             evidence.check_champion({"stages": {**lock, **changed}}, "data/donor", None, "dvc.lock")
 
@@ -237,7 +238,7 @@ def test_the_policy_of_a_run_is_compared_with_the_one_of_main(private: PrivateCl
     assert [objection.found for objection in objections] == ([found] if found else [])
 
 
-def test_on_day_one_another_donor_than_in_the_lock_of_main_is_an_objection(private: PrivateClone) -> None:
+def test_on_day_one_another_donor_than_in_the_lock_of_main_is_an_objection(private: PrivateClone, monkeypatch: pytest.MonkeyPatch) -> None:
     def lock(oid: str) -> dict[str, Any]:
         return {"stages": {"donor": {"outs": [{"path": "data/donor", "md5": oid}]}}}
 
@@ -246,6 +247,11 @@ def test_on_day_one_another_donor_than_in_the_lock_of_main_is_an_objection(priva
     same = evidence.donor_objections(main, put(private, dvc_lock=lock("a.dir")), "data/donor")
     other = evidence.donor_objections(main, put(private, dvc_lock=lock("b.dir")), "data/donor")
     assert (without, same, [objection.found for objection in other]) == ([], [], ["data/donor b.dir"])
+    for name, value in (("index_used_twice", False), ("policy_objections", []), ("read_params", {})):
+        monkeypatch.setattr(evidence, name, lambda *_, value=value: value)
+    verdict = {"verdict": "promote", "rules": [], "challenger": {"weights_hash": "b"}, "champion": {"model": "data/donor"}}
+    assert [objection.found for objection in evidence.objections(main, "HEAD", verdict, [])] == ["data/donor b.dir"]
+    assert evidence.objections(main, "HEAD", verdict, [record("v0.1.0", "a")]) == []
 
 
 def record(version: str, weights: str, restores: str | None = None, replaces: str | None = None) -> Record:
@@ -261,10 +267,10 @@ def test_weights_that_were_rolled_back_are_known_until_they_are_restored() -> No
 
 
 def test_weights_that_were_rolled_back_are_an_objection(private: PrivateClone, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("index_used_twice", False), ("policy_objections", [])):
+    for name, value in (("index_used_twice", False), ("policy_objections", []), ("read_params", {})):
         monkeypatch.setattr(evidence, name, lambda *_, value=value: value)
     known = [record("v0.1.0", "a"), record("v0.2.0", "b", None, "v0.1.0"), record("v0.2.1", "a", "v0.1.0", "v0.2.0")]
-    verdict = {"verdict": "promote", "challenger": {"weights_hash": "b"}}
+    verdict = {"verdict": "promote", "rules": [], "challenger": {"weights_hash": "b"}}
     found, = evidence.objections(private, "0" * 40, verdict, known)
     assert found.found == "its weights are those of v0.2.0, which v0.2.1 has rolled back (numbers are wrong)"
     assert evidence.objections(private, "0" * 40, {**verdict, "challenger": {"weights_hash": "c"}}, known) == []
@@ -293,6 +299,7 @@ def test_the_weights_of_the_champion_of_day_one_are_those_of_the_verdict(toy: To
         promote(toy.path, read_candidate(toy.path).request, "Ana Reis")
 
 
+@pytest.mark.slow
 def test_an_override_where_nothing_speaks_against_it_is_refused_before_anything_is_pushed(toy: Toy) -> None:
     with pytest.raises(ParamsError, match="there is nothing to override"):
         promote(toy.path, read_candidate(toy.path).request, "Ana Reis", override="I like it")

@@ -184,7 +184,8 @@ def publish_record(record: Record) -> None:
         "version": record.version, "replaces": record.replaces or "the donor of day one",
         "model": f"of {record.restores}" if record.restores else f"of run {record.commit}",
         "approved by": approval.by, "reason": approval.reason or "–", "override": approval.override or "–",
-        "verdict": f"{record.verdict.verdict}, SHA-256 {record.verdict.hash[:12]}, gate {record.verdict.gates} since the last promotion",
+        "verdict": f"{record.verdict.verdict or 'none on this model'}, SHA-256 {record.verdict.hash[:12]}, gate {record.verdict.gates} since the "
+                   "last promotion",
         "measured": f"WER {100 * record.verdict.wer:.2f} %, CER {100 * record.verdict.cer:.2f} %, test set {record.test_set[:12]}",
         "weights": record.model.weights_hash, "promoted at": record.promoted_at.isoformat()}.items()]
     create_markdown_artifact(markdown_table(rows), key=f"{record.artefact}-promotion", description=f"{record.artefact} {record.version}")

@@ -4,10 +4,10 @@ Challenger and champion are compared as they serve, each with its own decoder. T
 transfer is worth, is on greedy hypotheses: a language model cannot hide or replace it.
 
 Reads:  data/score/{CHALLENGER,champion,BASELINE}.json, data/transcribe/{CHALLENGER,champion,BASELINE}.{parquet,json},
-        data/split/portuguese/certificate.json, the tables of `gate.licences.tables`,
+        data/split/portuguese/{certificate.json,test.parquet}, the tables of `gate.licences.tables`,
         data/{ingest,normalise}/LANGUAGE/CORPUS/report.json of `gate.data_reports.languages`
 Writes: data/gate/verdict.json (`vizinho.verdict/4`)
-Params: gate
+Params: gate, score
 
 A verdict of any kind is a result (exit 0). Figures that are broken or not comparable are a failure.
 """
@@ -26,10 +26,12 @@ from pydantic import Field
 from pipeline.core.errors import DataError, PipelineError
 from pipeline.core.files import ROOT, write_json
 from pipeline.core.manifest import SLICES
-from pipeline.core.params import Section, load_section
+from pipeline.core.params import Section, load_section, read_params
+from pipeline.core.policy import policy_hash
 from pipeline.core.progress import log
 from pipeline.core.stage import stage_main
 from pipeline.core.timing import record_timing
+from pipeline.scoring.binding import check_scores, with_intervals
 from pipeline.scoring.bootstrap import MIN_RESAMPLED, units_of
 from pipeline.scoring.comparison import check_same_utterances, compare, difference
 from pipeline.scoring.counts import Counts
@@ -76,6 +78,7 @@ class NonInferiority(Switch):
     margin: Share  # WER as a fraction: the loss in a slice that an overall gain may cost
     columns: tuple[str, ...]  # columns of the guarded slices; every value is a slice
     min_utterances: Annotated[int, Field(ge=2)]  # a smaller slice has too wide an interval; it is listed as disabled
+    promotions: Annotated[int, Field(ge=0)] = 0  # champions before the present one that a promotion compares the slices with; 0: none
     required: tuple[str, ...] = ()  # "locale=pt-PT": the gate fails if it has fewer than `min_utterances`
 
 
@@ -525,7 +528,10 @@ def run(root: Path | str = ROOT) -> None:
         raise DataError("gate.non_inferiority.columns", ", ".join(unknown), f"columns of {', '.join(SLICES)}", "correct the params")
     evidence = read_evidence(root, policy.challenger, policy.baseline, policy.licences.tables if policy.licences.enabled else (),
                              policy.data_reports.languages if policy.data_reports.enabled else ())
-    verdict = make_verdict(policy, evidence)
+    params = read_params(root / "params.yaml")
+    check_scores(root, evidence, int((params.get("score") or {}).get("seed", 0)))
+    evidence = with_intervals(evidence, Resampling(policy.level, policy.resamples, policy.seed))
+    verdict = make_verdict(policy, evidence) | {"policy_hash": policy_hash(params)}
     write_json(root / "data/gate/verdict.json", verdict)
     record_timing("gate", root, relative_speed=None if evidence.speed is None else asdict(evidence.speed))
     log(rules_table(verdict))

@@ -17,10 +17,11 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from pipeline import gate, score
-from pipeline.core.errors import DataError, LeakageError, MissingInputError, NotComparableError, ParamsError, PipelineError
+from pipeline.core.errors import DataError, LeakageError, MissingInputError, ParamsError, PipelineError
 from pipeline.core.files import ROOT, read_json, write_json, write_table
 from pipeline.core.manifest import HYPOTHESIS, SLICES, conform
 from pipeline.core.params import load_section
+from pipeline.scoring.binding import TEST, expected_columns
 from tests.served import served_greedily
 
 SYSTEMS = ("transfer", "champion", "scratch")
@@ -70,7 +71,18 @@ def hypotheses(hypothesis: list[str] | None = None, number: int = 240, speakers:
     table["word_confidence"] = [[0.9] * len(text.split()) for text in table["hypothesis"]]
     table["locale"] = ["pt-BR" if index % 2 else "pt-PT" for index in range(number)]
     table["gender"] = ["female" if index % 3 else "male" for index in range(number)]
+    table = table.assign(**expected_columns(with_source(table))[["duration_band", "numbers", "names"]])
     return conform(served_greedily(table), HYPOTHESIS, "test")
+
+
+def with_source(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the test split that a system's hypotheses are of."""
+    return table.assign(text=table["reference"], variants=table["reference_variants"], transcript=table["reference"], snr_db=math.nan)
+
+
+def write_split(root: Path, table: pd.DataFrame) -> None:
+    """Write the test split of a system's hypotheses."""
+    write_table(root / TEST, with_source(table).drop(columns=["robustness", "word_confidence"]))
 
 
 def in_conditions(table: pd.DataFrame, wrong: dict[str, float], sample: int = 120) -> pd.DataFrame:
@@ -103,6 +115,7 @@ def write_system(root: Path, name: str, table: pd.DataFrame) -> None:
 def write_run(root: Path, wrong: dict[str, Any], policy: dict[str, Any] | None = None, number: int = 240, speakers: int = 24) -> None:
     """Write a run folder in which each system gets a share of the words wrong."""
     references = hypotheses(None, number, speakers)["reference"].tolist()
+    write_split(root, hypotheses(None, number, speakers))
     for seed, name in enumerate(SYSTEMS):
         write_system(root, name, hypotheses(garbled(references, wrong[name], seed), number, speakers))
     write_json(root / "data/split/portuguese/certificate.json",
@@ -371,6 +384,7 @@ def test_a_slice_of_one_speaker_is_undecided_and_the_reason_gives_the_speakers_n
     for name in SYSTEMS:
         table = pd.read_parquet(run / f"data/transcribe/{name}.parquet")
         table.loc[table["locale"] == "pt-PT", "speaker"] = "speak-pt/one"
+        write_split(run, table)
         write_system(run, name, conform(table, HYPOTHESIS, "test"))
     write_policy(run, SELF_TEST)
     verdict = verdict_on(run)
@@ -521,18 +535,50 @@ def test_a_score_that_differs_from_its_hypotheses_is_a_failure(run: Path) -> Non
         gate.run(run)
 
 
-def test_another_test_set_is_a_failure(run: Path) -> None:
-    table = hypotheses()
-    table.loc[3, "reference"] = "outra frase"
-    write_system(run, "champion", table)
-    with pytest.raises(NotComparableError, match="score of champion: test set"):
+SPEAKERS = [f"voz/{index}" for index in range(240)]
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda table: table.assign(reference=["outra frase", *table["reference"][1:]]),
+     "reference of 1 utterances, first speak-pt/00000: 'outra frase'"),
+    (lambda table: table.assign(normaliser="pt-BR/2"), r"normaliser of 240 utterances, .*'pt-BR/2' instead of 'pt-BR/1'"),
+    (lambda table: table[40:].reset_index(drop=True), "40 utterances missing, first speak-pt/00000"),
+    (lambda table: table.assign(utterance_id=["speak-pt/x", *table["utterance_id"][1:]]), "1 utterances that are not in the test split"),
+    (lambda table: table.assign(speaker=SPEAKERS), "speaker of 240 utterances, first speak-pt/00000: 'voz/0' instead of 'speak-pt/0'"),
+    (lambda table: table.assign(speaker_dependent=True), "speaker_dependent of 240 utterances"),
+    (lambda table: table.assign(locale="pt-BR"), "locale of 120 utterances, first speak-pt/00000: 'pt-BR' instead of 'pt-PT'"),
+    (lambda table: table.assign(duration_band="16 s and longer"), "duration_band of 240 utterances"),
+], ids=["a reference", "the normaliser", "the worst are omitted", "an id", "speakers are unique", "speaker-dependent", "one slice", "a band"])
+def test_hypotheses_of_another_test_split_are_a_failure(run: Path, change: Callable[[pd.DataFrame], pd.DataFrame], message: str) -> None:
+    for name in SYSTEMS:
+        write_system(run, name, conform(change(pd.read_parquet(run / f"data/transcribe/{name}.parquet")), HYPOTHESIS, "test"))
+    with pytest.raises(DataError, match=rf"transfer\.parquet: .*{message}.*; expected the utterances of data/split/portuguese/test\.parquet"):
         gate.run(run)
 
 
-def test_another_normaliser_version_is_a_failure(run: Path) -> None:
-    write_system(run, "champion", hypotheses().assign(normaliser="pt-BR/2"))
-    with pytest.raises(NotComparableError, match="score of champion: normaliser pt-BR/2; expected pt-BR/1, the version of transfer"):
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda score: score["wer"].update(high=score["wer"]["value"] + 1e-6), r"transfer\.json: wer 0\.\d+ to 0\.\d+ instead of 0\.\d+ to 0\.\d+;"),
+    (lambda score: score["cer"].update(low=score["cer"]["value"]), "cer 0"),
+    (lambda score: score["wer"].update(level=0.1), "wer 0"),
+    (lambda score: score["wer"].update(value=10**400), "wer.value is inf"),
+], ids=["narrowed above", "narrowed below", "of another level", "a huge integer"])
+def test_a_score_with_another_interval_than_its_hypotheses_have_is_a_failure(run: Path, change: Callable[[Any], None], message: str) -> None:
+    globals()["change"](run, "data/score/transfer.json", change)
+    with pytest.raises(DataError, match=message):
         gate.run(run)
+
+
+def test_the_level_of_the_scores_does_not_change_the_verdict(run: Path) -> None:
+    write_policy(run, {"max_wer": {"limit": 0.115}})  # above the rate of 0.104, within its interval at the level of the policy
+    at_95 = verdict_on(run)
+    params = yaml.safe_load((run / "params.yaml").read_text())
+    (run / "params.yaml").write_text(yaml.safe_dump({**params, "score": {"resamples": 1_000, "level": 0.1}}))
+    for name in SYSTEMS:
+        score.run(name, run)
+    at_10 = verdict_on(run)
+    assert read_json(run / "data/score/transfer.json")["wer"]["high"] < 0.115 < rule(at_95, "max_wer")["high"]
+    assert at_10.pop("policy_hash") != at_95.pop("policy_hash")
+    assert at_10 == at_95 and at_95["verdict"] == "inconclusive"
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -665,6 +711,7 @@ def test_a_verdict_on_a_speaker_dependent_test_set_is_marked_so(run: Path) -> No
     write_policy(run, {})
     for name in SYSTEMS:
         table = pd.read_parquet(run / f"data/transcribe/{name}.parquet")
+        write_split(run, table.assign(speaker_dependent=True, speaker="voz/1"))
         write_system(run, name, conform(table.assign(speaker_dependent=True, speaker="voz/1"), HYPOTHESIS, "test"))
         change(run, f"data/transcribe/{name}.json", lambda facts: facts["trained_on_test"].update(speakers=1))
     verdict = verdict_on(run)
@@ -687,4 +734,4 @@ def test_a_disabled_self_test_is_listed(run: Path) -> None:
 
 def test_the_policy_is_read_as_written(run: Path) -> None:
     policy = load_section(gate.Policy, "gate", path=run / "params.yaml")
-    assert policy.model_dump(mode="json")["non_inferiority"] == {**POLICY["non_inferiority"], "required": []}
+    assert policy.model_dump(mode="json")["non_inferiority"] == {**POLICY["non_inferiority"], "promotions": 0, "required": []}

@@ -55,7 +55,11 @@ MAKE = '''
         model("data/train/transfer", f"generation {generation}")
     elif stage == "transcribe":
         weights = pathlib.Path(f"{sys.argv[3]}/model.safetensors").read_bytes()
-        write(f"data/transcribe/{sys.argv[2]}.json", json.dumps({"weights_hash": hashlib.sha256(weights).hexdigest()}))
+        decoder = pathlib.Path("data/language_model/portuguese/decoder.json" if sys.argv[2] == "transfer" else
+                               f"{sys.argv[3]}/language_model/decoder.json")
+        write(f"data/transcribe/{sys.argv[2]}.json", json.dumps({
+            "model": sys.argv[3], "weights_hash": hashlib.sha256(weights).hexdigest(),
+            "decoder": {"hash": hashlib.sha256(decoder.read_bytes()).hexdigest()} if decoder.exists() else None}))
     elif stage == "score":
         write("data/score/transfer.json", json.dumps({
             "test_set": {"hash": "a" * 64, "utterances": 40, "speakers": 12, "words": 300}, "normaliser": "pt-BR/1",
@@ -64,17 +68,23 @@ MAKE = '''
             "robustness": {"utterances": 9, "wer": rate(0.5), "cer": rate(0.2),
                            "conditions": [{"condition": "noise_20_db", "wer": rate(0.6), "cer": rate(0.3)}]}}))
     elif stage == "gate":
-        weights, rival = (hashlib.sha256(pathlib.Path(f"{folder}/model.safetensors").read_bytes()).hexdigest()
-                          for folder in ("data/train/transfer", champion["path"]))
+        challenger, rival = (json.load(open(f"data/transcribe/{name}.json")) for name in ("transfer", "champion"))
+        score, verdict = json.load(open("data/score/transfer.json")), params["train"].get("verdict", "promote")
+        policy = {name: {key: value for key, value in params.get(name, {}).items() if key != "gates_since_promotion"} for name in ("gate", "score")}
+        policy_hash = hashlib.sha256(json.dumps(policy, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+        rules = [{"name": name, "enabled": True, "value": 0.1, "low": None, "high": None, "limit": 0.6, "passed": passed, "reason": "measured"}
+                 for name, passed in (("max_wer", True), ("improvement", {"promote": True, "reject": False}.get(verdict)))]
         write("data/gate/verdict.json", json.dumps({
-            "verdict": params["gate"]["verdict"], "rules": [], "period": {"gates_before": params["gate"]["gates_since_promotion"]},
-            "challenger": {"system": "transfer", "weights_hash": weights, "test_set": "a" * 64, "normaliser": "pt-BR/1",
-                           "wer": 0.5 / generation, "cer": 0.2 / generation},
-            "champion": {"system": "champion", "model": champion["path"], "weights_hash": rival, "wer": 0.9, "cer": 0.4}}))
+            "verdict": verdict, "rules": rules, "period": {"gates_before": params["gate"]["gates_since_promotion"]}, "policy_hash": policy_hash,
+            "challenger": {"system": "transfer", "model": challenger["model"], "weights_hash": challenger["weights_hash"],
+                           "decoder": challenger["decoder"], "test_set": "a" * 64, "normaliser": "pt-BR/1",
+                           "wer": score["wer"]["value"], "cer": score["cer"]["value"]},
+            "champion": {"system": "champion", "model": rival["model"], "weights_hash": rival["weights_hash"], "decoder": rival["decoder"],
+                         "wer": 0.9, "cer": 0.4}}))
 '''
 
 PARAMS = {"registry": {"artefact": ARTEFACT}, "train": {"generation": 1},
-          "gate": {"challenger": "transfer", "alpha": 0.05, "gates_since_promotion": 0, "verdict": "promote"}}
+          "gate": {"challenger": "transfer", "alpha": 0.05, "gates_since_promotion": 0}, "score": {"level": 0.95}}
 
 DVC = {
     "vars": ["champion.yaml"],
@@ -87,9 +97,8 @@ DVC = {
                        "do": {"cmd": "PYTHON make.py transcribe ${key} ${item}", "deps": ["${item}"], "outs": ["data/transcribe/${key}.json"]}},
         "score": {"cmd": "PYTHON make.py score", "params": ["train.generation"], "deps": ["data/train/transfer"],
                   "metrics": [{"data/score/transfer.json": {"cache": False}}]},
-        "gate": {"cmd": "PYTHON make.py gate", "params": ["gate"],
-                 "deps": ["data/score/transfer.json", "data/transcribe/transfer.json", "data/transcribe/champion.json", "data/train/transfer",
-                          "${champion.path}"],
+        "gate": {"cmd": "PYTHON make.py gate", "params": ["gate", "score", "train"],
+                 "deps": ["data/score/transfer.json", "data/transcribe/transfer.json", "data/transcribe/champion.json", "data/split"],
                  "metrics": [{"data/gate/verdict.json": {"cache": False}}]},
     },
     "artifacts": {ARTEFACT: {"path": "data/champion", "type": "model"}},
@@ -145,7 +154,7 @@ class Toy:
     def run(self, generation: int, verdict: str = "promote", gates: int | None = None) -> str:
         """Run the toy pipeline, commit all of it, return the commit; each generation has another gate index."""
         params = yaml.safe_load((self.path / "params.yaml").read_text())
-        params["train"]["generation"], params["gate"]["verdict"] = generation, verdict
+        params["train"] |= {"generation": generation, "verdict": verdict}
         params["gate"]["gates_since_promotion"] = generation - 1 if gates is None else gates
         (self.path / "params.yaml").write_text(yaml.safe_dump(params))
         dvc(self.path, "repro", "--quiet")

@@ -173,7 +173,7 @@ def row(record: Record, *, in_use: bool) -> str:
     """Return a record as one line."""
     origin = f"model of {record.restores}" if record.restores else record.system
     return (f"{'*' if in_use else ' '} {record.version:<8} {record.promoted_at:%Y-%m-%d %H:%M}  WER {100 * record.verdict.wer:6.2f} %  "
-            f"{record.verdict.verdict:<12}  {origin:<16}  run {record.commit[:9]}  by {record.approval.by}")
+            f"{record.verdict.verdict or 'not judged':<12}  {origin:<16}  run {record.commit[:9]}  by {record.approval.by}")
 
 
 def described(record: Record) -> str:
@@ -184,11 +184,12 @@ def described(record: Record) -> str:
         "model": f"{record.system} of run {record.commit}, weights {record.model.weights_hash[:12]}, DVC {record.model.dvc}",
         "restores": record.restores,
         "replaces": record.replaces or "the donor of day one",
-        "verdict": f"{verdict.verdict} (gate {verdict.gates} of its period), SHA-256 {verdict.hash[:12]}",
+        "verdict": f"{verdict.verdict or 'none on this model'} (gate {verdict.gates} of its period), SHA-256 {verdict.hash[:12]}",
         "measured": f"WER {100 * verdict.wer:.2f} %, CER {100 * verdict.cer:.2f} % on test set {record.test_set[:12]}, {record.normaliser}",
         "data": ", ".join(f"{folder} ({len(files)} files)" for folder, files in record.data.items()),
         "approved": f"{approval.at:%Y-%m-%d %H:%M} UTC by {approval.by}",
         "override": approval.override,
+        "overridden": "; ".join(approval.overridden),
         "reason": approval.reason,
     }
     return "\n".join(f"{name:<12} {value}" for name, value in lines.items() if value)

@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from pipeline.audio.codecs import recording_paths
 from pipeline.cli.subtitles import cues, render_cues
 from pipeline.core.errors import DataError, MissingInputError, PipelineError
@@ -26,8 +24,10 @@ if TYPE_CHECKING:
 
 
 def champion_folder() -> Path:
-    """Return the folder of the model in use, by champion.yaml."""
-    return ROOT / str(yaml.safe_load((ROOT / "champion.yaml").read_text(encoding="utf-8"))["champion"]["path"])
+    """Return the folder of the model in use, after a check against its record."""
+    from pipeline.registry.record import champion_folder as checked
+
+    return checked(ROOT)
 
 
 def decoder_folder(model: Path) -> Path:

@@ -96,7 +96,7 @@ def read_json(path: Path | str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MissingInputError(str(path), "no such file", "a JSON file", "run the stage that writes it (`dvc repro`)") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, a number of thousands of digits, or brackets a thousand deep
         raise DataError(str(path), f"not JSON ({error})", "a JSON file", "run the stage that writes it again") from None
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from pipeline.core.files import hash_bytes
+from pipeline.core.files import hash_bytes, hash_file, read_table
 
 TRAINED_ON = "trained_on.parquet"
 
@@ -23,6 +24,12 @@ def overlap(before: pd.DataFrame, test: pd.DataFrame) -> dict[str, int]:
     asked.loc[test["speaker_dependent"], "speaker"] = ""  # one speaker by declaration: shared on purpose and marked
     return {f"{name}s" if name != "audio" else "recordings": int(asked[name][asked[name] != ""].drop_duplicates().isin(set(before[name])).sum())
             for name in ("speaker", "sentence", "audio")}
+
+
+def describe_trained_on(folder: Path) -> dict[str, Any] | None:
+    """Return number of rows and SHA-256 of a model folder's `trained_on`; None if it has none."""
+    file = folder / TRAINED_ON
+    return {"rows": len(read_table(file)), "hash": hash_file(file)} if file.exists() else None
 
 
 def empty_trained_on(folder: Path) -> None:

@@ -13,6 +13,7 @@ import yaml
 from pipeline.core.files import read_json, read_table
 from pipeline.core.timing import all_timings
 from pipeline.registry.markdown import markdown_table
+from pipeline.registry.record import DECODER, LANGUAGE_MODEL
 
 EXISTING = {"champion": "the previous champion", "donor": "the donor as it is"}
 """The systems that a run does not train."""
@@ -29,6 +30,7 @@ class Run:
             donor's languages if there was a donor.
         certificate: of the Portuguese split.
         model: vizinho.json of the folder.
+        decoder: decoder.json of its language model; None if it has none.
     """
 
     scores: Mapping[str, Any]
@@ -36,21 +38,33 @@ class Run:
     trained_on: Mapping[str, pd.DataFrame]
     certificate: Mapping[str, Any]
     model: Mapping[str, Any]
+    decoder: Mapping[str, Any] | None = None
 
 
 def read_run(root: Path, folder: str) -> Run:
     """Return what a card needs, from a checkout of the run commit with its data."""
-    model = read_json(root / folder / "vizinho.json")
+    model, decoder = read_json(root / folder / "vizinho.json"), root / folder / LANGUAGE_MODEL / DECODER[0]
     files = {file.parent.name: file
              for file in sorted((root / "data/split").glob("*/train.parquet" if model.get("donor") else "portuguese/train.parquet"))}
     files["portuguese"] = root / model.get("split", "data/split/portuguese") / "train.parquet"  # what `align` kept, if it ran
     trained_on = {language: read_table(file, ["corpus", "speaker", "duration_s", "licence"]) for language, file in files.items()}
     return Run({file.stem: read_json(file) for file in sorted((root / "data/score").glob("*.json"))}, all_timings(root), trained_on,
-               read_json(root / "data/split/portuguese/certificate.json"), model)
+               read_json(root / "data/split/portuguese/certificate.json"), model, read_json(decoder) if decoder.exists() else None)
 
 
-def model_card(run: Run, *, artefact: str, version: str, system: str, commit: str, override: str | None) -> str:
-    """Return README.md of a promoted model."""
+def model_card(run: Run, *, artefact: str, version: str, system: str, commit: str, override: str | None = None,
+               forbidden: bool = False) -> str:
+    """Return README.md of a promoted model.
+
+    Args:
+        run: that made it.
+        artefact: name of the model in the registry.
+        version: of the model.
+        system: the challenger.
+        commit: of the run.
+        override: why it was promoted although something spoke against it; None if nothing did.
+        forbidden: whether the gate's verdict was not promote.
+    """
     score = run.scores[system]
     test = score["test_set"]
     parts = [
@@ -73,6 +87,7 @@ def model_card(run: Run, *, artefact: str, version: str, system: str, commit: st
             for name, description in {
                 system: "**this model**", **EXISTING, **{other: other for other in run.scores if other not in (system, *EXISTING)}}.items()
             if name in run.scores])
+        + _decoder(run.decoder, score)
         + "\n\n" + markdown_table([
             {"slice": ", ".join(f"{column} {value or 'unknown'}" for column, value in part["slice"].items()), "utterances": part["utterances"],
              **_rates(part)}
@@ -86,7 +101,7 @@ def model_card(run: Run, *, artefact: str, version: str, system: str, commit: st
             for language, table in run.trained_on.items() for corpus, rows in table.groupby("corpus")])
         + _left_out(run.model.get("alignment"))
         + "\n\nTraining, dev and test data share no speaker, sentence or recording: see the certificate of the split.",
-        "## Limits\n\n" + "\n".join(f"- {line}" for line in _limits(run, score, override)),
+        "## Limits\n\n" + "\n".join(f"- {line}" for line in _limits(run, score, override, forbidden)),
         "## Reproduce\n\n"
         f"```sh\ngit checkout {commit}\ndvc repro train@{system}\n```\n\n"
         f"Seed {run.model.get('seed')}; " + ", ".join(f"{name} {found}" for name, found in run.model.get("versions", {}).items()) + ".",
@@ -102,9 +117,23 @@ def _front_matter(score: Mapping[str, Any], name: str) -> dict[str, Any]:
         "model-index": [{"name": name, "results": [{
             "task": {"type": "automatic-speech-recognition"},
             "dataset": {"type": "test-split", "name": f"test split {score['test_set']['hash'][:12]}", "split": "test"},
-            "metrics": [{"type": rate, "value": round(100 * score[rate]["value"], 2), "name": f"{rate.upper()} (%)"} for rate in ("wer", "cer")],
+            "metrics": [{"type": rate, "value": round(100 * score.get(f"{rate}_served", score[rate])["value"], 2), "name": f"{rate.upper()} (%)"}
+                        for rate in ("wer", "cer")],
         }]}],
     }
+
+
+def _decoder(found: Mapping[str, Any] | None, score: Mapping[str, Any]) -> str:
+    """Return what the model decodes with; an empty text if it has no language model and its score no served figures."""
+    if found is None:
+        return ""
+    text = f"\n\nIts decoder, `{LANGUAGE_MODEL}/`, is a beam search with a word n-gram"
+    if not found.get("adopted", True):
+        text += ", which is not used: it did not lower the WER on dev"
+    elif "wer_served" in score:
+        text += ". *As served* is with each system's decoder, the other columns are without; plain `transformers` decodes without"
+    licences = ", ".join(found.get("licences", ()))
+    return text + (f". Licences of its texts: {licences}." if licences else ".")
 
 
 def _left_out(alignment: Mapping[str, Any] | None) -> str:
@@ -136,18 +165,21 @@ def _robustness(found: Mapping[str, Any] | None) -> str:
         for name, part in [("as it is", found), *((entry["condition"], entry) for entry in found["conditions"])]])
 
 
-def _limits(run: Run, score: Mapping[str, Any], override: str | None) -> list[str]:
+def _limits(run: Run, score: Mapping[str, Any], override: str | None, forbidden: bool) -> list[str]:
     lines = ["It was trained on the corpora above only. Expect more errors on other speech until you measure them.",
              "Noise, telephone speech, several speakers at once and code-switching count as other speech unless a row above names them."]
     if override:
-        lines.insert(0, f"It was promoted although the gate's verdict was not promote: {override}")
+        against = "the gate's verdict was not promote" if forbidden else "something spoke against it, as its record lists"
+        lines.insert(0, f"It was promoted although {against}: {override}")
     if score["test_set"].get("speaker_dependent"):
         lines.append("The figures are for speakers who are in its training data.")
     return lines + [str(note) for note in run.certificate.get("notes", [])]
 
 
 def _rates(found: Mapping[str, Any]) -> dict[str, str]:
-    return {"WER %": _percent(found["wer"]), "CER %": _percent(found["cer"])}
+    """Return the error rates as columns; those as served, if they were measured."""
+    return {f"{rate.upper()} %{title}": _percent(found[rate + ending]) for ending, title in (("", ""), ("_served", " as served"))
+            for rate in ("wer", "cer") if rate + ending in found}
 
 
 def _percent(rate: Mapping[str, Any] | None) -> str:

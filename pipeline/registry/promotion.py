@@ -5,12 +5,13 @@ A promotion is a commit on main: pointer, record, changelog line, and the merged
 
 1. fetch       the remote's present main and tags, and check the approval against them
 2. take        the challenger's folder from DVC, compare it with the one that the verdict is about, write its model card
-3. push_model  to the DVC remote
-4. commit      on top of main, with tags in GTO's form
-5. publish     `git push --atomic` of main and tags: the only commit point
-6. follow      bring this checkout to the new main and the model
+3. regate      run main's gate on the run's files, and compare the verdicts
+4. push_model  to the DVC remote
+5. commit      on top of main, with tags in GTO's form
+6. publish     `git push --atomic` of main and tags: the only commit point
+7. follow      bring this checkout to the new main and the model
 
-A kill before step 5 leaves the old champion, a kill after it the new one; the next start removes the private clone. The push is as
+A kill before step 6 leaves the old champion, a kill after it the new one; the next start removes the private clone. The push is as
 atomic as the receiver's ref transaction.
 """
 
@@ -18,6 +19,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,8 +31,9 @@ import yaml
 from pipeline.core.errors import DataError, MissingInputError, ParamsError, PipelineError, PromotionError
 from pipeline.core.files import hash_bytes, hash_file, read_json, write_text
 from pipeline.core.params import problems_of
+from pipeline.core.policy import policy_hash
 from pipeline.core.progress import log
-from pipeline.registry import gates, store, tags
+from pipeline.registry import evidence, gates, store, tags
 from pipeline.registry.card import model_card, read_run
 from pipeline.registry.gates import VERDICT
 from pipeline.registry.git import git, git_bytes, resolves
@@ -37,18 +41,26 @@ from pipeline.registry.private_clone import MAIN, PrivateClone, follow, private_
 from pipeline.registry.record import (
     CHAMPION,
     DAY_ONE,
+    DECODER,
+    LANGUAGE_MODEL,
     Approval,
     Model,
     Record,
     Registry,
     Verdict,
     champion,
+    hash_decoder,
     next_version,
     records,
+    served,
     write_facts,
 )
 
+LARGEST_RATE: Final = 1_000.0
+"""Largest error rate that a verdict may state: many insertions give more than 1."""
 PICKLES: Final = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
+DECODER_OUT: Final = "data/language_model/portuguese"
+"""Folder of the decoder that a run has made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +80,13 @@ class ApprovalRequest:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A run that can be promoted: the approval request, name of the artefact and verdict."""
+    """A run that can be promoted: the approval request, name of the artefact, verdict, params.yaml and dvc.lock."""
 
     request: ApprovalRequest
     artefact: str
     verdict: dict[str, Any]
+    params: dict[str, Any]
+    lock: dict[str, Any]
 
 
 def read_candidate(root: Path, commit: str = "HEAD") -> Candidate:
@@ -80,22 +94,44 @@ def read_candidate(root: Path, commit: str = "HEAD") -> Candidate:
 
     Raises:
         PipelineError: the commit is missing, or it has no verdict.
-        DataError: its dvc.lock names another verdict: a part of the run is not committed.
+        DataError: its dvc.lock names another verdict: a part of the run is not committed; or the verdict lacks a key.
     """
     found = resolves(root, commit)
     if found is None:
         raise MissingInputError(commit, "no such commit here", "the commit of a run", "fetch its branch")
     verdict = _committed(root, found, VERDICT)
-    locked = store.locked_hashes(yaml.safe_load(_committed(root, found, "dvc.lock"))).get(VERDICT)
-    if hashlib.md5(verdict).hexdigest() != locked:
+    lock = yaml.safe_load(_committed(root, found, "dvc.lock"))
+    if hashlib.md5(verdict).hexdigest() != store.locked_hashes(lock).get(VERDICT):
         raise DataError(f"{VERDICT} at {found[:9]}", "not the verdict of its dvc.lock", "what the gate wrote",
                         "`dvc repro gate`, then commit dvc.lock and data/gate together")
-    section = yaml.safe_load(_committed(root, found, "params.yaml")).get("registry")
-    if problems := problems_of(Registry, section, "registry"):
+    params = yaml.safe_load(_committed(root, found, "params.yaml"))
+    if problems := problems_of(Registry, section := params.get("registry"), "registry"):
         raise ParamsError(f"params.yaml at {found[:9]}", problems)
     artefact = Registry.model_validate(section).artefact
     now = tags.current(root, artefact)
-    return Candidate(ApprovalRequest(found, hash_bytes(verdict), now.tag if now else None), artefact, json.loads(verdict))
+    return Candidate(ApprovalRequest(found, hash_bytes(verdict), now.tag if now else None), artefact,
+                     read_verdict(verdict, f"{VERDICT} at {found[:9]}"), params, lock)
+
+
+def read_verdict(content: bytes, where: str) -> dict[str, Any]:
+    """Return a verdict with the keys that a promotion reads.
+
+    Raises:
+        DataError: it is not JSON, a key is missing or has another type, or an error rate is none.
+    """
+    try:
+        verdict = json.loads(content)
+        for name in ("challenger", "champion"):
+            found = verdict[name]
+            _ = found["system"] + found["weights_hash"]
+            if not all(0 <= found[rate] <= LARGEST_RATE for rate in ("wer", "cer")):
+                raise ValueError(f"wer {found['wer']:.3g}, cer {found['cer']:.3g}")
+        _ = verdict["champion"]["model"] + verdict["challenger"]["test_set"] + verdict["challenger"]["normaliser"] + verdict["verdict"]
+        gates.gate_index_of(verdict)
+        evidence.outcome(verdict["rules"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        raise DataError(where, f"no usable verdict ({error!r})", "what the gate wrote", "`dvc repro gate`, then commit") from None
+    return dict(verdict)
 
 
 def promote(root: Path, request: ApprovalRequest, by: str, override: str | None = None, reason: str | None = None) -> Record:
@@ -107,35 +143,43 @@ def promote(root: Path, request: ApprovalRequest, by: str, override: str | None 
         root: the checkout.
         request: what was approved.
         by: the person or policy that approved.
-        override: why it is promoted although the verdict is not *promote*.
+        override: why it is promoted although something speaks against it: `evidence.objections`, `evidence.gate_objections`.
         reason: why it was approved.
 
     Raises:
-        PromotionError: the approval is no longer valid, the verdict forbids it, or another promotion came first.
-        DataError: the model is not the one that the verdict is about.
+        PromotionError: the approval is no longer valid, something speaks against it, or another promotion came first.
+        DataError: the verdict contradicts itself, or the model is not the one that it is about.
+        ParamsError: an override where nothing speaks against the promotion.
         PipelineError: git or DVC failed; the champion is unchanged.
     """
     root = root.resolve()
     candidate = read_candidate(root, request.commit)
     with private_clone(root, candidate.artefact) as private:
         in_use, replaced = champion(private.clone)
-        if replaced and (replaced.commit, replaced.verdict.hash, replaced.approval.champion) == (request.commit, request.verdict, request.champion):
+        if replaced and is_promoted(candidate, request, replaced):
             log(f"registry: {request.commit[:9]} is already {replaced.version}")
             follow(private)
             return replaced
-        check(private, candidate, request, in_use, replaced, override)
+        check(private, candidate, request, in_use, replaced)
+        objections = evidence.objections(private, request.commit, candidate.verdict, records(private.clone))
+        refuse_without_override(objections, override)
         challenger = candidate.verdict["challenger"]
         version = _free_version(private, restoring=False)
         replaces = [] if replaced else [in_use]  # the first model has no record: keep it for a rollback
         data = take(private, candidate, replaces)
+        objections += regate(private, candidate)
+        refuse_without_override(objections, override)
+        if override and not objections:
+            raise ParamsError("registry promote", ["override: the verdict is promote; there is nothing to override"])
         write_text(private.clone / CHAMPION / "README.md", model_card(
             read_run(private.clone, CHAMPION), artefact=private.artefact, version=version, system=challenger["system"], commit=request.commit,
-            override=override))
+            override=override, forbidden=candidate.verdict["verdict"] != "promote"))
         record = Record(
             artefact=private.artefact, version=version, restores=None, replaces=replaced.version if replaced else None,
             promoted_at=_now(), system=challenger["system"], commit=request.commit, model=add_model(private), data=data,
             test_set=challenger["test_set"], normaliser=challenger["normaliser"], verdict=_verdict_of(candidate),
-            approval=Approval(by=by, at=_now(), champion=request.champion, override=override, reason=reason),
+            approval=Approval(by=by, at=_now(), champion=request.champion, override=override, reason=reason,
+                              overridden=tuple(f"{objection.where}: {objection.found}" for objection in objections)),
         )
         push_model(private, [*data, *replaces])
         merge(private, request.commit)
@@ -173,7 +217,7 @@ def rollback(root: Path, version: str, by: str, reason: str) -> Record:
             raise PromotionError(f"registry {version}", "its model is already in use", "another model", "vizinho registry list")
         now = tags.current(private.clone, private.artefact)
         record = earlier.model_copy(update={
-            "version": _free_version(private, restoring=True), "restores": version, "replaces": replaced.version,
+            "form": "vizinho.record/3", "version": _free_version(private, restoring=True), "restores": version, "replaces": replaced.version,
             "promoted_at": _now(), "approval": Approval(by=by, at=_now(), champion=now.tag if now else None, reason=reason),
         })
         push_model(private, [])
@@ -184,8 +228,21 @@ def rollback(root: Path, version: str, by: str, reason: str) -> Record:
 # ---- Steps ----------------------------------------------------------------------------------------------------------
 
 
-def check(private: PrivateClone, candidate: Candidate, request: ApprovalRequest, in_use: str, replaced: Record | None, override: str | None) -> None:
-    """Check that an approval is still valid and suffices.
+def is_promoted(candidate: Candidate, request: ApprovalRequest, replaced: Record) -> bool:
+    """Return whether the champion is the approved run's challenger, by that verdict: the promotion was killed after its commit point."""
+    return (replaced.restores is None and replaced.artefact == candidate.artefact
+            and replaced.verdict.hash == request.verdict == candidate.request.verdict
+            and replaced.model.weights_hash == candidate.verdict["challenger"]["weights_hash"])
+
+
+def refuse_without_override(objections: Sequence[PromotionError], override: str | None) -> None:
+    """Raise the first objection if there is no reason to override them."""
+    if objections and not override:
+        raise objections[0]
+
+
+def check(private: PrivateClone, candidate: Candidate, request: ApprovalRequest, in_use: str, replaced: Record | None) -> None:
+    """Check that an approval is still valid, and that the verdict is about the champion on main.
 
     Args:
         private: the private clone.
@@ -193,11 +250,10 @@ def check(private: PrivateClone, candidate: Candidate, request: ApprovalRequest,
         request: what was approved.
         in_use: folder of the champion on main.
         replaced: its record; None on day one.
-        override: why it is promoted although the verdict is not *promote*.
 
     Raises:
-        PromotionError: something has changed since the approval, or the verdict forbids the promotion.
-        ParamsError: an override of a verdict that needs none.
+        PromotionError: something has changed since the approval, or the verdict is about another champion.
+        DataError: the verdict contradicts its rules, its policy or dvc.lock.
     """
     found = tags.current(private.clone, private.artefact)
     tag = found.tag if found else None
@@ -214,16 +270,8 @@ def check(private: PrivateClone, candidate: Candidate, request: ApprovalRequest,
     if not compares_with_champion(candidate, in_use, replaced):
         raise PromotionError(f"verdict at {request.commit[:9]}", f"it compares with {rival['model']}, weights {str(rival['weights_hash'])[:12]}",
                              f"{replaced.version if replaced else in_use}, the champion on main", "merge main, `dvc repro` and ask again")
-    verdict, index = candidate.verdict["verdict"], gates.gate_index_of(candidate.verdict)
-    if verdict != "promote" and not override:
-        raise PromotionError(f"verdict at {request.commit[:9]}", str(verdict), "promote", "override it with a reason, or keep the champion")
-    twice = gates.index_used_twice(private.root, candidate.verdict)
-    if twice and not override:
-        raise PromotionError(f"verdict at {request.commit[:9]}", f"gate {index + 1} of its period, like another verdict",
-                             "a gate index that no other evidence has: that error level was spent",
-                             "`vizinho registry gates --write`, `dvc repro gate`, commit and ask again")
-    if verdict == "promote" and override and not twice:
-        raise ParamsError("registry promote", ["override: the verdict is promote; there is nothing to override"])
+    evidence.check_verdict(candidate.verdict, candidate.params, f"verdict at {request.commit[:9]}")
+    evidence.check_champion(candidate.lock, in_use, replaced, f"dvc.lock at {request.commit[:9]}")
 
 
 def compares_with_champion(candidate: Candidate, in_use: str, replaced: Record | None) -> bool:
@@ -233,7 +281,7 @@ def compares_with_champion(candidate: Candidate, in_use: str, replaced: Record |
 
 
 def take(private: PrivateClone, candidate: Candidate, replaces: list[str]) -> dict[str, dict[str, str]]:
-    """Check out the run in the clone, with its model as data/champion and its splits; return the splits' hashes.
+    """Check out the run in the clone, with its model as data/champion, its splits and what its gate read; return the splits' hashes.
 
     Args:
         private: the private clone.
@@ -243,23 +291,57 @@ def take(private: PrivateClone, candidate: Candidate, replaces: list[str]) -> di
     Raises:
         DataError: the model is not the one that the verdict is about, or has pickled weights.
     """
-    commit, challenger = candidate.request.commit, candidate.verdict["challenger"]
+    commit, challenger, lock = candidate.request.commit, candidate.verdict["challenger"], candidate.lock
     git(private.clone, "checkout", "--quiet", "--force", "--detach", commit)
-    lock = yaml.safe_load((private.clone / "dvc.lock").read_text(encoding="utf-8"))
     outs, folder = store.locked_hashes(lock), f"data/train/{challenger['system']}"
     learned_from = {dep["path"] for dep in lock["stages"].get(f"train@{challenger['system']}", {}).get("deps", ())}
     splits = sorted(path for path in outs if path.startswith("data/split/") or (path.startswith("data/align/") and path in learned_from))
     if folder not in outs:
         raise MissingInputError(f"dvc.lock at {commit[:9]}", f"no {folder}", "the challenger's model", "commit dvc.lock of the whole run")
-    store.check_out(private.clone, [folder, *splits, *replaces])
+    decoder = [DECODER_OUT] if DECODER_OUT in outs else []
+    paths = dict.fromkeys([folder, *splits, *replaces, *decoder, *evidence.evidence_paths(private.clone, commit, lock)])
+    store.check_out(private.clone, list(paths))
     if pickles := [file.name for file in (private.clone / folder).rglob("*") if file.suffix in PICKLES]:
         raise DataError(folder, f"pickled weights ({', '.join(sorted(pickles))})", "model.safetensors alone", "convert them, and train again")
-    weights = hash_file(private.clone / folder / "model.safetensors")
-    if weights != challenger["weights_hash"]:
-        raise DataError(f"{folder}/model.safetensors at {commit[:9]}", f"SHA-256 {weights[:12]}",
-                        f"{str(challenger['weights_hash'])[:12]}, as in the verdict", "`dvc repro`, then commit dvc.lock and data/gate together")
+    for model, system in ((folder, challenger), *((replaced, candidate.verdict["champion"]) for replaced in replaces)):
+        weights = hash_file(private.clone / model / "model.safetensors")
+        if weights != system["weights_hash"]:
+            raise DataError(f"{model}/model.safetensors at {commit[:9]}", f"SHA-256 {weights[:12]}",
+                            f"{str(system['weights_hash'])[:12]}, as in the verdict", "`dvc repro`, then commit dvc.lock and data/gate together")
     (private.clone / folder).rename(private.clone / CHAMPION)
+    take_decoder(private, challenger["system"], bool(decoder))
     return {split: _hash_folder(private.clone / split) for split in splits}
+
+
+def take_decoder(private: PrivateClone, system: str, given: bool) -> None:
+    """Copy the decoder of the run into data/champion, after a check that the challenger was judged with it.
+
+    Args:
+        private: the private clone, at the run commit.
+        system: the challenger.
+        given: whether the run has made a decoder.
+
+    Raises:
+        DataError: the challenger was judged with another decoder, or without the one of the run.
+    """
+    source, target = private.clone / DECODER_OUT, private.clone / CHAMPION / LANGUAGE_MODEL
+    judged = (read_json(private.clone / f"data/transcribe/{system}.json").get("decoder") or {}).get("hash")
+    found = hash_file(source / DECODER[0]) if given and (source / DECODER[0]).exists() else None
+    if found != judged:
+        raise DataError(f"data/transcribe/{system}.json", f"decoder {str(judged)[:12]}", f"{str(found)[:12]}, that of {DECODER_OUT}",
+                        "`dvc repro`, then commit dvc.lock and data/gate together")
+    shutil.rmtree(target, ignore_errors=True)
+    if found is not None:
+        if missing := [name for name in DECODER if not (source / name).is_file()]:
+            raise MissingInputError(DECODER_OUT, f"no {', '.join(missing)}", ", ".join(DECODER), "`dvc repro language_model`")
+        target.mkdir()
+        for name in DECODER:
+            shutil.copyfile(source / name, target / name)
+
+
+def regate(private: PrivateClone, candidate: Candidate) -> list[PromotionError]:
+    """Return what main's gate objects to the run's verdict: `evidence.gate_objections`."""
+    return evidence.gate_objections(private, candidate.request.commit, candidate.verdict)
 
 
 def take_record(private: PrivateClone, record: Record) -> Record:
@@ -298,7 +380,8 @@ def take_day_one(private: PrivateClone, first: Record) -> Record:
     git(private.clone, "checkout", "--quiet", "--force", MAIN)
     (private.clone / rival["model"]).rename(private.clone / CHAMPION)
     return first.model_copy(update={
-        "system": "donor", "model": add_model(private), "verdict": first.verdict.model_copy(update={"wer": rival["wer"], "cer": rival["cer"]}),
+        "system": "donor", "model": add_model(private),
+        "verdict": first.verdict.model_copy(update={"verdict": None, "wer": served(rival, "wer"), "cer": served(rival, "cer")}),
     })
 
 
@@ -331,7 +414,8 @@ def add_model(private: PrivateClone) -> Model:
     oid = store.pointer_hash((private.clone / f"{CHAMPION}.dvc").read_text(encoding="utf-8"))
     files = _hash_folder(private.clone / CHAMPION)
     metadata = read_json(private.clone / CHAMPION / "vizinho.json")
-    return Model(dvc=oid, weights_hash=files["model.safetensors"], vocabulary_hash=metadata["vocabulary_hash"], files=files)
+    return Model(dvc=oid, weights_hash=files["model.safetensors"], vocabulary_hash=metadata["vocabulary_hash"], decoder_hash=hash_decoder(files),
+                 files=files)
 
 
 def seal(private: PrivateClone, record: Record, subject: str) -> None:
@@ -346,7 +430,7 @@ def commit(private: PrivateClone, record: Record, subject: str) -> list[str]:
     """Commit pointer, record and changelog line in the clone and tag the commit; return the tags."""
     gates.write_gate_index(private.clone, 0)  # a new period begins
     git(private.clone, "add", gates.PARAMS, f"{CHAMPION}.dvc", *write_facts(private.clone, record))
-    reason = record.approval.override or record.approval.reason or f"Verdict: {record.verdict.verdict}."
+    reason = record.approval.override or record.approval.reason or f"Verdict: {record.verdict.verdict or 'none'}."
     git(private.clone, "commit", "--quiet", "--no-verify", "-m", subject, "-m",
         f"{reason}\nRun {record.commit}, WER {100 * record.verdict.wer:.2f} %. By {record.approval.by}.")
     tip = git(private.clone, "rev-parse", "HEAD")
@@ -374,8 +458,8 @@ def _committed(root: Path, commit: str, path: str) -> bytes:
 
 def _verdict_of(candidate: Candidate) -> Verdict:
     challenger = candidate.verdict["challenger"]
-    return Verdict(hash=candidate.request.verdict, verdict=candidate.verdict["verdict"], wer=challenger["wer"], cer=challenger["cer"],
-                     gates=gates.gate_index_of(candidate.verdict) + 1)
+    return Verdict(hash=candidate.request.verdict, verdict=candidate.verdict["verdict"], wer=served(challenger, "wer"), cer=served(challenger, "cer"),
+                     gates=gates.gate_index_of(candidate.verdict) + 1, policy_hash=policy_hash(candidate.params))
 
 
 def _hash_folder(folder: Path) -> dict[str, str]:

@@ -1,13 +1,15 @@
 """The files that a promotion commits: its record, the champion pointer, a line in the changelog.
 
-`registry/records/VERSION.json` (`vizinho.record/2`, docs/schemas/record.json) is written once and never changed.
+`registry/records/VERSION.json` (`vizinho.record/3`, docs/schemas/record.json) is written once and never changed. Records of the form before,
+`vizinho.record/2`, are read as they are: their models have no decoder.
+
 A promotion of a new model increments the minor number (v0.1.0, v0.2.0), a rollback the last one (v0.2.1).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -16,7 +18,7 @@ import yaml
 from pydantic import Field
 
 from pipeline.core.errors import DataError, MissingInputError
-from pipeline.core.files import read_json, write_json, write_text
+from pipeline.core.files import hash_file, hash_json, read_json, write_json, write_text
 from pipeline.core.params import Section, problems_of
 
 RECORDS: Final = "registry/records"
@@ -26,6 +28,10 @@ CHANGELOG: Final = "CHANGELOG.md"
 HEADING: Final = "## Champions"
 DAY_ONE: Final = "day-one"
 """Name of the first model, which has no version."""
+LANGUAGE_MODEL: Final = "language_model"
+"""Folder of the decoder within a promoted model."""
+DECODER: Final = ("decoder.json", "lexicon.txt", "ngram.arpa")
+"""Files of a decoder."""
 
 
 class Registry(Section):
@@ -41,6 +47,7 @@ class Model(Section):
     dvc: str = Field(pattern=r"^[0-9a-f]{32}\.dir$", description="DVC's object id of the folder")
     weights_hash: str = Field(description="SHA-256 of model.safetensors")
     vocabulary_hash: str
+    decoder_hash: str | None = Field(default=None, description="SHA-256 over the hashes of the decoder's files; null for a model without a decoder")
     files: dict[str, str] = Field(min_length=1, description="file to SHA-256")
 
 
@@ -48,10 +55,11 @@ class Verdict(Section):
     """The gate's verdict on the model."""
 
     hash: str = Field(description="SHA-256 of data/gate/verdict.json at the commit")
-    verdict: Literal["promote", "reject", "inconclusive"]
-    wer: float = Field(ge=0, description="fraction, on the test set")
+    verdict: Literal["promote", "reject", "inconclusive"] | None = Field(description="null for the model of day one, which no gate has judged")
+    wer: float = Field(ge=0, description="fraction, on the test set, as the system serves")
     cer: float = Field(ge=0, description="likewise")
     gates: int = Field(ge=1, description="gates run in this period, this one included: what the error level was spent on")
+    policy_hash: str | None = Field(default=None, description="SHA-256 of the policy: sections gate and score of the run's params.yaml")
 
 
 class Approval(Section):
@@ -61,14 +69,15 @@ class Approval(Section):
     decision: Literal["approve"] = Field(default="approve", description="a rejected challenger leaves no record")
     at: datetime = Field(description="when it was approved")
     champion: str | None = Field(description="tag of the champion at that time; null on day one")
-    override: str | None = Field(default=None, min_length=1, description="why it was promoted although the verdict was not promote")
+    override: str | None = Field(default=None, min_length=1, description="why it was promoted although something spoke against it")
+    overridden: tuple[str, ...] = Field(default=(), description="what spoke against it: the verdict, another policy than main's, a rollback, ...")
     reason: str | None = Field(default=None, min_length=1, description="why it was approved; for a rollback, why the earlier model was restored")
 
 
 class Record(Section):
     """A promotion, or a rollback to an earlier model."""
 
-    form: Literal["vizinho.record/2"] = Field(default="vizinho.record/2", alias="schema")
+    form: Literal["vizinho.record/2", "vizinho.record/3"] = Field(default="vizinho.record/3", alias="schema")
     artefact: str
     version: str = Field(pattern=r"^v\d+\.\d+\.\d+$")
     restores: str | None = Field(description="the version whose model was restored, or day-one; null for a new model")
@@ -86,7 +95,8 @@ class Record(Section):
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as it is written."""
-        return self.model_dump(mode="json", by_alias=True)
+        later = {"model": {"decoder_hash"}, "verdict": {"policy_hash"}, "approval": {"overridden"}} if self.form == "vizinho.record/2" else None
+        return self.model_dump(mode="json", by_alias=True, exclude=later)
 
 
 def read_record(path: Path) -> Record:
@@ -104,6 +114,41 @@ def read_record(path: Path) -> Record:
 def records(root: Path) -> list[Record]:
     """Return every record of a checkout, the first one first; an empty list on day one."""
     return sorted(map(read_record, (root / RECORDS).glob("*.json")), key=lambda record: number(record.version))
+
+
+def hash_decoder(files: Mapping[str, str]) -> str | None:
+    """Return the hash of a promoted model's decoder; None if it has none.
+
+    Args:
+        files: file of the model's folder to SHA-256.
+    """
+    found = {name: files[f"{LANGUAGE_MODEL}/{name}"] for name in DECODER if f"{LANGUAGE_MODEL}/{name}" in files}
+    return hash_json(found) if found else None
+
+
+def served(entry: Mapping[str, Any], rate: str) -> float:
+    """Return the error rate with which a system of a verdict serves: with its decoder, if the verdict has that rate.
+
+    Args:
+        entry: a system of the verdict.
+        rate: "wer" or "cer".
+    """
+    return float(entry.get(f"{rate}_served", entry[rate]))
+
+
+def rolled_back(known: Sequence[Record]) -> dict[str, Record]:
+    """Return the weights that a rollback took out of use and none brought back since, each with the record of that rollback.
+
+    Args:
+        known: every record, the first one first.
+    """
+    by_version, found = {record.version: record for record in known}, dict[str, Record]()
+    for record in known:
+        if record.restores:
+            found.pop(record.model.weights_hash, None)
+            if record.replaces in by_version:
+                found[by_version[record.replaces].model.weights_hash] = record
+    return found
 
 
 def number(version: str) -> tuple[int, ...]:
@@ -138,6 +183,25 @@ def champion(root: Path) -> tuple[str, Record | None]:
     return path, read_record(file)
 
 
+def champion_folder(root: Path) -> Path:
+    """Return the folder of the model in use, after a check of its small files against its record.
+
+    The weights are left to whoever loads them: their hash is in vizinho.json, which is checked here. So is that of the n-gram, in decoder.json.
+
+    Raises:
+        DataError: a file is not the promoted one.
+    """
+    path, record = champion(root)
+    folder = root / path
+    if record is None or not folder.is_dir():
+        return folder
+    small = {name: expected for name, expected in record.model.files.items() if not name.endswith((".safetensors", ".arpa"))}
+    if changed := sorted(name for name, expected in small.items() if not (folder / name).is_file() or hash_file(folder / name) != expected):
+        raise DataError(str(folder), f"changed or missing: {', '.join(changed)}", f"the files of {record.version}, the champion",
+                        f"`dvc checkout --force {path}`; if that does not help, `vizinho registry verify`")
+    return folder
+
+
 def write_facts(root: Path, record: Record) -> list[str]:
     """Write record, pointer and changelog line into a checkout; return their paths."""
     pointer = root / CHAMPION_POINTER
@@ -154,7 +218,8 @@ def write_facts(root: Path, record: Record) -> list[str]:
 def changelog_line(record: Record) -> str:
     """Return a record as a line of the changelog."""
     what = f"the model of {record.restores} is restored ({record.approval.reason})" if record.restores else f"{record.system}"
-    decision = f"overridden: {record.approval.override}" if record.approval.override else f"gate: {record.verdict.verdict}"
+    decision = f"overridden: {record.approval.override}" if record.approval.override else \
+        f"gate: {record.verdict.verdict}" if record.verdict.verdict else "no gate has judged it"
     return (f"- {record.promoted_at:%Y-%m-%d} {record.artefact} {record.version}: {what}; WER {100 * record.verdict.wer:.2f} %, "
             f"CER {100 * record.verdict.cer:.2f} % ({decision}), run {record.commit[:9]}, by {record.approval.by}")
 

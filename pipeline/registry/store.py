@@ -47,9 +47,16 @@ def dvc(root: Path, *arguments: str) -> None:
 
 
 def _config(root: Path) -> Any:
-    from dvc.config import Config
+    """Return DVC's configuration of a checkout. It is written in UTF-8: DVC writes ASCII, and fails where a path has other letters."""
+    from configobj import ConfigObj
+    from dvc.config import Config, _pack_named
 
-    return Config(str(root / ".dvc"))
+    class Utf8Config(Config):
+        def _save_config(self, level: str, conf_dict: dict[str, Any]) -> None:
+            with open(self.files[level], "wb") as handle:
+                ConfigObj(_pack_named(conf_dict), encoding="utf-8").write(handle)
+
+    return Utf8Config(str(root / ".dvc"))
 
 
 def has_remote(root: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,10 +10,22 @@ from typing import TYPE_CHECKING
 import yaml
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files import hash_bytes
+from pipeline.core.files import hash_bytes, hash_file
 from pipeline.registry import store, tags
+from pipeline.registry.gates import gate_index_of
 from pipeline.registry.git import git, git_bytes, resolves
-from pipeline.registry.record import CHAMPION, RECORDS, Record, champion, read_record, records
+from pipeline.registry.record import (
+    CHAMPION,
+    DAY_ONE,
+    LANGUAGE_MODEL,
+    RECORDS,
+    Record,
+    champion,
+    hash_decoder,
+    read_record,
+    records,
+    served,
+)
 
 if TYPE_CHECKING:
     from dvc_data.hashfile.db import HashFileDB
@@ -24,7 +37,7 @@ class Proof:
 
     Args:
         version: of the record, or "champion".
-        places: the databases whose bytes of model and data were hashed: cache, remote.
+        places: where bytes were hashed: cache, remote; for the champion checkout, if its model is checked out.
         problems: what does not match; empty if everything does.
     """
 
@@ -36,12 +49,30 @@ class Proof:
 def verify(root: Path) -> list[Proof]:
     """Return a proof for every record, and one named "champion" for the model in use.
 
-    Models and data are read and hashed in the cache and in the remote. What is in neither cannot be verified, which is a problem.
+    Models and data are read and hashed in the cache and in the remote, the champion in the checkout as well. What is in neither cache nor
+    remote cannot be verified, which is a problem. A record that was deleted has a proof with that problem.
     """
     root = root.resolve()
-    databases = store.databases(root)
-    proofs = [_prove(root, file, databases) for file in sorted((root / RECORDS).glob("*.json"))]
-    return [*proofs, Proof("champion", (), tuple(_pointer(root)))]
+    databases, files = store.databases(root), sorted((root / RECORDS).glob("*.json"))
+    proofs = [_prove(root, file, databases) for file in files]
+    proofs += [Proof(name, (), (f"record: deleted, but tagged or committed before (git log -- {RECORDS}/{name}.json)",))
+               for name in sorted(_ever_recorded(root) - {file.stem for file in files})]
+    return [*proofs, Proof("champion", *_champion(root))]
+
+
+def _ever_recorded(root: Path) -> set[str]:
+    """Return the versions that a commit in the history of HEAD has a record of, or that a tag of the artefact registers."""
+    written = git(root, "log", "--format=", "--name-only", "--diff-filter=A", "--no-renames", "--", f"{RECORDS}/*.json").split()
+    _, current = _pointer_or_none(root)
+    tagged = {found.version for found in tags.history(root, current.artefact)} if current else set[str]()
+    return {Path(name).stem for name in written} | tagged
+
+
+def _pointer_or_none(root: Path) -> tuple[str, Record | None]:
+    try:
+        return champion(root)
+    except PipelineError:
+        return "", None
 
 
 def _prove(root: Path, file: Path, databases: dict[str, HashFileDB]) -> Proof:
@@ -60,12 +91,37 @@ def _prove(root: Path, file: Path, databases: dict[str, HashFileDB]) -> Proof:
     else:
         if hash_bytes(verdict) != record.verdict.hash:
             problems.append(f"verdict: SHA-256 {hash_bytes(verdict)[:12]} at {record.commit[:9]}; expected {record.verdict.hash[:12]}")
+        else:
+            problems += _figures(record, verdict)
         for split, expected in record.data.items():
             problems += _compare(split, lock[split], expected, databases, hashed) if split in lock else [f"{split}: not in dvc.lock of the run"]
     problems += _compare(CHAMPION, record.model.dvc, record.model.files, databases, hashed)
     if record.model.files.get("model.safetensors") != record.model.weights_hash:
         problems.append("model: weights_hash is not that of model.safetensors")
+    if record.model.decoder_hash != hash_decoder(record.model.files):
+        problems.append(f"model: decoder_hash is not that of the files in {LANGUAGE_MODEL}")
     return Proof(record.version, tuple(sorted(hashed)), tuple(problems))
+
+
+def _figures(record: Record, content: bytes) -> list[str]:
+    """Return how the figures of a record differ from those of its verdict: for the model of day one, from the champion's."""
+    try:
+        verdict = json.loads(content)
+        entry = verdict["champion" if record.restores == DAY_ONE else "challenger"]
+        expected = {"verdict": None if record.restores == DAY_ONE else verdict["verdict"], "weights_hash": entry["weights_hash"],
+                    "wer": served(entry, "wer"), "cer": served(entry, "cer"), "gates": gate_index_of(verdict) + 1,
+                    "test_set": verdict["challenger"]["test_set"], "normaliser": verdict["challenger"]["normaliser"]}
+        if record.verdict.policy_hash is not None:
+            expected["policy_hash"] = verdict.get("policy_hash", record.verdict.policy_hash)
+        if record.restores != DAY_ONE:
+            expected["system"] = entry["system"]
+    except (ValueError, KeyError, TypeError) as error:
+        return [f"verdict: unreadable ({error!r})"]
+    found = {**record.verdict.model_dump(), "weights_hash": record.model.weights_hash, "test_set": record.test_set, "normaliser": record.normaliser,
+             "system": record.system}
+    if record.form == "vizinho.record/2" and record.restores == DAY_ONE:
+        expected["verdict"] = verdict["verdict"]  # that form repeats the verdict on the model that was rolled back
+    return [f"record: {name} {found[name]}; expected {value}, as in the verdict" for name, value in expected.items() if found[name] != value]
 
 
 def _written_once(root: Path, file: Path, record: Record) -> list[str]:
@@ -84,6 +140,8 @@ def _written_once(root: Path, file: Path, record: Record) -> list[str]:
     if tagged != first:
         found = f"on {tagged[:9]}" if tagged else "missing"
         problems.append(f"tag {record.artefact}@{record.version}: {found}; expected on {first[:9]} (git fetch --tags)")
+    if not any(assigned.commit == first for assigned in tags.history(root, record.artefact)):
+        problems.append(f"tag {record.artefact}#{tags.STAGE}#N: none on {first[:9]}; expected one (git fetch --tags)")
     pointer = store.pointer_hash(git(root, "show", f"{first}:{CHAMPION}.dvc"))
     if pointer != record.model.dvc:
         problems.append(f"{CHAMPION}.dvc at {first[:9]}: {pointer}; expected {record.model.dvc}")
@@ -111,14 +169,26 @@ def _compare(what: str, oid: str, expected: dict[str, str], databases: dict[str,
     return problems
 
 
-def _pointer(root: Path) -> list[str]:
-    """Return the problems of the pointer to the model in use."""
+def _champion(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return where the bytes of the model in use were hashed, and the problems of its pointer and of its files in the checkout."""
     try:
-        _, record = champion(root)
+        folder, record = champion(root)
+        if record is None:
+            found = records(root)
+            return (), tuple(f"champion.yaml names the donor of day one, but there is a record {last.version}" for last in found[-1:])
     except PipelineError as error:
-        return [str(error)]
-    if record is None:
-        return [f"champion.yaml names the donor of day one, but there is a record {found[-1].version}"] if (found := records(root)) else []
+        return (), (str(error),)
+    problems = _pointer(root, record)
+    if not (root / folder).is_dir():
+        return (), tuple(problems)
+    hashed = {file.relative_to(root / folder).as_posix(): hash_file(file) for file in (root / folder).rglob("*") if file.is_file()}
+    if changed := sorted(name for name in {**hashed, **record.model.files} if hashed.get(name) != record.model.files.get(name)):
+        problems.append(f"{folder} in the checkout: changed: {', '.join(changed)} (dvc checkout --force {folder})")
+    return ("checkout",), tuple(problems)
+
+
+def _pointer(root: Path, record: Record) -> list[str]:
+    """Return the problems of the pointer to the model in use."""
     problems = [f"tag {tag}: made by hand, and GTO reads it (git tag --delete '{tag}'; git push --delete origin '{tag}')"
                 for tag in tags.by_hand(root, record.artefact)]
     pointer = store.pointer_hash((root / f"{CHAMPION}.dvc").read_text(encoding="utf-8"))

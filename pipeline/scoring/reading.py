@@ -13,6 +13,7 @@ from pipeline.core.errors import DataError, MissingInputError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.manifest import HYPOTHESIS, conform
 from pipeline.core.timing import read_timing
+from pipeline.scoring.binding import check_test_split
 from pipeline.scoring.evidence import ConditionResult, Corpus, Evidence, Rate, System
 from pipeline.scoring.robustness import in_conditions
 from pipeline.scoring.scorecard import SCHEMA as SCORE
@@ -20,6 +21,8 @@ from pipeline.scoring.utterances import Scored, as_served, check_hypotheses, sco
 
 CERTIFICATE: Final = "data/split/portuguese/certificate.json"
 NUMBER: Final = (int, float)
+LARGEST: Final = 2**53
+"""Largest integer that a figure may be: every float up to it is exact."""
 SCORE_FIGURES: Final[dict[str, type | tuple[type, ...]]] = {
     "schema": str, "system": str, "test_set.hash": str, "normaliser": str,
     **{f"{rate}{ending}.{part}": NUMBER for rate in ("wer", "cer") for ending in ("", "_served") for part in ("value", "low", "high")},
@@ -47,6 +50,7 @@ def read_system(name: str, root: Path) -> tuple[System, System, bool, int]:
     )
     table = conform(read_table(hypothesis_file), HYPOTHESIS, str(hypothesis_file))
     check_hypotheses(table, str(hypothesis_file))
+    check_test_split(table, root, str(hypothesis_file))
     score, facts = read_json(score_file), read_json(fact_file)
     _check_figures(score, SCORE_FIGURES, score_file, f"score@{name}")
     _check_figures(facts, FACT_FIGURES, fact_file, f"transcribe@{name}")
@@ -109,6 +113,8 @@ def _not_finite(value: Any, path: str = "") -> list[tuple[str, float]]:
         return [found for key, part in value.items() for found in _not_finite(part, f"{path}.{key}" if path else key)]
     if isinstance(value, list):
         return [found for index, part in enumerate(value) for found in _not_finite(part, f"{path}[{index}]")]
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return [(path, math.inf)]
     return [(path, value)] if isinstance(value, float) and not math.isfinite(value) else []
 
 

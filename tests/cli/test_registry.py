@@ -60,12 +60,12 @@ def test_ask_prints_the_command_that_approves_and_that_command_promotes(toy: Toy
     assert records(toy.path)[0].approval.by == "Ana Reis <ana@example.org>"
 
 
-def test_a_refusal_is_one_line_and_exit_1_a_wrong_override_exit_2(once: Toy, vizinho) -> None:  # noqa: ANN001
-    code, _, err = vizinho(once, "promote", once.git("rev-parse", "HEAD^"), "--champion", f"{ARTEFACT}#champion#1")
+def test_a_refusal_is_one_line_and_exit_1_a_wrong_override_exit_2(twice: Toy, vizinho) -> None:  # noqa: ANN001
+    code, _, err = vizinho(twice, "promote", records(twice.path)[0].commit, "--champion", f"{ARTEFACT}#champion#2")
     assert code == 1
     assert err.count("\n") == 1
     assert "it compares with data/donor" in err
-    code, _, err = vizinho(once, "rollback", "v0.1.0", "--reason", "")
+    code, _, err = vizinho(twice, "rollback", "v0.1.0", "--reason", "")
     assert (code, "reason: empty" in err) == (2, True)
 
 
@@ -84,7 +84,8 @@ def test_gates_prints_the_gate_of_a_run_and_writes_its_index_into_the_params(toy
 
 
 def test_verify_exits_1_if_a_record_does_not_match(twice: Toy, vizinho) -> None:  # noqa: ANN001
-    assert vizinho(twice, "verify")[:2] == (0, "v0.1.0: pass (cache and remote read)\nv0.2.0: pass (cache and remote read)\nchampion: pass\n")
+    read = "pass (cache and remote read)"
+    assert vizinho(twice, "verify")[:2] == (0, f"v0.1.0: {read}\nv0.2.0: {read}\nchampion: pass (checkout read)\n")
     twice.git("tag", "--delete", f"{ARTEFACT}@v0.1.0")
     code, out, _ = vizinho(twice, "verify")
     assert code == 1

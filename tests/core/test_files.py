@@ -149,6 +149,13 @@ def test_hashes_are_sha256_of_the_content(tmp_path: Path) -> None:
     assert hash_json([1, 2]) != hash_json([2, 1])
 
 
+@pytest.mark.parametrize("text", ["9" * 5000, "[" * 100_000], ids=["a number of 5000 digits", "brackets in brackets"])
+def test_json_that_python_refuses_is_an_error_with_the_name_of_the_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / "score.json").write_text(text)
+    with pytest.raises(DataError, match=r"score\.json: not JSON"):
+        read_json(tmp_path / "score.json")
+
+
 def test_the_state_folder_is_in_the_checkout_unless_the_environment_names_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VIZINHO_STATE", raising=False)
     assert state_dir(tmp_path) == tmp_path / ".vizinho"

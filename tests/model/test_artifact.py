@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import safetensors.torch
 import torch
@@ -16,6 +17,7 @@ from pipeline.core.errors import DataError, MissingInputError, VocabularyError
 from pipeline.core.files import hash_file, read_json
 from pipeline.decoding.forward import logits_of
 from pipeline.decoding.greedy import decode
+from pipeline.model import artifact
 from pipeline.model.artifact import fresh_model, load_model, parameters, save_model
 from pipeline.model.vocabulary import Vocabulary
 from tests import tiny
@@ -45,7 +47,7 @@ def test_a_saved_model_loads_with_every_bit_and_its_record(folder: Path) -> None
     assert words == WORDS
     assert expected.keys() == model.state_dict().keys()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in model.state_dict().items())
-    assert (record["schema"], record["label"], record["vocabulary_hash"]) == ("vizinho.model/2", "test", WORDS.hash)
+    assert (record["schema"], record["label"], record["vocabulary_hash"]) == ("vizinho.model/3", "test", WORDS.hash)
     assert record["weights_hash"] == hash_file(folder / "model.safetensors")
     assert parameters(model) == sum(tensor.numel() for tensor in expected.values())
 
@@ -100,6 +102,53 @@ def test_a_record_from_another_model_is_refused(folder: Path) -> None:
     record = read_json(folder / "vizinho.json") | {"vocabulary_hash": "0" * 64}
     (folder / "vizinho.json").write_text(json.dumps(record))
     with pytest.raises(VocabularyError, match=r"expected 000000000000, which vizinho\.json"):
+        load_model(folder)
+
+
+def test_other_weights_of_the_same_shape_and_vocabulary_are_refused_with_both_hashes(folder: Path, tmp_path: Path) -> None:
+    save_model(letter_emitting_model(4), WORDS, tmp_path / "other", {})
+    shutil.copyfile(tmp_path / "other/model.safetensors", folder / "model.safetensors")
+    found, expected = (hash_file(place / "model.safetensors")[:12] if place != folder else read_json(folder / "vizinho.json")["weights_hash"][:12]
+                       for place in (tmp_path / "other", folder))
+    with pytest.raises(DataError, match=rf"model\.safetensors: SHA-256 {found}; expected {expected}, as in vizinho\.json; .*dvc checkout"):
+        load_model(folder)
+
+
+def test_one_changed_bit_of_the_weights_is_found_and_an_unchanged_file_is_hashed_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[Path] = []
+    monkeypatch.setattr(artifact, "hash_file", lambda file: hashed.append(Path(file)) or hash_file(file))
+    artifact._hash_once.cache_clear()
+    load_model(folder)
+    load_model(folder)
+    assert hashed == [folder / "model.safetensors"]
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-3] ^= 1
+    (folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(DataError, match="as in vizinho.json"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("rows", [0, 1, None], ids=["emptied", "shortened", "removed"])
+def test_a_training_record_that_is_not_the_saved_one_is_refused(tmp_path: Path, rows: int | None) -> None:
+    learned = pd.DataFrame({"speaker": ["a", "b"], "sentence": ["c", "d"], "audio": ["e", "f"]})
+    save_model(tiny.model(WORDS), WORDS, tmp_path / "model", {}, lambda made: learned.to_parquet(made / "trained_on.parquet"))
+    assert load_model(tmp_path / "model")[2]["trained_on"]["rows"] == 2
+    if rows is None:
+        (tmp_path / "model/trained_on.parquet").unlink()
+    else:
+        learned[:rows].to_parquet(tmp_path / "model/trained_on.parquet")
+    with pytest.raises(DataError, match=rf"trained_on\.parquet: {'no such file' if rows is None else f'{rows} rows'}.*; expected 2 rows, SHA-256"):
+        load_model(tmp_path / "model")
+
+
+def test_a_model_of_the_form_before_loads_without_a_description_of_its_training_record(folder: Path) -> None:
+    record = read_json(folder / "vizinho.json") | {"schema": "vizinho.model/2"}
+    del record["trained_on"]
+    (folder / "vizinho.json").write_text(json.dumps(record))
+    load_model(folder)
+    (folder / "vizinho.json").write_text(json.dumps(record | {"schema": "vizinho.model/3"}))
+    (folder / "trained_on.parquet").write_bytes(b"not Parquet")
+    with pytest.raises(DataError, match=r"trained_on\.parquet"):
         load_model(folder)
 
 

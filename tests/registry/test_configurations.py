@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cli.main import main
 from pipeline.core.errors import MissingInputError, PipelineError, PromotionError
 from pipeline.registry import tags
 from pipeline.registry.git import git
@@ -18,6 +19,7 @@ from pipeline.registry.record import champion
 from pipeline.registry.store import dvc
 from pipeline.registry.verify import verify
 from tests.hostile_git import configure, hook, set_personal
+from tests.registry.test_store import NAMES
 from tests.toy_registry import ARTEFACT, Toy, set_up
 
 pytestmark = pytest.mark.slow
@@ -274,3 +276,20 @@ def test_a_checkout_of_another_owner_is_named_and_promotes_once_it_is_safe(toy: 
             git(tmp_path, "config", "--global", "--add", "safe.directory", str(folder))
         promote_head(toy)
         assert toy.in_use() == "v0.1.0"
+
+
+# ---- Paths -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_of_the_registry_works_whatever_the_path_of_the_checkout(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                                               capsys: pytest.CaptureFixture[str], name: str) -> None:
+    moved = Toy(toy.folder.rename(tmp_path / name))
+    monkeypatch.setenv("VIZINHO_STATE", str(tmp_path / name / "state"))
+    monkeypatch.chdir(moved.path)
+    for command in ("gates --write", "promote --ask", "promote", "list", "show", "verify", "rollback day-one --reason worse", "verify"):
+        monkeypatch.setattr("sys.argv", ["vizinho", "registry", *command.split()])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code, (command, capsys.readouterr())
+    assert moved.in_use() == "v0.1.1"

@@ -69,7 +69,7 @@ def after_the_kill(toy: Toy, expected: str | None) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", ["fetch", "check", "take", "add_model", "push_model", "merge", "commit", "publish", "follow"])
+@pytest.mark.parametrize("step", ["fetch", "check", "take", "regate", "add_model", "push_model", "merge", "commit", "publish", "follow"])
 def test_a_kill_after_a_step_leaves_the_old_champion_or_the_new_one(toy: Toy, step: str) -> None:
     killed = start(toy.path, KILLED.format(step=step))
     killed.communicate(timeout=200)

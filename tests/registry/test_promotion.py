@@ -101,8 +101,11 @@ def test_a_run_on_a_branch_is_merged_into_a_newer_main_and_an_override_is_record
     assert "although the gate's verdict was not promote" in (toy.path / "data/champion/README.md").read_text()
 
 
-def test_a_finished_promotion_is_not_repeated(once: Toy) -> None:
-    approval = ApprovalRequest(once.git("rev-parse", "HEAD^"), records(once.path)[0].verdict.hash, None)
+@pytest.mark.parametrize("commit", ["HEAD^", "HEAD"])
+@pytest.mark.parametrize("tag", [None, f"{ARTEFACT}#champion#1"])
+def test_a_finished_promotion_is_not_repeated(once: Toy, commit: str, tag: str | None) -> None:
+    """Whatever the checkout knew after a kill: HEAD may be the run or the promotion, the tag may have arrived."""
+    approval = ApprovalRequest(once.git("rev-parse", commit), records(once.path)[0].verdict.hash, tag)
     tip = git(once.origin, "rev-parse", "main")
     assert promote(once.path, approval, "Ana Reis") == records(once.path)[0]
     assert git(once.origin, "rev-parse", "main") == tip
@@ -130,7 +133,7 @@ def test_day_one_can_be_restored(once: Toy) -> None:
     record = rollback(fresh.path, "day-one", "Ana Reis", "worse than nothing")
     assert once.in_use() == "v0.1.1"
     assert (record.restores, record.replaces, record.system, record.model.files) == ("day-one", "v0.1.0", "donor", donor)
-    assert (record.verdict.wer, record.verdict.cer) == (0.9, 0.4)
+    assert (record.verdict.verdict, record.verdict.wer, record.verdict.cer) == (None, 0.9, 0.4)
     assert folder(fresh.path / "data/champion") == donor
     jsonschema.validate(read_json(fresh.path / "registry/records/v0.1.1.json"), SCHEMA)
     assert [proof.problems for proof in verify(fresh.path)] == [(), (), ()]
@@ -177,26 +180,22 @@ def test_on_day_one_a_rollback_is_refused(toy: Toy) -> None:
 # ---- What is refused ------------------------------------------------------------------------------------------------
 
 
-def test_an_approval_is_valid_for_one_champion_and_one_verdict_only(once: Toy) -> None:
-    approval = read_candidate(once.path).request
-    with pytest.raises(PromotionError, match=r"the champion is asr-pt-toy#champion#1 now; expected the donor of day one"):
-        promote(once.path, replace(approval, champion=None), "Ana Reis")
+def test_an_approval_is_valid_for_one_champion_and_one_verdict_only(twice: Toy) -> None:
+    approval = read_candidate(twice.path, records(twice.path)[0].commit).request
+    with pytest.raises(PromotionError, match=r"the champion is asr-pt-toy#champion#2 now; expected the donor of day one"):
+        promote(twice.path, replace(approval, champion=None), "Ana Reis")
     with pytest.raises(PromotionError, match=r"the verdict at \w+ is \w+; expected 000000000000, which it was given for"):
-        promote(once.path, replace(approval, verdict="0" * 64), "Ana Reis")
-    assert once.in_use() == "v0.1.0"
+        promote(twice.path, replace(approval, verdict="0" * 64), "Ana Reis")
+    assert twice.in_use() == "v0.2.0"
 
 
-@pytest.mark.parametrize("commit", ["HEAD", "HEAD^"])
-def test_a_verdict_against_an_earlier_champion_is_refused(once: Toy, commit: str) -> None:
-    with pytest.raises(PromotionError, match=r"it compares with data/donor, weights \w+; expected v0\.1\.0, the champion on main"):
-        promote(once.path, read_candidate(once.path, commit).request, "Ana Reis")
-    assert once.in_use() == "v0.1.0"
+def test_a_verdict_against_an_earlier_champion_is_refused(twice: Toy) -> None:
+    with pytest.raises(PromotionError, match=r"it compares with data/donor, weights \w+; expected v0\.2\.0, the champion on main"):
+        promote(twice.path, read_candidate(twice.path, records(twice.path)[0].commit).request, "Ana Reis")
+    assert twice.in_use() == "v0.2.0"
 
 
-def test_a_verdict_other_than_promote_needs_an_override_and_promote_needs_none(toy: Toy) -> None:
-    approval = read_candidate(toy.path).request
-    with pytest.raises(ParamsError, match="there is nothing to override"):
-        promote(toy.path, approval, "Ana Reis", override="I like it")
+def test_a_verdict_other_than_promote_needs_an_override(toy: Toy) -> None:
     toy.run(1, verdict="reject")
     with pytest.raises(PromotionError, match="reject; expected promote"):
         promote(toy.path, read_candidate(toy.path).request, "Ana Reis")
@@ -248,7 +247,8 @@ def test_a_run_that_conflicts_with_main_is_refused(toy: Toy) -> None:
     toy.git("switch", "--quiet", "--create", "retrain")
     toy.run(2)
     toy.git("switch", "--quiet", "main")
-    (toy.path / "params.yaml").write_text("train: {generation: 7}\n")
+    params = toy.path / "params.yaml"
+    params.write_text(params.read_text().replace("generation: 1", "generation: 7"))
     toy.commit("Change the same params")
     toy.git("push", "--quiet", "origin", "main")
     with pytest.raises(PromotionError, match="merge main into the run's branch"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import jsonschema
@@ -9,7 +10,7 @@ import pytest
 
 from pipeline.core.errors import DataError, MissingInputError
 from pipeline.core.files import ROOT, hash_file, read_json
-from pipeline.registry.record import Record, champion, changelog_line, next_version, read_record, records, with_line
+from pipeline.registry.record import Record, champion, champion_folder, changelog_line, next_version, read_record, records, with_line
 from tests.toy_registry import ARTEFACT, Toy
 
 SCHEMA = read_json(ROOT / "docs/schemas/record.json")
@@ -28,7 +29,9 @@ def test_a_record_matches_its_schema_and_describes_the_promoted_model(twice: Toy
     assert (first["approval"]["champion"], second["approval"]["champion"]) == (None, f"{ARTEFACT}#champion#1")
     assert second["model"]["files"] == hashes(twice.path / "data/champion")
     assert second["data"] == {"data/split/portuguese": hashes(twice.path / "data/split/portuguese")}
-    assert second["verdict"] == {"hash": hash_file(twice.path / "data/gate/verdict.json"), "verdict": "promote", "wer": 0.25, "cer": 0.1, "gates": 1}
+    assert second["verdict"] == {"hash": hash_file(twice.path / "data/gate/verdict.json"), "verdict": "promote", "wer": 0.25, "cer": 0.1, "gates": 1,
+                                 "policy_hash": read_json(twice.path / "data/gate/verdict.json")["policy_hash"]}
+    assert (second["model"]["decoder_hash"], second["approval"]["overridden"]) == (None, [])
 
 
 def test_a_record_that_is_read_is_equal_to_the_one_that_was_written_and_every_problem_is_reported(once: Toy) -> None:
@@ -40,6 +43,15 @@ def test_a_record_that_is_read_is_equal_to_the_one_that_was_written_and_every_pr
         read_record(file)
     for problem in ("v0.1.0.extra: unknown key", "v0.1.0.model: missing", "v0.1.0.version"):
         assert problem in str(caught.value)
+
+
+def test_a_record_of_the_form_before_is_read_and_shown_as_it_was_written(once: Toy) -> None:
+    file = once.path / "registry/records/v0.1.0.json"
+    old = read_json(file) | {"schema": "vizinho.record/2"}
+    for part, key in (("model", "decoder_hash"), ("verdict", "policy_hash"), ("approval", "overridden")):
+        del old[part][key]
+    file.write_text(json.dumps(old))
+    assert read_record(file).as_json() == old
 
 
 def test_the_pointer_names_the_folder_in_use_and_its_record(tmp_path: Path) -> None:
@@ -54,10 +66,26 @@ def test_the_pointer_names_the_folder_in_use_and_its_record(tmp_path: Path) -> N
         champion(tmp_path)
 
 
+def test_the_champion_is_served_only_with_the_files_of_its_record(once: Toy) -> None:
+    folder = once.path / "data/champion"
+    assert champion_folder(once.path) == folder
+    described = (folder / "vizinho.json").read_bytes()
+    (folder / "vizinho.json").unlink()
+    (folder / "vizinho.json").write_bytes(described.replace(b'"seed": 1', b'"seed": 2'))
+    with pytest.raises(DataError, match=r"changed or missing: vizinho\.json; expected the files of v0\.1\.0, the champion; `dvc checkout --force"):
+        champion_folder(once.path)
+    (folder / "vizinho.json").write_bytes(described)
+    (folder / "README.md").unlink()
+    with pytest.raises(DataError, match=r"changed or missing: README\.md"):
+        champion_folder(once.path)
+
+
 def test_the_changelog_line_has_version_error_rates_and_reason(twice: Toy) -> None:
     record = records(twice.path)[-1]
     assert changelog_line(record) == (f"- {record.promoted_at:%Y-%m-%d} {ARTEFACT} v0.2.0: transfer; WER 25.00 %, CER 10.00 % (gate: promote), "
                                       f"run {record.commit[:9]}, by Ana Reis")
+    donor = record.model_copy(update={"verdict": record.verdict.model_copy(update={"verdict": None})})
+    assert "(no gate has judged it), run" in changelog_line(donor)
     restored = record.model_copy(update={"restores": "v0.1.0", "approval": record.approval.model_copy(update={"reason": "too many errors"})})
     assert ": the model of v0.1.0 is restored (too many errors); WER" in changelog_line(restored)
 

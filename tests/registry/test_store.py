@@ -1,7 +1,8 @@
-"""DVC commands end, whatever the remote does."""
+"""DVC commands end, whatever the remote does; clones share cache and remotes, whatever their paths."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,20 @@ from pipeline.core.errors import PipelineError
 from pipeline.registry import store
 from tests.flows.http_store import http_store
 from tests.toy_registry import Toy
+
+NAMES = ("João's fala", 'a "quoted" place', "#1, ção, ñ [x] $HOME")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_clone_shares_cache_and_remotes_whatever_their_paths(tmp_path: Path, name: str) -> None:
+    root, clone = tmp_path / name / "root", tmp_path / name / "clone"
+    for folder in (root, clone):
+        (folder / ".dvc").mkdir(parents=True)
+    (root / ".dvc/config").write_text("[core]\n    remote = store\n['remote \"store\"']\n    url = ../../dvc-remote\n", encoding="utf-8")
+    store.share(root, clone)
+    shared = store._config(clone)
+    assert shared["cache"]["dir"] == str(root / ".dvc/cache")
+    assert os.path.normpath(shared["remote"]["store"]["url"]) == str(tmp_path / name / "dvc-remote")
 
 
 @pytest.mark.slow

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +33,7 @@ def weights(store: Path, version: str) -> Path:
 
 def test_every_record_matches_cache_and_remote(twice: Toy) -> None:
     assert [(proof.version, proof.places, proof.problems) for proof in verify(twice.path)] == [
-        ("v0.1.0", ("cache", "remote"), ()), ("v0.2.0", ("cache", "remote"), ()), ("champion", (), ())]
+        ("v0.1.0", ("cache", "remote"), ()), ("v0.2.0", ("cache", "remote"), ()), ("champion", ("checkout",), ())]
 
 
 def test_on_day_one_nothing_has_to_be_verified(toy: Toy) -> None:
@@ -81,10 +83,11 @@ def test_a_verdict_that_is_not_the_recorded_one_is_found(twice: Toy) -> None:
 
 def test_a_tag_that_was_moved_or_lost_is_found(twice: Toy) -> None:
     twice.git("tag", "--delete", f"{ARTEFACT}#champion#2")
-    lost, = problems(twice)
+    without_stage, lost = problems(twice)
     twice.git("tag", "--force", f"{ARTEFACT}@v0.1.0", "HEAD")
     moved = problems(twice)[0]
     assert moved.startswith(f"v0.1.0: tag {ARTEFACT}@v0.1.0: on ")
+    assert without_stage == f"v0.2.0: tag {ARTEFACT}#champion#N: none on {twice.git('rev-parse', 'HEAD')[:9]}; expected one (git fetch --tags)"
     assert lost == f"champion: champion.yaml: v0.2.0, but {ARTEFACT}#champion#1 is v0.1.0 (git fetch --tags)"
 
 
@@ -92,6 +95,42 @@ def test_a_pointer_to_another_model_is_found(twice: Toy) -> None:
     pointer = twice.path / "champion.yaml"
     pointer.write_text(pointer.read_text().replace("v0.2.0", "v0.1.0"))
     assert any("champion: data/champion.dvc:" in problem for problem in problems(twice))
+
+
+def test_a_model_that_differs_in_the_checkout_is_found(twice: Toy) -> None:
+    file = twice.path / "data/champion/model.safetensors"
+    content = file.read_bytes()
+    file.unlink()
+    file.write_bytes(content[:-1] + b"?")
+    assert problems(twice) == ["champion: data/champion in the checkout: changed: model.safetensors (dvc checkout --force data/champion)"]
+    shutil.rmtree(file.parent)
+    assert [proof.places for proof in verify(twice.path)][-1] == ()
+
+
+def test_a_deleted_record_and_a_moved_stage_tag_are_found(twice: Toy) -> None:
+    first = twice.git("rev-parse", f"refs/tags/{ARTEFACT}@v0.1.0^{{commit}}")
+    twice.git("tag", "--force", "--message", "moved", f"{ARTEFACT}#champion#1", f"{ARTEFACT}@v0.2.0^{{commit}}")
+    assert problems(twice) == [f"v0.1.0: tag {ARTEFACT}#champion#N: none on {first[:9]}; expected one (git fetch --tags)"]
+    twice.git("rm", "--quiet", "registry/records/v0.1.0.json")
+    twice.commit("Forget the first")
+    assert [problem for problem in problems(twice) if "deleted" in problem] == [
+        "v0.1.0: record: deleted, but tagged or committed before (git log -- registry/records/v0.1.0.json)"]
+
+
+@pytest.mark.parametrize(("part", "key", "value", "message"), [
+    ("verdict", "wer", 0.01, "record: wer 0.01; expected 0.25, as in the verdict"), ("verdict", "verdict", "reject", "record: verdict reject; "),
+    ("verdict", "policy_hash", "0" * 64, "record: policy_hash 0000"), ("model", "decoder_hash", "0" * 64, "model: decoder_hash is not that of"),
+    (None, "test_set", "b" * 64, "record: test_set bbbb")])
+def test_a_record_that_was_amended_with_its_tags_moved_is_found(twice: Toy, part: str | None, key: str, value: Any, message: str) -> None:
+    file = twice.path / "registry/records/v0.2.0.json"
+    record = json.loads(file.read_text())
+    (record[part] if part else record)[key] = value
+    file.write_text(json.dumps(record))
+    twice.git("commit", "--quiet", "--all", "--amend", "--no-edit")
+    for name in (f"{ARTEFACT}@v0.2.0", f"{ARTEFACT}#champion#2"):
+        twice.git("tag", "--force", "--message", "moved", name, "HEAD")
+    found, = problems(twice)
+    assert found.startswith(f"v0.2.0: {message}")
 
 
 def test_an_invalid_record_is_reported_with_every_problem(twice: Toy) -> None:

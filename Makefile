@@ -52,6 +52,9 @@ needs:
 	@$(PYTHON) -c 'import sys, venv; sys.exit(f"needs CPython 3.11 or 3.12, found {sys.version.split()[0]} (make PYTHON=python3.11 ...)" if sys.version_info[:2] not in ((3, 11), (3, 12)) else 0)' \
 	    || { echo "$(PYTHON) with venv is missing or too old: install python3.11 or 3.12 with venv (Debian: apt install python3 python3-venv)"; exit 2; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "python's ensurepip is missing (Debian: apt install python3-venv)"; exit 2; }
+	@$(PYTHON) -c 'import platform, sys; name, version = platform.libc_ver(); \
+	    sys.exit(f"needs glibc 2.35 (Debian 12, Ubuntu 22.04, Fedora 36 or newer), found {name} {version}" \
+	             if name != "glibc" or tuple(map(int, version.split("."))) < (2, 35) else 0)' || exit 2
 	@command -v git >/dev/null || { echo "git is missing (Debian: apt install git)"; exit 2; }
 
 $(VENV)/main.done: requirements/main.txt requirements/speak.txt pyproject.toml | needs

@@ -4,7 +4,7 @@ Challenger and champion are compared as they serve, each with its own decoder. T
 transfer is worth, is on greedy hypotheses: a language model cannot hide or replace it.
 
 Reads:  data/score/{CHALLENGER,champion,BASELINE}.json, data/transcribe/{CHALLENGER,champion,BASELINE}.{parquet,json},
-        data/split/portuguese/{certificate.json,test.parquet}, the tables of `gate.licences.tables`,
+        data/split/portuguese/{certificate.json,test.parquet}, the tables and reports of `gate.licences`,
         data/{ingest,normalise}/LANGUAGE/CORPUS/report.json of `gate.data_reports.languages`
 Writes: data/gate/verdict.json (`vizinho.verdict/4`)
 Params: gate, score
@@ -99,6 +99,7 @@ class Licences(Switch):
 
     allowed: tuple[str, ...]  # SPDX identifiers that the intended use permits
     tables: tuple[str, ...]  # train splits of the challenger and its donor
+    texts: tuple[str, ...] = ()  # reports of language models: the licences of their texts
 
 
 class ExportParity(Switch):
@@ -373,7 +374,7 @@ def _not_trained_on_test(policy: TrainedOn, evidence: Evidence) -> Rule:
 
 def _licences(policy: Licences, evidence: Evidence) -> Rule:
     refused = {name or "none stated": count for name, count in sorted(evidence.licences.items()) if name not in policy.allowed}
-    reason = ", ".join(f"{count} utterances under {name}" for name, count in refused.items()) or "all training data are under allowed licences"
+    reason = ", ".join(f"{count} utterances or sentences under {name}" for name, count in refused.items()) or "all training data are under allowed licences"
     return if_enabled(policy.enabled, point_rule("licences", sum(refused.values()), 0, not refused, reason))
 
 
@@ -526,7 +527,7 @@ def run(root: Path | str = ROOT) -> None:
     policy = load_section(Policy, "gate", path=root / "params.yaml")
     if unknown := sorted(set(policy.non_inferiority.columns) - set(SLICES)):
         raise DataError("gate.non_inferiority.columns", ", ".join(unknown), f"columns of {', '.join(SLICES)}", "correct the params")
-    evidence = read_evidence(root, policy.challenger, policy.baseline, policy.licences.tables if policy.licences.enabled else (),
+    evidence = read_evidence(root, policy.challenger, policy.baseline, (*policy.licences.tables, *policy.licences.texts) if policy.licences.enabled else (),
                              policy.data_reports.languages if policy.data_reports.enabled else ())
     params = read_params(root / "params.yaml")
     check_scores(root, evidence, int((params.get("score") or {}).get("seed", 0)))

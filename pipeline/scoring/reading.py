@@ -153,7 +153,7 @@ def read_evidence(root: Path, challenger: str, baseline: str, licence_tables: Se
         root: the checkout.
         challenger: the system that may become champion.
         baseline: the system that it is compared with besides the champion.
-        licence_tables: paths of the train splits whose licences are checked.
+        licence_tables: paths of the train splits (.parquet), and of the reports of language models (.json), whose licences are checked.
         languages: languages whose corpora are checked.
 
     Raises:
@@ -172,11 +172,20 @@ def read_evidence(root: Path, challenger: str, baseline: str, licence_tables: Se
                             f"run `dvc repro transcribe@{system.name}`")
     licences: dict[str, int] = {}
     for path in licence_tables:
-        for name, count in read_table(root / path, ["licence"])["licence"].value_counts().items():
-            licences[str(name)] = licences.get(str(name), 0) + int(count)
+        for name, count in _licences(root / path):
+            licences[name] = licences.get(name, 0) + count
     first, second, third = (system for system, _, _, _ in found)
     return Evidence(first, second, third, leaked, licences, speaker_dependent=found[0][2], corpora=read_corpora(languages, root),
                     speed=read_speed(first, root), greedy=tuple(greedy for _, greedy, _, _ in found))
+
+
+def _licences(file: Path) -> list[tuple[str, int]]:
+    """Return licences with the number of utterances (sentences) under each; a text under several counts for each."""
+    if file.suffix != ".json":
+        return [(str(name), int(count)) for name, count in read_table(file, ["licence"])["licence"].value_counts().items()]
+    report = read_json(file)
+    _check_figures(report, {"texts": dict}, file, "language_model")
+    return [(str(licence), int(text["sentences"])) for text in report["texts"].values() for licence in text["licences"]]
 
 
 def read_speed(system: System, root: Path) -> Rate | None:

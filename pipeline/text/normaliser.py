@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from pipeline.text.alphabet import ALPHABETS, CANONICAL, LETTER, LETTERS, rejection_reason
+from pipeline.text.alphabet import ALPHABETS, CANONICAL, GREEK, LETTER, LETTERS, rejection_reason
 from pipeline.text.locales import WORDS
 from pipeline.text.rules import RULES
 from pipeline.text.rules.rule import Line, Rule
@@ -71,11 +71,11 @@ def _compiled(locale: str) -> Compiled:
             rules.setdefault(starts_with, []).append((rule, re.compile(patterns[rule.name])))
     by_words = "|".join(re.sub(r"\?P<\w+>", "?:", patterns[rule.name]) for rule in RULES if "a" in rule.starts_with)
     signs = re.escape("".join({*rules} - {*"aA0"}))
-    abbreviations = re.sub(r"\?P<\w+>", "?:", patterns["abbreviation"])
+    spoken = re.sub(r"\?P<\w+>", "?:", f"{patterns['abbreviation']}|{patterns['unit_word']}|{patterns['side']}|x(?= [A-Z])")
     silent = re.escape("".join({*ALPHABETS[locale], *ALPHABETS[locale].upper(), *_SILENT}))
     first = rf"(?<!{LETTER})"
     return Compiled(
-        re.compile(rf"[^{silent}]|{first}(?:[A-Z]{{2}}|[B-DF-NP-TV-Z](?!{LETTER})|(?={LETTER}){abbreviations})|\.[a-z]"),
+        re.compile(rf"[^{silent}]|{first}(?:[A-Z]{{2}}|[B-DF-NP-TV-Z](?!{LETTER})|(?={LETTER})(?:{spoken}))|\.[a-z]"),
         re.compile(rf"[0-9{signs}]|{first}(?:[A-Z]|(?=[a-z])(?:{by_words}))"),
         rules,
     )
@@ -102,7 +102,7 @@ def _matches(text: str, locale: str) -> Iterator[tuple[str, int, int, str]]:
 
 
 def _character_class(character: str) -> str:
-    if character.isalpha():
+    if character.isalpha() and character not in GREEK:
         return "A" if character.isupper() else "a"
     return "0" if character.isdecimal() else character
 
@@ -162,8 +162,17 @@ def check(text: str, locale: str) -> Result:
     """
     spoken = normalise(text, locale)
     if _compiled(locale).needs_rules.search(text):
-        symbols = WORDS[locale].symbols
-        for character in unicodedata.normalize("NFC", text):
-            if character not in symbols and (reason := rejection_reason(character, CANONICAL[locale])):
+        for character in _unread(text, locale):
+            if reason := rejection_reason(character, CANONICAL[locale]):
                 return Result(spoken, reason)
     return Result(spoken, "" if spoken else "nothing spoken")
+
+
+def _unread(text: str, locale: str) -> Iterator[str]:
+    """Yield the characters of other scripts, and the canonical ones that no rule reads, in two passes."""
+    yield from (character for character in unicodedata.normalize("NFC", text) if CANONICAL[locale][ord(character)] == " ")
+    text, position = _canonical(text, locale), 0
+    for _, start, end, _ in _matches(text, locale):
+        yield from text[position:start]
+        position = end
+    yield from text[position:]

@@ -19,6 +19,8 @@ VERSION: Final = 4
 
 LOCALES: Final = tuple(ALPHABETS)
 
+_OWN_CLASS: Final = "xX" + GREEK
+"""Letters that are a class of their own: an x between numbers is a sign."""
 _SILENT: Final = " .,;:!?¿¡\"()«»“”„—…\n\t-"
 """Signs that are not read aloud and need no rule."""
 
@@ -53,7 +55,7 @@ class Compiled:
 
     `needs_rules` finds a character or abbreviation that a rule may match, in a whole line. `candidate` finds the next
     position where a rule may match. `rules` lists the rules to try at a position by the class of its character: `a`, `A`,
-    `0`, or the sign itself.
+    `0`, x, or the sign itself.
     """
 
     needs_rules: re.Pattern[str]
@@ -67,10 +69,14 @@ def _compiled(locale: str) -> Compiled:
     patterns = {rule.name: rule.pattern(words) for rule in RULES}
     rules: dict[str, list[tuple[Rule, re.Pattern[str]]]] = {}
     for rule in RULES:
+        compiled = re.compile(patterns[rule.name])
         for starts_with in rule.starts_with:
-            rules.setdefault(starts_with, []).append((rule, re.compile(patterns[rule.name])))
-    by_words = "|".join(re.sub(r"\?P<\w+>", "?:", patterns[rule.name]) for rule in RULES if "a" in rule.starts_with)
-    signs = re.escape("".join({*rules} - {*"aA0"}))
+            rules.setdefault(starts_with, []).append((rule, compiled))
+        for letter, letter_class in (("x", "a"), ("X", "A")):
+            if letter_class in rule.starts_with:
+                rules.setdefault(letter, []).append((rule, compiled))
+    by_words = "|".join(re.sub(r"\?P<\w+>", "?:", patterns[rule.name]) for rule in RULES if "a" in rule.starts_with or "x" in rule.starts_with)
+    signs = re.escape("".join({*rules} - {*"aA0xX"}))
     spoken = re.sub(r"\?P<\w+>", "?:", f"{patterns['abbreviation']}|{patterns['unit_word']}|{patterns['side']}|x(?= [A-Z])")
     silent = re.escape("".join({*ALPHABETS[locale], *ALPHABETS[locale].upper(), *_SILENT}))
     first = rf"(?<!{LETTER})"
@@ -102,7 +108,7 @@ def _matches(text: str, locale: str) -> Iterator[tuple[str, int, int, str]]:
 
 
 def _character_class(character: str) -> str:
-    if character.isalpha() and character not in GREEK:
+    if character.isalpha() and character not in _OWN_CLASS:
         return "A" if character.isupper() else "a"
     return "0" if character.isdecimal() else character
 

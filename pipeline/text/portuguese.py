@@ -70,7 +70,8 @@ BRAZIL: Final = Words(
     all_day="vinte e quatro por sete",
     before_date=words("dia dias em a de até desde"),
     before_score=words(
-        "por venceu terminou acabou ganhou perdeu empatou bateu goleou vencer ganhar perder empatar empate vitória derrota placar resultado"
+        "por venceu venceram vencia vence terminou ganharam ganhava ganha perderam perdia perde empataram golearam vencendo perdendo acabou"
+        " ganhou perdeu empatou bateu goleou vencer ganhar perder empatar empate vitória derrota placar resultado"
         " jogo final"
     ),
     currencies=currencies("""
@@ -194,6 +195,10 @@ BRAZIL: Final = Words(
         " dezassete dezoito dezenove dezanove vinte trinta quarenta cinquenta sessenta setenta oitenta noventa cem duzentos trezentos"
         " quatrocentos quinhentos seiscentos setecentos oitocentos novecentos mil meio meia vários alguns poucos muitos tantos quantos cada"
     ),
+    collectives=words(
+        "milhão milhões bilhão bilhões bilião biliões trilhão trilhões milhar milhares centenas dezenas dezena centena quarto quartos terço"
+        " terços"
+    ),
     per_nouns=words(
         "segundo minuto hora dia noite semana quinzena mês bimestre trimestre semestre ano século pessoa habitante aluno professor paciente família"
         " casal criança unidade barril saca litro quilo grama tonelada quilômetro quilómetro metro hectare alqueire arroba página caixa pacote lote"
@@ -235,6 +240,11 @@ BRAZIL: Final = Words(
     before_number=BEFORE_NUMBER,
     before_letter=BEFORE_LETTER,
     acts=ACTS,
+    act_nouns=words(
+        "lei leis decreto decretos portaria portarias resolução resoluções medida súmula instrução processo acórdão diretiva directiva despacho"
+        " edital contrato complementar constitucional provisória normativa ec lc mp pl pec dl adi ordem regulamento emenda ofício circular"
+        " número n nº convênio convénio deliberação"
+    ),
     sides=SIDES,
     saints=words(
         "Paulo João Pedro Tomé Miguel Jorge José Bento Bernardo Vicente Martinho Francisco Sebastião Luís Gonçalo Mateus Marcos"

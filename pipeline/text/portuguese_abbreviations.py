@@ -41,6 +41,11 @@ ABBREVIATIONS: Final = pairs("""
     mmo. | m.mo | mm.º → meritíssimo
     mma. | m.ma | mm.ª → meritíssima
     p.e → padre
+    s.to → santo
+    s.ta → santa
+    l.da → limitada
+    c.ia → companhia
+    pág.s → páginas
     ex.ª | exª | exa. | ex.a → excelência
     ex.ªs | exas. | ex.as → excelências
     v. exa. | v. ex.ª | v. ex.a | v.ª ex.ª | v.a ex.a | vexa. → vossa excelência

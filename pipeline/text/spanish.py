@@ -70,7 +70,8 @@ SPAIN: Final = Words(
     all_day="veinticuatro siete",
     before_date=words("día días el del al en de hasta desde"),
     before_score=words(
-        "por venció terminó acabó ganó perdió empató goleó vencer ganar perder empatar empate victoria derrota marcador resultado partido"
+        "por venció vencieron vence terminó ganaron ganaba gana perdieron perdía pierde empataron golearon acabó ganó perdió empató goleó vencer"
+        " ganar perder empatar empate victoria derrota marcador resultado partido"
     ),
     currencies=currencies("""
         € | EUR → euro, euros; céntimo, céntimos
@@ -196,6 +197,7 @@ SPAIN: Final = Words(
         " cincuenta sesenta setenta ochenta noventa cien doscientos trescientos cuatrocientos quinientos seiscientos setecientos ochocientos"
         " novecientos mil medio media varios algunos pocos muchos tantos cuantos cuántos unos cada"
     ),
+    collectives=words("millón millones billón billones millar millares miles cientos decenas docenas centenares cuarto cuartos tercio tercios"),
     per_nouns=words(
         "segundo minuto hora día noche semana quincena mes bimestre trimestre semestre año siglo persona habitante alumno profesor paciente familia"
         " pareja niño unidad barril saco litro kilo gramo tonelada kilómetro metro hectárea arroba página caja paquete lote partido sesión sala"
@@ -234,6 +236,10 @@ SPAIN: Final = Words(
     before_number=BEFORE_NUMBER,
     before_letter=BEFORE_LETTER,
     acts=ACTS,
+    act_nouns=words(
+        "ley leyes decreto decretos orden resolución resoluciones sentencia expediente auto directiva reglamento acuerdo orgánica circular"
+        " instrucción lo rd rdl om dl stc sts real número n nº edicto contrato"
+    ),
     sides=SIDES,
     saints=words("Juan Pedro Pablo José Miguel Jorge Francisco Martín Sebastián Luis Marcos Mateo Lorenzo Antonio Isidro"),
     don=("don", "doña"),

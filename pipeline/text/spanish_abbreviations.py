@@ -66,6 +66,9 @@ ABBREVIATIONS: Final = pairs("""
     mill. | mills. → millones
     pº | p.º → paseo
     cdad. → ciudad
+    s.ta → santa
+    s.to → santo
+    fdo. → firmado
     disp. adic. → disposición adicional
     disp. trans. → disposición transitoria
     esq. con → esquina con

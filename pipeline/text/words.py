@@ -57,6 +57,7 @@ class Words:
     magnitudes: Mapping[str, str]         # after an amount of money: R$ 5 mi
     units: Mapping[str, Noun]             # after a number: 5 km
     number_words: frozenset[str]          # before a unit: dez km
+    collectives: frozenset[str]           # before `de` and a unit: milhares de km
     per_nouns: frozenset[str]             # after a slash: 8 horas/dia
     per_period: Mapping[str, str]         # after a percentage: 13% a.a.
     power: str                            # before an exponent: 10⁶
@@ -74,6 +75,7 @@ class Words:
     before_number: Mapping[str, str]      # only before a number: p. 12
     before_letter: Mapping[str, str]      # only before a single letter: al. b)
     acts: Mapping[str, str]               # only before a number and a year: EC 95/2016
+    act_nouns: frozenset[str]             # nouns after which 30/92 is a number and a year
     sides: Mapping[str, str]              # only after a floor: 3.º esq.
     saints: frozenset[str]                # S. Paulo
     don: tuple[str, str]                  # D. Pedro, D. Maria

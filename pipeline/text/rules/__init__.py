@@ -17,7 +17,7 @@ from pipeline.text.rules.abbreviations import abbreviation, honorific, side
 from pipeline.text.rules.acronyms import acronym, letter
 from pipeline.text.rules.addresses import address, tag
 from pipeline.text.rules.dates import abbreviated_month, date, days
-from pipeline.text.rules.measures import per_period, per_unit, unit, unit_word
+from pipeline.text.rules.measures import per_unit, unit, unit_word
 from pipeline.text.rules.money import currency_sign, money
 from pipeline.text.rules.numerals import fraction_number, magnitude, number, ordinal_number
 from pipeline.text.rules.roman import roman
@@ -53,7 +53,6 @@ RULES: Final[tuple[Rule, ...]] = (
     unit,
     magnitude,
     unit_word,
-    per_period,
     multiplication,
     between_numbers,
     per_unit,

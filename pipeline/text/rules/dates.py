@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pipeline.text.agreement import previous_word
+from pipeline.text.agreement import numbers_an_act, previous_word
 from pipeline.text.numbers import cardinal
 from pipeline.text.rules.patterns import any_of
 from pipeline.text.rules.rule import Line, rule
@@ -13,6 +13,7 @@ from pipeline.text.rules.rule import Line, rule
 _DAY: Final = "(?:0?[1-9]|[12][0-9]|3[01])"
 _MONTH: Final = "(?:0?[1-9]|1[0-2])"
 _LINKS: Final = ("a", "ao", "até", "e", "al", "y", "hasta el", "hasta")
+_DAYS: Final = re.compile(r"\b[dD][ií]as? (?:[0-9]{1,2}, ){1,5}\Z")
 _PART: Final = re.compile(" d(?:[aeo]|as|os|el|e las|e los|e la) ")
 """What follows a fraction of something."""
 
@@ -38,6 +39,7 @@ def date(match: re.Match[str], line: Line) -> str | None:
     pt     05/03 → cinco de março
     pt-BR  1º/5/1980 → primeiro de maio de mil novecentos e oitenta
     pt     em 05/2024 → em maio de dois mil e vinte e quatro
+    pt     lei n.º 12/11 → lei número doze barra onze
     pt     lei 5/2020 → lei cinco barra dois mil e vinte
     pt-BR  aberto 24/7 → aberto vinte e quatro por sete
     pt-PT  aberto 24/7 → aberto vinte e quatro sobre sete
@@ -66,6 +68,8 @@ def date(match: re.Match[str], line: Line) -> str | None:
     day, month, year = (match[part] or match[f"iso_{part}"] for part in ("day", "month", "year"))
     if match[0] == "24/7" and before not in words.before_date:
         return words.all_day
+    if match["sign"] == "/" and not year and before not in ("dia", "dias", "día", "días") and numbers_an_act(line.text, match.start(), words):
+        return None
     if not year and not _is_day_and_month(day, match["sign"], month, before):
         return None
     spoken = words.first_of_month if int(day) == 1 else cardinal(int(day), words.locale)
@@ -88,6 +92,7 @@ def days(match: re.Match[str], line: Line) -> str | None:
     pt     30/11 a 2/12 → trinta de novembro a dois de dezembro
     pt     18/11-20/11 → dezoito de novembro a vinte de novembro
     pt     nos dias 3 e 4/5 → nos dias três e quatro de maio
+    pt     dias 1, 2 e 3/5 → dias um dois e três de maio
     pt     de 1/4 a 3/4 → de um quarto a três quartos
     es     18-19/11 → dieciocho a diecinueve de noviembre
     es     del 2 al 5/12 → del dos al cinco de diciembre
@@ -99,7 +104,7 @@ def days(match: re.Match[str], line: Line) -> str | None:
     before = previous_word(line.text, match.start()).lower()
     if (match["sign"] == "." and not year) or (match["sign1"] and match["sign1"] != match["sign"]):
         return None
-    of_days = before in ("dia", "dias", "día", "días")
+    of_days = before in ("dia", "dias", "día", "días") or _DAYS.search(line.text[max(0, match.start() - 32) : match.start()])
     certain = year or of_days or second > month or match["second"][0] == "0" or match["month"][0] == "0"
     if month1:
         certain = certain or first > int(month1) or match["first"][0] == "0" or (int(month1) == month and month > 5)

@@ -17,9 +17,18 @@ from pipeline.text.words import Words
 @rule("0-", lambda words: (
     rf"(?P<minus>(?<![\w)])-)?(?P<number>{NUMBER})(?: (?P<magnitude>{any_of(_long_magnitudes(words))})(?: de)?(?= [^\W_]))?"
     rf" ?(?P<unit>{any_of(words.units)})(?:(?![\w'^²³⁰¹⁴⁵⁶⁷⁸⁹]|\$|\.?/[\w²³])|\.?(?=/[\w²³]))"
+    rf"(?:(?<=%) ?(?P<period>{any_of(words.per_period)})\.?(?![\w']))?"
 ))
 def unit(match: re.Match[str], line: Line) -> str | None:
-    """Numbers with a unit or a percent sign.
+    """Numbers with a unit, or with a percent sign and the period of the rate.
+
+    pt     13,25% a.a. → treze vírgula vinte e cinco por cento ao ano
+    pt     1% a.m. → um por cento ao mês
+    pt     0,03 % a. d. → zero vírgula zero três por cento ao dia
+    pt     3% a.t. e 6% a.s. → três por cento ao trimestre e seis por cento ao semestre
+    es     13,25% a.a. → trece coma veinticinco por ciento al año
+    es     1% a.m. → uno por ciento al mes
+    es     12% E.A. → doce por ciento efectivo anual
 
     pt-BR  5 km → cinco quilômetros
     pt-PT  5 km → cinco quilómetros
@@ -80,30 +89,21 @@ def unit(match: re.Match[str], line: Line) -> str | None:
     """
     words = line.words
     quantity = parse(match["number"], words)
-    if quantity is None or (match["unit"] == "pp" and _PAGE.match(line.text, match.end())):
+    if quantity is None or _is_code(match) or (match["unit"] == "pp" and _PAGE.match(line.text, match.end())):
         return None
     noun = words.units[match["unit"]]
     sign = words.minus + " " if match["minus"] else ""
     if match["magnitude"]:
         return sign + quantity.with_magnitude(match["magnitude"], noun, words)
     if noun.one == noun.many:
-        return f"{sign}{quantity.in_words(words)} {noun.one}"
+        period = f" {words.per_period[match['period']]}" if match["period"] else ""
+        return f"{sign}{quantity.in_words(words)} {noun.one}{period}"
     return sign + quantity.with_noun(noun, words)
 
 
-@rule("aA", lambda words: rf"(?<!{LETTER})(?:(?<=%)|(?<=% ))(?P<period>{any_of(words.per_period)})\.?(?![\w'])")
-def per_period(match: re.Match[str], line: Line) -> str:
-    """The period of a rate, after its percentage.
-
-    pt     13,25% a.a. → treze vírgula vinte e cinco por cento ao ano
-    pt     1% a.m. → um por cento ao mês
-    pt     0,03 % a. d. → zero vírgula zero três por cento ao dia
-    pt     3% a.t. e 6% a.s. → três por cento ao trimestre e seis por cento ao semestre
-    es     13,25% a.a. → trece coma veinticinco por ciento al año
-    es     1% a.m. → uno por ciento al mes
-    es     12% E.A. → doce por ciento efectivo anual
-    """
-    return line.words.per_period[match["period"]]
+def _is_code(match: re.Match[str]) -> bool:
+    """Return whether a long number ends in a check letter (1234567L), not in a unit."""
+    return len(match["unit"]) == 1 and match["unit"].isalpha() and re.fullmatch("[0-9]{7,}.", match[0]) is not None
 
 
 @rule("/", lambda words: rf"(?<=[\w$€£¥%‰°²³.])/ ?(?:(?P<unit>{any_of(words.units)})(?![\w'²³])|(?P<noun>{LETTER}{{3,20}})(?!\w))")
@@ -123,6 +123,8 @@ def per_unit(match: re.Match[str], line: Line) -> str | None:
     pt     2 vezes/semana → duas vezes por semana
     pt     30 alunos/sala → trinta alunos por sala
     pt-BR  14 km/l → catorze quilômetros por litro
+    pt     em R$/kg → em reais por quilo
+    pt     US$/barril → dólares por barril
     pt     homem/mulher → homem mulher
     pt     e/ou → e ou
     es     5 €/l → cinco euros por litro
@@ -139,7 +141,8 @@ def per_unit(match: re.Match[str], line: Line) -> str | None:
     last = _LAST_WORD.search(left)
     plural = last is not None and (last[1] in words.units if len(last[1]) == 2 else len(last[1]) > 3 and last[1].endswith("s"))
     if unit := match["unit"]:
-        allowed = of_unit or left[-1:].isdecimal() or (plural and len(unit) > 1) or (last is not None and len(last[1]) > 1 and last[1] in words.units)
+        counted = (plural or _COUNTED.search(left)) and len(unit) > 1
+        allowed = of_unit or left[-1:].isdecimal() or counted or (last is not None and len(last[1]) > 1 and last[1] in words.units)
         return f"{words.by} {words.units[unit].one}" if allowed else None
     noun = match["noun"].lower()
     counted = plural and (noun in words.per_nouns or (not noun.endswith("s") and _COUNTED.search(left)))
@@ -156,12 +159,16 @@ def unit_word(match: re.Match[str], line: Line) -> str | None:
     pt-BR  vários km → vários quilômetros
     pt     meio kg → meio quilo
     pt     mil kg → mil quilos
+    pt-BR  milhares de km → milhares de quilômetros
+    pt-BR  meio milhão de km → meio milhão de quilômetros
+    pt     1/4 de kg → um quarto de quilo
     pt     cem GB → cem gigabytes
     pt     o preço por m² → o preço por metro quadrado
     pt     mg/dia → miligramas por dia
     pt-BR  em km/l → em quilômetros por litro
     es     diez km → diez kilómetros
     es     medio kg → medio kilo
+    es     miles de km → miles de kilómetros
     es     el precio por m² → el precio por metro cuadrado
     es     mg/día → miligramos por día
     """
@@ -169,6 +176,11 @@ def unit_word(match: re.Match[str], line: Line) -> str | None:
     noun = words.units[match["unit"]]
     before = _LAST_BEFORE.search(line.text[max(0, match.start() - 34) : match.start()])
     word = before[1].lower() if before else ""
+    if word == words.of and before:
+        counted = _LAST_BEFORE.search(line.text[max(0, match.start() - 54) : match.start() - len(words.of) - 1])
+        if counted and counted[1].isdecimal():
+            return noun.one
+        return noun.many if counted and counted[1].lower() in words.collectives else None
     if word in words.number_words or word.isdecimal() or _NUMERAL.fullmatch(word):
         return noun.one if word in _ONE else noun.many
     per = _PER.match(line.text, match.end())
@@ -180,7 +192,7 @@ def unit_word(match: re.Match[str], line: Line) -> str | None:
 
 
 _PAGE: Final = re.compile(r"\.? ?[0-9]")
-_AMOUNT: Final = re.compile(rf"(?:[$€£¥] ?{NUMBER}(?: ?{LETTER}{{1,8}})?|[0-9] ?(?:{LETTER}{{1,8}} ?)?[$€£¥%])\Z")
+_AMOUNT: Final = re.compile(rf"(?:[$€£¥](?: ?{NUMBER}(?: ?{LETTER}{{1,8}})?)?|[0-9] ?(?:{LETTER}{{1,8}} ?)?[$€£¥%])\Z")
 """An amount of money or a percentage before a slash."""
 _LAST_WORD: Final = re.compile(rf"(?<!\w)({LETTER}{{1,30}}[²³]?)\.?\Z")
 _LAST_BEFORE: Final = re.compile(rf"({LETTER}{{1,30}}|[0-9])(?:(?!{LETTER})[^0-9])*\Z")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.text.agreement import form_of, is_feminine, next_word
+from pipeline.text.agreement import form_of, is_feminine, next_word, numbers_an_act
 from pipeline.text.alphabet import LETTER
 from pipeline.text.numbers import cardinal, fraction, is_portuguese, ordinal
 from pipeline.text.quantity import NUMBER, Quantity, parse, verbalise
@@ -86,6 +86,8 @@ def fraction_number(match: re.Match[str], line: Line) -> str | None:
     pt     1 1/2 kg → um quilo e meio
     pt     2 1/4 h → duas horas e um quarto
     pt     1/2 % → meio por cento
+    pt     Lei 30/92 → lei trinta barra noventa e dois
+    es     Ley 30/92 → ley treinta barra noventa y dos
     es     1/2 kg de queso → medio kilo de queso
     es     3/4 l de leche → tres cuartos de litro de leche
     es     1 1/2 t → una tonelada y media
@@ -99,6 +101,8 @@ def fraction_number(match: re.Match[str], line: Line) -> str | None:
     words = line.words
     above, below = int(match["above"]), int(match["below"])
     if not 0 < above < below or below < 2 or "0" in (match["above"][0], match["below"][0]):
+        return None
+    if below > 10 and not match["whole"] and numbers_an_act(line.text, match.start(), words):
         return None
     if match["unit"]:
         return _fraction_of_unit(int(match["whole"] or 0), above, below, words.units[match["unit"]], words)
@@ -131,7 +135,8 @@ def _fraction_of_unit(whole: int, above: int, below: int, unit: Noun, words: Wor
 
 
 @rule("0", lambda words: (
-    rf"(?<![\w.,/$-])(?P<number>{NUMBER})(?: ?(?P<magnitude>{any_of(_short_magnitudes(words))})(?!\w)|(?P<glued>[kMB])(?= {LETTER}{{2}}))"
+    rf"(?<![\w.,/$-])(?P<number>{NUMBER})"
+    rf"(?: ?(?P<magnitude>{any_of(_short_magnitudes(words))})(?!\w)|(?P<glued>[kMB])(?= {LETTER}{{2}})| (?P<spaced>[MB])(?= {words.of} {LETTER}{{2}}))"
 ))
 def magnitude(match: re.Match[str], line: Line) -> str | None:
     """Magnitudes by letters without a currency.
@@ -142,6 +147,7 @@ def magnitude(match: re.Match[str], line: Line) -> str | None:
     pt     10k seguidores → dez mil seguidores
     pt     2M de visitas → dois milhões de visitas
     es     300 mill. de euros → trescientos millones de euros
+    es     5 M de euros → cinco millones de euros
     es     10k seguidores → diez mil seguidores
     es     2M de visitas → dos millones de visitas
     """
@@ -149,7 +155,7 @@ def magnitude(match: re.Match[str], line: Line) -> str | None:
     quantity = parse(match["number"], words)
     if quantity is None:
         return None
-    large = words.magnitudes[match["magnitude"] or match["glued"]]
+    large = words.magnitudes[match["magnitude"] or match["glued"] or match["spaced"]]
     if large != "mil":
         after = next_word(line.text, match.end()).lower()
         link = f" {words.of}" if match["glued"] and after not in words.not_counted else ""

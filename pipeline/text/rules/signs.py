@@ -23,16 +23,17 @@ _SCORE_WORDS: Final = re.compile(rf"{LETTER}{{1,20}}|[0-9]{{1,3}} ?[xX-] ?[0-9]{
 _BETWEEN: Final = word_set("de por em o a um uma e no na jogo placar pelo com final y un con el la del en marcador")
 """Words between one that announces a score and the score."""
 _SETS: Final = word_set("set sets parcial parciais parciales placar marcador")
-_PRICE: Final = re.compile(r"(?:[$€£] ?[0-9.,]{1,12}|[0-9] ?(?:€|m?g))\Z")
+_PRICE: Final = re.compile(r"(?:[$€£] ?[0-9.,]{1,12}|[0-9] ?(?:€|k?m|k?g|m?g|m?[lL]))\Z")
 """A price or a mass, before a slash and a quantity."""
 _RAISED: Final = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _ASPECTS: Final = frozenset({("16", "9"), ("18", "9"), ("21", "9")})
 _RIGHT_TEAM: Final = re.compile(f" ?[0-9]{{1,2}} [{CAPITAL}]")
 
 
-@rule("0aA×*·", lambda words: (
+@rule("0xX×*·", lambda words: (
     rf"(?<![\w.,])(?P<number>[0-9]{{1,4}}) ?[xX](?! ?[0-9]|{LETTER})"
     r"|(?:(?<=[0-9%])|(?<=[0-9%] )|(?<=[a-z²³] ))[xX×](?= ?[0-9])"
+    rf"|(?:(?<=%)|(?<=% ))(?P<shares>[xX×])(?= {LETTER}{{1,20}} {NUMBER} ?%)"
     r"|(?:(?<=[0-9])|(?<=[0-9] ))(?P<product>[*·])(?= ?[0-9])"
     rf"|(?<={LETTER} )(?P<teams>[x×])(?= [{CAPITAL}]{LETTER})"
 ))
@@ -49,6 +50,8 @@ def multiplication(match: re.Match[str], line: Line) -> str | None:
     pt     Brasil 3 x 1 Chile → brasil três a um chile
     pt     3 × 4 = 12 → três vezes quatro igual a doze
     pt     51,3% x 48,7% → cinquenta e um vírgula três por cento a quarenta e oito vírgula sete por cento
+    pt     Sim 52% x Não 48% → sim cinquenta e dois por cento a não quarenta e oito por cento
+    pt     venceu por 3:2 → venceu por três a dois
     pt     um placar de 3x0 → um placar de três a zero
     pt     parciais de 6x4 e 7x5 → parciais de seis a quatro e sete a cinco
     pt     Brasil x Chile → brasil versus chile
@@ -66,6 +69,8 @@ def multiplication(match: re.Match[str], line: Line) -> str | None:
         return Quantity(match["number"]).with_noun(line.words.times, line.words)
     if match["teams"]:
         return line.words.versus if previous_word(line.text, match.start())[:1].isupper() and not line.all_capitals else None
+    if match["shares"]:
+        return line.words.to
     if match["product"] or _FACTOR.match(line.text, match.end()):
         return line.words.symbols["×"]
     before = _LEFT_FACTOR.search(line.text[max(0, match.start() - 34) : match.start()])
@@ -161,7 +166,8 @@ def ratio(match: re.Match[str], line: Line) -> str | None:
     if (left, right) in _ASPECTS:
         ninths = f"{words.by} {verbalise(right, words)}" if is_portuguese(words.locale) else "novenos"
         return f"{verbalise(left, words)} {ninths}"
-    return f" {words.ratio} ".join(verbalise(part, words) for part in (left, right, match["third"]) if part)
+    link = words.to if before.lower() in words.before_score or _announces_score(line, match.start()) else words.ratio
+    return f" {link} ".join(verbalise(part, words) for part in (left, right, match["third"]) if part)
 
 
 _OPERAND: Final = re.compile(rf"(?<!{LETTER}{LETTER})[^\W_][)²³]? ?\Z")

@@ -7,7 +7,6 @@ from typing import Final
 
 from pipeline.text.agreement import previous_word
 from pipeline.text.numbers import digits
-from pipeline.text.rules.acronyms import letter_names
 from pipeline.text.rules.rule import Line, rule
 
 _ORDERED_NOUN: Final = re.compile(r"(?<![\w.])(?:p[áa]g(?:ina)?s?|pp?|l[ií](?:nha|nea)s|versos|art(?:igo|[íi]culo)s)[. ]{1,2}\Z", re.IGNORECASE)
@@ -19,13 +18,13 @@ _OFFICIAL: Final = re.compile(
 """Numbers of lawsuits, identity cards, taxpayers, books and bank accounts: figures in groups with a check digit."""
 
 
-@rule("0+(A", lambda words: (
+@rule("0+(", lambda words: (
     r"(?<![\w.,/-])(?:\(?\+ ?[0-9]{1,3}\)?(?:[ .-]?(?:\([0-9]{1,4}\)|[0-9]{2,5}|[0-9](?=[ .-]))){2,7}"
-    r"|(?:\([0-9]{2,4}\) ?|[0-9]{2,5}[ .-])[0-9]{2,5}(?:[ .-][0-9]{2,5}){0,6}(?:/[0-9]{4}-[0-9]{2})?)(?!\w|[,./-][0-9])"
+    r"|(?:\([0-9]{2,4}\) ?(?:9[ .])?[0-9]{2,9}|[0-9]{2,5}[ .-](?:9 )?[0-9]{2,5})(?:[ .-][0-9]{2,5}){0,6}(?:/[0-9]{4}-[0-9]{2})?)(?!\w|[,./-][0-9])"
     r"|(?<![\w.,/-])(?:[0-9]{2}\.[0-9]{3}\.[0-9]{3}/[0-9]{4}-[0-9]{2}|[0-9]{7}-[0-9]{2}\.[0-9]{4}\.[0-9]\.[0-9]{2}\.[0-9]{4}"
     r"|[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}-(?:[0-9]|[xXkK](?!\w))|[0-9]{3}\.[0-9]{5}\.[0-9]{2}-[0-9]|[0-9]{2}-[0-9]{8}-[0-9]"
     r"|[0-9]{1,5}(?:-[0-9]{1,7}){3,5}|(?!(?:1[789]|20)[0-9]{2}-)[0-9]{4,8}-[0-9])(?![0-9]|[.,/-][0-9])"
-    r"|(?<!\w)[A-Z]{2}[0-9]{2}(?: ?[0-9]{4}){3,6}(?: ?[0-9]{1,4})?(?!\w)"
+    r"|(?<=[A-Z]{2})(?<!\w{3})[0-9]{2}(?: ?[0-9]{4}){3,6}(?: ?[0-9]{1,4})?(?!\w)"
 ))
 def telephone(match: re.Match[str], line: Line) -> str | None:
     """Telephone numbers, postcodes and other codes: digit by digit.
@@ -34,6 +33,7 @@ def telephone(match: re.Match[str], line: Line) -> str | None:
     pt     +351 912 345 678 → mais três cinco um nove um dois três quatro cinco seis sete oito
     pt     +55 (11) 98765-4321 → mais cinco cinco um um nove oito sete seis cinco quatro três dois um
     pt     (11)98765-4321 → um um nove oito sete seis cinco quatro três dois um
+    pt     (11) 9 8765-4321 → um um nove oito sete seis cinco quatro três dois um
     pt     (+351) 912 345 678 → mais três cinco um nove um dois três quatro cinco seis sete oito
     pt     12.345.678-9 → um dois três quatro cinco seis sete oito nove
     pt     123.45678.90-1 → um dois três quatro cinco seis sete oito nove zero um
@@ -61,10 +61,10 @@ def telephone(match: re.Match[str], line: Line) -> str | None:
     written = match[0]
     groups = re.findall("[0-9]+", written)
     number = "".join(groups)
-    if written[0].isalpha():
-        return f"{letter_names(written[:2], line.words)} {digits(number, line.locale)}"
+    if match.start() and match.string[match.start() - 1].isalpha():
+        return digits(number, line.locale)
     counted = _ORDERED_NOUN.search(match.string, max(0, match.start() - 12), match.start())
-    if written[0] in "+(" and "+" in written and len(number) < 8:
+    if written[0] in "+(" and len(number) < (8 if "+" in written else 6):
         return None
     is_official = _OFFICIAL.fullmatch(written) or (len(number) > 5 and previous_word(match.string, match.start()).lower() in line.words.code_nouns)
     if not (written[0] in "+(" or is_official or (not counted and _is_code(written, groups, number, line.locale))):

@@ -16,9 +16,9 @@ from typing import Final
 from pipeline.text.rules.abbreviations import abbreviation, honorific, side
 from pipeline.text.rules.acronyms import acronym, letter
 from pipeline.text.rules.addresses import address, tag
-from pipeline.text.rules.dates import abbreviated_month, date, days
+from pipeline.text.rules.dates import date, days
 from pipeline.text.rules.measures import per_unit, unit, unit_word
-from pipeline.text.rules.money import currency_sign, money
+from pipeline.text.rules.money import money
 from pipeline.text.rules.numerals import fraction_number, magnitude, number, ordinal_number
 from pipeline.text.rules.roman import roman
 from pipeline.text.rules.rule import Rule
@@ -40,9 +40,7 @@ RULES: Final[tuple[Rule, ...]] = (
     address,
     tag,
     money,
-    currency_sign,
     days,
-    abbreviated_month,
     date,
     ratio,
     time,

@@ -110,7 +110,7 @@ def abbreviation(match: re.Match[str], line: Line) -> str | None:
     return None
 
 
-@rule("aA", lambda words: rf"(?<!{LETTER})(?<!')(?P<side>{any_abbreviation(words.sides)})\.?(?!{LETTER})")
+@rule("aA", lambda words: rf"(?P<side>{any_abbreviation(words.sides)})\.?(?!{LETTER})")
 def side(match: re.Match[str], line: Line) -> str | None:
     """The side of a floor.
 

@@ -9,6 +9,7 @@ from pipeline.text.agreement import numbers_an_act, previous_word
 from pipeline.text.numbers import cardinal
 from pipeline.text.rules.patterns import any_of
 from pipeline.text.rules.rule import Line, rule
+from pipeline.text.words import Words
 
 _DAY: Final = "(?:0?[1-9]|[12][0-9]|3[01])"
 _MONTH: Final = "(?:0?[1-9]|1[0-2])"
@@ -78,11 +79,13 @@ def date(match: re.Match[str], line: Line) -> str | None:
 
 
 @rule("0", lambda words: (
-    rf"(?<![0-9/.,-])(?P<first>{_DAY})º?(?:(?P<sign1>[/.])(?P<month1>{_MONTH}))?(?P<link> ?- ?| (?:{'|'.join(_LINKS)}) )(?P<second>{_DAY})º?"
+    rf"(?<![0-9/.,-])(?:(?P<first>{_DAY})º?(?:(?P<sign1>[/.])(?P<month1>{_MONTH}))?(?P<link> ?- ?| (?:{'|'.join(_LINKS)}) )(?P<second>{_DAY})º?"
     rf"(?P<sign>[/.])(?P<month>{_MONTH})(?:(?P=sign)(?P<year>[0-9]{{4}}|(?<=/)[0-9]{{2}}))?(?![\w/]|[.,-][0-9])"
+    rf"|(?:(?P<from>{_DAY})-)?(?P<day>{_DAY})º?(?:(?P<joint>[/-])| (?:{words.of} )?)(?P<name>{any_of(words.month_abbreviations)})"
+    rf"(?:\.?(?P=joint)(?P<of_year>[0-9]{{4}}|[0-9]{{2}})|(?(joint)\.?|(?:\.|(?<!mar)(?<!set)(?<!out)(?<!dez)(?<!may))))(?![\w/-]))"
 ))
 def days(match: re.Match[str], line: Line) -> str | None:
-    """Ranges of days with a month.
+    """Ranges of days with a month, and days with the first three letters of a month.
 
     pt-BR  18-19/11 → dezoito a dezenove de novembro
     pt-PT  18-19/11 → dezoito a dezanove de novembro
@@ -97,8 +100,17 @@ def days(match: re.Match[str], line: Line) -> str | None:
     es     18-19/11 → dieciocho a diecinueve de noviembre
     es     del 2 al 5/12 → del dos al cinco de diciembre
     es     10-12/05/2023 → diez a doce de mayo de dos mil veintitrés
+    pt     18/nov → dezoito de novembro
+    pt     18-nov-2023 → dezoito de novembro de dois mil e vinte e três
+    pt     5-7/mar → cinco a sete de março
+    pt     18 nov. → dezoito de novembro
+    pt-BR  18-19 nov → dezoito a dezenove de novembro
+    es     18/nov → dieciocho de noviembre
+    es     5-7/mar → cinco a siete de marzo
     """
     words = line.words
+    if match["name"]:
+        return _abbreviated_month(match, words)
     first, second, month = (int(match[part]) for part in ("first", "second", "month"))
     month1, year, link = match["month1"], match["year"], match["link"].strip(" ")
     before = previous_word(line.text, match.start()).lower()
@@ -124,28 +136,14 @@ def days(match: re.Match[str], line: Line) -> str | None:
     return " ".join(parts)
 
 
-@rule("0", lambda words: (
-    rf"(?<![0-9/.,-])(?:(?P<first>{_DAY})-)?(?P<day>{_DAY})º?(?:(?P<sign>[/-])| (?:{words.of} )?)(?P<name>{any_of(words.month_abbreviations)})"
-    rf"(?:\.?(?P=sign)(?P<year>[0-9]{{4}}|[0-9]{{2}})|(?(sign)\.?|(?:\.|(?<!mar)(?<!set)(?<!out)(?<!dez)(?<!may))))(?![\w/-])"
-))
-def abbreviated_month(match: re.Match[str], line: Line) -> str:
-    """A day with the first three letters of a month.
-
-    pt     18/nov → dezoito de novembro
-    pt     18-nov-2023 → dezoito de novembro de dois mil e vinte e três
-    pt     5-7/mar → cinco a sete de março
-    pt     18 nov. → dezoito de novembro
-    pt-BR  18-19 nov → dezoito a dezenove de novembro
-    es     18/nov → dieciocho de noviembre
-    es     5-7/mar → cinco a siete de marzo
-    """
-    words = line.words
+def _abbreviated_month(match: re.Match[str], words: Words) -> str:
+    """Return a day, or a range of days, with the first three letters of its month."""
     parts = [words.first_of_month if int(match["day"]) == 1 else cardinal(int(match["day"]), words.locale)]
-    if match["first"]:
-        parts[0] = f"{cardinal(int(match['first']), words.locale)} {words.to} {parts[0]}"
+    if match["from"]:
+        parts[0] = f"{cardinal(int(match['from']), words.locale)} {words.to} {parts[0]}"
     parts.append(words.months[words.month_abbreviations.index(match["name"])])
-    if match["year"]:
-        parts.append(cardinal(int(match["year"]), words.locale))
+    if match["of_year"]:
+        parts.append(cardinal(int(match["of_year"]), words.locale))
     return f" {words.of} ".join(parts)
 
 

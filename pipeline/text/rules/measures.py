@@ -151,7 +151,7 @@ def per_unit(match: re.Match[str], line: Line) -> str | None:
     return None
 
 
-@rule("aA", lambda words: rf"(?<!{LETTER})(?<!')(?P<unit>{any_of(_long_units(words))})(?![\w'^⁰¹²³⁴⁵⁶⁷⁸⁹])")
+@rule("aA", lambda words: rf"(?P<unit>{any_of(_long_units(words))})(?![\w'^⁰¹²³⁴⁵⁶⁷⁸⁹])")
 def unit_word(match: re.Match[str], line: Line) -> str | None:
     """Units after a number in words, before a slash, and those with a raised figure.
 
@@ -174,6 +174,8 @@ def unit_word(match: re.Match[str], line: Line) -> str | None:
     """
     words = line.words
     noun = words.units[match["unit"]]
+    if line.text[match.start() - 1 : match.start()] == "'":
+        return None
     before = _LAST_BEFORE.search(line.text[max(0, match.start() - 34) : match.start()])
     word = before[1].lower() if before else ""
     if word == words.of and before:

@@ -9,16 +9,30 @@ from pipeline.text.alphabet import LETTER
 from pipeline.text.quantity import NUMBER, Quantity, parse
 from pipeline.text.rules.patterns import any_of
 from pipeline.text.rules.rule import Line, rule
+from pipeline.text.words import Noun
 
 
 @rule("A0-$€£¥", lambda words: (
-    rf"(?P<minus>(?<![\w)])-)?(?:(?P<before>(?<!{LETTER})(?:{any_of(words.currencies)})) ?(?P<inner>-)?(?P<amount>{NUMBER})"
+    rf"(?P<minus>(?<![\w)])-)?(?:(?P<before>(?<!{LETTER})(?:{any_of(words.currencies)}))(?: ?(?P<inner>-)?(?P<amount>{NUMBER})"
     rf"(?: ?(?P<magnitude>{any_of(words.magnitudes)})(?!{LETTER}|[0-9]))?"
+    rf"|(?P<bare>(?<=[$€£¥])(?![\w$]|-?[0-9]))(?: (?P<of>{any_of(key for key in words.magnitudes if len(key) > 2)})(?!{LETTER}))?)"
     rf"|(?P<amount2>{NUMBER})(?: ?(?P<magnitude2>{any_of(words.magnitudes)}))?(?: de)? ?(?P<after>(?:{any_of(words.currencies)})(?![\w$])))"
 ))
 def money(match: re.Match[str], line: Line) -> str | None:
-    """Amounts, with their hundredths and magnitudes.
+    """Amounts, with their hundredths and magnitudes; signs of currencies without a figure, in the singular after an article.
 
+    pt     em R$ → em reais
+    pt     preços em US$ → preços em dólares
+    pt     valores em R$ e US$ → valores em reais e dólares
+    pt     o R$ caiu → o real caiu
+    pt     a cotação do US$ → a cotação do dólar
+    pt     em R$ milhões → em milhões de reais
+    pt     em R$ mil → em mil reais
+    pt     milhões de € → milhões de euros
+    es     en US$ → en dólares
+    es     en € → en euros
+    es     en millones de R$ → en millones de reales
+    es     el US$ sube → el dólar sube
     pt     R$ 25,50 → vinte e cinco reais e cinquenta centavos
     pt     R$1,00 → um real
     pt     R$ 2 → dois reais
@@ -68,6 +82,8 @@ def money(match: re.Match[str], line: Line) -> str | None:
     """
     words = line.words
     currency = words.currencies[match["before"] or match["after"]]
+    if match["bare"] is not None:
+        return _sign_alone(match, currency.unit, line)
     quantity = parse(match["amount"] or match["amount2"], words)
     if quantity is None:
         return None
@@ -86,29 +102,11 @@ def money(match: re.Match[str], line: Line) -> str | None:
     return sign + f" {words.conjunction} ".join(parts)
 
 
-@rule("A$€£¥", lambda words: (
-    rf"(?<![\w$])(?P<sign>{any_of(key for key in words.currencies if not key.isalpha() and '/' not in key)})(?![\w$]|-?[0-9])"
-    rf"(?: (?P<magnitude>{any_of(key for key in words.magnitudes if len(key) > 2)})(?!{LETTER}))?"
-))
-def currency_sign(match: re.Match[str], line: Line) -> str:
-    """Signs of currencies without a figure: the name, in the singular after an article or a determiner of one.
-
-    pt     em R$ → em reais
-    pt     preços em US$ → preços em dólares
-    pt     valores em R$ e US$ → valores em reais e dólares
-    pt     o R$ caiu → o real caiu
-    pt     a cotação do US$ → a cotação do dólar
-    pt     em R$ milhões → em milhões de reais
-    pt     em R$ mil → em mil reais
-    pt     milhões de € → milhões de euros
-    es     en US$ → en dólares
-    es     en € → en euros
-    es     en millones de R$ → en millones de reales
-    es     el US$ sube → el dólar sube
-    """
-    words = line.words
-    unit = words.currencies[match["sign"]].unit
-    if magnitude := match["magnitude"]:
-        large = words.magnitudes[magnitude]
-        return f"{large} {unit.many}" if large == "mil" else f"{large} {words.of} {unit.many}"
-    return unit.one if previous_word(line.text, match.start()).lower() in words.before_one else unit.many
+def _sign_alone(match: re.Match[str], unit: Noun, line: Line) -> str | None:
+    """Return the name of a currency whose sign has no figure: em R$ → em reais, em R$ milhões → em milhões de reais."""
+    if match["minus"] or line.text[max(0, match.start() - 1) : match.start()].isalnum():
+        return None
+    if match["of"]:
+        large = line.words.magnitudes[match["of"]]
+        return f"{large} {unit.many}" if large == "mil" else f"{large} {line.words.of} {unit.many}"
+    return unit.one if previous_word(line.text, match.start()).lower() in line.words.before_one else unit.many

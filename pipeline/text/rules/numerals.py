@@ -136,7 +136,8 @@ def _fraction_of_unit(whole: int, above: int, below: int, unit: Noun, words: Wor
 
 @rule("0", lambda words: (
     rf"(?<![\w.,/$-])(?P<number>{NUMBER})"
-    rf"(?: ?(?P<magnitude>{any_of(_short_magnitudes(words))})(?!\w)|(?P<glued>[kMB])(?= {LETTER}{{2}})| (?P<spaced>[MB])(?= {words.of} {LETTER}{{2}}))"
+    rf"(?: ?(?P<magnitude>{any_of(_short_magnitudes(words))})(?!\w)|(?P<glued>[kMB])(?= {LETTER}{{2}})"
+    rf"| (?P<spaced>[MB])(?= {words.of} {LETTER}{{2}}))"
 ))
 def magnitude(match: re.Match[str], line: Line) -> str | None:
     """Magnitudes by letters without a currency.

@@ -61,6 +61,15 @@ class Compiled:
     needs_rules: re.Pattern[str]
     candidate: re.Pattern[str]
     rules: dict[str, list[tuple[Rule, re.Pattern[str]]]]
+    rules_before: dict[str, list[tuple[Rule, re.Pattern[str]]]]
+
+    def before(self, following: str) -> list[tuple[Rule, re.Pattern[str]]]:
+        """Return the rules to try at figures, by the character that follows them."""
+        rules = self.rules_before.get(following)
+        if rules is None:
+            rules = [(rule, pattern) for rule, pattern in self.rules["0"] if not rule.then or following in rule.then]
+            self.rules_before[following] = rules
+        return rules
 
 
 @lru_cache(maxsize=len(LOCALES))
@@ -82,8 +91,9 @@ def _compiled(locale: str) -> Compiled:
     first = rf"(?<!{LETTER})"
     return Compiled(
         re.compile(rf"[^{silent}]|{first}(?:[A-Z]{{2}}|[B-DF-NP-TV-Z](?!{LETTER})|(?={LETTER})(?:{spoken}))|\.[a-z]"),
-        re.compile(rf"[0-9{signs}]|{first}(?:[A-Z]|(?=[a-z])(?:{by_words}))"),
+        re.compile(rf"[0-9]+|[{signs}]|{first}(?:[A-Z]|(?=[a-z])(?:{by_words}))"),
         rules,
+        {},
     )
 
 
@@ -98,7 +108,8 @@ def _matches(text: str, locale: str) -> Iterator[tuple[str, int, int, str]]:
     position = 0
     while found := compiled.candidate.search(text, position):
         start = found.start()
-        for rule, pattern in compiled.rules.get(_character_class(text[start]), ()):
+        kind = _character_class(text[start])
+        for rule, pattern in compiled.before(text[found.end() : found.end() + 1]) if kind == "0" else compiled.rules.get(kind, ()):
             if (match := pattern.match(text, start)) and (spoken := rule.verbalise(match, line)) is not None:
                 yield rule.name, start, match.end(), spoken
                 position = match.end()

@@ -22,7 +22,7 @@ _NUMERAL: Final = re.compile("[IVXLCDM]")
     rf"(?<!{LETTER})(?<!{LETTER}')(?:(?P<anywhere>{any_abbreviation(words.abbreviations)})"
     rf"|(?P<number>{any_abbreviation(words.before_number)})(?= ?(?:[0-9]|[(+]{{1,2}}[0-9]|[IVXLCDM]{{1,9}}(?!{LETTER})))"
     rf"|(?P<act>{any_abbreviation(words.acts)})(?= (?:n\.? ?[ºo°]?\.? ?)?[0-9][0-9.]{{0,7}}/[0-9]{{2}})"
-    rf"|(?P<letter>{any_abbreviation(words.before_letter)})(?= ?(?:[a-z](?=\)|[,;.]|$)|[A-Z](?!\.))(?!{LETTER}))"
+    rf"|(?P<letter>{any_abbreviation(words.before_letter)})(?= ?(?:[a-z](?=\)|[,;.]|$)|[A-Z](?!\.[A-Z]|\. [A-Z][a-z]))(?!{LETTER}))"
     rf"|(?P<name>{any_abbreviation(words.before_name)})(?= (?:d[aeo]s? |de las? |del )?[{CAPITAL}]))"
 ))
 def abbreviation(match: re.Match[str], line: Line) -> str | None:

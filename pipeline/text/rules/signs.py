@@ -36,7 +36,7 @@ _RIGHT_TEAM: Final = re.compile(f" ?[0-9]{{1,2}} [{CAPITAL}]")
     rf"|(?:(?<=%)|(?<=% ))(?P<shares>[xX×])(?= {LETTER}{{1,20}} {NUMBER} ?%)"
     r"|(?:(?<=[0-9])|(?<=[0-9] ))(?P<product>[*·])(?= ?[0-9])"
     rf"|(?<={LETTER} )(?P<teams>[x×])(?= [{CAPITAL}]{LETTER})"
-))
+), then=" xX")
 def multiplication(match: re.Match[str], line: Line) -> str | None:
     """An x beside numbers: a multiple, dimensions, a score, or a product where an equals sign follows.
 

@@ -66,8 +66,10 @@ def telephone(match: re.Match[str], line: Line) -> str | None:
     counted = _ORDERED_NOUN.search(match.string, max(0, match.start() - 12), match.start())
     if written[0] in "+(" and len(number) < (8 if "+" in written else 6):
         return None
-    is_official = _OFFICIAL.fullmatch(written) or (len(number) > 5 and previous_word(match.string, match.start()).lower() in line.words.code_nouns)
-    if not (written[0] in "+(" or is_official or (not counted and _is_code(written, groups, number, line.locale))):
+    if not (
+        written[0] in "+(" or _OFFICIAL.fullmatch(written) or (not counted and _is_code(written, groups, number, line.locale))
+        or (len(number) > 5 and previous_word(match.string, match.start()).lower() in line.words.code_nouns)
+    ):
         return None
     plus = line.words.symbols["+"] + " " if written.startswith(("+", "(+")) else ""
     check = f" {line.words.letters[written[-1].lower()]}" if written[-1].isalpha() else ""

@@ -18,11 +18,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 TRAININGS = ("tests/training/", "tests/tuning/", "tests/alignment/", "tests/decoding/", "tests/test_train.py", "tests/test_donor.py",
              "tests/test_align.py", "tests/test_transcribe.py", "tests/test_recovery.py", "tests/test_run.py")
 """Tests that train or transcribe with all cores: of several workers one runs them."""
-SERVERS = ("tests/flows/",)
-"""Tests that share the one Prefect server of their worker."""
-REGISTRIES = ("tests/registry/", "tests/cli/test_registry.py")
-"""Tests that copy the toy registry, which a worker builds once."""
-GROUPS = {"trainings": TRAININGS, "flows": SERVERS, "registry": REGISTRIES}
+REGISTRIES = ("tests/flows/", "tests/registry/", "tests/cli/test_registry.py")
+"""Tests that copy the toy registry, which a worker builds once; those of the flows share the one Prefect server of their worker."""
+GROUPS = {"trainings": TRAININGS, "registry": REGISTRIES}
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

@@ -124,6 +124,7 @@ def test_planted_transcripts_are_dropped_and_listed_with_their_reason(root: Path
     assert 0.03 < found["wrong_share"] < 0.15
 
 
+@pytest.mark.slow
 def test_a_share_or_a_threshold_may_be_asked_for_and_measures_nothing_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rewrite(spoil)
     run()
@@ -154,6 +155,7 @@ def test_a_killed_run_goes_on_from_its_last_chunk_to_the_same_scores(root: Path,
     assert len(list((root / "state/align").rglob("part-*.parquet"))) == 1, "what is of no use any more is removed"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_aligned_is_dropped_and_counted(root: Path) -> None:
     rewrite(lambda number, text: {5: "ww w", 6: " ".join([text] * 9)}.get(number, text))
     found = run()
@@ -163,6 +165,7 @@ def test_what_cannot_be_aligned_is_dropped_and_counted(root: Path) -> None:
     assert dropped.to_dict() == {"tones/train-005": "no letter that the aligner has", "tones/train-006": "more labels than frames"}
 
 
+@pytest.mark.slow
 def test_an_aligner_of_another_alphabet_learns_which_of_its_symbols_is_which_letter(root: Path) -> None:
     """Each ã is an a to the aligner, and each ç what it calls s: the plan by symbol has it as a c, a symbol that it never emits."""
     rewrite(lambda number, text: spoil(number, text).replace("a", "ã").replace("s", "ç"))
@@ -202,6 +205,7 @@ def test_another_model_than_the_pinned_one_is_refused(root: Path) -> None:
         run(weights_sha256="0" * 64)
 
 
+@pytest.mark.slow
 def test_a_foreign_checkpoint_is_an_aligner_and_one_without_a_head_is_not(root: Path) -> None:
     own = run()
     folder = root / "data/raw/foreign"
@@ -221,6 +225,7 @@ def test_a_foreign_checkpoint_is_an_aligner_and_one_without_a_head_is_not(root: 
         run(aligner="data/raw/base")
 
 
+@pytest.mark.slow
 def test_an_aligner_that_hears_samples_as_they_are_is_given_such(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, words, _ = load_model("data/donor")
     model.config.do_normalize = False
@@ -230,6 +235,7 @@ def test_an_aligner_that_hears_samples_as_they_are_is_given_such(root: Path, mon
         run(aligner="data/raw/plain")
 
 
+@pytest.mark.slow
 def test_an_aligner_that_has_learned_from_what_it_judges_is_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, words, _ = load_model("data/donor")
     known = trained_on(pd.read_parquet(SPLIT / "train.parquet")[:7])

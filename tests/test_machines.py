@@ -32,7 +32,8 @@ def run(*command: str, cwd: Path = ROOT, **environment: str) -> subprocess.Compl
 # ---- Temporary folders, homes, masks ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("length", [ingest.LONGEST_TMPDIR, ingest.LONGEST_TMPDIR + 1, 200])
+@pytest.mark.parametrize("length", [
+    pytest.param(ingest.LONGEST_TMPDIR, marks=pytest.mark.slow), pytest.param(ingest.LONGEST_TMPDIR + 1, marks=pytest.mark.slow), 200])
 def test_workers_start_under_a_temporary_folder_of_any_length(tmp_path: Path, length: int) -> None:
     folder = Path("/tmp") / f"v{os.getpid()}-{length}"
     folder = folder / ("x" * (length - len(str(folder)) - 1))
@@ -46,6 +47,7 @@ def test_workers_start_under_a_temporary_folder_of_any_length(tmp_path: Path, le
     assert (done.returncode, done.stdout, done.stderr) == (0, "worked\n", "")
 
 
+@pytest.mark.slow
 def test_a_temporary_folder_that_is_missing_is_replaced_by_tmp(tmp_path: Path) -> None:
     (tmp_path / "workers.py").write_text(WORKERS)
     done = run(sys.executable, str(tmp_path / "workers.py"), TMPDIR=str(tmp_path / "missing"), PYTHONPATH=str(ROOT))

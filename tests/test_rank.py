@@ -95,6 +95,7 @@ def test_a_measure_on_which_all_are_equal_is_left_out(found: dict[str, Any]) -> 
     assert "letters_mapped" not in found["agreement"]["nearest_by_measure"]
 
 
+@pytest.mark.slow
 def test_the_order_of_the_candidates_in_params_changes_no_figure() -> None:
     one, other = (ranking(Params.model_validate({**PARAMS, "candidates": candidates}), LETTERS, "a test")
                   for candidates in (["es", "it", "de"], ["de", "it", "es"]))

@@ -28,6 +28,7 @@ SECTION = {"batch_s": 5, "threads": 1, "invariance_utterances": 4, "max_logit_di
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pipeline.decoding.speed.PAIRS", 2)
     monkeypatch.setattr(core_params.load_section, "__kwdefaults__", {"path": tmp_path / "params.yaml"})
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"transcribe": SECTION}))
     tiny.write_split(tmp_path, tiny.TEXTS, "test")
@@ -129,12 +130,13 @@ def test_a_seeded_sample_is_transcribed_in_every_condition(root: Path) -> None:
     assert read_json(root / "data/transcribe/transfer.json")["robustness"]["conditions"]["slow"]["speed"] == 0.5
     again = measure(root)
     assert again["robustness"].map(list).tolist() == table["robustness"].map(list).tolist()
-    more = measure(root, utterances=6)
+    more = measure(root, utterances=6, conditions={"slow": {"speed": 0.5}})
     assert set(sample["utterance_id"]) < set(more.loc[more["robustness"].str.len() > 0, "utterance_id"])
-    other = measure(root, seed=2)
+    other = measure(root, seed=2, conditions={"slow": {"speed": 0.5}})
     assert set(other.loc[other["robustness"].str.len() > 0, "utterance_id"]) != set(sample["utterance_id"])
 
 
+@pytest.mark.slow
 def test_a_system_without_robustness_is_transcribed_in_no_condition(root: Path) -> None:
     table = measure(root, systems=["champion"])
     assert not table["robustness"].str.len().any()

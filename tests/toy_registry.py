@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tempfile
 import textwrap
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +15,7 @@ import pytest
 import yaml
 
 from pipeline.core.files import ROOT
+from pipeline.registry import promotion
 from pipeline.registry.git import git
 from pipeline.registry.store import dvc
 
@@ -147,6 +150,23 @@ class Toy:
         (self.path / "params.yaml").write_text(yaml.safe_dump(params))
         dvc(self.path, "repro", "--quiet")
         return self.commit(f"Run generation {generation}")
+
+
+@cache
+def built(name: str) -> Path:
+    """Return a folder with the toy project after its first run (`run`), one promotion (`once`) or two (`twice`); built once per process."""
+    folder = Path(tempfile.mkdtemp()) / name
+    with pytest.MonkeyPatch.context() as patch:
+        own_state(patch, folder.parent)
+        if name == "run":
+            build(folder)
+            return folder
+        shutil.copytree(built({"once": "run", "twice": "once"}[name]), folder)
+        toy = Toy(folder)
+        if name == "twice":
+            toy.run(2, gates=0)
+        promotion.promote(toy.path, promotion.read_candidate(toy.path).request, "Ana Reis")
+    return folder
 
 
 def own_state(patch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import gpu
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the profiler's own
 def test_it_runs_at_toy_size_and_prints_every_row(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["gpu.py", "--toy"])

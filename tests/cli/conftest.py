@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.plain_files import BETTER, REFERENCES, WORSE, write
-from tests.registry.conftest import folders, once, toy, twice  # noqa: F401  # fixtures
+from tests.registry.conftest import once, toy, twice  # noqa: F401  # fixtures
 
 
 @pytest.fixture

@@ -32,7 +32,8 @@ def vizinho(environment: dict[str, str], *arguments: str, given: bytes = b"", at
     return done.returncode, out, err
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
+@pytest.mark.parametrize("environment", [pytest.param(value, id=name, marks=[pytest.mark.slow] if name != "LANG=C" else [])
+                                         for name, value in ENVIRONMENTS.items()])
 def test_text_and_messages_are_utf_8(environment: dict[str, str], tmp_path: Path) -> None:
     assert vizinho(environment, "normalise", "--locale", "pt-BR", given="Às 14h.\n".encode()) == (0, "às catorze horas\n", "")
     reference, hypothesis = tmp_path / "referência.tsv", tmp_path / "ação→.tsv"

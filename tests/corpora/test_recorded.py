@@ -42,6 +42,7 @@ CORPORA: dict[str, tuple[dict[str, Any], int, dict[str, int]]] = {
 }
 
 
+@pytest.mark.slow
 def test_every_recording_is_ingested_or_rejected_with_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "speech").symlink_to(SHARED)
     table = pd.read_csv(SHARED / "manifest.tsv", sep="\t", quoting=3, keep_default_na=False, dtype=str).set_index("path")

@@ -94,6 +94,7 @@ def busy_cores(number: int) -> Iterator[None]:
             burner.wait()
 
 
+@pytest.mark.slow
 def test_four_times_the_work_lowers_the_ratio_and_the_random_state_is_unchanged() -> None:
     light, heavy = system(10), system(40)
     state = torch.random.get_rng_state()

@@ -117,6 +117,7 @@ def test_the_child_ends_with_the_process_that_started_it() -> None:
     pytest.fail("it is still running")
 
 
+@pytest.mark.slow
 def test_without_the_package_the_stage_prints_what_to_install_and_fails_with_exit_code_1(tmp_path: Path) -> None:
     """A Python without the package: `find_spec` finds none, and the metadata none."""
     code = ("import importlib.util, importlib.metadata as metadata, sys\n"

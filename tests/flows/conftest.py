@@ -17,7 +17,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFi
 from prefect.states import State
 from prefect.testing.utilities import prefect_test_harness
 
-from tests.toy_registry import Toy, build, own_state
+from tests.toy_registry import Toy, built, own_state
 
 
 @pytest.fixture(scope="session")
@@ -27,21 +27,11 @@ def server() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the toy project after its first run."""
-    folder = tmp_path_factory.mktemp("flows")
-    with pytest.MonkeyPatch.context() as patch:
-        own_state(patch, folder)
-        build(folder / "toy")
-    return folder / "toy"
-
-
 @pytest.fixture
-def toy(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     """The toy project with a pushed run of generation 1, as the repository of the flows, with a separate state folder."""
     own_state(monkeypatch, tmp_path)
-    shutil.copytree(built, tmp_path / "toy")
+    shutil.copytree(built("run"), tmp_path / "toy")
     monkeypatch.setenv("VIZINHO_REPOSITORY", str(tmp_path / "toy/clone"))
     return Toy(tmp_path / "toy")
 

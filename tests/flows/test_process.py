@@ -152,6 +152,7 @@ def test_a_command_that_ignores_the_signal_is_killed(monkeypatch: pytest.MonkeyP
     assert done.stopped and time.monotonic() - began < 10
 
 
+@pytest.mark.slow
 def test_a_command_whose_bar_stalls_is_stopped_and_one_whose_bar_advances_is_not() -> None:
     drawn = ("import sys, time\nfor second in range(int(sys.argv[1])):\n"
              "    print(f'\\r 40%|## |big {sys.argv[2] or second}.0M/38.1M [00:{second:02}<00:00, ?B/s]', end='', flush=True)\n    time.sleep(0.5)")

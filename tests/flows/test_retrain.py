@@ -34,6 +34,7 @@ def left_behind() -> list[Path]:
     return [path for path in (workspace.state_folder() / "work").iterdir() if path.is_dir() and path.name != "registry"]
 
 
+@pytest.mark.slow
 def test_a_run_without_a_stale_stage_runs_none_and_makes_no_commit(toy: Toy, started: Start) -> None:
     run = started(retrain)
     head = git(toy.origin, "rev-parse", "main")

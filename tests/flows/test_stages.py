@@ -53,6 +53,7 @@ def test_a_stage_has_one_progress_artifact_of_its_own_bar_that_ends_full(stage: 
     assert shown == [(stages.key_of("progress", stage), 50.0), ("id", 100.0)]
 
 
+@pytest.mark.slow
 def test_a_stage_that_dvc_does_not_start_is_explained_by_dvc(tmp_path: Path) -> None:
     graph = {"ingest": {"cmd": "true", "deps": ["data/raw/cv-pt"]}, "train": {"cmd": "echo no number; exit 1"}}
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": graph}))

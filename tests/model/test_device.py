@@ -67,6 +67,7 @@ def test_every_user_may_read_a_lock_file_whatever_the_mask(tmp_path: Path) -> No
     assert (tmp_path / "one.lock").stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 def test_the_lock_file_of_another_user_can_be_taken(tmp_path: Path) -> None:
     file = tmp_path / "vizinho-cpu-0.lock"

@@ -70,6 +70,7 @@ def test_without_the_checkouts_cache_the_out_is_missing(checkout: Path, tmp_path
         store.check_out(clone, ["out.txt"])
 
 
+@pytest.mark.slow
 def test_what_a_clone_adds_is_in_the_checkouts_cache(checkout: Path, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     make_clone(str(checkout), clone)

@@ -20,6 +20,8 @@ from pipeline.registry.verify import verify
 from tests.hostile_git import configure, hook, set_personal
 from tests.toy_registry import ARTEFACT, Toy, set_up
 
+pytestmark = pytest.mark.slow
+
 
 def promote_head(toy: Toy, ref: str = "HEAD") -> None:
     promote(toy.path, read_candidate(toy.path, ref).request, "Ana Reis")
@@ -106,7 +108,6 @@ def test_signatures_without_a_usable_key_are_named_before_anything_is_done(toy: 
     assert (git(toy.origin, "for-each-ref"), toy.git("tag"), toy.git("status", "--porcelain")) == (before, "", "")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("scope", ["--global", "--local"])
 def test_commit_and_tags_are_signed_where_that_is_demanded(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scope: str) -> None:
     configure(tmp_path, "", monkeypatch)
@@ -130,7 +131,6 @@ def test_without_a_committer_the_promotion_names_the_settings(toy: Toy, tmp_path
     assert git(toy.origin, "tag") == ""
 
 
-@pytest.mark.slow
 def test_a_committer_whose_name_is_not_utf8_is_kept(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(tmp_path, "", monkeypatch)
     toy.git("config", "user.name", "Jo\udce3o Simões")
@@ -141,7 +141,6 @@ def test_a_committer_whose_name_is_not_utf8_is_kept(toy: Toy, tmp_path: Path, mo
 # ---- Hooks -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["1", "2"])
 def test_the_reason_of_a_hook_that_refuses_the_push_is_shown(toy: Toy, stream: str) -> None:
     hook(toy.path / ".git/hooks/pre-push", f"echo models are not pushed on Fridays >&{stream}\nexit 1")
@@ -153,7 +152,6 @@ def test_the_reason_of_a_hook_that_refuses_the_push_is_shown(toy: Toy, stream: s
 # ---- Tags made by hand ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_tags_of_gtos_other_forms_neither_stop_a_promotion_nor_change_the_champion(once: Toy, capsys: pytest.CaptureFixture[str]) -> None:
     annotated = [f"{ARTEFACT}#champion", f"{ARTEFACT}#champion!", f"{ARTEFACT}#champion!#5", f"{ARTEFACT}@v1.0.0-rc1", f"{ARTEFACT}@v0.2.0",
                  f"{ARTEFACT}#staging#6", f"{ARTEFACT}@v0.1.0!", f"{ARTEFACT}@deprecated", f"{ARTEFACT}#champion#x", f"{ARTEFACT}@latest"]
@@ -195,7 +193,6 @@ def test_gto_reads_what_a_promotion_has_tagged(twice: Toy) -> None:
 # ---- Kinds of checkout ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_detached_head_promotes(toy: Toy) -> None:
     toy.git("checkout", "--quiet", "--detach")
     promote_head(toy)
@@ -203,7 +200,6 @@ def test_a_detached_head_promotes(toy: Toy) -> None:
     assert toy.git("branch", "--show-current") == ""
 
 
-@pytest.mark.slow
 def test_a_worktree_promotes(toy: Toy) -> None:
     dvc(toy.path, "push")
     toy.git("worktree", "add", "--quiet", "--detach", "../tree")
@@ -212,7 +208,6 @@ def test_a_worktree_promotes(toy: Toy) -> None:
     assert toy.in_use() == "v0.1.0"
 
 
-@pytest.mark.slow
 def test_a_submodule_promotes(toy: Toy) -> None:
     dvc(toy.path, "push")
     git(toy.folder, "init", "--quiet", "-b", "trunk")
@@ -229,7 +224,6 @@ def test_a_submodule_promotes(toy: Toy) -> None:
         rollback(part.path, "day-one", "Ana Reis", "worse")
 
 
-@pytest.mark.slow
 def test_without_a_remote_a_worktree_promotes_to_the_main_of_its_checkout(toy: Toy) -> None:
     toy.git("remote", "remove", "origin")
     toy.git("worktree", "add", "--quiet", "--detach", "../tree")
@@ -260,7 +254,6 @@ def test_a_repository_without_main_is_named(toy: Toy) -> None:
         promote_head(toy)
 
 
-@pytest.mark.slow
 def test_a_remote_of_another_name_is_logged(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
     toy.git("remote", "rename", "origin", "upstream")
     promote_head(toy)
@@ -268,7 +261,6 @@ def test_a_remote_of_another_name_is_logged(toy: Toy, capsys: pytest.CaptureFixt
     assert champion(toy.path)[1].version == "v0.1.0"
 
 
-@pytest.mark.slow
 def test_a_checkout_of_another_owner_is_named_and_promotes_once_it_is_safe(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(tmp_path, "", monkeypatch)
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")

@@ -68,10 +68,8 @@ def after_the_kill(toy: Toy, expected: str | None) -> None:
     assert [proof.problems for proof in verify(toy.path)] == [(), ()]
 
 
-@pytest.mark.parametrize("step", [
-    "publish",
-    *(pytest.param(step, marks=pytest.mark.slow) for step in ("fetch", "check", "take", "add_model", "push_model", "merge", "commit", "follow")),
-])
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["fetch", "check", "take", "add_model", "push_model", "merge", "commit", "publish", "follow"])
 def test_a_kill_after_a_step_leaves_the_old_champion_or_the_new_one(toy: Toy, step: str) -> None:
     killed = start(toy.path, KILLED.format(step=step))
     killed.communicate(timeout=200)

@@ -56,6 +56,7 @@ def test_the_p_value_is_the_level_at_which_the_interval_ends_at_the_null() -> No
     assert touching.low == pytest.approx(null, abs=5e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("speakers", [12, 24, 60])
 def test_intervals_of_simulated_speakers_have_nearly_nominal_coverage(speakers: int) -> None:
     generator = np.random.default_rng(speakers)

@@ -119,6 +119,7 @@ def test_the_same_seed_gives_the_same_power() -> None:
     assert power(margins, SPEAKERS, 1) == power(margins, SPEAKERS, 1) != power(margins, SPEAKERS, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("speakers", [9, 24])
 def test_the_power_agrees_with_the_share_of_simulated_challengers_that_are_promoted(speakers: int) -> None:
     generator = np.random.default_rng(speakers)

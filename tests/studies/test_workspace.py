@@ -78,6 +78,7 @@ def commit_profile(folder: Path, **source: str) -> None:
     assert command(folder, "git", "commit", "--quiet", "--message", "small").returncode == 0
 
 
+@pytest.mark.slow
 def test_an_unknown_profile_and_untracked_data_are_refused(tmp_path: Path) -> None:
     folder = clone(tmp_path)
     commit_profile(folder, source="data/raw/voice")

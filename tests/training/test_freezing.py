@@ -85,6 +85,7 @@ def test_convolutions_stay_frozen_whatever_the_schedule_unfreezes(root: Path, tm
             assert torch.equal(tensor, before[name]) == name.startswith("wav2vec2.feature_extractor"), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [1, 2, 4])
 def test_a_run_interrupted_between_two_changes_is_resumed_to_the_same_weights(root: Path, tmp_path: Path, cut: int) -> None:
     values = {"steps": 14, "evaluate_every": 2, "freeze_encoder_steps": 3, "unfreeze_every": 3, "layer_decay": 0.7, "head_rate_factor": 3.0,

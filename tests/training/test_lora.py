@@ -76,6 +76,7 @@ def test_the_merged_model_has_the_logits_of_the_adapted_one_and_is_plain_on_disk
     assert np.array_equal(logits(load_model(tmp_path / "model")[0]), logits(model))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extra", [{}, {"replicas": 2}, {"lora": {"rank": 2, "dropout": 0.3}}, {"freeze_encoder_steps": 3, "unfreeze_every": 3},
                                    {"ema": 0.9, "keep": "best"}],
                          ids=lambda extra: "-".join(extra) or "plain")

@@ -41,6 +41,7 @@ def test_a_run_masks_only_at_its_steps(root: Path, tmp_path: Path, capsys: pytes
     assert "test: from step 4 on parts of the input are masked" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_run_interrupted_before_or_during_masking_is_resumed_to_the_same_weights(root: Path, tmp_path: Path) -> None:
     values = {"steps": 12, "evaluate_every": 2, "spec_augment": MASKS | {"from_step": 5, "until_step": 10}}
     whole, history = trained(root, tmp_path / "whole", **values)

@@ -173,6 +173,7 @@ def test_the_freezing_schedule_is_reported_also_where_it_outlasts_the_run(tables
     assert check(tables, freeze_encoder_steps=12).lines[5] == "freezing    the head alone for 12 steps, then the encoder: never within this run"
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_utterances_take_seconds() -> None:
     random = np.random.default_rng(1)
     texts = ["".join(random.choice(list("aeosr "), 60)) for _ in range(1000)] * 100

@@ -137,6 +137,7 @@ def test_an_interrupted_run_is_resumed_to_the_same_weights(root: Path, tmp_path:
 EVERYTHING: dict[str, Any] = {"ema": 0.9, "keep": "best", "patience": 3, "steps": 60, "evaluate_every": 2, "peak_rate": 3e-2}
 
 
+@pytest.mark.slow
 def test_best_weights_moving_average_and_patience_are_resumed_exactly_wherever_the_run_stops(root: Path, tmp_path: Path) -> None:
     """The dev error rates are fixed: the second evaluation is the best, and three worse ones stop the run at the fifth."""
     values, sets = run_config(**{**EVERYTHING, "checkpoint_s": 0}), (utterances(root, "train"), utterances(root, "dev"))

@@ -141,8 +141,8 @@ def per_unit(match: re.Match[str], line: Line) -> str | None:
     last = _LAST_WORD.search(left)
     plural = last is not None and (last[1] in words.units if len(last[1]) == 2 else len(last[1]) > 3 and last[1].endswith("s"))
     if unit := match["unit"]:
-        counted = (plural or _COUNTED.search(left)) and len(unit) > 1
-        allowed = of_unit or left[-1:].isdecimal() or counted or (last is not None and len(last[1]) > 1 and last[1] in words.units)
+        noun_before = (plural or _COUNTED.search(left) is not None) and len(unit) > 1
+        allowed = of_unit or left[-1:].isdecimal() or noun_before or (last is not None and len(last[1]) > 1 and last[1] in words.units)
         return f"{words.by} {words.units[unit].one}" if allowed else None
     noun = match["noun"].lower()
     counted = plural and (noun in words.per_nouns or (not noun.endswith("s") and _COUNTED.search(left)))

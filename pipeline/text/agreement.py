@@ -12,6 +12,7 @@ from pipeline.text.words import Words
 
 _NEXT: Final = re.compile(rf" ?({LETTER}{{1,30}})")
 _PREVIOUS: Final = re.compile(rf"({LETTER}{{1,30}})[.,]?[ -]?$")
+_NUMBER_SIGN: Final = re.compile(r"[nN]\.?[º°o]?\.? ?\Z")
 _WINDOW: Final = 34
 """Characters that are searched before a number: bounded, so that the time is linear in the length of the line."""
 
@@ -31,6 +32,12 @@ def previous_word(text: str, position: int) -> str:
     """Return the word that ends before a position, past a space, hyphen, comma or full stop; empty if there is none."""
     found = _PREVIOUS.search(text[max(0, position - _WINDOW) : position])
     return found[1] if found else ""
+
+
+def numbers_an_act(text: str, position: int, words: Words) -> bool:
+    """Return whether a law, a decree or the like precedes a number, with or without `n.º`: Lei 30/92, Lei n.º 30/92."""
+    before = previous_word(text, position).lower()
+    return before in words.act_nouns or _NUMBER_SIGN.search(text, max(0, position - 6), position) is not None
 
 
 def is_feminine(word: str, plural: bool, words: Words) -> bool:

@@ -39,9 +39,20 @@ _TRANSLITERATED: Final = {"ñ": "nh", "ç": "s"}
 """Letters of one language, as the other writes their sound."""
 _APOSTROPHES: Final = "'’‘ʼʻ´`′"
 _HYPHENS: Final = "-‐‑‒–−"
-_READ_BY_RULES: Final = "ªº²³µ"
+_READ_BY_RULES: Final = "ªº²³µ⁰¹⁴⁵⁶⁷⁸⁹"
 """Signs that the rules read, though Unicode counts them as letters and digits."""
-_EQUIVALENT: Final = {"μ": "µ", "ᵃ": "ª", "ᵒ": "º", "№": "nº", "℃": "°C"}
+_EXPONENT_SIGNS: Final = "⁰¹⁴⁵⁶⁷⁸⁹µ^"
+_EQUIVALENT: Final = {
+    "μ": "µ", "ᵃ": "ª", "ᵒ": "º", "№": "nº", "℃": "°C", "℉": "°F", "ⁿ": "^n", "∗": "*", "⋅": "·", "Ω": "Ω", "ϕ": "φ", "ϑ": "θ", "∆": "Δ",
+    "⩽": "≤", "⩾": "≥", "≅": "≈", "≃": "≈",
+}
+GREEK: Final = "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩαβγδεζηθικλμνξοπρστυφχψω"
+"""Greek letters, which are read by their names where they stand alone: Δt → delta t."""
+
+
+def is_greek(character: str) -> bool:
+    """Return whether a character is of the Greek script, with or without its marks."""
+    return "Ͱ" <= character <= "Ͽ" or "ἀ" <= character <= "῿"
 
 
 class _CharacterTable(dict[int, str]):
@@ -97,7 +108,7 @@ class Canonical(_CharacterTable):
             if not unicodedata.combining(letter)
         )
         if not (plain.isascii() and plain.isalpha()):
-            return " "
+            return character if is_greek(character) else " "
         return plain.capitalize() if character.isupper() else plain
 
 
@@ -113,12 +124,14 @@ class Letters(_CharacterTable):
 def rejection_reason(character: str, canonical: Canonical) -> str:
     """Return why a character cannot be transcribed: `other script`, `unknown symbol`; empty where it can, or is not read aloud.
 
-    The caller excludes signs that a rule verbalises. Emoji, arrows, punctuation and invisible marks are not read aloud.
+    The caller excludes characters that a rule verbalises. Emoji, arrows, punctuation and invisible marks are not read aloud.
     """
     category = unicodedata.category(character)
-    if category[0] in "LN" and canonical[ord(character)] == " ":
+    if category[0] in "LN" and (canonical[ord(character)] == " " or is_greek(character)):
         return "other script"
-    if category in ("Sc", "Sm") and character not in "|~+<=>¬⁄" and not "←" <= character <= "⇿":
+    if character in _EXPONENT_SIGNS:
+        return "unknown symbol"
+    if category in ("Sc", "Sm") and character not in "|~+<=>¬" and not "←" <= character <= "⇿":
         return "unknown symbol"
     return ""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from pipeline.text.alphabet import ALPHABETS, CANONICAL, LETTER, LETTERS, rejection_reason
+from pipeline.text.alphabet import ALPHABETS, CANONICAL, GREEK, LETTER, LETTERS, rejection_reason
 from pipeline.text.locales import WORDS
 from pipeline.text.rules import RULES
 from pipeline.text.rules.rule import Line, Rule
@@ -19,6 +19,8 @@ VERSION: Final = 4
 
 LOCALES: Final = tuple(ALPHABETS)
 
+_OWN_CLASS: Final = "xX" + GREEK
+"""Letters that are a class of their own: an x between numbers is a sign."""
 _SILENT: Final = " .,;:!?¿¡\"()«»“”„—…\n\t-"
 """Signs that are not read aloud and need no rule."""
 
@@ -53,12 +55,21 @@ class Compiled:
 
     `needs_rules` finds a character or abbreviation that a rule may match, in a whole line. `candidate` finds the next
     position where a rule may match. `rules` lists the rules to try at a position by the class of its character: `a`, `A`,
-    `0`, or the sign itself.
+    `0`, x, or the sign itself.
     """
 
     needs_rules: re.Pattern[str]
     candidate: re.Pattern[str]
     rules: dict[str, list[tuple[Rule, re.Pattern[str]]]]
+    rules_before: dict[str, list[tuple[Rule, re.Pattern[str]]]]
+
+    def before(self, following: str) -> list[tuple[Rule, re.Pattern[str]]]:
+        """Return the rules to try at figures, by the character that follows them."""
+        rules = self.rules_before.get(following)
+        if rules is None:
+            rules = [(rule, pattern) for rule, pattern in self.rules["0"] if not rule.then or following in rule.then]
+            self.rules_before[following] = rules
+        return rules
 
 
 @lru_cache(maxsize=len(LOCALES))
@@ -67,17 +78,22 @@ def _compiled(locale: str) -> Compiled:
     patterns = {rule.name: rule.pattern(words) for rule in RULES}
     rules: dict[str, list[tuple[Rule, re.Pattern[str]]]] = {}
     for rule in RULES:
+        compiled = re.compile(patterns[rule.name])
         for starts_with in rule.starts_with:
-            rules.setdefault(starts_with, []).append((rule, re.compile(patterns[rule.name])))
-    by_words = "|".join(re.sub(r"\?P<\w+>", "?:", patterns[rule.name]) for rule in RULES if "a" in rule.starts_with)
-    signs = re.escape("".join({*rules} - {*"aA0"}))
-    abbreviations = re.sub(r"\?P<\w+>", "?:", patterns["abbreviation"])
+            rules.setdefault(starts_with, []).append((rule, compiled))
+        for letter, letter_class in (("x", "a"), ("X", "A")):
+            if letter_class in rule.starts_with:
+                rules.setdefault(letter, []).append((rule, compiled))
+    by_words = "|".join(re.sub(r"\?P<\w+>", "?:", patterns[rule.name]) for rule in RULES if "a" in rule.starts_with or "x" in rule.starts_with)
+    signs = re.escape("".join({*rules} - {*"aA0xX"}))
+    spoken = re.sub(r"\?P<\w+>", "?:", f"{patterns['abbreviation']}|{patterns['unit_word']}|{patterns['side']}|x(?= [A-Z])")
     silent = re.escape("".join({*ALPHABETS[locale], *ALPHABETS[locale].upper(), *_SILENT}))
     first = rf"(?<!{LETTER})"
     return Compiled(
-        re.compile(rf"[^{silent}]|{first}(?:[A-Z]{{2}}|[B-DF-NP-TV-Z](?!{LETTER})|(?={LETTER}){abbreviations})|\.[a-z]"),
-        re.compile(rf"[0-9{signs}]|{first}(?:[A-Z]|(?=[a-z])(?:{by_words}))"),
+        re.compile(rf"[^{silent}]|{first}(?:[A-Z]{{2}}|[B-DF-NP-TV-Z](?!{LETTER})|(?={LETTER})(?:{spoken}))|\.[a-z]"),
+        re.compile(rf"[0-9]+|[{signs}]|{first}(?:[A-Z]|(?=[a-z])(?:{by_words}))"),
         rules,
+        {},
     )
 
 
@@ -92,7 +108,8 @@ def _matches(text: str, locale: str) -> Iterator[tuple[str, int, int, str]]:
     position = 0
     while found := compiled.candidate.search(text, position):
         start = found.start()
-        for rule, pattern in compiled.rules.get(_character_class(text[start]), ()):
+        kind = _character_class(text[start])
+        for rule, pattern in compiled.before(text[found.end() : found.end() + 1]) if kind == "0" else compiled.rules.get(kind, ()):
             if (match := pattern.match(text, start)) and (spoken := rule.verbalise(match, line)) is not None:
                 yield rule.name, start, match.end(), spoken
                 position = match.end()
@@ -102,7 +119,7 @@ def _matches(text: str, locale: str) -> Iterator[tuple[str, int, int, str]]:
 
 
 def _character_class(character: str) -> str:
-    if character.isalpha():
+    if character.isalpha() and character not in _OWN_CLASS:
         return "A" if character.isupper() else "a"
     return "0" if character.isdecimal() else character
 
@@ -162,8 +179,17 @@ def check(text: str, locale: str) -> Result:
     """
     spoken = normalise(text, locale)
     if _compiled(locale).needs_rules.search(text):
-        symbols = WORDS[locale].symbols
-        for character in unicodedata.normalize("NFC", text):
-            if character not in symbols and (reason := rejection_reason(character, CANONICAL[locale])):
+        for character in _unread(text, locale):
+            if reason := rejection_reason(character, CANONICAL[locale]):
                 return Result(spoken, reason)
     return Result(spoken, "" if spoken else "nothing spoken")
+
+
+def _unread(text: str, locale: str) -> Iterator[str]:
+    """Yield the characters of other scripts, and the canonical ones that no rule reads, in two passes."""
+    yield from (character for character in unicodedata.normalize("NFC", text) if CANONICAL[locale][ord(character)] == " ")
+    text, position = _canonical(text, locale), 0
+    for _, start, end, _ in _matches(text, locale):
+        yield from text[position:start]
+        position = end
+    yield from text[position:]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from pipeline.text.words import Noun, Words, currencies, letter_names, listed, nouns, pairs, words
+from pipeline.text.portuguese_abbreviations import ABBREVIATIONS, ACTS, BEFORE_LETTER, BEFORE_NAME, BEFORE_NUMBER, SIDES
+from pipeline.text.words import Noun, Words, currencies, greek_names, letter_names, listed, nouns, pairs, words
 
 BRAZIL: Final = Words(
     locale="pt-BR",
@@ -31,11 +32,16 @@ BRAZIL: Final = Words(
         % → por cento
         ‰ → por mil
         § → parágrafo
+        §§ → parágrafos
         × → vezes
         ÷ → dividido por
         ± → mais ou menos
         < → menor que
         > → maior que
+        ≤ → menor ou igual a
+        ≥ → maior ou igual a
+        ≠ → diferente de
+        ∞ → infinito
         ° → graus
         ² → ao quadrado
         ³ → ao cubo
@@ -64,7 +70,8 @@ BRAZIL: Final = Words(
     all_day="vinte e quatro por sete",
     before_date=words("dia dias em a de até desde"),
     before_score=words(
-        "por venceu terminou acabou ganhou perdeu empatou bateu goleou vencer ganhar perder empatar empate vitória derrota placar resultado"
+        "por venceu venceram vencia vence terminou ganharam ganhava ganha perderam perdia perde empataram golearam vencendo perdendo acabou"
+        " ganhou perdeu empatou bateu goleou vencer ganhar perder empatar empate vitória derrota placar resultado"
         " jogo final"
     ),
     currencies=currencies("""
@@ -73,33 +80,46 @@ BRAZIL: Final = Words(
         € | EUR → euro, euros; centavo, centavos
         £ | GBP → libra, libras, feminine; pêni, pence
         ¥ | JPY → iene, ienes; sen, sen
+        C$ | CA$ | CAD → dólar canadense, dólares canadenses; centavo, centavos
+        A$ | AU$ | AUD → dólar australiano, dólares australianos; centavo, centavos
+        Cr$ → cruzeiro, cruzeiros; centavo, centavos
+        CHF → franco suíço, francos suíços; cêntimo, cêntimos
     """),
+    before_one=words("o a do da no na ao à pelo pela um uma cada este esse esta essa seu sua por"),
     magnitudes=pairs("""
         mil → mil
-        mi | milhão | milhões → milhões
-        mil milhões → mil milhões
-        bi | bilhão | bilhões → bilhões
-        tri | trilhão | trilhões → trilhões
+        k | K → mil
+        mi | M | MM | mm | milhão | milhões → milhões
+        mil milhões | mil M → mil milhões
+        bi | B | bn | bilhão | bilhões → bilhões
+        tri | T | tn | trilhão | trilhões → trilhões
     """),
     units=nouns("""
         km | Km | KM → quilômetro, quilômetros
         m → metro, metros
         cm → centímetro, centímetros
         mm → milímetro, milímetros
+        dm → decímetro, decímetros
+        nm → nanômetro, nanômetros
         µm → micrômetro, micrômetros
         m² | m2 → metro quadrado, metros quadrados
         km² | km2 → quilômetro quadrado, quilômetros quadrados
         cm² | cm2 → centímetro quadrado, centímetros quadrados
+        mm² | mm2 → milímetro quadrado, milímetros quadrados
+        dm³ | dm3 → decímetro cúbico, decímetros cúbicos
+        mm³ | mm3 → milímetro cúbico, milímetros cúbicos
+        km³ | km3 → quilômetro cúbico, quilômetros cúbicos
         m³ | m3 → metro cúbico, metros cúbicos
         cm³ | cm3 → centímetro cúbico, centímetros cúbicos
         ha → hectare, hectares
         km/h | Km/h | KM/H → quilômetro por hora, quilômetros por hora
         m/s → metro por segundo, metros por segundo
+        m/s² | m/s2 → metro por segundo ao quadrado, metros por segundo ao quadrado
         kg | kgs | Kg | Kgs | KG → quilo, quilos
         g → grama, gramas
         mg → miligrama, miligramas
         µg | mcg → micrograma, microgramas
-        t → tonelada, toneladas, feminine
+        t | ton → tonelada, toneladas, feminine
         l | L → litro, litros
         ml | mL → mililitro, mililitros
         cl | cL → centilitro, centilitros
@@ -126,121 +146,106 @@ BRAZIL: Final = Words(
         MB → megabyte, megabytes
         GB → gigabyte, gigabytes
         TB → terabyte, terabytes
-        kbps → quilobit por segundo, quilobits por segundo
-        Mbps → megabit por segundo, megabits por segundo
+        kb | Kb | kbit | Kbit → quilobit, quilobits
+        Mb | Mbit → megabit, megabits
+        Gb | Gbit → gigabit, gigabits
+        Tb | Tbit → terabit, terabits
+        bps | bit/s | bits/s | b/s → bit por segundo, bits por segundo
+        kbps | Kbps | kb/s | Kb/s | kbit/s | Kbit/s | kbits/s → quilobit por segundo, quilobits por segundo
+        Mbps | Mb/s | Mbit/s | Mbits/s → megabit por segundo, megabits por segundo
+        Gbps | Gb/s | Gbit/s | Gbits/s → gigabit por segundo, gigabits por segundo
+        Tbps | Tb/s | Tbit/s | Tbits/s → terabit por segundo, terabits por segundo
+        B/s → byte por segundo, bytes por segundo
+        kBps | KBps | kB/s | KB/s → quilobyte por segundo, quilobytes por segundo
+        MBps | MB/s → megabyte por segundo, megabytes por segundo
+        GBps | GB/s → gigabyte por segundo, gigabytes por segundo
+        TBps | TB/s → terabyte por segundo, terabytes por segundo
+        Ω → ohm, ohms
+        kΩ → quilohm, quilohms
+        MΩ → megaohm, megaohms
+        mAh → miliampere hora, miliamperes hora
+        mA → miliampere, miliamperes
+        mV → milivolt, milivolts
+        kV → quilovolt, quilovolts
+        mW → miliwatt, miliwatts
+        MWh → megawatt hora, megawatts hora
+        GWh → gigawatt hora, gigawatts hora
+        TWh → terawatt hora, terawatts hora
+        kJ → quilojoule, quilojoules
+        Pa → pascal, pascals
+        kPa → quilopascal, quilopascals
+        hPa → hectopascal, hectopascals
+        mmHg → milímetro de mercúrio, milímetros de mercúrio
+        rpm → rotação por minuto, rotações por minuto, feminine
+        bpm → batimento por minuto, batimentos por minuto
+        mol → mol, mols
+        ppm → parte por milhão, partes por milhão, feminine
+        pol → polegada, polegadas, feminine
         kcal → quilocaloria, quilocalorias, feminine
         cal → caloria, calorias, feminine
         hp | cv → cavalo, cavalos
         hab → habitante, habitantes
-        p.p. → ponto percentual, pontos percentuais
+        p.p. | pp | p.p → ponto percentual, pontos percentuais
+        p.b. | pb → ponto base, pontos base
         % → por cento, por cento
         ‰ → por mil, por mil
     """),
-    abbreviations=pairs("""
-        sr. → senhor
-        sra. | sr.ª | srª → senhora
-        srta. → senhorita
-        srs. → senhores
-        sras. → senhoras
-        dr. → doutor
-        dra. | dr.ª | drª → doutora
-        drs. → doutores
-        dras. → doutoras
-        prof. → professor
-        profa. | prof.ª | profª → professora
-        profs. → professores
-        eng.º → engenheiro
-        eng.ª → engenheira
-        exmo. | exm.º → excelentíssimo
-        exma. | exm.ª → excelentíssima
-        ilmo. → ilustríssimo
-        ilma. → ilustríssima
-        ex.ª | exª | exa. → excelência
-        v. exa. | v. ex.ª → vossa excelência
-        s. exa. | s. ex.ª → sua excelência
-        av. → avenida
-        etc | etc. → et cetera
-        p. ex. → por exemplo
-        i. e. → isto é
-        ltda. | lda. → limitada
-        cia. → companhia
-        s/a → esse a
-        s/n → sem número
-        a. C. → antes de cristo
-        d. C. → depois de cristo
-        ph. d. → pê agá dê
-        vs. → versus
-        tel. → telefone
-        obs. → observação
-        aprox. → aproximadamente
-        jr. → júnior
-        pág. → página
-        págs. → páginas
-        séc. → século
-        sécs. → séculos
-        depto. | dpto. → departamento
-        c/ → com
-        s/ → sem
-        p/ → para
-        km/h → quilômetros por hora
-        °c | ºc → graus celsius
-        d.ª | dª → dona
-        ex.: → exemplo
-        a/c → aos cuidados
-        c# → cê sharp
-        seg. a sex. → segunda a sexta
-        seg. a sáb. → segunda a sábado
-        seg. a dom. → segunda a domingo
-        ter. a dom. → terça a domingo
-        nº | n.º | n° | n.° | núm. → número
-        nºs | n.ºs | n.os → números
+    number_words=words(
+        "um uma dois duas três quatro cinco seis sete oito nove dez onze doze treze catorze quatorze quinze dezesseis dezasseis dezessete"
+        " dezassete dezoito dezenove dezanove vinte trinta quarenta cinquenta sessenta setenta oitenta noventa cem duzentos trezentos"
+        " quatrocentos quinhentos seiscentos setecentos oitocentos novecentos mil meio meia vários alguns poucos muitos tantos quantos cada"
+    ),
+    collectives=words(
+        "milhão milhões bilhão bilhões bilião biliões trilhão trilhões milhar milhares centenas dezenas dezena centena quarto quartos terço"
+        " terços"
+    ),
+    per_nouns=words(
+        "segundo minuto hora dia noite semana quinzena mês bimestre trimestre semestre ano século pessoa habitante aluno professor paciente família"
+        " casal criança unidade barril saca litro quilo grama tonelada quilômetro quilómetro metro hectare alqueire arroba página caixa pacote lote"
+        " jogo partida sessão sala turma turno leito médico caloria domicílio veículo cabeça planta caractere linha aula mil milhão"
+    ),
+    per_period=pairs("""
+        a.a. | a. a. | a.a | aa | a/a | A.A. → ao ano
+        a.m. | a. m. | a.m | am | a/m | A.M. → ao mês
+        a.d. | a. d. | a.d → ao dia
+        a.s. | a. s. | a.s → ao semestre
+        a.t. | a. t. | a.t → ao trimestre
+        a.b. | a. b. | a.b → ao bimestre
+        p.a. | p. a. | p.a → ao ano
+        p.m. | p. m. | p.m → ao mês
     """),
-    before_name=pairs("""
-        sr → senhor
-        sra → senhora
-        dr → doutor
-        dra → doutora
-        R. → rua
-        al. → alameda
-        trav. | Tv. → travessa
-        pç. | pça. → praça
-        rod. → rodovia
-        estr. → estrada
-        lg. → largo
-        jd. → jardim
-        sto. → santo
-        sta. → santa
-        gal. | gen. → general
-        cel. → coronel
-        cap. → capitão
-        ten. → tenente
-        sgt. → sargento
-        gov. → governador
-        pres. → presidente
-        dep. → deputado
-        sen. → senador
-        min. → ministro
-        eng. → engenheiro
-        arq. → arquiteto
-        pe. → padre
-        fr. → frei
-    """),
-    before_number=pairs("""
-        p. → página
-        pp. → páginas
-        art. → artigo
-        arts. → artigos
-        cap. → capítulo
-        vol. → volume
-        fig. → figura
-        tab. → tabela
-        R. → rua
-        apto. | ap. → apartamento
-        bl. → bloco
-        No. | n. | nr. → número
-        tel → telefone
-        km → quilômetro
-    """),
+    power="elevado a",
+    ratio="para",
+    before_ratio=words(
+        "escala escalas proporção proporções razão razões diluição diluições diluído diluída relação rácio taxa mistura traço formato"
+        " proporcionalidade"
+    ),
+    books=words(
+        "gênesis génesis êxodo levítico números deuteronômio deuteronómio josué juízes rute samuel reis crônicas crónicas esdras neemias ester jó"
+        " salmo salmos provérbios eclesiastes cantares isaías jeremias lamentações ezequiel daniel oséias oseias joel amós jonas miquéias miqueias"
+        " habacuque sofonias ageu zacarias malaquias mateus marcos lucas joão atos actos romanos coríntios gálatas efésios filipenses colossenses"
+        " tessalonicenses timóteo tito filemom hebreus tiago pedro judas apocalipse jo mt mc lc rm gn ex sl is ap hb"
+    ),
+    versus="versus",
+    month_abbreviations=listed("jan fev mar abr mai jun jul ago set out nov dez"),
+    greek=greek_names("alfa beta gama delta épsilon zeta eta teta iota capa lambda mi ni csi ômicron pi rô sigma tau ípsilon fi qui psi ômega"),
+    about="aproximadamente",
+    about_equal="aproximadamente igual a",
+    code_nouns=words(
+        "telefone telefones telef tel tels fone tlf telf telm tlm telemóvel celular cel fax whatsapp nif nipc niss cpf cnpj rg pis nit pasep"
+        " iban isbn matrícula contribuinte inscrição protocolo processo autos"
+    ),
+    abbreviations=ABBREVIATIONS,
+    before_name=BEFORE_NAME,
+    before_number=BEFORE_NUMBER,
+    before_letter=BEFORE_LETTER,
+    acts=ACTS,
+    act_nouns=words(
+        "lei leis decreto decretos portaria portarias resolução resoluções medida súmula instrução processo acórdão diretiva directiva despacho"
+        " edital contrato complementar constitucional provisória normativa ec lc mp pl pec dl adi ordem regulamento emenda ofício circular"
+        " número n nº convênio convénio deliberação"
+    ),
+    sides=SIDES,
     saints=words(
         "Paulo João Pedro Tomé Miguel Jorge José Bento Bernardo Vicente Martinho Francisco Sebastião Luís Gonçalo Mateus Marcos"
         " Roque Domingos Brás Mamede Caetano Gabriel Carlos Lourenço Leopoldo"
@@ -250,7 +255,7 @@ BRAZIL: Final = Words(
     letters=letter_names("a bê cê dê e efe gê agá i jota cá ele eme ene o pê quê erre esse tê u vê dáblio xis ípsilon zê"),
     spelled=words("EUA USA UE CEE IA TI RH OAB UTI IOF OMS OMC AM PM IPI EAD CEO IP AI RA OS SOS USB"),
     read=words(
-        "USP PIB ONG MEC SESC SENAC SESI PUC CUT UNESP UERJ PSOL AIDS BID COB VIP LED MASP FARC PROCON FUNAI PAC SAMU OK COVID CEP NIF SIC DETRAN"
+        "USP PIB PEC ONG MEC SESC SENAC SESI PUC CUT UNESP UERJ PSOL AIDS BID COB VIP LED MASP FARC PROCON FUNAI PAC SAMU OK COVID CEP NIF SIC DETRAN"
     ),
     regnal=words(
         "dom d dona rei rainha papa imperador imperatriz príncipe princesa czar faraó santo são pedro joão carlos felipe filipe luís"
@@ -261,7 +266,8 @@ BRAZIL: Final = Words(
     century_nouns=words("século séculos séc sécs"),
     part_nouns=words(
         "capítulo capítulos cap volume volumes vol tomo tomos ato acto atos cena parte livro título artigo art seção secção anexo fase tipo"
-        " classe grau nível etapa módulo unidade canto grupo série divisão liga dinastia figura tabela quadro apêndice inciso protocolo"
+        " classe grau nível etapa módulo unidade canto grupo série divisão liga dinastia figura tabela quadro apêndice inciso incisos inc incs"
+        " item itens alínea alíneas títulos seções artigos arts protocolo"
         " bloco ciclo região categoria guerra copa"
     ),
     event_nouns={
@@ -337,9 +343,9 @@ PORTUGAL: Final = replace(
     units=_european(dict(BRAZIL.units)),
     currencies={**BRAZIL.currencies, **currencies("€ | EUR → euro, euros; cêntimo, cêntimos")},
     magnitudes=pairs("""
-        mil → mil
-        mil milhões → mil milhões
-        M | milhão | milhões → milhões
+        mil | k | K → mil
+        mil milhões | mil M | bi | B | bn → mil milhões
+        mi | M | MM | mm | milhão | milhões → milhões
         bilhão | bilhões → bilhões
         bilião | biliões → biliões
         trilhão | trilhões → trilhões
@@ -349,4 +355,5 @@ PORTUGAL: Final = replace(
         **BRAZIL.abbreviations, "km/h": "quilómetros por hora",
     },
     letters={**BRAZIL.letters, "k": "capa", "w": "dâblio"},
+    greek={**BRAZIL.greek, "ο": "ómicron", "ω": "ómega"},
 )

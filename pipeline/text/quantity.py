@@ -68,6 +68,27 @@ class Quantity:
         link = f" {words.of} " if self.is_round_million else " "
         return f"{number}{link}{noun.one if self.is_singular(words) else noun.many}"
 
+    def with_magnitude(self, magnitude: str, noun: Noun, words: Words) -> str:
+        """Return the number in words with its magnitude (mil, milhões …) and the noun that it counts: cinco milhões de reais."""
+        large = words.magnitudes[magnitude]
+        if large == "mil":
+            number = "" if self.is_one else self.in_words(words, "feminine" if noun.feminine else "masculine") + " "
+            return f"{number}mil {noun.many}"
+        return f"{self.with_large(large, words)} {words.of} {noun.many}"
+
+    def with_large(self, large: str, words: Words) -> str:
+        """Return the number in words with milhões, or milhão where it is singular; mil milhões has no singular."""
+        if large.startswith("mil ") and self.is_one:
+            return large
+        return f"{self.in_words(words, 'masculine')} {self._agreeing(large, words)}"
+
+    def _agreeing(self, large: str, words: Words) -> str:
+        if large.startswith("mil "):
+            return large
+        if not (self.is_one or (is_portuguese(words.locale) and self.whole in ("0", "1"))):
+            return large
+        return large[:-3] + "ão" if large.endswith("ões") else large[:-4] + "ón"
+
 
 def parse(token: str, words: Words) -> Quantity | None:
     """Return the value of a written number; None for a chain of numbers (a version, an address).

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from pipeline.text.words import Noun, Words, currencies, letter_names, listed, nouns, pairs, words
+from pipeline.text.spanish_abbreviations import ABBREVIATIONS, ACTS, BEFORE_LETTER, BEFORE_NAME, BEFORE_NUMBER, SIDES
+from pipeline.text.words import Noun, Words, currencies, greek_names, letter_names, listed, nouns, pairs, words
 
 SPAIN: Final = Words(
     locale="es",
@@ -31,11 +32,16 @@ SPAIN: Final = Words(
         % → por ciento
         ‰ → por mil
         § → párrafo
+        §§ → párrafos
         × → por
         ÷ → dividido por
         ± → más menos
         < → menor que
         > → mayor que
+        ≤ → menor o igual que
+        ≥ → mayor o igual que
+        ≠ → distinto de
+        ∞ → infinito
         ° → grados
         ² → al cuadrado
         ³ → al cubo
@@ -64,7 +70,8 @@ SPAIN: Final = Words(
     all_day="veinticuatro siete",
     before_date=words("día días el del al en de hasta desde"),
     before_score=words(
-        "por venció terminó acabó ganó perdió empató goleó vencer ganar perder empatar empate victoria derrota marcador resultado partido"
+        "por venció vencieron vence terminó ganaron ganaba gana perdieron perdía pierde empataron golearon acabó ganó perdió empató goleó vencer"
+        " ganar perder empatar empate victoria derrota marcador resultado partido"
     ),
     currencies=currencies("""
         € | EUR → euro, euros; céntimo, céntimos
@@ -72,28 +79,43 @@ SPAIN: Final = Words(
         £ | GBP → libra, libras, feminine; penique, peniques
         ¥ | JPY → yen, yenes; sen, sen
         R$ | BRL → real, reales; centavo, centavos
+        C$ | CA$ | CAD → dólar canadiense, dólares canadienses; centavo, centavos
+        A$ | AU$ | AUD → dólar australiano, dólares australianos; centavo, centavos
+        MX$ | Mex$ → peso mexicano, pesos mexicanos; centavo, centavos
+        AR$ | ARS → peso argentino, pesos argentinos; centavo, centavos
+        S/ | S/. → sol, soles; céntimo, céntimos
+        CHF → franco suizo, francos suizos; céntimo, céntimos
         MXN → peso, pesos; centavo, centavos
     """),
+    before_one=words("el la del al un una cada este ese esta esa su por"),
     magnitudes=pairs("""
-        mil → mil
-        mil millones → mil millones
-        millón | millones → millones
-        billón | billones → billones
+        mil | k | K → mil
+        mil millones | mil M | mil mill. | B | bn → mil millones
+        M | MM | mm | mill. | millón | millones → millones
+        T | billón | billones → billones
     """),
     units=nouns("""
         km | Km | KM → kilómetro, kilómetros
         m → metro, metros
         cm → centímetro, centímetros
         mm → milímetro, milímetros
+        dm → decímetro, decímetros
+        nm → nanómetro, nanómetros
         µm → micrómetro, micrómetros
         m² | m2 → metro cuadrado, metros cuadrados
         km² | km2 → kilómetro cuadrado, kilómetros cuadrados
         cm² | cm2 → centímetro cuadrado, centímetros cuadrados
+        mm² | mm2 → milímetro cuadrado, milímetros cuadrados
+        dm³ | dm3 → decímetro cúbico, decímetros cúbicos
+        mm³ | mm3 → milímetro cúbico, milímetros cúbicos
+        km³ | km3 → kilómetro cúbico, kilómetros cúbicos
+        hm³ | hm3 → hectómetro cúbico, hectómetros cúbicos
         m³ | m3 → metro cúbico, metros cúbicos
         cm³ | cm3 → centímetro cúbico, centímetros cúbicos
         ha → hectárea, hectáreas, feminine
         km/h | Km/h | KM/H → kilómetro por hora, kilómetros por hora
         m/s → metro por segundo, metros por segundo
+        m/s² | m/s2 → metro por segundo al cuadrado, metros por segundo al cuadrado
         kg | kgs | Kg | Kgs | KG → kilo, kilos
         g → gramo, gramos
         mg → miligramo, miligramos
@@ -125,8 +147,43 @@ SPAIN: Final = Words(
         MB → megabyte, megabytes
         GB → gigabyte, gigabytes
         TB → terabyte, terabytes
-        kbps → kilobit por segundo, kilobits por segundo
-        Mbps → megabit por segundo, megabits por segundo
+        kb | Kb | kbit | Kbit → kilobit, kilobits
+        Mb | Mbit → megabit, megabits
+        Gb | Gbit → gigabit, gigabits
+        Tb | Tbit → terabit, terabits
+        bps | bit/s | bits/s | b/s → bit por segundo, bits por segundo
+        kbps | Kbps | kb/s | Kb/s | kbit/s | Kbit/s | kbits/s → kilobit por segundo, kilobits por segundo
+        Mbps | Mb/s | Mbit/s | Mbits/s → megabit por segundo, megabits por segundo
+        Gbps | Gb/s | Gbit/s | Gbits/s → gigabit por segundo, gigabits por segundo
+        Tbps | Tb/s | Tbit/s | Tbits/s → terabit por segundo, terabits por segundo
+        B/s → byte por segundo, bytes por segundo
+        kBps | KBps | kB/s | KB/s → kilobyte por segundo, kilobytes por segundo
+        MBps | MB/s → megabyte por segundo, megabytes por segundo
+        GBps | GB/s → gigabyte por segundo, gigabytes por segundo
+        TBps | TB/s → terabyte por segundo, terabytes por segundo
+        Ω → ohmio, ohmios
+        kΩ → kilohmio, kilohmios
+        MΩ → megaohmio, megaohmios
+        mAh → miliamperio hora, miliamperios hora
+        mA → miliamperio, miliamperios
+        mV → milivoltio, milivoltios
+        kV → kilovoltio, kilovoltios
+        mW → milivatio, milivatios
+        MWh → megavatio hora, megavatios hora
+        GWh → gigavatio hora, gigavatios hora
+        TWh → teravatio hora, teravatios hora
+        kJ → kilojulio, kilojulios
+        Pa → pascal, pascales
+        kPa → kilopascal, kilopascales
+        hPa → hectopascal, hectopascales
+        mmHg → milímetro de mercurio, milímetros de mercurio
+        rpm → revolución por minuto, revoluciones por minuto, feminine
+        lpm → latido por minuto, latidos por minuto
+        mol → mol, moles
+        ppm → parte por millón, partes por millón, feminine
+        pulg → pulgada, pulgadas, feminine
+        pb | p.b. → punto básico, puntos básicos
+        pp | p.p. → punto porcentual, puntos porcentuales
         kcal → kilocaloría, kilocalorías, feminine
         cal → caloría, calorías, feminine
         cv | CV → caballo, caballos
@@ -134,93 +191,56 @@ SPAIN: Final = Words(
         % → por ciento, por ciento
         ‰ → por mil, por mil
     """),
-    abbreviations=pairs("""
-        sr. → señor
-        sra. → señora
-        srta. → señorita
-        sres. | srs. → señores
-        sras. → señoras
-        dr. → doctor
-        dra. → doctora
-        dres. | drs. → doctores
-        dras. → doctoras
-        prof. → profesor
-        profa. | prof.ª → profesora
-        ud. | vd. → usted
-        uds. | vds. → ustedes
-        excmo. → excelentísimo
-        excma. → excelentísima
-        ilmo. → ilustrísimo
-        ilma. → ilustrísima
-        av. | avda. | avd. → avenida
-        c/ → calle
-        etc | etc. → etcétera
-        p. ej. → por ejemplo
-        i. e. → esto es
-        cía. → compañía
-        s/n → sin número
-        a. C. → antes de cristo
-        d. C. → después de cristo
-        a. m. → a eme
-        p. m. → pe eme
-        vs. → versus
-        ee. uu. | ee.uu. | eeuu → estados unidos
-        jj. oo. → juegos olímpicos
-        rr. hh. → recursos humanos
-        ff. aa. → fuerzas armadas
-        cc. aa. → comunidades autónomas
-        p. d. → posdata
-        c# → ce sharp
-        tel. | tfno. → teléfono
-        aprox. → aproximadamente
-        máx. → máximo
-        mín. → mínimo
-        pág. → página
-        págs. → páginas
-        dpto. | depto. → departamento
-        km/h → kilómetros por hora
-        °c | ºc → grados celsius
-        nº | n.º | n° | n.° | núm. → número
-        n.os | nºs | n.ºs | núms. → números
-        dña. | d.ª | dª → doña
-        m.ª | mª → maría
-        fco. → francisco
+    number_words=words(
+        "un una dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete dieciocho diecinueve"
+        " veinte veintiún veintiuno veintidós veintitrés veinticuatro veinticinco veintiséis veintisiete veintiocho veintinueve treinta cuarenta"
+        " cincuenta sesenta setenta ochenta noventa cien doscientos trescientos cuatrocientos quinientos seiscientos setecientos ochocientos"
+        " novecientos mil medio media varios algunos pocos muchos tantos cuantos cuántos unos cada"
+    ),
+    collectives=words("millón millones billón billones millar millares miles cientos decenas docenas centenares cuarto cuartos tercio tercios"),
+    per_nouns=words(
+        "segundo minuto hora día noche semana quincena mes bimestre trimestre semestre año siglo persona habitante alumno profesor paciente familia"
+        " pareja niño unidad barril saco litro kilo gramo tonelada kilómetro metro hectárea arroba página caja paquete lote partido sesión sala"
+        " turno cama médico caloría hogar vehículo cabeza planta línea clase mil millón"
+    ),
+    per_period=pairs("""
+        a.a. | a. a. | a.a | A.A. → al año
+        a.m. | a. m. | a.m → al mes
+        e.a. | E.A. | e. a. | EA → efectivo anual
+        n.a. | N.A. | n. a. → nominal anual
+        m.v. | M.V. | m. v. → mes vencido
+        t.a. | T.A. | t. a. → trimestre anticipado
+        p.a. | p. a. → por año
+        p.m. | p. m. → por mes
     """),
-    before_name=pairs("""
-        sr → señor
-        sra → señora
-        dr → doctor
-        dra → doctora
-        pza. → plaza
-        ctra. → carretera
-        sto. → santo
-        sta. → santa
-        gral. → general
-        cnel. → coronel
-        cap. → capitán
-        tte. → teniente
-        lic. → licenciado
-        ing. → ingeniero
-        arq. → arquitecto
-        pdte. → presidente
-        mtro. → maestro
-        fr. → fray
-        hnos. → hermanos
-    """),
-    before_number=pairs("""
-        p. → página
-        pp. → páginas
-        art. → artículo
-        arts. → artículos
-        cap. → capítulo
-        vol. → volumen
-        fig. → figura
-        No. | n. | nro. → número
-        tel → teléfono
-        s. → siglo
-        ss. → siglos
-        km → kilómetro
-    """),
+    power="elevado a",
+    ratio="a",
+    before_ratio=words("escala escalas proporción proporciones razón razones dilución diluciones diluido diluida relación ratio tasa mezcla formato"),
+    books=words(
+        "génesis éxodo levítico números deuteronomio josué jueces rut samuel reyes crónicas esdras nehemías ester job salmo salmos proverbios"
+        " eclesiastés cantares isaías jeremías lamentaciones ezequiel daniel oseas joel amós jonás miqueas habacuc sofonías ageo zacarías malaquías"
+        " mateo marcos lucas juan hechos romanos corintios gálatas efesios filipenses colosenses tesalonicenses timoteo tito filemón hebreos"
+        " santiago pedro judas apocalipsis jn mt mc lc rm gn ex sal is ap hch"
+    ),
+    versus="contra",
+    month_abbreviations=listed("ene feb mar abr may jun jul ago sep oct nov dic"),
+    greek=greek_names("alfa beta gamma delta épsilon zeta eta zeta iota kappa lambda mi ni xi ómicron pi ro sigma tau ípsilon fi ji psi omega"),
+    about="aproximadamente",
+    about_equal="aproximadamente igual a",
+    code_nouns=words(
+        "teléfono teléfonos teléf telef telf tel tlf tfno móvil móv celular fax whatsapp nif nie cif rut cuit cuil curp rfc iban isbn nit"
+        " matrícula inscripción protocolo expediente cuenta"
+    ),
+    abbreviations=ABBREVIATIONS,
+    before_name=BEFORE_NAME,
+    before_number=BEFORE_NUMBER,
+    before_letter=BEFORE_LETTER,
+    acts=ACTS,
+    act_nouns=words(
+        "ley leyes decreto decretos orden resolución resoluciones sentencia expediente auto directiva reglamento acuerdo orgánica circular"
+        " instrucción lo rd rdl om dl stc sts real número n nº edicto contrato"
+    ),
+    sides=SIDES,
     saints=words("Juan Pedro Pablo José Miguel Jorge Francisco Martín Sebastián Luis Marcos Mateo Lorenzo Antonio Isidro"),
     don=("don", "doña"),
     dona=words("Inés Isabel Elizabeth Beatriz Raquel Carmen Leonor Ester Pilar Mercedes Dolores Concepción Rosario Consuelo"),
@@ -238,7 +258,8 @@ SPAIN: Final = Words(
     century_nouns=words("siglo siglos s ss"),
     part_nouns=words(
         "capítulo capítulos cap volumen vol tomo tomos acto escena parte libro título artículo art sección anexo fase tipo clase grado nivel"
-        " etapa módulo unidad canto grupo serie división liga dinastía figura tabla cuadro apéndice inciso protocolo bloque ciclo región"
+        " etapa módulo unidad canto grupo serie división liga dinastía figura tabla cuadro apéndice inciso incisos inc incs apartado apartados"
+        " títulos secciones artículos arts protocolo bloque ciclo región"
         " categoría guerra copa"
     ),
     event_nouns={

@@ -53,11 +53,30 @@ class Words:
     before_date: frozenset[str]           # words after which 2/3 is a date
     before_score: frozenset[str]          # words after which 3x1 is a score
     currencies: Mapping[str, Currency]
+    before_one: frozenset[str]            # determiners of one thing: o R$
     magnitudes: Mapping[str, str]         # after an amount of money: R$ 5 mi
     units: Mapping[str, Noun]             # after a number: 5 km
+    number_words: frozenset[str]          # before a unit: dez km
+    collectives: frozenset[str]           # before `de` and a unit: milhares de km
+    per_nouns: frozenset[str]             # after a slash: 8 horas/dia
+    per_period: Mapping[str, str]         # after a percentage: 13% a.a.
+    power: str                            # before an exponent: 10⁶
+    ratio: str                            # between the parts of 2:1
+    before_ratio: frozenset[str]          # words after which 1:50 is a ratio
+    books: frozenset[str]                 # books of the Bible, after which 3:16 is a chapter and a verse
+    versus: str                           # between two teams: Brasil x Chile
+    month_abbreviations: tuple[str, ...]  # January first: 18/nov
+    greek: Mapping[str, str]              # the names of the Greek letters
+    about: str                            # before a number: ~5
+    about_equal: str                      # after an operand: π ≈ 3,14
+    code_nouns: frozenset[str]            # nouns after which a long number is read digit by digit: NIF 501 442 600
     abbreviations: Mapping[str, str]      # anywhere; in lower case; a space may be left out
     before_name: Mapping[str, str]        # only before a capital letter: R. Augusta
     before_number: Mapping[str, str]      # only before a number: p. 12
+    before_letter: Mapping[str, str]      # only before a single letter: al. b)
+    acts: Mapping[str, str]               # only before a number and a year: EC 95/2016
+    act_nouns: frozenset[str]             # nouns after which 30/92 is a number and a year
+    sides: Mapping[str, str]              # only after a floor: 3.º esq.
     saints: frozenset[str]                # S. Paulo
     don: tuple[str, str]                  # D. Pedro, D. Maria
     dona: frozenset[str]                  # women's names that do not end in -a: D. Inês
@@ -91,6 +110,11 @@ def words(text: str) -> frozenset[str]:
 def letter_names(names: str) -> dict[str, str]:
     """Return the names of a to z by letter."""
     return dict(zip(ascii_lowercase, names.split(), strict=True))
+
+
+def greek_names(names: str) -> dict[str, str]:
+    """Return the names of alpha to omega by letter, in lower case; sigma also by its form at the end of a word."""
+    return {**dict(zip("αβγδεζηθικλμνξοπρστυφχψω", names.split(), strict=True)), "ς": names.split()[17]}
 
 
 def pairs(table: str) -> dict[str, str]:

@@ -13,16 +13,26 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.text.rules.abbreviations import abbreviation, honorific
+from pipeline.text.rules.abbreviations import abbreviation, honorific, side
 from pipeline.text.rules.acronyms import acronym, letter
 from pipeline.text.rules.addresses import address, tag
-from pipeline.text.rules.dates import date
-from pipeline.text.rules.measures import per_unit, unit
+from pipeline.text.rules.dates import date, days
+from pipeline.text.rules.measures import per_unit, unit, unit_word
 from pipeline.text.rules.money import money
-from pipeline.text.rules.numerals import fraction_number, number, ordinal_number
+from pipeline.text.rules.numerals import fraction_number, magnitude, number, ordinal_number
 from pipeline.text.rules.roman import roman
 from pipeline.text.rules.rule import Rule
-from pipeline.text.rules.signs import apostrophe, between_numbers, multiplication, number_sign, symbol
+from pipeline.text.rules.signs import (
+    apostrophe,
+    approximation,
+    between_numbers,
+    greek,
+    multiplication,
+    number_sign,
+    power,
+    ratio,
+    symbol,
+)
 from pipeline.text.rules.telephones import telephone
 from pipeline.text.rules.times import duration, time
 
@@ -30,23 +40,31 @@ RULES: Final[tuple[Rule, ...]] = (
     address,
     tag,
     money,
+    days,
     date,
+    ratio,
     time,
     duration,
     telephone,
     ordinal_number,
     fraction_number,
     unit,
+    magnitude,
+    unit_word,
     multiplication,
     between_numbers,
     per_unit,
     number,
+    power,
+    approximation,
     roman,
+    side,
     abbreviation,
     honorific,
     acronym,
     apostrophe,
     letter,
+    greek,
     symbol,
     number_sign,
 )

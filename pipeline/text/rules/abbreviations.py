@@ -13,12 +13,16 @@ from pipeline.text.numbers import is_portuguese
 from pipeline.text.rules.patterns import CAPITAL, any_abbreviation, any_of
 from pipeline.text.rules.rule import Line, rule
 
+_GROUPS: Final = (("anywhere", "abbreviations"), ("name", "before_name"), ("number", "before_number"), ("act", "acts"), ("letter", "before_letter"))
+_FLOOR: Final = re.compile(r"(?:[ºª]|[0-9][.]?o|/[cC]|chão|andar|piso|cave|bajo|planta|puerta|esc\. [A-Z0-9]|[eE]xt\.|[iI]nt\.),? ?\Z")
 _NUMERAL: Final = re.compile("[IVXLCDM]")
 
 
 @rule("aA°º", lambda words: (
     rf"(?<!{LETTER})(?<!{LETTER}')(?:(?P<anywhere>{any_abbreviation(words.abbreviations)})"
-    rf"|(?P<number>{any_abbreviation(words.before_number)})(?= ?(?:[0-9]|[IVXLCDM]{{1,9}}(?!{LETTER})))"
+    rf"|(?P<number>{any_abbreviation(words.before_number)})(?= ?(?:[0-9]|[(+]{{1,2}}[0-9]|[IVXLCDM]{{1,9}}(?!{LETTER})))"
+    rf"|(?P<act>{any_abbreviation(words.acts)})(?= (?:n\.? ?[ºo°]?\.? ?)?[0-9][0-9.]{{0,7}}/[0-9]{{2}})"
+    rf"|(?P<letter>{any_abbreviation(words.before_letter)})(?= ?(?:[a-z](?=\)|[,;.]|$)|[A-Z](?!\.[A-Z]|\. [A-Z][a-z]))(?!{LETTER}))"
     rf"|(?P<name>{any_abbreviation(words.before_name)})(?= (?:d[aeo]s? |de las? |del )?[{CAPITAL}]))"
 ))
 def abbreviation(match: re.Match[str], line: Line) -> str | None:
@@ -36,6 +40,19 @@ def abbreviation(match: re.Match[str], line: Line) -> str | None:
     pt     R.I.P. → erre i pê
     pt     nº 5 → número cinco
     pt     n.º 12 → número doze
+    pt     a Sr.a Ministra → a senhora ministra
+    pt     a Dr.a Ana e o Eng.o Costa → a doutora ana e o engenheiro costa
+    pt     o Ex.mo Sr. Juiz → o excelentíssimo senhor juiz
+    pt     V. Ex.a → vossa excelência
+    pt     n.o 5 → número cinco
+    pt     art. 5º, inc. XXXV → artigo quinto inciso trinta e cinco
+    pt-BR  EC 95/2016 → emenda constitucional noventa e cinco barra dois mil e dezesseis
+    pt-BR  EC nº 95/2016 → emenda constitucional número noventa e cinco barra dois mil e dezesseis
+    pt     al. b) → alínea b
+    pt     fls. 12 → folhas doze
+    pt     Telef. 213 456 789 → telefone dois um três quatro cinco seis sete oito nove
+    pt     r/c → rés do chão
+    pt     cel. (11) 98765-4321 → celular um um nove oito sete seis cinco quatro três dois um
     pt     pão, leite, etc. → pão leite et cetera
     pt     pão etc → pão et cetera
     pt     p. ex. hoje → por exemplo hoje
@@ -67,6 +84,13 @@ def abbreviation(match: re.Match[str], line: Line) -> str | None:
     es     p. ej. hoy → por ejemplo hoy
     es     EE. UU. → estados unidos
     es     n.º 5 → número cinco
+    es     la Sr.a Ruiz → la señora ruiz
+    es     D.a María → doña maría
+    es     Excmos. Sres. → excelentísimos señores
+    es     inc. XXXV → inciso treinta y cinco
+    es     LO 3/2007 → ley orgánica tres barra dos mil siete
+    es     RD 1720/2007 → real decreto mil setecientos veinte barra dos mil siete
+    es     Teléf. 612 34 56 78 → teléfono seis uno dos tres cuatro cinco seis siete ocho
     es     pág. 3 → página tres
     es     s. XX → siglo veinte
     es     Ud. sabe → usted sabe
@@ -78,12 +102,30 @@ def abbreviation(match: re.Match[str], line: Line) -> str | None:
     es-419 el Ing. López → el ingeniero lópez
     es     ya no. Gracias → ya no gracias
     """
-    for group, table in (("anywhere", "abbreviations"), ("name", "before_name"), ("number", "before_number")):
+    for group, table in _GROUPS:
         if written := match[group]:
             if written == "R." and (_is_initial(line.text, match.start()) or _NUMERAL.match(line.text, match.end())):
                 return None
             return _spoken(line.locale, table)[written.replace(" ", "").lower()]
     return None
+
+
+@rule("aA", lambda words: rf"(?P<side>{any_abbreviation(words.sides)})\.?(?!{LETTER})")
+def side(match: re.Match[str], line: Line) -> str | None:
+    """The side of a floor.
+
+    pt     3.º esq. → terceiro esquerdo
+    pt     3.º dto. → terceiro direito
+    pt     3º Esq → terceiro esquerdo
+    pt     r/c dto. → rés do chão direito
+    pt     4.º fte. → quarto frente
+    es     3.º izq. → tercero izquierda
+    es     2.º dcha. → segundo derecha
+    es     bajo dcha. → bajo derecha
+    """
+    if not _FLOOR.search(line.text[max(0, match.start() - 12) : match.start()]):
+        return None
+    return _spoken(line.locale, "sides")[match["side"].replace(" ", "").lower()]
 
 
 def _is_initial(text: str, position: int) -> bool:

@@ -42,6 +42,7 @@ def acronym(match: re.Match[str], line: Line) -> str | None:
     pt     uma S.A. → uma esse a
     pt     NÃO DIGA ISSO → não diga isso
     pt     MP3 → eme pê três
+    pt     CO₂ → cê o dois
     pt-PT  o WC → o dâblio cê
     es     la ONU → la onu
     es     un DVD → un de uve de
@@ -53,7 +54,8 @@ def acronym(match: re.Match[str], line: Line) -> str | None:
     capitals, words = match["capitals"], line.words
     lower = capitals.lower()
     vowels = any(letter in "aeiou" for letter in lower)
-    if capitals in words.spelled and not line.all_capitals:
+    before_figure = len(capitals) == 2 and line.text[match.end() : match.end() + 1].isdecimal() and capitals not in words.read
+    if (capitals in words.spelled and not line.all_capitals) or before_figure:
         spelled = True
     elif capitals in words.read or is_pronounceable(lower) or (vowels and (line.all_capitals or len(capitals) > 5)):
         spelled = False

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
-from pipeline.text.agreement import previous_word
+from pipeline.text.agreement import numbers_an_act, previous_word
 from pipeline.text.numbers import cardinal
 from pipeline.text.rules.patterns import any_of
 from pipeline.text.rules.rule import Line, rule
+from pipeline.text.words import Words
+
+_DAY: Final = "(?:0?[1-9]|[12][0-9]|3[01])"
+_MONTH: Final = "(?:0?[1-9]|1[0-2])"
+_LINKS: Final = ("a", "ao", "até", "e", "al", "y", "hasta el", "hasta")
+_DAYS: Final = re.compile(r"\b[dD][ií]as? (?:[0-9]{1,2}, ){1,5}\Z")
+_PART: Final = re.compile(" d(?:[aeo]|as|os|el|e las|e los|e la) ")
+"""What follows a fraction of something."""
 
 
 @rule("0", lambda words: (
@@ -31,6 +40,7 @@ def date(match: re.Match[str], line: Line) -> str | None:
     pt     05/03 → cinco de março
     pt-BR  1º/5/1980 → primeiro de maio de mil novecentos e oitenta
     pt     em 05/2024 → em maio de dois mil e vinte e quatro
+    pt     lei n.º 12/11 → lei número doze barra onze
     pt     lei 5/2020 → lei cinco barra dois mil e vinte
     pt-BR  aberto 24/7 → aberto vinte e quatro por sete
     pt-PT  aberto 24/7 → aberto vinte e quatro sobre sete
@@ -59,10 +69,81 @@ def date(match: re.Match[str], line: Line) -> str | None:
     day, month, year = (match[part] or match[f"iso_{part}"] for part in ("day", "month", "year"))
     if match[0] == "24/7" and before not in words.before_date:
         return words.all_day
+    if match["sign"] == "/" and not year and before not in ("dia", "dias", "día", "días") and numbers_an_act(line.text, match.start(), words):
+        return None
     if not year and not _is_day_and_month(day, match["sign"], month, before):
         return None
     spoken = words.first_of_month if int(day) == 1 else cardinal(int(day), words.locale)
     parts = [spoken, words.months[int(month) - 1], *([cardinal(int(year), words.locale)] if year else [])]
+    return f" {words.of} ".join(parts)
+
+
+@rule("0", lambda words: (
+    rf"(?<![0-9/.,-])(?:(?P<first>{_DAY})º?(?:(?P<sign1>[/.])(?P<month1>{_MONTH}))?(?P<link> ?- ?| (?:{'|'.join(_LINKS)}) )(?P<second>{_DAY})º?"
+    rf"(?P<sign>[/.])(?P<month>{_MONTH})(?:(?P=sign)(?P<year>[0-9]{{4}}|(?<=/)[0-9]{{2}}))?(?![\w/]|[.,-][0-9])"
+    rf"|(?:(?P<from>{_DAY})-)?(?P<day>{_DAY})º?(?:(?P<joint>[/-])| (?:{words.of} )?)(?P<name>{any_of(words.month_abbreviations)})"
+    rf"(?:\.?(?P=joint)(?P<of_year>[0-9]{{4}}|[0-9]{{2}})|(?(joint)\.?|(?:\.|(?<!mar)(?<!set)(?<!out)(?<!dez)(?<!may))))(?![\w/-]))"
+))
+def days(match: re.Match[str], line: Line) -> str | None:
+    """Ranges of days with a month, and days with the first three letters of a month.
+
+    pt-BR  18-19/11 → dezoito a dezenove de novembro
+    pt-PT  18-19/11 → dezoito a dezanove de novembro
+    pt     nos dias 14-18/11 → nos dias catorze a dezoito de novembro
+    pt     de 2 a 5/12 → de dois a cinco de dezembro
+    pt     10-12/05/2023 → dez a doze de maio de dois mil e vinte e três
+    pt     30/11 a 2/12 → trinta de novembro a dois de dezembro
+    pt     18/11-20/11 → dezoito de novembro a vinte de novembro
+    pt     nos dias 3 e 4/5 → nos dias três e quatro de maio
+    pt     dias 1, 2 e 3/5 → dias um dois e três de maio
+    pt     de 1/4 a 3/4 → de um quarto a três quartos
+    es     18-19/11 → dieciocho a diecinueve de noviembre
+    es     del 2 al 5/12 → del dos al cinco de diciembre
+    es     10-12/05/2023 → diez a doce de mayo de dos mil veintitrés
+    pt     18/nov → dezoito de novembro
+    pt     18-nov-2023 → dezoito de novembro de dois mil e vinte e três
+    pt     5-7/mar → cinco a sete de março
+    pt     18 nov. → dezoito de novembro
+    pt-BR  18-19 nov → dezoito a dezenove de novembro
+    es     18/nov → dieciocho de noviembre
+    es     5-7/mar → cinco a siete de marzo
+    """
+    words = line.words
+    if match["name"]:
+        return _abbreviated_month(match, words)
+    first, second, month = (int(match[part]) for part in ("first", "second", "month"))
+    month1, year, link = match["month1"], match["year"], match["link"].strip(" ")
+    before = previous_word(line.text, match.start()).lower()
+    if (match["sign"] == "." and not year) or (match["sign1"] and match["sign1"] != match["sign"]):
+        return None
+    of_days = before in ("dia", "dias", "día", "días") or _DAYS.search(line.text[max(0, match.start() - 32) : match.start()])
+    certain = year or of_days or second > month or match["second"][0] == "0" or match["month"][0] == "0"
+    if month1:
+        certain = certain or first > int(month1) or match["first"][0] == "0" or (int(month1) == month and month > 5)
+    else:
+        if first >= second or (link in ("e", "y") and not of_days and not year):
+            return None
+        certain = certain or link == "-" or not _PART.match(line.text, match.end())
+    if not certain:
+        return None
+    spoken = [words.first_of_month if day == 1 else cardinal(day, words.locale) for day in (first, second)]
+    parts = [
+        f"{spoken[0]} {words.of} {words.months[int(month1) - 1]}" if month1 else spoken[0],
+        words.to if link == "-" else link,
+        f"{spoken[1]} {words.of} {words.months[month - 1]}",
+        *([f"{words.of} {cardinal(int(year), words.locale)}"] if year else []),
+    ]
+    return " ".join(parts)
+
+
+def _abbreviated_month(match: re.Match[str], words: Words) -> str:
+    """Return a day, or a range of days, with the first three letters of its month."""
+    parts = [words.first_of_month if int(match["day"]) == 1 else cardinal(int(match["day"]), words.locale)]
+    if match["from"]:
+        parts[0] = f"{cardinal(int(match['from']), words.locale)} {words.to} {parts[0]}"
+    parts.append(words.months[words.month_abbreviations.index(match["name"])])
+    if match["of_year"]:
+        parts.append(cardinal(int(match["of_year"]), words.locale))
     return f" {words.of} ".join(parts)
 
 

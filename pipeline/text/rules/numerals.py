@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 
-from pipeline.text.agreement import form_of, is_feminine, next_word
+from pipeline.text.agreement import form_of, is_feminine, next_word, numbers_an_act
 from pipeline.text.alphabet import LETTER
 from pipeline.text.numbers import cardinal, fraction, is_portuguese, ordinal
-from pipeline.text.quantity import NUMBER, parse, verbalise
+from pipeline.text.quantity import NUMBER, Quantity, parse, verbalise
 from pipeline.text.rules.patterns import any_of
 from pipeline.text.rules.rule import Line, rule
+from pipeline.text.words import Noun, Words
 
 
 @rule("0", lambda words: (
     r"(?<![\w.,/])(?P<number>[0-9]{1,4})(?:\.?(?P<sign>[ºª]s?|os|as|ºs|ªs)"
-    + (r"|(?P<plain>[oa])" if is_portuguese(words.locale) else r"|\.?(?P<plain>er|ero|ro|ra|do|da|to|ta|mo|ma|vo|va|no|na|[oa])")
+    + (r"|\.?(?P<plain>[oa])" if is_portuguese(words.locale) else r"|\.?(?P<plain>er|ero|ro|ra|do|da|to|ta|mo|ma|vo|va|no|na|[oa])")
     + rf"|(?P<degree>°)(?= {LETTER}{{3}}))(?!\w|['°ºª])"
 ))
 def ordinal_number(match: re.Match[str], line: Line) -> str | None:
@@ -30,6 +31,8 @@ def ordinal_number(match: re.Match[str], line: Line) -> str | None:
     pt     na 2a feira → na segunda feira
     pt     o 1o colocado → o primeiro colocado
     pt     2ª-feira → segunda feira
+    pt     3.o andar → terceiro andar
+    pt     a 2.a via → a segunda via
     pt     o 1° andar → o primeiro andar
     pt     de 2ª a 6ª → de segunda a sexta
     pt     40º Congresso → quadragésimo congresso
@@ -52,14 +55,15 @@ def ordinal_number(match: re.Match[str], line: Line) -> str | None:
     plural = sign.endswith("s")
     if sign.rstrip("s") in ("ª", "a", "ra", "da", "ta", "ma", "va", "na"):
         return ordinal(int(match["number"]), words.locale, "feminine", plural)
-    noun = len(after) > 1 and after not in words.not_counted and not is_feminine(after, plural, words)
+    noun = len(after) > 1 and after not in words.not_counted and after not in words.sides and not is_feminine(after, plural, words)
     return ordinal(int(match["number"]), words.locale, "masculine" if noun or sign == "er" else "alone", plural)
 
 
 @rule("0", lambda words: (
-    r"(?<![\w.,/-])(?:(?P<whole>[0-9]{1,3}) )?(?P<above>[0-9]{1,2})/(?P<below>[0-9]{1,3}|1000)(?![\w/]|[.,-][0-9])"
-    rf"(?:(?<=[0-9] [0-9]/[0-9]) (?P<noun>(?!(?:{any_of(words.not_counted)})(?!{LETTER})){LETTER}{{3,30}}))?"
-))
+    r"(?<![\w.,/-])(?:(?P<whole>[0-9]{1,3}) {1,2})?(?P<above>[0-9]{1,2})/(?P<below>[0-9]{1,3}|1000)"
+    rf"(?:(?: ?(?P<unit>{any_of(words.units)})(?![\w'²³]))|(?![\w/]|[.,-][0-9]))"
+    rf"(?:(?:(?<=[0-9] [0-9]/[0-9])|(?<=[0-9]  [0-9]/[0-9])) (?P<noun>(?!(?:{any_of(words.not_counted)})(?!{LETTER})){LETTER}{{3,30}}))?"
+), then=" /")
 def fraction_number(match: re.Match[str], line: Line) -> str | None:
     """Fractions below one, alone or after a whole number.
 
@@ -73,7 +77,21 @@ def fraction_number(match: re.Match[str], line: Line) -> str | None:
     pt     1 3/4 xícara de açúcar → uma xícara e três quartos de açúcar
     pt     2 1/2 e 3 1/2 → dois e meio e três e meio
     pt     2/3 dos votos → dois terços dos votos
+    pt     3 ½ horas → três horas e meia
     pt     1/12 → um doze avo
+    pt     1/2 kg de queijo → meio quilo de queijo
+    pt     1/2 t → meia tonelada
+    pt     3/4 l de leite → três quartos de litro de leite
+    pt     1/4 h → um quarto de hora
+    pt     1 1/2 kg → um quilo e meio
+    pt     2 1/4 h → duas horas e um quarto
+    pt     1/2 % → meio por cento
+    pt     Lei 30/92 → lei trinta barra noventa e dois
+    es     Ley 30/92 → ley treinta barra noventa y dos
+    es     1/2 kg de queso → medio kilo de queso
+    es     3/4 l de leche → tres cuartos de litro de leche
+    es     1 1/2 t → una tonelada y media
+    es     2 1/2 km → dos kilómetros y medio
     es     3/4 → tres cuartos
     es     1/2 taza → media taza
     es     2 1/2 → dos y medio
@@ -84,6 +102,10 @@ def fraction_number(match: re.Match[str], line: Line) -> str | None:
     above, below = int(match["above"]), int(match["below"])
     if not 0 < above < below or below < 2 or "0" in (match["above"][0], match["below"][0]):
         return None
+    if below > 10 and not match["whole"] and numbers_an_act(line.text, match.start(), words):
+        return None
+    if match["unit"]:
+        return _fraction_of_unit(int(match["whole"] or 0), above, below, words.units[match["unit"]], words)
     noun = match["noun"] or ""
     end = match.end() - len(noun)
     if match["whole"] == "1" and noun.endswith(("as", "os")):
@@ -98,6 +120,54 @@ def fraction_number(match: re.Match[str], line: Line) -> str | None:
     if match["whole"]:
         return f"{cardinal(int(match['whole']), words.locale, form)} {noun.lower()} {words.conjunction} {spoken}".replace("  ", " ")
     return spoken
+
+
+def _fraction_of_unit(whole: int, above: int, below: int, unit: Noun, words: Words) -> str:
+    """Return a fraction of a unit: meio quilo, três quartos de litro, dois quilos e meio."""
+    is_half = (above, below) == (1, 2)
+    half = words.half.many if unit.feminine else words.half.one
+    part = half if is_half else fraction(above, below, words.locale)
+    if whole:
+        return f"{Quantity(str(whole)).with_noun(unit, words)} {words.conjunction} {part}"
+    if is_half or unit.one.startswith("por "):
+        return f"{part} {unit.one}"
+    return f"{part} {words.of} {unit.one}"
+
+
+@rule("0", lambda words: (
+    rf"(?<![\w.,/$-])(?P<number>{NUMBER})"
+    rf"(?: ?(?P<magnitude>{any_of(_short_magnitudes(words))})(?!\w)|(?P<glued>[kMB])(?= {LETTER}{{2}})"
+    rf"| (?P<spaced>[MB])(?= {words.of} {LETTER}{{2}}))"
+))
+def magnitude(match: re.Match[str], line: Line) -> str | None:
+    """Magnitudes by letters without a currency.
+
+    pt-BR  5 bi de reais → cinco bilhões de reais
+    pt-BR  10 mi de pessoas → dez milhões de pessoas
+    pt-BR  1 bi → um bilhão
+    pt     10k seguidores → dez mil seguidores
+    pt     2M de visitas → dois milhões de visitas
+    es     300 mill. de euros → trescientos millones de euros
+    es     5 M de euros → cinco millones de euros
+    es     10k seguidores → diez mil seguidores
+    es     2M de visitas → dos millones de visitas
+    """
+    words = line.words
+    quantity = parse(match["number"], words)
+    if quantity is None:
+        return None
+    large = words.magnitudes[match["magnitude"] or match["glued"] or match["spaced"]]
+    if large != "mil":
+        after = next_word(line.text, match.end()).lower()
+        link = f" {words.of}" if match["glued"] and after not in words.not_counted else ""
+        return quantity.with_large(large, words) + link
+    feminine = is_feminine(next_word(line.text, match.end()).lower(), True, words)
+    return f"{quantity.in_words(words, 'feminine' if feminine else 'masculine')} mil"
+
+
+def _short_magnitudes(words: Words) -> list[str]:
+    """Return the magnitudes that are read without a currency too."""
+    return [key for key in words.magnitudes if key in ("mi", "bi", "tri", "MM", "mill.")]
 
 
 @rule("0-", lambda words: rf"(?P<minus>(?<![\w)])-)?(?P<number>{NUMBER})")

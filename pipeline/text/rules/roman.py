@@ -11,7 +11,11 @@ from pipeline.text.numbers import cardinal, ordinal
 from pipeline.text.rules.rule import Line, rule
 
 _ROMAN: Final = re.compile("(M{0,3})(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
-_PRECEDING_NUMERAL: Final = re.compile(rf"({LETTER}{{1,20}}) [IVXLCDM]{{1,9}}(?:-|, | (?:e|a|ao|y|al|y el) )$")
+_PRECEDING_NUMERAL: Final = re.compile(rf"({LETTER}{{1,20}})\.? (?:[IVXLCDM]{{1,9}}(?:-|, | (?:e|a|ao|y|al|y el) )){{1,4}}$")
+_ARTICLE: Final = re.compile(
+    r"\b[aA]rt(?:s?\.|[ií][cg]ul?os?)[^.;:]{0,16}[0-9](?:\.?[ºo°])?(?:, | e | y )(?:[IVXLCDM]{1,9}(?:-|, | (?:e|a|y) )){0,3}\Z"
+)
+"""An article of a law before the numeral of an item."""
 _ROMAN_VALUES: Final = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
 
@@ -38,6 +42,10 @@ def roman(match: re.Match[str], line: Line) -> str | None:
     pt-BR  Papa Bento XVI → papa bento dezesseis
     pt     Elizabeth II → elizabeth segunda
     pt     capítulo IV → capítulo quatro
+    pt     incisos I a IV → incisos um a quatro
+    pt     incs. I, II e III → incisos um dois e três
+    pt     art. 5º, LXXVIII → artigo quinto setenta e oito
+    pt     item II → item dois
     pt     Volume III → volume três
     pt     Anexo I → anexo um
     pt     II Guerra Mundial → segunda guerra mundial
@@ -49,6 +57,8 @@ def roman(match: re.Match[str], line: Line) -> str | None:
     pt     NO SÉCULO XX → no século vinte
     es     siglo XXI → siglo veintiuno
     es     siglo V → siglo quinto
+    es     artículo 5, IV → artículo cinco cuatro
+    es     incisos I y II → incisos uno y dos
     es     Carlos V → carlos quinto
     es     Isabel II → isabel segunda
     es     Alfonso XIII → alfonso trece
@@ -72,7 +82,7 @@ def roman(match: re.Match[str], line: Line) -> str | None:
     lower = before.lower()
     if lower in words.century_nouns:
         return ordinal(value, words.locale, "alone") if value <= 10 else cardinal(value, words.locale)
-    if lower in words.part_nouns:
+    if lower in words.part_nouns or _ARTICLE.search(line.text[max(0, match.start() - 40) : match.start()]):
         return cardinal(value, words.locale)
     if not set(numeral) <= set("IVX") or not before[:1].isupper() or before.isupper():
         return None

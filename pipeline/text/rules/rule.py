@@ -34,13 +34,15 @@ class Rule:
     starts_with: str
     pattern: Callable[[Words], str]
     verbalise: Verbaliser
+    then: str = ""
 
 
-def rule(starts_with: str, pattern: Callable[[Words], str]) -> Callable[[Verbaliser], Rule]:
+def rule(starts_with: str, pattern: Callable[[Words], str], then: str = "") -> Callable[[Verbaliser], Rule]:
     """Return a decorator that makes a function a rule of the same name.
 
     Args:
         starts_with: first characters of the pattern's matches: `a` a letter in lower case, `A` a capital, `0` a digit, or a sign.
         pattern: returns the pattern for a locale.
+        then: the characters that may follow the first figures of a match, where those are few: the rule is not tried before others.
     """
-    return lambda verbalise: Rule(verbalise.__name__, starts_with, pattern, verbalise)
+    return lambda verbalise: Rule(verbalise.__name__, starts_with, pattern, verbalise, then)

@@ -6,21 +6,37 @@ import re
 from typing import Final
 
 from pipeline.text.agreement import previous_word
-from pipeline.text.alphabet import LETTER
+from pipeline.text.alphabet import GREEK, LETTER
+from pipeline.text.numbers import is_portuguese, whole_number
 from pipeline.text.portuguese import BRAZIL
-from pipeline.text.quantity import NUMBER, Quantity
-from pipeline.text.rules.patterns import CAPITAL
+from pipeline.text.quantity import NUMBER, Quantity, verbalise
+from pipeline.text.rules.patterns import CAPITAL, any_of
 from pipeline.text.rules.rule import Line, rule
+from pipeline.text.words import words as word_set
 
 _RESULT: Final = re.compile(rf" ?{NUMBER} ?=")
 _LEFT_FACTOR: Final = re.compile(rf"(?:(?P<word>{LETTER}{{1,20}}) )?(?<![0-9.,])[0-9.,]{{1,12}} ?(?P<unit>[a-zA-Z²³%]{{0,4}}) ?$")
+_FACTOR: Final = re.compile(rf" ?{NUMBER} ?[=⁰¹²³⁴⁵⁶⁷⁸⁹⁻^]")
+"""A second factor before an equals sign or with an exponent."""
+_PERCENT: Final = re.compile(rf" ?{NUMBER} ?%")
+_SCORE_WORDS: Final = re.compile(rf"{LETTER}{{1,20}}|[0-9]{{1,3}} ?[xX-] ?[0-9]{{1,3}}")
+_BETWEEN: Final = word_set("de por em o a um uma e no na jogo placar pelo com final y un con el la del en marcador")
+"""Words between one that announces a score and the score."""
+_SETS: Final = word_set("set sets parcial parciais parciales placar marcador")
+_PRICE: Final = re.compile(r"(?:[$€£] ?[0-9.,]{1,12}|[0-9] ?(?:€|k?m|k?g|m?g|m?[lL]))\Z")
+"""A price or a mass, before a slash and a quantity."""
+_RAISED: Final = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_ASPECTS: Final = frozenset({("16", "9"), ("18", "9"), ("21", "9")})
 _RIGHT_TEAM: Final = re.compile(f" ?[0-9]{{1,2}} [{CAPITAL}]")
 
 
-@rule("0aA×", lambda words: (
+@rule("0xX×*·", lambda words: (
     rf"(?<![\w.,])(?P<number>[0-9]{{1,4}}) ?[xX](?! ?[0-9]|{LETTER})"
-    r"|(?:(?<=[0-9])|(?<=[0-9] )|(?<=[a-z²³] ))[xX×](?= ?[0-9])"
-))
+    r"|(?:(?<=[0-9%])|(?<=[0-9%] )|(?<=[a-z²³] ))[xX×](?= ?[0-9])"
+    rf"|(?:(?<=%)|(?<=% ))(?P<shares>[xX×])(?= {LETTER}{{1,20}} {NUMBER} ?%)"
+    r"|(?:(?<=[0-9])|(?<=[0-9] ))(?P<product>[*·])(?= ?[0-9])"
+    rf"|(?<={LETTER} )(?P<teams>[x×])(?= [{CAPITAL}]{LETTER})"
+), then=" xX")
 def multiplication(match: re.Match[str], line: Line) -> str | None:
     """An x beside numbers: a multiple, dimensions, a score, or a product where an equals sign follows.
 
@@ -33,6 +49,17 @@ def multiplication(match: re.Match[str], line: Line) -> str | None:
     pt     ganhou por 3x1 → ganhou por três a um
     pt     Brasil 3 x 1 Chile → brasil três a um chile
     pt     3 × 4 = 12 → três vezes quatro igual a doze
+    pt     51,3% x 48,7% → cinquenta e um vírgula três por cento a quarenta e oito vírgula sete por cento
+    pt     Sim 52% x Não 48% → sim cinquenta e dois por cento a não quarenta e oito por cento
+    pt     venceu por 3:2 → venceu por três a dois
+    pt     um placar de 3x0 → um placar de três a zero
+    pt     parciais de 6x4 e 7x5 → parciais de seis a quatro e sete a cinco
+    pt     Brasil x Chile → brasil versus chile
+    pt     3 × 10⁸ → três vezes dez elevado a oito
+    pt     2 * 3 → dois vezes três
+    es     51,3% x 48,7% → cincuenta y uno coma tres por ciento a cuarenta y ocho coma siete por ciento
+    es     un marcador de 3x0 → un marcador de tres a cero
+    es     3 × 10⁸ → tres por diez elevado a ocho
     es     2x → dos veces
     es     21x → veintiuna veces
     es     ganó 3x1 → ganó tres a uno
@@ -40,18 +67,139 @@ def multiplication(match: re.Match[str], line: Line) -> str | None:
     """
     if match["number"]:
         return Quantity(match["number"]).with_noun(line.words.times, line.words)
-    if _RESULT.match(line.text, match.end()):
+    if match["teams"]:
+        return line.words.versus if previous_word(line.text, match.start())[:1].isupper() and not line.all_capitals else None
+    if match["shares"]:
+        return line.words.to
+    if match["product"] or _FACTOR.match(line.text, match.end()):
         return line.words.symbols["×"]
     before = _LEFT_FACTOR.search(line.text[max(0, match.start() - 34) : match.start()])
     if not before:
         return None
     after = _RIGHT_TEAM.match(line.text, match.end())
     word = before["word"] or ""
-    is_score = word.lower() in line.words.before_score or (after and word[:1].isupper())
+    if before["unit"] == "%":
+        return line.words.to if _PERCENT.match(line.text, match.end()) else line.words.by
+    is_score = word.lower() in line.words.before_score or (after and word[:1].isupper()) or _announces_score(line, match.start())
     return line.words.to if is_score and not before["unit"] else line.words.by
 
 
-@rule("-/", lambda words: r"(?<=[0-9h%€ºª])-(?=[0-9])|(?<=[0-9h%€ºª] )-(?= [0-9])|(?<=[IVX]{2})-(?=[IVX]{2})|(?<=[0-9a-z])/(?=[0-9])")
+def _announces_score(line: Line, position: int) -> bool:
+    """Return whether a word such as `placar` precedes a score, past other scores and short words such as `de` and `por`."""
+    for word in reversed(_SCORE_WORDS.findall(line.text[max(0, position - 64) : position])):
+        lower = word.lower()
+        if lower in _SETS or lower in line.words.before_score - _BETWEEN:
+            return True
+        if not (lower in _BETWEEN or word[0].isdecimal()):
+            return False
+    return False
+
+
+@rule(_RAISED + "⁻^", lambda words: (
+    rf"(?:(?<=[\wΑ-ω)\]])(?<!{LETTER}{LETTER}{LETTER})(?:(?P<raised>⁻?[{_RAISED}]{{1,6}})|\^(?P<caret>\(?-?[0-9]{{1,4}}\)?|[a-z](?!{LETTER})))"
+    rf"(?: ?(?P<unit>{any_of(words.units)})(?![\w'{_RAISED}]))?|(?P<note>(?<={LETTER}{LETTER}{LETTER})[{_RAISED}]{{1,3}}(?!\w)))"
+))
+def power(match: re.Match[str], line: Line) -> str:
+    """Exponents; a raised figure after a word is the mark of a note, and not read.
+
+    pt     10⁶ → dez elevado a seis
+    pt     10⁹ bactérias → dez elevado a nove bactérias
+    pt     10⁻³ m → dez elevado a menos três metros
+    pt     6,02 × 10²³ → seis vírgula zero dois vezes dez elevado a vinte e três
+    pt     2⁵ = 32 → dois elevado a cinco igual a trinta e dois
+    pt     x⁴ → x elevado a quatro
+    pt     2^10 → dois elevado a dez
+    pt     2ⁿ → dois elevado a ene
+    pt     10³ → dez ao cubo
+    pt     uma palavra¹ → uma palavra
+    es     10⁶ → diez elevado a seis
+    es     10⁻³ m → diez elevado a menos tres metros
+    es     5² → cinco al cuadrado
+    """
+    words = line.words
+    if match["note"]:
+        return "" if line.text[match.start() - 3 : match.start()].lower() not in _FUNCTIONS else words.symbols.get(match["note"], "")
+    written = match["raised"] or match["caret"].strip("()")
+    negative = written[0] in "⁻-"
+    figures = "".join(str(_RAISED.index(figure)) if figure in _RAISED else figure for figure in written.strip("⁻-"))
+    if figures in ("2", "3") and not negative:
+        spoken = words.symbols["²" if figures == "2" else "³"]
+    else:
+        exponent = whole_number(figures, words.locale) if figures.isdecimal() else words.letters.get(figures, figures)
+        spoken = f"{words.power} {words.minus + ' ' if negative else ''}{exponent}"
+    return f"{spoken} {words.units[match['unit']].many}" if match["unit"] else spoken
+
+
+_FUNCTIONS: Final = frozenset({"sen", "sin", "cos", "tan", "log"})
+
+
+@rule("0", lambda words: (
+    rf"(?<![\w.,:/])(?P<left>[0-9]{{1,4}}(?:[.,][0-9]{{1,3}})?):(?P<right>{NUMBER})(?::(?P<third>[0-9]{{1,4}}))?(?![\w:]|[.,/]?[0-9])"
+))
+def ratio(match: re.Match[str], line: Line) -> str | None:
+    """Ratios and scales; after a book of the Bible a chapter and a verse.
+
+    A colon before two figures is one of a time of the day (2:10), except after such a word as `escala`.
+
+    pt     2:1 → dois para um
+    pt     escala 1:50 → escala um para cinquenta
+    pt     na escala de 1:50.000 → na escala de um para cinquenta mil
+    pt     diluição 1:1000 → diluição um para mil
+    pt     1:2:3 → um para dois para três
+    pt-BR  16:9 → dezesseis por nove
+    pt-BR  João 3:16 → joão três dezesseis
+    pt     Salmo 23:1 → salmo vinte e três um
+    pt     às 2:10 → às duas e dez
+    es     2:1 → dos a uno
+    es     escala 1:50 → escala uno a cincuenta
+    es     16:9 → dieciséis novenos
+    es     Juan 3:16 → juan tres dieciséis
+    """
+    words, left, right = line.words, match["left"], match["right"]
+    before = previous_word(line.text, match.start())
+    if before.lower() in words.books and before[0].isupper() and left.isdecimal() and len(right) < 4 and line.text[match.start() - 1] == " ":
+        return f"{verbalise(left, words)} {verbalise(right, words)}"
+    if before.lower() == words.of:
+        before = previous_word(line.text, match.start() - len(words.of) - 1)
+    if not (before.lower() in words.before_ratio or len(right) == 1 or len(right) > 2):
+        return None
+    if (left, right) in _ASPECTS:
+        ninths = f"{words.by} {verbalise(right, words)}" if is_portuguese(words.locale) else "novenos"
+        return f"{verbalise(left, words)} {ninths}"
+    link = words.to if before.lower() in words.before_score or _announces_score(line, match.start()) else words.ratio
+    return f" {link} ".join(verbalise(part, words) for part in (left, right, match["third"]) if part)
+
+
+_OPERAND: Final = re.compile(rf"(?<!{LETTER}{LETTER})[^\W_][)²³]? ?\Z")
+"""A figure or a variable of one or two letters."""
+
+
+@rule("~≈", lambda words: r"≈|(?<![\w~])~(?=[0-9])")
+def approximation(match: re.Match[str], line: Line) -> str:
+    """Signs of an approximation, before a number and between two operands.
+
+    pt     ~5 → aproximadamente cinco
+    pt     ≈ 20% → aproximadamente vinte por cento
+    pt     π ≈ 3,14 → pi aproximadamente igual a três vírgula catorze
+    es     ~5 → aproximadamente cinco
+    es     π ≈ 3,14 → pi aproximadamente igual a tres coma catorce
+    """
+    operand = match[0] == "≈" and _OPERAND.search(line.text[max(0, match.start() - 4) : match.start()])
+    return line.words.about_equal if operand else line.words.about
+
+
+@rule(GREEK, lambda words: rf"(?<![Ͱ-Ͽἀ-῿])[{GREEK}](?![Ͱ-Ͽἀ-῿])")
+def greek(match: re.Match[str], line: Line) -> str:
+    """Greek letters that stand alone, in either case.
+
+    pt     partículas α e β → partículas alfa e beta
+    pt     Δt → delta t
+    es     partículas α → partículas alfa
+    """
+    return line.words.greek[match[0].lower()]
+
+
+@rule("-/", lambda words: r"(?<=[0-9h%€ºª])-(?=[0-9])|(?<=[0-9h%€ºª] )-(?= [0-9])|(?<=[IVX]{2})-(?=[IVX]{2})|(?<=[0-9a-z€])/(?=[0-9])")
 def between_numbers(match: re.Match[str], line: Line) -> str:
     """A hyphen between two numbers is a range, a score, or a minus where an equals sign follows; a slash is named.
 
@@ -60,6 +208,7 @@ def between_numbers(match: re.Match[str], line: Line) -> str:
     pt     das 13h-15h → das treze horas a quinze horas
     pt     ganhou por 3-1 → ganhou por três a um
     pt     10 - 3 = 7 → dez menos três igual a sete
+    pt     R$ 5/100 g → cinco reais por cem gramas
     pt     maio/2024 → maio de dois mil e vinte e quatro
     pt     lei 8.666/93 → lei oito mil seiscentos e sessenta e seis barra noventa e três
     es     10-15 días → diez a quince días
@@ -67,6 +216,8 @@ def between_numbers(match: re.Match[str], line: Line) -> str:
     es     mayo/2024 → mayo de dos mil veinticuatro
     """
     words = line.words
+    if match[0] == "/" and _PRICE.search(line.text[max(0, match.start() - 24) : match.start()]):
+        return words.by
     if match[0] == "/":
         return words.of if previous_word(line.text, match.start()).lower() in words.months else words.slash
     return words.minus if _RESULT.match(line.text, match.end()) else words.to
@@ -91,7 +242,7 @@ def apostrophe(match: re.Match[str], line: Line) -> str | None:
     return "d" if previous_word(line.text, match.start())[:1].isupper() and not line.all_capitals else None
 
 
-@rule("".join(BRAZIL.symbols), lambda words: r"[<>](?= ?[0-9])|[" + re.escape("".join({*words.symbols} - {*"<>"})) + "]")
+@rule("".join(BRAZIL.symbols), lambda words: r"[<>](?= ?[0-9])|§§|[" + re.escape("".join({*words.symbols} - {*"<>"})) + "]")
 def symbol(match: re.Match[str], line: Line) -> str:
     """Signs that are read aloud; < and > only before a number, since elsewhere they are markup.
 
@@ -99,6 +250,9 @@ def symbol(match: re.Match[str], line: Line) -> str:
     pt     pai & filho → pai e filho
     pt     x² → x ao quadrado
     pt     § 2 → parágrafo dois
+    pt     §§ 1º e 2º → parágrafos primeiro e segundo
+    pt     x ≥ 5 → x maior ou igual a cinco
+    es     a ≠ b → a distinto de b
     pt     5 > 3 → cinco maior que três
     es     2 + 2 = 4 → dos más dos igual a cuatro
     es     Women & Media → women y media

@@ -58,7 +58,7 @@ def time(match: re.Match[str], line: Line) -> str:
     return f"{hours} {words.conjunction} {minutes}"
 
 
-@rule("0", lambda words: r"(?<![\w.,:/-])(?P<minute>[0-9]{1,3}) ?min ?(?P<second>[0-9]{1,2}) ?s?(?:eg)?(?!\w)")
+@rule("0", lambda words: r"(?<![\w.,:/-])(?P<minute>[0-9]{1,3}) ?min ?(?P<second>[0-9]{1,2}) ?s?(?:eg)?(?!\w)", then=" m")
 def duration(match: re.Match[str], line: Line) -> str:
     """Minutes and seconds.
 

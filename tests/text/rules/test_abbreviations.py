@@ -12,6 +12,10 @@ from pipeline.text import normalise
     [
         ("pt-BR", "A Dra. Ana mora na Av. Brasil, n.º 10.", "a doutora ana mora na avenida brasil número dez"),
         ("pt-BR", "Rua Dr. João, ap. 12.", "rua doutor joão apartamento doze"),
+        ("pt-PT", "Rua das Flores, 12, 3.º Esq.", "rua das flores doze terceiro esquerdo"),
+        ("pt-PT", "R/C dto., Tlm. 912 345 678", "rés do chão direito telemóvel nove um dois três quatro cinco seis sete oito"),
+        ("pt-BR", "Os Ex.mos Srs. e a Sr.a D.a Ana.", "os excelentíssimos senhores e a senhora dona ana"),
+        ("es", "C/ Mayor, 5, 3.º izq., esc. B.", "calle mayor cinco tercero izquierda escalera be"),
         ("pt-BR", "Capela de S. José e D. Lúcia.", "capela de são josé e dona lúcia"),
         ("es", "La Dra. Gómez vive en la Avda. América, n.º 10.", "la doctora gómez vive en la avenida américa número diez"),
     ],

@@ -25,6 +25,9 @@ def test_an_ordinal_has_the_gender_of_its_sign(locale: str, written: str, spoken
     [
         ("pt-BR", "Leu 2/3 do livro.", "leu dois terços do livro"),
         ("pt-BR", "Esperei 2 1/2 horas.", "esperei duas horas e meia"),
+        ("pt-BR", "Compre 1/2 kg de queijo e ¾ l de leite.", "compre meio quilo de queijo e três quartos de litro de leite"),
+        ("pt-BR", "Andei 2 1/2 km em 1 1/4 h.", "andei dois quilômetros e meio em uma hora e um quarto"),
+        ("es", "Compra 1/2 kg de queso y 1 1/2 t.", "compra medio kilo de queso y una tonelada y media"),
         ("es", "Esperé 1 1/2 horas.", "esperé una hora y media"),
     ],
 )

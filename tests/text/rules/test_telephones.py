@@ -12,6 +12,9 @@ from pipeline.text import normalise
     [
         ("pt-BR", "Ligue para 0800 722 1234.", "ligue para zero oito zero zero sete dois dois um dois três quatro"),
         ("pt-BR", "O CEP é 20040-020.", "o cep é dois zero zero quatro zero zero dois zero"),
+        ("pt-BR", "Ligue: +55(11)98765-4321.", "ligue mais cinco cinco um um nove oito sete seis cinco quatro três dois um"),
+        ("pt-PT", "O NIF 501 442 600.", "o nif cinco zero um quatro quatro dois seis zero zero"),
+        ("es", "Llama al (93)1234567.", "llama al nueve tres uno dos tres cuatro cinco seis siete"),
         ("pt-PT", "Ligue para o 912 345 678.", "ligue para o nove um dois três quatro cinco seis sete oito"),
         ("es", "Llama al 612 345 678.", "llama al seis uno dos tres cuatro cinco seis siete ocho"),
     ],

@@ -374,7 +374,8 @@ def _not_trained_on_test(policy: TrainedOn, evidence: Evidence) -> Rule:
 
 def _licences(policy: Licences, evidence: Evidence) -> Rule:
     refused = {name or "none stated": count for name, count in sorted(evidence.licences.items()) if name not in policy.allowed}
-    reason = ", ".join(f"{count} utterances or sentences under {name}" for name, count in refused.items()) or "all training data are under allowed licences"
+    found = ", ".join(f"{count} utterances or sentences under {name}" for name, count in refused.items())
+    reason = found or "all training data and texts are under allowed licences"
     return if_enabled(policy.enabled, point_rule("licences", sum(refused.values()), 0, not refused, reason))
 
 
@@ -527,7 +528,8 @@ def run(root: Path | str = ROOT) -> None:
     policy = load_section(Policy, "gate", path=root / "params.yaml")
     if unknown := sorted(set(policy.non_inferiority.columns) - set(SLICES)):
         raise DataError("gate.non_inferiority.columns", ", ".join(unknown), f"columns of {', '.join(SLICES)}", "correct the params")
-    evidence = read_evidence(root, policy.challenger, policy.baseline, (*policy.licences.tables, *policy.licences.texts) if policy.licences.enabled else (),
+    licensed = (*policy.licences.tables, *policy.licences.texts) if policy.licences.enabled else ()
+    evidence = read_evidence(root, policy.challenger, policy.baseline, licensed,
                              policy.data_reports.languages if policy.data_reports.enabled else ())
     params = read_params(root / "params.yaml")
     check_scores(root, evidence, int((params.get("score") or {}).get("seed", 0)))

@@ -104,13 +104,14 @@ class Text(Section):
 class Tuning(Section):
     """`language_model.LANGUAGE.decoder`."""
 
-    beam: int = Field(100, ge=1, description="largest number of hypotheses kept per frame")
-    threads: int = Field(2, ge=1, description="CPU threads")
-    batch_s: float = Field(60, gt=0, description="padded seconds of audio in a batch")
-    level: float = Field(0.95, gt=0.5, lt=1, description="two-sided confidence of the interval that adoption needs")
-    resamples: int = Field(10_000, ge=1_000, description="of speakers, where there are at least ten")
-    seed: int = Field(0, ge=0, description="of the resampling")
-    hot_words: dict[str, Annotated[float, Field(gt=0)]] = Field({}, description="phrases to favour in every transcript, each with its weight")
+    beam: Annotated[int, Field(ge=1, description="largest number of hypotheses kept per frame")] = 100
+    threads: Annotated[int, Field(ge=1, description="CPU threads")] = 2
+    batch_s: Annotated[float, Field(gt=0, description="padded seconds of audio in a batch")] = 60
+    level: Annotated[float, Field(gt=0.5, lt=1, description="two-sided confidence of the interval that adoption needs")] = 0.95
+    resamples: Annotated[int, Field(ge=1_000, description="of speakers, where there are at least ten")] = 10_000
+    seed: Annotated[int, Field(ge=0, description="of the resampling")] = 0
+    hot_words: Annotated[dict[str, Annotated[float, Field(gt=0)]],
+                         Field(description="phrases to favour in every transcript, each with its weight")] = {}
 
 
 class Params(Section):

@@ -65,10 +65,10 @@ def check_hypotheses(table: pd.DataFrame, where: str) -> None:
 
 def as_served(table: pd.DataFrame) -> pd.DataFrame:
     """Return the hypotheses of a system with those of its decoder as the hypotheses, in the conditions as well."""
-    return table.assign(
-        hypothesis=table["hypothesis_served"], confidence=table["confidence_served"], word_confidence=table["word_confidence_served"],
-        robustness=[[{**entry, "hypothesis": entry["hypothesis_served"]} for entry in entries] for entries in table["robustness"]],
-    )
+    conditions = pd.Series([[{**entry, "hypothesis": entry["hypothesis_served"]} for entry in entries] for entries in table["robustness"]],
+                           index=table.index, dtype=object)
+    return table.assign(hypothesis=table["hypothesis_served"], confidence=table["confidence_served"],
+                        word_confidence=table["word_confidence_served"], robustness=conditions)
 
 
 def scored(table: pd.DataFrame) -> Scored:

@@ -51,7 +51,8 @@ def search(start: Settings, wer_of: Callable[[Settings], float]) -> tuple[Settin
         for name, values in GRID.items():
             present = getattr(best, name)
             for value in sorted(values, key=lambda value: abs(value - present)):
-                if measure(tried := replace(best, **{name: value})) < measure(best):
+                tried = replace(best, **{name: value})  # type: ignore[arg-type]
+                if measure(tried) < measure(best):
                     best = tried
         if best == before:
             break

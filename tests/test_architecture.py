@@ -49,7 +49,8 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "registry": ({"core"}, {"configobj", "dvc", "dvc_data", "gto", "pandas", "pydantic", "yaml"}),
     "flows": ({"core", "registry"}, {"apprise", "pandas", "prefect", "pydantic", "yaml"}),  # stages run through DVC, in processes of their own
     "stages": ({"core", "text", "sources", "corpora", "audio", "leakage", "similarity", "ngram", "scoring", "batching", "model", "decoding",
-                "alignment", "training", "tuning", "reporting"}, {"numpy", "pandas", "pyarrow", "pydantic", "soundfile", "scipy"}),  # never another stage
+                "alignment", "training", "tuning", "reporting"},
+               {"numpy", "pandas", "pyarrow", "pydantic", "soundfile", "scipy"}),  # never another stage
     "cli": ({"core", "text", "sources", "corpora", "audio", "similarity", "scoring", "batching", "model", "decoding", "training", "tuning",
              "reporting", "registry", "espeak", "stages"}, {"numpy", "pandas", "soundfile", "typer", "yaml"}),
 }

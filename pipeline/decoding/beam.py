@@ -160,14 +160,13 @@ def load_decoder(folder: Path, vocabulary: Vocabulary, frame_s: float, hot_words
     if not (folder / DECODER).exists():
         return BeamDecoder(vocabulary, frame_s, Settings(), hot_words=hot_words) if hot_words else None
     record = read_decoder(folder)
-    if record["vocabulary_hash"] != vocabulary.hash:
+    if record["adopted"] and record["vocabulary_hash"] != vocabulary.hash:
         raise VocabularyError(str(folder / DECODER), f"a decoder for vocabulary {record['vocabulary_hash'][:12]}",
                               f"{vocabulary.hash[:12]}, the model's", "use the decoder that was tuned with this model, or --no-lm")
     phrases = [*hot_words, *(HotWord(**hot) for hot in record["hot_words"])]
-    settings = Settings(**record["settings"])
     if record["adopted"]:
-        return BeamDecoder(vocabulary, frame_s, settings, folder / NGRAM, read_lexicon(folder / LEXICON), phrases)
-    return BeamDecoder(vocabulary, frame_s, settings, hot_words=phrases) if phrases else None
+        return BeamDecoder(vocabulary, frame_s, Settings(**record["settings"]), folder / NGRAM, read_lexicon(folder / LEXICON), phrases)
+    return BeamDecoder(vocabulary, frame_s, Settings(), hot_words=phrases) if phrases else None
 
 
 def describe_decoder(folder: Path) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,7 +51,7 @@ def _config(root: Path) -> Any:
     from configobj import ConfigObj
     from dvc.config import Config, _pack_named
 
-    class Utf8Config(Config):
+    class Utf8Config(Config):  # type: ignore[misc]
         def _save_config(self, level: str, conf_dict: dict[str, Any]) -> None:
             with open(self.files[level], "wb") as handle:
                 ConfigObj(_pack_named(conf_dict), encoding="utf-8").write(handle)
@@ -139,7 +139,7 @@ def _sha256(database: HashFileDB, oid: str) -> str:
     return digest.hexdigest()
 
 
-def locked_hashes(lock: dict[str, Any]) -> dict[str, str]:
+def locked_hashes(lock: Mapping[str, Any]) -> dict[str, str]:
     """Return DVC's object id of each out in a dvc.lock, by path."""
     return {out["path"]: out["md5"] for stage in lock.get("stages", {}).values() for out in stage.get("outs", ()) if "md5" in out}
 

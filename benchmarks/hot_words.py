@@ -6,9 +6,9 @@ Needs a checkout in which `dvc repro` has run. The planted words are all words o
 of the training transcripts and of the other texts. All of them are hot at once. Each way is measured without and with the n-gram:
 
     none        no hot words
-    bias        a bonus for each hot word, beside the cost of a word that the lexicon lacks
+    bias        a bonus for each hot word: `BeamDecoder` as it is
     lexicon     the hot words join the lexicon, without a bonus
-    both        the hot words join the lexicon and have a bonus: `BeamDecoder` as it is
+    both        the hot words join the lexicon and have a bonus
 
 Recall is the share of the planted words of the references that the hypotheses have, in dev, by which the weight is chosen, and in test.
 Insertions are hot words in transcripts of recordings without any; the WER is that of these recordings, with the paired interval of its change.
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     def hot(weight: float) -> list[HotWord]:
         return [HotWord(word, weight) for word in planted]
 
-    measured.row("greedy search: none", BeamDecoder(vocabulary, frame_s, free))
+    measured.row("no n-gram: none", BeamDecoder(vocabulary, frame_s, free))
     for weight in given.weights:
         measured.row(f"no n-gram: bias {weight:g}", BeamDecoder(vocabulary, frame_s, free, hot_words=hot(weight)))
     measured.again()

@@ -1,6 +1,6 @@
 window.vizinhoTiming = {
  "donor": {
-  "audio_seconds_per_second": 65.48,
+  "audio_seconds_per_second": 99.22,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -8,12 +8,12 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "memory_estimate_bytes": 53117764,
-  "peak_memory_bytes": 2047041536,
-  "seconds": 260.45,
+  "memory_estimate_bytes": 53126602,
+  "peak_memory_bytes": 1986060288,
+  "seconds": 140.87,
   "stage": "donor",
-  "steps_per_second": 4.998,
-  "training_seconds": 250.09,
+  "steps_per_second": 7.588,
+  "training_seconds": 131.79,
   "waiting": 0.0002
  },
  "gate": {
@@ -23,13 +23,13 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 188375040,
+  "peak_memory_bytes": 201043968,
   "relative_speed": {
-   "high": 39.17491274142567,
-   "low": 36.15671311222845,
-   "value": 37.63556936181929
+   "high": 21.36957869072041,
+   "low": 18.33056550662986,
+   "value": 19.791828163141776
   },
-  "seconds": 1.64,
+  "seconds": 4.75,
   "stage": "gate"
  },
  "ingest@speak-es": {
@@ -39,8 +39,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 165896192,
-  "seconds": 71.52,
+  "peak_memory_bytes": 164954112,
+  "seconds": 41.44,
   "stage": "ingest@speak-es"
  },
  "ingest@speak-pt": {
@@ -54,6 +54,17 @@ window.vizinhoTiming = {
   "seconds": 41.78,
   "stage": "ingest@speak-pt"
  },
+ "language_model@portuguese": {
+  "machine": {
+   "cores": 2,
+   "processor": "AMD EPYC",
+   "python": "3.11.7",
+   "system": "Linux x86_64"
+  },
+  "peak_memory_bytes": 1148469248,
+  "seconds": 17.69,
+  "stage": "language_model@portuguese"
+ },
  "normalise@speak-es": {
   "machine": {
    "cores": 2,
@@ -61,8 +72,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 185851904,
-  "seconds": 1.26,
+  "peak_memory_bytes": 182427648,
+  "seconds": 1.43,
   "stage": "normalise@speak-es"
  },
  "normalise@speak-pt": {
@@ -94,8 +105,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 167174144,
-  "seconds": 0.69,
+  "peak_memory_bytes": 166019072,
+  "seconds": 0.48,
   "stage": "report"
  },
  "score@champion": {
@@ -105,8 +116,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 186339328,
-  "seconds": 1.04,
+  "peak_memory_bytes": 193736704,
+  "seconds": 3.03,
   "stage": "score@champion"
  },
  "score@donor": {
@@ -116,8 +127,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 184303616,
-  "seconds": 0.63,
+  "peak_memory_bytes": 188428288,
+  "seconds": 1.83,
   "stage": "score@donor"
  },
  "score@scratch": {
@@ -127,8 +138,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 183750656,
-  "seconds": 0.75,
+  "peak_memory_bytes": 188727296,
+  "seconds": 1.77,
   "stage": "score@scratch"
  },
  "score@scratch_long": {
@@ -138,8 +149,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 179544064,
-  "seconds": 0.75,
+  "peak_memory_bytes": 185466880,
+  "seconds": 1.83,
   "stage": "score@scratch_long"
  },
  "score@transfer": {
@@ -149,8 +160,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 182718464,
-  "seconds": 1.06,
+  "peak_memory_bytes": 187678720,
+  "seconds": 2.32,
   "stage": "score@transfer"
  },
  "split@portuguese": {
@@ -171,8 +182,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 231280640,
-  "seconds": 1.11,
+  "peak_memory_bytes": 202256384,
+  "seconds": 0.76,
   "stage": "split@spanish"
  },
  "tokenise@portuguese": {
@@ -193,12 +204,12 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 151588864,
-  "seconds": 0.09,
+  "peak_memory_bytes": 150368256,
+  "seconds": 0.06,
   "stage": "tokenise@spanish"
  },
  "train@scratch": {
-  "audio_seconds_per_second": 96.77,
+  "audio_seconds_per_second": 96.47,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -206,16 +217,16 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "memory_estimate_bytes": 53144278,
-  "peak_memory_bytes": 1675481088,
-  "seconds": 67.01,
+  "memory_estimate_bytes": 53153116,
+  "peak_memory_bytes": 1474932736,
+  "seconds": 44.87,
   "stage": "train@scratch",
-  "steps_per_second": 7.511,
-  "training_seconds": 58.58,
+  "steps_per_second": 7.39,
+  "training_seconds": 37.89,
   "waiting": 0.0003
  },
  "train@scratch_long": {
-  "audio_seconds_per_second": 96.06,
+  "audio_seconds_per_second": 98.64,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -223,16 +234,16 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "memory_estimate_bytes": 53144278,
-  "peak_memory_bytes": 1729146880,
-  "seconds": 185.2,
+  "memory_estimate_bytes": 53153116,
+  "peak_memory_bytes": 1517727744,
+  "seconds": 117.6,
   "stage": "train@scratch_long",
-  "steps_per_second": 7.46,
-  "training_seconds": 176.94,
+  "steps_per_second": 7.567,
+  "training_seconds": 111.01,
   "waiting": 0.0002
  },
  "train@transfer": {
-  "audio_seconds_per_second": 93.56,
+  "audio_seconds_per_second": 102.79,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -240,127 +251,127 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "memory_estimate_bytes": 53144278,
-  "peak_memory_bytes": 1678360576,
-  "seconds": 69.59,
+  "memory_estimate_bytes": 53153116,
+  "peak_memory_bytes": 1463042048,
+  "seconds": 44.53,
   "stage": "train@transfer",
-  "steps_per_second": 7.262,
-  "training_seconds": 60.59,
+  "steps_per_second": 7.874,
+  "training_seconds": 35.56,
   "waiting": 0.0003
  },
  "transcribe@champion": {
-  "audio_s": 1740.0776875000001,
-  "decoding_seconds": 4.531636881001759,
+  "audio_s": 2159.760375,
+  "decoding_seconds": 4.980448860005708,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1749962752,
+  "peak_memory_bytes": 1690927104,
   "relative_speed": {
-   "high": 48.164374286854326,
+   "high": 39.69262097316597,
    "level": 0.95,
-   "low": 30.44157689996438,
+   "low": 22.955409384804607,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 38.290984626827544
+   "value": 30.185432976767228
   },
-  "rtfx": 383.984359999149,
-  "seconds": 22.33,
+  "rtfx": 433.64773652098586,
+  "seconds": 22.42,
   "stage": "transcribe@champion",
-  "weights_hash": "4c6f62805d05a37c21ceeca6ebfee7a3bc76ab34c90699d5198bb036459cd894"
+  "weights_hash": "f7ae0475f6cfd032457915c225d6f0fcebdfaae9d9bfcd7f47b83895666d1dcf"
  },
  "transcribe@donor": {
-  "audio_s": 1740.0776875000001,
-  "decoding_seconds": 4.462881874998857,
+  "audio_s": 2159.760375,
+  "decoding_seconds": 5.041665197000839,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1604517888,
+  "peak_memory_bytes": 1486643200,
   "relative_speed": {
-   "high": 40.295046431073175,
+   "high": 24.721593694285573,
    "level": 0.95,
-   "low": 29.122395746549927,
+   "low": 18.62541590253012,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 34.25621533081723
+   "value": 21.458097873050974
   },
-  "rtfx": 389.900009957231,
-  "seconds": 15.25,
+  "rtfx": 428.3823480156492,
+  "seconds": 14.48,
   "stage": "transcribe@donor",
-  "weights_hash": "4c6f62805d05a37c21ceeca6ebfee7a3bc76ab34c90699d5198bb036459cd894"
+  "weights_hash": "f7ae0475f6cfd032457915c225d6f0fcebdfaae9d9bfcd7f47b83895666d1dcf"
  },
  "transcribe@scratch": {
-  "audio_s": 1740.0776875000001,
-  "decoding_seconds": 4.538198906000616,
+  "audio_s": 2159.760375,
+  "decoding_seconds": 10.445133181005076,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1547857920,
+  "peak_memory_bytes": 1544167424,
   "relative_speed": {
-   "high": 40.8623304350238,
+   "high": 20.173027605445434,
    "level": 0.95,
-   "low": 34.04993938446243,
+   "low": 14.868574254959977,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 37.30093664266937
+   "value": 17.318896006931933
   },
-  "rtfx": 383.4291364354235,
-  "seconds": 15.33,
+  "rtfx": 206.77193268608744,
+  "seconds": 22.04,
   "stage": "transcribe@scratch",
-  "weights_hash": "0ad9d5685a587773d351e17d43e373069d3da26c1d8c0c064747083850b053dd"
+  "weights_hash": "a70353eb8fdf6210b92d2047f88dc2b2c49204564eb1f01f50b1729911abcaab"
  },
  "transcribe@scratch_long": {
-  "audio_s": 1740.0776875000001,
-  "decoding_seconds": 4.5366593660000945,
+  "audio_s": 2159.760375,
+  "decoding_seconds": 5.519106476000161,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1523781632,
+  "peak_memory_bytes": 1490112512,
   "relative_speed": {
-   "high": 41.5097621155087,
+   "high": 29.161875527959648,
    "level": 0.95,
-   "low": 31.0371255400889,
+   "low": 19.334375565126624,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 35.893504954493785
+   "value": 23.745034294375046
   },
-  "rtfx": 383.5592551957898,
-  "seconds": 15.02,
+  "rtfx": 391.32428127482586,
+  "seconds": 15.86,
   "stage": "transcribe@scratch_long",
-  "weights_hash": "90f9edfdde94031d35c9ec778c721a62cfdeb230651d2df07e15b8106dee23fe"
+  "weights_hash": "780a1e59fa43b9350a552ee4899b86481e17ac162239f88609d3d01a45a67589"
  },
  "transcribe@transfer": {
-  "audio_s": 1740.0776875000001,
-  "decoding_seconds": 4.175106116999814,
+  "audio_s": 2159.760375,
+  "decoding_seconds": 5.633658620005008,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1674534912,
+  "peak_memory_bytes": 1549520896,
   "relative_speed": {
-   "high": 39.17491274142567,
+   "high": 21.36957869072041,
    "level": 0.95,
-   "low": 36.15671311222845,
+   "low": 18.33056550662986,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 37.63556936181929
+   "value": 19.791828163141776
   },
-  "rtfx": 416.77448159099754,
-  "seconds": 22.18,
+  "rtfx": 383.36727882849243,
+  "seconds": 25.53,
   "stage": "transcribe@transfer",
-  "weights_hash": "df1211be52fe30e08cc3934df03d93d085f1f980c2960b3afe60857f218f00b3"
+  "weights_hash": "5151fdcb3792dd66cdd32d2eec9ad7713c93ecb23c050e60e7a58c3cb7093010"
  }
 };

@@ -80,8 +80,8 @@ def test_a_decoder_that_helps_is_adopted_and_decodes_as_its_record_states(root: 
     assert found["tuned_with"] == {"model": "data/train/transfer", "weights_hash": hash_file("data/train/transfer/model.safetensors")}
     assert found["hot_words"] == [{"phrase": "aroeira", "weight": 5.0}]
     assert found["texts"] == {"train": ["CC0-1.0"]}
-    tried = {tuple(trial[name] for name in ("language_weight", "word_score", "unknown_score", "beam")): trial["wer"] for trial in found["search"]}
-    chosen = tuple(found["settings"][name] for name in ("language_weight", "word_score", "unknown_score", "beam"))
+    tried = {tuple(trial[name] for name in ("language_weight", "word_score", "unknown_score")): trial["wer"] for trial in found["search"]}
+    chosen = tuple(found["settings"][name] for name in ("language_weight", "word_score", "unknown_score"))
     assert tried[chosen] == min(tried.values()) == found["dev"]["wer_served"]["value"]
     assert load_decoder(OUT, WORDS, 0.02) is not None
     assert "the decoder is adopted: WER on dev changes by -" in capsys.readouterr().out

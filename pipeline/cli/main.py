@@ -124,7 +124,7 @@ def transcribe(audio: Annotated[list[str], typer.Argument(show_default=False,
                                                                "auto: decide by the audio.")] = Channels.AUTO,
                lm: Annotated[bool, typer.Option("--lm/--no-lm", help="Use the model's decoder with its language model, or decode greedily.")] = True,
                hotwords: Annotated[Path | None, typer.Option(help="File of phrases to favour, one per line, optionally a tab and a weight "
-                                                                  "(default 10). Rare names, for example.")] = None,
+                                                                  "of its bonus. Rare names, for example.")] = None,
                stream: Annotated[bool, typer.Option("--stream", help="Print each part as a line of JSON as soon as it is decoded.")] = False) -> None:
     """Transcribe audio of any length.
 

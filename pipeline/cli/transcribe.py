@@ -70,9 +70,9 @@ def read_hot_words(file: Path) -> list[HotWord]:
 
     Raises:
         MissingInputError: the file is missing.
-        DataError: a line has no phrase, or a weight that is not a positive number.
+        DataError: a line has no phrase, or a weight that is not a number of 0 or more.
     """
-    from pipeline.decoding.beam import HOT_WEIGHT, HotWord
+    from pipeline.decoding.beam import HotWord
 
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
@@ -86,11 +86,11 @@ def read_hot_words(file: Path) -> list[HotWord]:
             continue
         phrase, _, weight = line.partition("\t")
         try:
-            value = float(weight) if weight.strip() else HOT_WEIGHT
+            value = float(weight) if weight.strip() else None
         except ValueError:
             value = math.nan
-        if not phrase.strip() or not 0 < value < math.inf:
-            raise DataError(f"{file}:{number}", f"{line!r}", "a phrase, optionally a tab and a weight above 0", "correct the line")
+        if not phrase.strip() or not (value is None or 0 <= value < math.inf):
+            raise DataError(f"{file}:{number}", f"{line!r}", "a phrase, optionally a tab and a weight of 0 or more", "correct the line")
         found.append(HotWord(" ".join(phrase.lower().split()), value))
     return found
 

@@ -7,8 +7,11 @@ one: docs/decisions/decoding.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,8 +30,11 @@ DECODER, NGRAM, LEXICON = "decoder.json", "ngram.arpa", "lexicon.txt"
 """Files of a decoder: `data/language_model/LANGUAGE/`, and the folder `language_model/` of a champion."""
 INSIDE_MODEL: Final = "language_model"
 """The folder of a model that holds its decoder."""
-HOT_WEIGHT: Final = 10.0
-"""Bonus for each word of a hot phrase, in natural logarithm, where none is given: that of pyctcdecode."""
+HOT_WEIGHT: Final = 2.0
+HOT_WEIGHT_WITH_NGRAM: Final = 1.0
+"""Bonus for each word of a hot phrase, in natural logarithm, where none is given. An n-gram has a more effective way: `HOT_LOG10`."""
+HOT_LOG10: Final = -5.0
+"""Unigram probability, base 10, of a hot word that the n-gram lacks: about that of a word seen once in 100,000 words. At least that of `<unk>`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +66,11 @@ class HotWord:
 
     Args:
         phrase: normalised, one word or several.
-        weight: bonus in natural logarithm for each word of it.
+        weight: bonus in natural logarithm for each word of it; None for `HOT_WEIGHT`, or `HOT_WEIGHT_WITH_NGRAM` beside an n-gram.
     """
 
     phrase: str
-    weight: float = HOT_WEIGHT
+    weight: float | None = None
 
 
 class BeamDecoder:
@@ -72,7 +78,7 @@ class BeamDecoder:
 
     def __init__(self, vocabulary: Vocabulary, frame_s: float, settings: Settings, ngram: Path | None = None, lexicon: Sequence[str] | None = None,
                  hot_words: Sequence[HotWord] = ()) -> None:
-        """Load the n-gram.
+        """Load the n-gram. Words of hot phrases that it lacks become unigrams of it: otherwise no bonus outweighs that they are unknown.
 
         Args:
             vocabulary: of the model. Its special symbols besides the blank are left out of the search.
@@ -101,16 +107,18 @@ class BeamDecoder:
             else:
                 raise VocabularyError("vocabulary", f"the symbol {symbol!r} has {len(symbol)} letters", "one letter per symbol, for a beam search",
                                       "transcribe with --no-lm")
-        self._phrases = [(tuple(hot.phrase.split()), hot.weight) for hot in hot_words]
+        default = HOT_WEIGHT if ngram is None else HOT_WEIGHT_WITH_NGRAM
+        self._phrases = [(tuple(hot.phrase.split()), default if hot.weight is None else hot.weight) for hot in hot_words]
         self._hot = sorted({word for phrase, _ in self._phrases for word in phrase})
         self._bias = max((weight for _, weight in self._phrases), default=0.0)
         if ngram is not None and not ngram.exists():
             raise MissingInputError(str(ngram), "no n-gram", "the decoder's ARPA file", "restore the folder (`dvc checkout`)")
+        new = sorted(set(self._hot) - set(lexicon or ()))
+        known = None if lexicon is None else [*lexicon, *new]
         try:
-            with quiet_libraries():  # KenLM draws a progress bar
-                self._search = BeamSearchDecoder(labels, kenlm_model_path=ngram, unigrams=None if lexicon is None else list(lexicon),
-                                                 alpha=settings.language_weight, beta=settings.word_score,
-                                                 unk_score_offset=settings.unknown_score)
+            with quiet_libraries(), _extended(ngram, new) as file:  # KenLM draws a progress bar
+                self._search = BeamSearchDecoder(labels, kenlm_model_path=file, unigrams=known, alpha=settings.language_weight,
+                                                 beta=settings.word_score, unk_score_offset=settings.unknown_score)
         except ValueError as error:
             raise DataError(str(ngram), str(error), "an ARPA file that KenLM reads", "run `dvc repro language_model`") from None
 
@@ -140,6 +148,27 @@ class BeamDecoder:
         due = sum(weight * len(phrase) * sum(tuple(words[at : at + len(phrase)]) == phrase for at in range(len(words)))
                   for phrase, weight in self._phrases)
         return due - given
+
+
+@contextmanager
+def _extended(ngram: Path | None, words: Sequence[str]) -> Iterator[Path | None]:
+    """Yield an ARPA file with further words as unigrams, the file itself if there are none. KenLM reads it whole."""
+    if ngram is None or not words:
+        yield ngram
+        return
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".arpa") as extended:
+        with open(ngram, encoding="utf-8") as lines:
+            unigrams = takewhile(lambda line: not line.startswith("\\2-grams:"), lines)
+            unknown = next((float(line.split("\t")[0]) for line in unigrams if line.split("\t")[1:2] == ["<unk>"]), HOT_LOG10)
+            lines.seek(0)
+            for line in lines:
+                if line.startswith("ngram 1="):
+                    line = f"ngram 1={int(line.removeprefix('ngram 1=')) + len(words)}\n"
+                extended.write(line)
+                if line.rstrip() == "\\1-grams:":
+                    extended.writelines(f"{max(HOT_LOG10, unknown)}\t{word}\t0\n" for word in words)
+        extended.flush()
+        yield Path(extended.name)
 
 
 def load_decoder(folder: Path, vocabulary: Vocabulary, frame_s: float, hot_words: Sequence[HotWord] = ()) -> BeamDecoder | None:

@@ -18,8 +18,6 @@ GRID: Final[Mapping[str, Sequence[float]]] = {
 """Values tried for each setting."""
 ROUNDS: Final = 2
 """Times that every setting is searched: the second round sees the values that the first one chose for the others."""
-BEAMS: Final = (25, 50)
-"""Smaller beams; one is chosen if it makes no more errors."""
 TEMPERATURES: Final = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)
 """Values tried for the temperature."""
 
@@ -41,7 +39,7 @@ def search(start: Settings, wer_of: Callable[[Settings], float]) -> tuple[Settin
         if settings not in known:
             known[settings] = wer_of(settings)
             trials.append({"language_weight": settings.language_weight, "word_score": settings.word_score,
-                           "unknown_score": settings.unknown_score, "beam": settings.beam, "wer": known[settings]})
+                           "unknown_score": settings.unknown_score, "wer": known[settings]})
         return known[settings]
 
     best = start
@@ -56,9 +54,6 @@ def search(start: Settings, wer_of: Callable[[Settings], float]) -> tuple[Settin
                     best = tried
         if best == before:
             break
-    for beam in BEAMS:
-        if beam < best.beam and measure(replace(best, beam=beam)) <= measure(best):
-            best = replace(best, beam=beam)
     return best, trials
 
 

@@ -129,6 +129,14 @@ def test_only_a_whole_phrase_counts() -> None:
     assert search(hot=(HotWord("santo tomi"),))(NAME).text == "sao tome"
 
 
+def test_a_hot_word_that_the_ngram_lacks_becomes_a_word_of_it(ngram: Path) -> None:
+    spoken = frames("a", "|", "t", "o", "m", {"e": 3.0, "i": 2.5})
+    dear = Settings(language_weight=0.5, word_score=0.5, unknown_score=-3.0, beam=100)
+    assert search(ngram, dear)(spoken).text == "a tome"
+    assert search(ngram, dear, (HotWord("tomi", 0.0),))(spoken).text == "a tomi", "known, without any bonus"
+    assert search(ngram, dear, (HotWord("casa", 0.0), HotWord("tomi")))(UNSURE).text == "a casa"
+
+
 # ---- Vocabularies ----------------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.decoding.beam import Settings
-from pipeline.tuning.decoder import BEAMS, GRID, calibrate, log_loss, search
+from pipeline.tuning.decoder import GRID, calibrate, log_loss, search
 
 
 def bowl(settings: Settings) -> float:
@@ -17,15 +17,13 @@ def test_the_search_finds_the_minimum_and_records_every_trial_once() -> None:
     best, trials = search(Settings(), bowl)
     assert (best.language_weight, best.word_score, best.unknown_score) == (1.0, 0.5, -4.0)
     assert min(trial["wer"] for trial in trials) == bowl(best)
-    keys = [tuple(trial[name] for name in (*GRID, "beam")) for trial in trials]
-    assert len(keys) == len(set(keys)) <= 1 + 2 * sum(map(len, GRID.values())) + len(BEAMS)
-    assert trials[0] == {"language_weight": 0.5, "word_score": 1.5, "unknown_score": -10.0, "beam": 100, "wer": bowl(Settings())}
+    keys = [tuple(trial[name] for name in GRID) for trial in trials]
+    assert len(keys) == len(set(keys)) <= 1 + 2 * sum(map(len, GRID.values()))
+    assert trials[0] == {"language_weight": 0.5, "word_score": 1.5, "unknown_score": -10.0, "wer": bowl(Settings())}
 
 
-def test_equal_results_change_nothing_but_the_beam_which_becomes_smaller() -> None:
+def test_equal_results_change_nothing() -> None:
     best, _ = search(Settings(), lambda _: 0.2)
-    assert best == Settings(beam=min(BEAMS))
-    best, _ = search(Settings(), lambda settings: 0.2 + (settings.beam < 100) / 10)
     assert best == Settings()
 
 

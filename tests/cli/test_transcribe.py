@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ from typer.testing import CliRunner
 
 from pipeline.batching.waveforms import standardise
 from pipeline.cli.main import app
-from pipeline.cli.transcribe import audio_files, results, transcribe_files
+from pipeline.cli.transcribe import audio_files, read_hot_words, results, transcribe_files
+from pipeline.core.errors import DataError, MissingInputError
+from pipeline.core.files import hash_file, write_json
+from pipeline.decoding.beam import DECODER, INSIDE_MODEL, LEXICON, NGRAM, SCHEMA, HotWord, Settings
 from pipeline.decoding.forward import logits_of
 from pipeline.decoding.greedy import decode
 from pipeline.model.artifact import load_model, save_model
@@ -180,3 +185,51 @@ def test_a_call_of_two_channels_is_transcribed_channel_by_channel(model: Path, t
     assert {line.partition(":")[0] for line in text.splitlines()} == {"Speaker 1", "Speaker 2"}
     mixed = transcribed([tmp_path / "call.wav"], model, channels="mix")[0]
     assert not any("speaker" in word for word in mixed["words"])
+
+
+# ---- Language model and hot words ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_decoder(model: Path, tmp_path: Path) -> Path:
+    """A copy of the model with an adopted decoder, whose n-gram knows one word."""
+    folder = Path(shutil.copytree(model, tmp_path / "with_decoder"))
+    inside = folder / INSIDE_MODEL
+    inside.mkdir()
+    (inside / NGRAM).write_text("\\data\\\nngram 1=3\nngram 2=1\n\n\\1-grams:\n-99\t<s>\t-0.3\n-0.6\t</s>\t0\n-0.9\trosa\t-0.3\n\n"
+                                "\\2-grams:\n-0.1\t<s> rosa\n\n\\end\\\n", encoding="utf-8")
+    (inside / LEXICON).write_text("rosa\t1\n", encoding="utf-8")
+    write_json(inside / DECODER, {
+        "schema": SCHEMA, "adopted": True, "vocabulary_hash": load_model(folder)[1].hash, "hot_words": [], "settings": asdict(Settings()),
+        "files": {name: hash_file(inside / name) for name in (NGRAM, LEXICON)}})
+    return folder
+
+
+def test_the_decoder_in_a_models_folder_is_used_unless_it_is_switched_off(model: Path, with_decoder: Path, sounds: list[Path]) -> None:
+    greedy = [result["text"] for result in transcribed(sounds, model)]
+    code, out, _ = invoke("--model", with_decoder, "--no-lm", "--format", "json", *sounds)
+    assert (code, [result["text"] for result in json.loads(out)]) == (0, greedy)
+    code, out, _ = invoke("--model", with_decoder, "--format", "json", *sounds)
+    assert code == 0
+    assert [result["text"] for result in json.loads(out)] != greedy, "words that the n-gram lacks are expensive"
+    (with_decoder / INSIDE_MODEL / LEXICON).write_text("osso\t1\n", encoding="utf-8")
+    with pytest.raises(DataError, match="with which the decoder was tuned"):
+        transcribed(sounds, with_decoder)
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    ("osso\t0x\n", r"names.txt:1: 'osso\\t0x'; expected a phrase, optionally a tab and a weight of 0 or more"),
+    ("# names\n\n\t3\n", r"names.txt:3: '\\t3'; expected a phrase"), ("osso\t-1", "names.txt:1"), ("osso\tinf", "names.txt:1"),
+    ("żółw\n", "hot words: .* expected letters that the model writes"),
+])
+def test_a_wrong_line_of_hot_words_is_named(model: Path, sounds: list[Path], tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "names.txt").write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        invoke("--model", model, "--hotwords", tmp_path / "names.txt", sounds[0])
+
+
+def test_hot_words_are_read_with_their_weights(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("\ufeff# names\nSão Tomé\t2.5\n\nAroeira\n", encoding="utf-8")
+    assert read_hot_words(tmp_path / "names.txt") == [HotWord("são tomé", 2.5), HotWord("aroeira")]
+    with pytest.raises(MissingInputError, match=r"none.txt: no such file"):
+        read_hot_words(tmp_path / "none.txt")

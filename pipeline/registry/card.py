@@ -128,11 +128,11 @@ def _decoder(found: Mapping[str, Any] | None, score: Mapping[str, Any]) -> str:
     if found is None:
         return ""
     text = f"\n\nIts decoder, `{LANGUAGE_MODEL}/`, is a beam search with a word n-gram"
-    if not found.get("adopted", True):
+    if not found["adopted"]:
         text += ", which is not used: it did not lower the WER on dev"
     elif "wer_served" in score:
         text += ". *As served* is with each system's decoder, the other columns are without; plain `transformers` decodes without"
-    licences = ", ".join(found.get("licences", ()))
+    licences = ", ".join(dict.fromkeys(licence for licences in found.get("texts", {}).values() for licence in licences))
     return text + (f". Licences of its texts: {licences}." if licences else ".")
 
 

@@ -80,7 +80,8 @@ def test_the_card_has_the_served_rates_beside_the_greedy_ones_and_the_licences_o
     assert list(_rates(dict.fromkeys(("wer", "cer", "wer_served", "cer_served"), rate))) == [
         "WER %", "CER %", "WER % as served", "CER % as served"]
     assert _decoder(None, {}) == ""
-    assert "Licences of its texts: CC0-1.0, CC-BY-4.0." in _decoder({"adopted": True, "licences": ["CC0-1.0", "CC-BY-4.0"]}, {"wer_served": rate})
+    decoder = {"adopted": True, "texts": {"train": ["CC0-1.0"], "news": ["CC-BY-4.0"]}}
+    assert "Licences of its texts: CC0-1.0, CC-BY-4.0." in _decoder(decoder, {"wer_served": rate})
     assert "which is not used" in _decoder({"adopted": False}, {})
     assert Run({}, {}, {}, {}, {}).decoder is None
 

@@ -17,7 +17,7 @@ import typer
 
 from pipeline.cli.registry import app as registry
 from pipeline.core.errors import ParamsError
-from pipeline.core.stage import arguments_of, exit_with_code
+from pipeline.core.stage import arguments_of, exit_with_code, optional_arguments_of
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Retrain Portuguese speech recognition from a Spanish model, and promote a new model only on evidence.")
@@ -233,9 +233,10 @@ def stage(name: Stage, arguments: Annotated[list[str] | None, typer.Argument(
     vizinho stage split portuguese
     """
     run = importlib.import_module(f"pipeline.{name.value}").run
-    given, wanted = arguments or [], arguments_of(run)
-    if len(given) != len(wanted):
-        raise typer.BadParameter(f"{name.value} takes {' '.join(map(str.upper, wanted)) or 'no arguments'}; found {' '.join(given) or 'none'}")
+    given, wanted, optional = arguments or [], arguments_of(run), optional_arguments_of(run)
+    if not len(wanted) <= len(given) <= len(wanted) + len(optional):
+        takes = [*map(str.upper, wanted), *(f"[{argument.upper()}]" for argument in optional)]
+        raise typer.BadParameter(f"{name.value} takes {' '.join(takes) or 'no arguments'}; found {' '.join(given) or 'none'}")
     run(*given)
 
 

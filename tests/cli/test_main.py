@@ -121,7 +121,7 @@ def test_rank_without_a_ranking_prints_how_to_make_one(checkout: Callable[[str],
     (("stage", "split"), "split takes LANGUAGE; found none"),
     (("stage", "split", "portuguese", "spanish"), "split takes LANGUAGE; found portuguese spanish"),
     (("stage", "gate", "now"), "gate takes no arguments; found now"),
-    (("stage", "transcribe", "donor"), "transcribe takes SYSTEM MODEL_FOLDER; found donor"),
+    (("stage", "transcribe", "donor"), "transcribe takes SYSTEM MODEL_FOLDER [DECODER_FOLDER]; found donor"),
     (("stage", "ingest", "nobody"), "params.yaml: 1 problem\n  ingest.nobody: missing; found speak-es, speak-pt"),
 ])
 def test_wrong_arguments_are_wrong_usage(arguments: tuple[str, ...], message: str) -> None:

@@ -9,7 +9,7 @@ Params  language_model.LANGUAGE
 1. Gather. The training transcripts and every text of the params are normalised; a sentence counts once, in the first text that
    has it. What cannot be normalised is dropped and counted by reason.
 2. Remove. Sentences that equal or nearly equal one of dev or test are removed by the rules and the bound of the split's
-   certificate. The certificate's recount then counts what is left; the stage fails if there is any.
+   certificate. The certificate's recount then counts any that remain; the stage fails if one does.
 3. Build. The n-gram is kept in the state folder (`VIZINHO_STATE`), under a hash of sentences and params, until the outs are
    complete: after a kill it is not built again.
 
@@ -40,6 +40,7 @@ from pipeline.core.params import PARAMS_FILE, Section, load_section, problems_of
 from pipeline.core.progress import bar, log, stage_line
 from pipeline.core.stage import stage_main
 from pipeline.corpora.sentences import LOCALES as WITH_GRAMMAR
+from pipeline.decoding.beam import DECODER, LEXICON, NGRAM, SCHEMA
 from pipeline.leakage.rules import Bounds
 from pipeline.ngram import texts as reading
 from pipeline.ngram.builder import build, choose_builder
@@ -47,6 +48,7 @@ from pipeline.ngram.evaluation import evaluate, num_ngrams
 from pipeline.ngram.held_out import COMPARED, count_left, nearness, remove_held_out
 from pipeline.scoring.analysis import right_words
 from pipeline.scoring.comparison import difference
+from pipeline.scoring.counts import align, count
 from pipeline.scoring.scorecard import Resampling, number, rate
 from pipeline.scoring.utterances import Scored, scored, units_in
 
@@ -56,8 +58,6 @@ if TYPE_CHECKING:
 
 TRAIN: Final = "train"
 """The name of the training transcripts among the texts."""
-DECODER: Final = "decoder.json"
-DECODER_SCHEMA: Final = "vizinho.decoder/1"
 LANGUAGE_CODES: Final = {"portuguese": "pt", "spanish": "es"}
 COMPARED_TEST_SENTENCES: Final = 1_000
 
@@ -184,7 +184,7 @@ def tune(language: str, data: Path, model_folder: Path, folder: Path, params: Tu
         params: of the tuning.
     """
     from pipeline.batching.waveforms import UtteranceAudio
-    from pipeline.decoding.beam import LEXICON, NGRAM, BeamDecoder, Settings, read_lexicon
+    from pipeline.decoding.beam import BeamDecoder, Settings, read_lexicon
     from pipeline.decoding.forward import decode_all
     from pipeline.decoding.greedy import decode
     from pipeline.model.artifact import expects_normalised_input, load_model
@@ -211,9 +211,10 @@ def tune(language: str, data: Path, model_folder: Path, folder: Path, params: Tu
         with ThreadPoolExecutor(params.threads) as pool:
             return list(pool.map(decoder, logits))
 
+    references = dev["text"].tolist()
     greedy = rows([decode(logits_TV, vocabulary, frame_s).text for logits_TV in logits])
     start = Settings(beam=params.beam)
-    settings, trials = search(start, lambda tried: rows([one.text for one in decoded_with(tried)]).words.rate())
+    settings, trials = search(start, lambda tried: count(align(references, [one.text for one in decoded_with(tried)], "words")).rate())
 
     def loss(temperature: float) -> float:
         found = decoded_with(replace(settings, temperature=temperature))
@@ -273,8 +274,8 @@ def run(language: str, model_folder: str | None = None, data: Path = Path("data"
     described, sentences, left = dict[str, dict[str, Any]](), list[str](), dict.fromkeys(COMPARED, 0)
     for name, gathered in gather(params, language, train):
         kept, removed = remove_held_out(gathered, held_out, bounds)
-        for rule, count in count_left(kept, held_out, bounds).items():
-            left[rule] += count
+        for rule, number_left in count_left(kept, held_out, bounds).items():
+            left[rule] += number_left
         source = {"kind": "split"} if name == TRAIN else origin(params.texts[name])
         licences = sorted(train["licence"].unique()) if name == TRAIN else [params.texts[name].licence]
         described[name] = {
@@ -307,8 +308,8 @@ def run(language: str, model_folder: str | None = None, data: Path = Path("data"
 
     on_dev = evaluate(built, dev["text"].tolist())
     with atomic_folder(data / "language_model" / language) as folder:
-        shutil.copyfile(built, folder / "ngram.arpa")
-        write_text(folder / "lexicon.txt", "".join(f"{word}\t{count}\n" for word, count in lexicon.items()))
+        shutil.copyfile(built, folder / NGRAM)
+        write_text(folder / LEXICON, "".join(f"{word}\t{count}\n" for word, count in lexicon.items()))
         write_json(folder / "report.json", {
             "schema": "vizinho.language_model/1",
             "language": language,
@@ -334,8 +335,8 @@ def run(language: str, model_folder: str | None = None, data: Path = Path("data"
             if params.decoder is not None:
                 tuned = tune(language, data, Path(model_folder), folder, params.decoder)
             write_json(folder / DECODER, {
-                "schema": DECODER_SCHEMA, "language": language, **tuned,
-                "files": {name: hash_file(folder / name) for name in ("ngram.arpa", "lexicon.txt")},
+                "schema": SCHEMA, "language": language, **tuned,
+                "files": {name: hash_file(folder / name) for name in (NGRAM, LEXICON)},
                 "texts": {name: entry["licences"] for name, entry in described.items()},
                 "sentences_removed": sum(sum(entry["removed"].values()) for entry in described.values()),
             })

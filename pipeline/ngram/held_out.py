@@ -1,7 +1,7 @@
 """The sentences of dev and test: none of them, and no near-duplicate of one, may be in a text; and how near a text is to test.
 
 The definitions and the two methods are those of the leakage certificate: `leakage.search` finds what to remove, and
-`leakage.recount` counts what is left.
+`leakage.recount` counts any that remain.
 """
 
 from __future__ import annotations

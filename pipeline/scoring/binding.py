@@ -77,10 +77,8 @@ def with_intervals(evidence: Evidence, resampling: Resampling) -> Evidence:
         conditions = {name: replace(found, wer=_rate(found.rows, "wer", resampling)) for name, found in system.conditions.items()}
         return replace(system, wer=_rate(system.rows, "wer", resampling), cer=_rate(system.rows, "cer", resampling), conditions=conditions)
 
-    changed: dict[str, Any] = {name: recomputed(getattr(evidence, name)) for name in ("challenger", "champion", "baseline")}
-    if greedy := getattr(evidence, "greedy", ()):
-        changed["greedy"] = tuple(map(recomputed, greedy))
-    return replace(evidence, **changed)
+    challenger, champion, baseline = map(recomputed, evidence.systems)
+    return replace(evidence, challenger=challenger, champion=champion, baseline=baseline, greedy=tuple(map(recomputed, evidence.greedy)))
 
 
 def check_scores(root: Path, evidence: Evidence, seed: int) -> None:
@@ -94,8 +92,8 @@ def check_scores(root: Path, evidence: Evidence, seed: int) -> None:
     Raises:
         DataError: one differs from that of its hypotheses.
     """
-    greedy = getattr(evidence, "greedy", ())
-    for system, ending in (*((system, "_served" if greedy else "") for system in evidence.systems), *((system, "") for system in greedy)):
+    served = "_served" if evidence.greedy else ""
+    for system, ending in (*((system, served) for system in evidence.systems), *((system, "") for system in evidence.greedy)):
         file = root / f"data/score/{system.name}.json"
         check_stated(system, read_json(file), ending, seed, str(file))
 

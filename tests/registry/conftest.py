@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.registry.git import git
 from tests.toy_registry import Toy, built, own_state
 
 
@@ -14,6 +15,15 @@ def _copy(name: str, tmp_path: Path, patch: pytest.MonkeyPatch) -> Toy:
     own_state(patch, tmp_path)
     shutil.copytree(built(name), tmp_path / "toy")
     return Toy(tmp_path / "toy")
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """An empty repository with a committer."""
+    git(tmp_path, "init", "--quiet", "-b", "main")
+    git(tmp_path, "config", "user.name", "Ana Reis")
+    git(tmp_path, "config", "user.email", "ana@example.org")
+    return tmp_path
 
 
 @pytest.fixture

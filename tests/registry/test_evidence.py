@@ -79,7 +79,7 @@ CASES: dict[str, tuple[Callable[[Toy], object], type[PipelineError], str]] = {
         r"promote; expected reject, by its rules \(max_wer failed\); `dvc repro --force gate`"),
     "the rule that fails is disabled by hand, none is left": (
         lambda toy: forge(toy, lambda verdict: [rule.update(enabled=False) for rule in verdict["rules"]]), DataError, "promote; expected reject"),
-    "a policy of its own": (
+    "another policy": (
         lambda toy: forge(toy, **with_policy(alpha=0.49)), PromotionError,
         r"policy gate\.alpha 0\.49 \(0\.05\); expected the values of params\.yaml on main, in brackets; merge main"),
     "main was tightened after the gate": (tighten_main, PromotionError, r"policy gate\.alpha 0\.05 \(0\.01\); expected"),
@@ -186,7 +186,7 @@ def commit(folder: Path, step: str, wer: float, verdict: Any, fails: bool = Fals
     ({"step": "0.0", "wer": 0.125, "verdict": {"wer": 0.125}}, "wer 0.125 (0.375)"),  # its code is not run
     ({"step": "0.25", "wer": 0.125, "verdict": {"wer": 0.375, "cer": 0.1}}, "cer 0.1 (absent)"),
     ({"step": "0.25", "wer": 0.125, "verdict": {"wer": 0.375}, "fails": True}, "the gate on main fails (gate: no such column)"),
-], ids=["equal", "in the last digits", "a forged figure", "code of its own", "a figure too many", "files that main cannot read"])
+], ids=["equal", "in the last digits", "a forged figure", "changed code", "a figure too many", "files that main cannot read"])
 def test_the_gate_of_main_runs_on_the_files_of_the_run(private: PrivateClone, run: dict[str, Any], found: str | None) -> None:
     tip = commit(private.clone, **run)
     before = git(private.clone, "status", "--porcelain")

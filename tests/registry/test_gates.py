@@ -26,14 +26,6 @@ def verdict(challenger: str, index: int, champion: str = CHAMPION) -> dict[str, 
             "period": {"gates_before": index}}
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    git(tmp_path, "init", "--quiet", "-b", "main")
-    git(tmp_path, "config", "user.name", "Ana Reis")
-    git(tmp_path, "config", "user.email", "ana@example.org")
-    return tmp_path
-
-
 def commit(clone: Path, found: Any, branch: str = "") -> None:
     if branch:
         git(clone, "switch", "--quiet", "--create", branch)

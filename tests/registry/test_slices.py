@@ -25,14 +25,6 @@ def verdict(**changes: float) -> dict[str, Any]:
             {"slice": {"locale": name}, "wer": {"difference": {"value": points / 100}}} for name, points in changes.items()]}}}
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    git(tmp_path, "init", "--quiet", "-b", "main")
-    git(tmp_path, "config", "user.name", "Ana Reis")
-    git(tmp_path, "config", "user.email", "ana@example.org")
-    return tmp_path
-
-
 def promoted(clone: Path, version: str, replaces: str | None, restores: str | None = None, **changes: float) -> Record:
     """Return the record of a promotion whose verdict states these changes."""
     (clone / VERDICT).parent.mkdir(parents=True, exist_ok=True)

@@ -23,13 +23,13 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 198950912,
+  "peak_memory_bytes": 199864320,
   "relative_speed": {
    "high": 46.394671404281006,
    "low": 21.930162067471006,
    "value": 31.897377054594084
   },
-  "seconds": 5.61,
+  "seconds": 4.84,
   "stage": "gate"
  },
  "ingest@speak-es": {
@@ -61,8 +61,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1142505472,
-  "seconds": 44.86,
+  "peak_memory_bytes": 1122017280,
+  "seconds": 21.97,
   "stage": "language_model@portuguese"
  },
  "normalise@speak-es": {

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from pipeline.text.portuguese_abbreviations import ABBREVIATIONS, ACTS, BEFORE_LETTER, BEFORE_NAME, BEFORE_NUMBER, SIDES
-from pipeline.text.words import Noun, Words, currencies, greek_names, letter_names, listed, nouns, pairs, words
+from pipeline.text.words import Noun, Words, currencies, greek_names, letter_names, listed, nouns, pairs, with_capitals, words
 
 BRAZIL: Final = Words(
     locale="pt-BR",
@@ -94,7 +94,7 @@ BRAZIL: Final = Words(
         bi | B | bn | bilhão | bilhões → bilhões
         tri | T | tn | trilhão | trilhões → trilhões
     """),
-    units=nouns("""
+    units=with_capitals(nouns("""
         km | Km | KM → quilômetro, quilômetros
         m → metro, metros
         cm → centímetro, centímetros
@@ -189,7 +189,7 @@ BRAZIL: Final = Words(
         p.b. | pb → ponto base, pontos base
         % → por cento, por cento
         ‰ → por mil, por mil
-    """),
+    """), "cm ml cl min hrs kgs rpm bpm kcal mmHg kWh km² m² cm² m³ m/s ppm"),
     number_words=words(
         "um uma dois duas três quatro cinco seis sete oito nove dez onze doze treze catorze quatorze quinze dezesseis dezasseis dezessete"
         " dezassete dezoito dezenove dezanove vinte trinta quarenta cinquenta sessenta setenta oitenta noventa cem duzentos trezentos"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from pipeline.text.spanish_abbreviations import ABBREVIATIONS, ACTS, BEFORE_LETTER, BEFORE_NAME, BEFORE_NUMBER, SIDES
-from pipeline.text.words import Noun, Words, currencies, greek_names, letter_names, listed, nouns, pairs, words
+from pipeline.text.words import Noun, Words, currencies, greek_names, letter_names, listed, nouns, pairs, with_capitals, words
 
 SPAIN: Final = Words(
     locale="es",
@@ -94,7 +94,7 @@ SPAIN: Final = Words(
         M | MM | mm | mill. | millón | millones → millones
         T | billón | billones → billones
     """),
-    units=nouns("""
+    units=with_capitals(nouns("""
         km | Km | KM → kilómetro, kilómetros
         m → metro, metros
         cm → centímetro, centímetros
@@ -190,7 +190,7 @@ SPAIN: Final = Words(
         hab → habitante, habitantes
         % → por ciento, por ciento
         ‰ → por mil, por mil
-    """),
+    """), "cm ml cl min hrs kgs rpm lpm kcal mmHg kWh km² m² cm² m³ m/s ppm"),
     number_words=words(
         "un una dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete dieciocho diecinueve"
         " veinte veintiún veintiuno veintidós veintitrés veinticuatro veinticinco veintiséis veintisiete veintiocho veintinueve treinta cuarenta"

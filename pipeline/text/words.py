@@ -135,6 +135,12 @@ def nouns(table: str) -> dict[str, Noun]:
     return result
 
 
+def with_capitals(units: dict[str, Noun], symbols: str) -> dict[str, Noun]:
+    """Return units with further forms of the given symbols: in capitals and capitalised (KG, Kg), where no other unit has them."""
+    further = {form: units[symbol] for symbol in symbols.split() for form in (symbol.upper(), symbol.capitalize())}
+    return {**further, **units}
+
+
 def currencies(table: str) -> dict[str, Currency]:
     """Return a table of lines `symbols → unit one, many[, feminine]; hundredth one, many`."""
     result = {}

@@ -4,7 +4,8 @@ A case is `locale  before → after`: `pt` stands for both Portuguese locales, `
 a line of its own for the same text. The tests run each case through the whole normaliser.
 
 `RULES` is in order of precedence: at each position of a line, the first rule whose pattern matches and that returns
-words applies. No rule reads the words that another returns, so none can turn letters inside a word into something else.
+words applies. No rule reads the words that another returns, so none can turn letters inside a word into something else; only
+the symbol of a unit that is left after a number is read in a second pass.
 Every pattern has bounded repetition, and a rule reads a bounded number of characters around its match: the time for a
 line is linear in its length.
 """

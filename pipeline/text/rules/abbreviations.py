@@ -136,13 +136,14 @@ def _is_initial(text: str, position: int) -> bool:
     return bool(before) and before[0].isupper() and text[max(0, position - 2) : position] != ", "
 
 
-@rule("A", lambda words: rf"(?<![\w.'])(?:S\. ?(?P<saint>{any_of(sorted(words.saints))})(?!{LETTER})|D\. ?(?P<don>[{CAPITAL}]{LETTER}{{1,30}}))")
+@rule("A", lambda words: rf"(?<![\w.])(?<!{LETTER}')(?:S\. ?(?P<saint>{any_of(sorted(words.saints))})(?!{LETTER})|D\. ?(?P<don>[{CAPITAL}]{LETTER}{{1,30}}))")
 def honorific(match: re.Match[str], line: Line) -> str | None:
     """S. before a saint's name, D. before any.
 
     pt     S. Paulo → são paulo
     pt     D. Pedro II → dom pedro segundo
     pt     D. Maria → dona maria
+    pt     'D. Maria' → dona maria
     pt     D. Inês → dona inês
     pt     Sr. D. Duarte → senhor dom duarte
     pt     A D. Ana e o D. Pedro → a dona ana e o dom pedro

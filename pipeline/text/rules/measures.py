@@ -16,7 +16,7 @@ from pipeline.text.words import Words
 
 @rule("0-", lambda words: (
     rf"(?P<minus>(?<![\w)])-)?(?P<number>{NUMBER})(?: (?P<magnitude>{any_of(_long_magnitudes(words))})(?: de)?(?= [^\W_]))?"
-    rf" ?(?P<unit>{any_of(words.units)})(?:(?![\w'^²³⁰¹⁴⁵⁶⁷⁸⁹]|\$|\.?/[\w²³])|\.?(?=/[\w²³]))"
+    rf" ?(?P<unit>{any_of(words.units)})(?:(?![\w^²³⁰¹⁴⁵⁶⁷⁸⁹]|'{LETTER}|\$|\.?/[\w²³])|\.?(?=/[\w²³]))"
     rf"(?:(?<=%) ?(?P<period>{any_of(words.per_period)})\.?(?![\w']))?"
 ))
 def unit(match: re.Match[str], line: Line) -> str | None:
@@ -151,7 +151,7 @@ def per_unit(match: re.Match[str], line: Line) -> str | None:
     return None
 
 
-@rule("aA", lambda words: rf"(?P<unit>{any_of(_long_units(words))})(?![\w'^⁰¹²³⁴⁵⁶⁷⁸⁹])")
+@rule("aA", lambda words: rf"(?P<unit>{any_of(_long_units(words))})(?![\w^⁰¹²³⁴⁵⁶⁷⁸⁹]|'{LETTER})")
 def unit_word(match: re.Match[str], line: Line) -> str | None:
     """Units after a number in words, before a slash, and those with a raised figure.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from pipeline.text.portuguese_abbreviations import ABBREVIATIONS, ACTS, BEFORE_LETTER, BEFORE_NAME, BEFORE_NUMBER, SIDES
+from pipeline.text.portuguese_abbreviations import ABBREVIATIONS, ACTS, BEFORE_LETTER, BEFORE_NAME, BEFORE_NUMBER, RULINGS, SIDES
 from pipeline.text.words import Noun, Words, currencies, greek_names, letter_names, listed, nouns, pairs, with_capitals, words
 
 BRAZIL: Final = Words(
@@ -42,6 +42,14 @@ BRAZIL: Final = Words(
         ≥ → maior ou igual a
         ≠ → diferente de
         ∞ → infinito
+        √ → raiz quadrada de
+        ∛ → raiz cúbica de
+        ∑ → somatório de
+        ∫ → integral de
+        ∈ → pertence a
+        ∉ → não pertence a
+        ∪ → união
+        ∩ → interseção
         ° → graus
         ² → ao quadrado
         ³ → ao cubo
@@ -240,6 +248,15 @@ BRAZIL: Final = Words(
     before_number=BEFORE_NUMBER,
     before_letter=BEFORE_LETTER,
     acts=ACTS,
+    rulings=RULINGS,
+    compass=pairs("""
+        N → norte
+        S → sul
+        E | L → leste
+        W | O → oeste
+    """),
+    inch=Noun("polegada", "polegadas", feminine=True),
+    before_minutes=words("aos ao dos minuto minutos"),
     act_nouns=words(
         "lei leis decreto decretos portaria portarias resolução resoluções medida súmula instrução processo acórdão diretiva directiva despacho"
         " edital contrato complementar constitucional provisória normativa ec lc mp pl pec dl adi ordem regulamento emenda ofício circular"

@@ -220,6 +220,15 @@ ACTS: Final = pairs("""
     DL → decreto lei
 """)
 
+RULINGS: Final = pairs("""
+    HC → habeas corpus
+    RHC → recurso em habeas corpus
+    RE → recurso extraordinário
+    ARE → recurso extraordinário com agravo
+    REsp | Resp → recurso especial
+    AREsp → agravo em recurso especial
+""")
+
 SIDES: Final = pairs("""
     esq | esqº | esq.º → esquerdo
     dir | dto | dt | drt | dirº → direito

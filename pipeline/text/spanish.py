@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from pipeline.text.spanish_abbreviations import ABBREVIATIONS, ACTS, BEFORE_LETTER, BEFORE_NAME, BEFORE_NUMBER, SIDES
+from pipeline.text.spanish_abbreviations import ABBREVIATIONS, ACTS, BEFORE_LETTER, BEFORE_NAME, BEFORE_NUMBER, RULINGS, SIDES
 from pipeline.text.words import Noun, Words, currencies, greek_names, letter_names, listed, nouns, pairs, with_capitals, words
 
 SPAIN: Final = Words(
@@ -42,6 +42,14 @@ SPAIN: Final = Words(
         ≥ → mayor o igual que
         ≠ → distinto de
         ∞ → infinito
+        √ → raíz cuadrada de
+        ∛ → raíz cúbica de
+        ∑ → sumatorio de
+        ∫ → integral de
+        ∈ → pertenece a
+        ∉ → no pertenece a
+        ∪ → unión
+        ∩ → intersección
         ° → grados
         ² → al cuadrado
         ³ → al cubo
@@ -236,9 +244,18 @@ SPAIN: Final = Words(
     before_number=BEFORE_NUMBER,
     before_letter=BEFORE_LETTER,
     acts=ACTS,
+    rulings=RULINGS,
+    compass=pairs("""
+        N → norte
+        S → sur
+        E → este
+        W | O → oeste
+    """),
+    inch=Noun("pulgada", "pulgadas", feminine=True),
+    before_minutes=words("al los del minuto minutos"),
     act_nouns=words(
         "ley leyes decreto decretos orden resolución resoluciones sentencia expediente auto directiva reglamento acuerdo orgánica circular"
-        " instrucción lo rd rdl om dl stc sts real número n nº edicto contrato"
+        " instrucción lo rd rdl om dl stc atc ats sts real número n nº edicto contrato"
     ),
     sides=SIDES,
     saints=words("Juan Pedro Pablo José Miguel Jorge Francisco Martín Sebastián Luis Marcos Mateo Lorenzo Antonio Isidro"),

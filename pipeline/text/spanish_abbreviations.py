@@ -184,6 +184,15 @@ ACTS: Final = pairs("""
     DL → decreto ley
     DLeg → decreto legislativo
     OM → orden ministerial
+    STC → sentencia del tribunal constitucional
+    ATC → auto del tribunal constitucional
+    STS → sentencia del tribunal supremo
+    ATS → auto del tribunal supremo
+""")
+
+RULINGS: Final = pairs("""
+    REC → recurso
+    RCUD → recurso de casación para la unificación de doctrina
 """)
 
 SIDES: Final = pairs("""

@@ -75,6 +75,10 @@ class Words:
     before_number: Mapping[str, str]      # only before a number: p. 12
     before_letter: Mapping[str, str]      # only before a single letter: al. b)
     acts: Mapping[str, str]               # only before a number and a year: EC 95/2016
+    rulings: Mapping[str, str]            # only before a number of four figures or more: HC 126.292
+    compass: Mapping[str, str]            # after a latitude or longitude: 38° 42′ N
+    inch: Noun                            # a screen of 24″
+    before_minutes: frozenset[str]        # words after which 45′ are minutes of a match
     act_nouns: frozenset[str]             # nouns after which 30/92 is a number and a year
     sides: Mapping[str, str]              # only after a floor: 3.º esq.
     saints: frozenset[str]                # S. Paulo

@@ -17,6 +17,7 @@ from typing import Final
 from pipeline.text.rules.abbreviations import abbreviation, honorific, side
 from pipeline.text.rules.acronyms import acronym, letter
 from pipeline.text.rules.addresses import address, tag
+from pipeline.text.rules.angles import angle
 from pipeline.text.rules.dates import date, days
 from pipeline.text.rules.measures import per_unit, unit, unit_word
 from pipeline.text.rules.money import money
@@ -46,6 +47,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ratio,
     time,
     duration,
+    angle,
     telephone,
     ordinal_number,
     fraction_number,

@@ -151,7 +151,7 @@ def per_unit(match: re.Match[str], line: Line) -> str | None:
     return None
 
 
-@rule("aA", lambda words: rf"(?P<unit>{any_of(_long_units(words))})(?![\w^⁰¹²³⁴⁵⁶⁷⁸⁹]|'{LETTER})")
+@rule("aA", lambda words: rf"(?P<unit>{any_of(_long_units(words))}|[tlLgm](?<=[õnr]es de .))(?![\w^⁰¹²³⁴⁵⁶⁷⁸⁹]|'{LETTER})")
 def unit_word(match: re.Match[str], line: Line) -> str | None:
     """Units after a number in words, before a slash, and those with a raised figure.
 
@@ -161,6 +161,8 @@ def unit_word(match: re.Match[str], line: Line) -> str | None:
     pt     mil kg → mil quilos
     pt-BR  milhares de km → milhares de quilômetros
     pt-BR  meio milhão de km → meio milhão de quilômetros
+    pt     dois bilhões de t → dois bilhões de toneladas
+    pt     milhões de l de água → milhões de litros de água
     pt     1/4 de kg → um quarto de quilo
     pt     cem GB → cem gigabytes
     pt     o preço por m² → o preço por metro quadrado
@@ -168,6 +170,7 @@ def unit_word(match: re.Match[str], line: Line) -> str | None:
     pt-BR  em km/l → em quilômetros por litro
     es     diez km → diez kilómetros
     es     medio kg → medio kilo
+    es     dos millones de t → dos millones de toneladas
     es     miles de km → miles de kilómetros
     es     el precio por m² → el precio por metro cuadrado
     es     mg/día → miligramos por día

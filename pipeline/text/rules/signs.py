@@ -54,6 +54,10 @@ def multiplication(match: re.Match[str], line: Line) -> str | None:
     pt     venceu por 3:2 → venceu por três a dois
     pt     um placar de 3x0 → um placar de três a zero
     pt     parciais de 6x4 e 7x5 → parciais de seis a quatro e sete a cinco
+    pt     por 6x4, 3x6 e 7x5 → por seis a quatro três a seis e sete a cinco
+    pt     6x4 e 7x5 → seis a quatro e sete a cinco
+    pt     fotos 3x4 e 5x7 → fotos três por quatro e cinco por sete
+    es     6x4 y 7x5 → seis a cuatro y siete a cinco
     pt     Brasil x Chile → brasil versus chile
     pt     3 × 10⁸ → três vezes dez elevado a oito
     pt     2 * 3 → dois vezes três
@@ -81,7 +85,18 @@ def multiplication(match: re.Match[str], line: Line) -> str | None:
     if before["unit"] == "%":
         return line.words.to if _PERCENT.match(line.text, match.end()) else line.words.by
     is_score = word.lower() in line.words.before_score or (after and word[:1].isupper()) or _announces_score(line, match.start())
+    is_score = is_score or _is_in_sets(line.text, match.start())
     return line.words.to if is_score and not before["unit"] else line.words.by
+
+
+_SET: Final = "(?:6 ?[xX] ?[0-4]|[0-4] ?[xX] ?6|7 ?[xX] ?[56]|[56] ?[xX] ?7)"
+_SETS_PLAYED: Final = re.compile(rf"(?<![\w.,])(?:{_SET}(?:, | e | y |; ?| )){{1,4}}{_SET}(?![\w/]|[.,][0-9])")
+
+
+def _is_in_sets(text: str, position: int) -> bool:
+    """Return whether an x is in a list of two or more scores of sets of tennis: 6x4 e 7x5."""
+    start = max(0, position - 40)
+    return any(found.start() <= position - start < found.end() for found in _SETS_PLAYED.finditer(text[start : position + 40]))
 
 
 def _announces_score(line: Line, position: int) -> bool:
@@ -242,15 +257,24 @@ def apostrophe(match: re.Match[str], line: Line) -> str | None:
     return "d" if previous_word(line.text, match.start())[:1].isupper() and not line.all_capitals else None
 
 
-@rule("".join(BRAZIL.symbols), lambda words: r"[<>](?= ?[0-9])|§§|[" + re.escape("".join({*words.symbols} - {*"<>"})) + "]")
+@rule("".join(BRAZIL.symbols), lambda words: (
+    rf"[<>](?= ?[0-9])|[√∛](?= ?(?:[0-9(]|{LETTER}(?!{LETTER}{{2}})))|§§|[" + re.escape("".join({*words.symbols} - {*"<>√∛"})) + "]"
+))
 def symbol(match: re.Match[str], line: Line) -> str:
-    """Signs that are read aloud; < and > only before a number, since elsewhere they are markup.
+    """Signs that are read aloud; < and > only before a number, since elsewhere they are markup; roots only before an operand.
 
     pt     2 + 2 = 4 → dois mais dois igual a quatro
     pt     pai & filho → pai e filho
     pt     x² → x ao quadrado
     pt     § 2 → parágrafo dois
     pt     §§ 1º e 2º → parágrafos primeiro e segundo
+    pt     √2 → raiz quadrada de dois
+    pt     ∛(x + 1) → raiz cúbica de x mais um
+    pt     ∑ x² → somatório de x ao quadrado
+    pt     ∫ f(x) dx → integral de f x dx
+    pt     x ∈ A → x pertence a a
+    es     √16 = 4 → raíz cuadrada de dieciséis igual a cuatro
+    es     n ∈ B → n pertenece a be
     pt     x ≥ 5 → x maior ou igual a cinco
     es     a ≠ b → a distinto de b
     pt     5 > 3 → cinco maior que três

@@ -76,6 +76,9 @@ BRAZIL: Final = Words(
     tag="hashtag",
     slash="barra",
     all_day="vinte e quatro por sete",
+    pressure="por",
+    before_pressure=words("pa ta"),
+    every="em",
     before_date=words("dia dias em a de até desde"),
     before_score=words(
         "por venceu venceram vencia vence terminou ganharam ganhava ganha perderam perdia perde empataram golearam vencendo perdendo acabou"
@@ -188,6 +191,17 @@ BRAZIL: Final = Words(
         bpm → batimento por minuto, batimentos por minuto
         mol → mol, mols
         ppm → parte por milhão, partes por milhão, feminine
+        mmol → milimol, milimols
+        mEq → miliequivalente, miliequivalentes
+        UI → unidade internacional, unidades internacionais, feminine
+        irpm → incursão por minuto, incursões por minuto, feminine
+        cp | cps | comp | comps → comprimido, comprimidos
+        gt | gts → gota, gotas, feminine
+        xíc → xícara, xícaras, feminine
+        col | cols → colher, colheres, feminine
+        c. de sopa | c. (sopa) | c. sopa → colher de sopa, colheres de sopa, feminine
+        c. de chá | c. (chá) | c. chá → colher de chá, colheres de chá, feminine
+        pts → ponto, pontos
         pol → polegada, polegadas, feminine
         kcal → quilocaloria, quilocalorias, feminine
         cal → caloria, calorias, feminine
@@ -270,9 +284,9 @@ BRAZIL: Final = Words(
     don=("dom", "dona"),
     dona=words("Inês Isabel Elizabeth Beatriz Raquel Carmen Leonor Ester Rute Lurdes Lourdes Mercedes Dulce Alice"),
     letters=letter_names("a bê cê dê e efe gê agá i jota cá ele eme ene o pê quê erre esse tê u vê dáblio xis ípsilon zê"),
-    spelled=words("EUA USA UE CEE IA TI RH OAB UTI IOF OMS OMC AM PM IPI EAD CEO IP AI RA OS SOS USB"),
+    spelled=words("EUA USA UE CEE IA TI RH OAB UTI IOF OMS OMC AM PM IPI EAD CEO IP AI RA OS SOS USB PA"),
     read=words(
-        "USP PIB PEC ONG MEC SESC SENAC SESI PUC CUT UNESP UERJ PSOL AIDS BID COB VIP LED MASP FARC PROCON FUNAI PAC SAMU OK COVID CEP NIF SIC DETRAN"
+        "USP PIB PEC ONG MEC SESC SENAC SESI PUC CUT UNESP UERJ PSOL AIDS BID COB VIP LED MASP FARC PROCON FUNAI PAC SAMU OK COVID PSI CEP NIF SIC DETRAN"
     ),
     regnal=words(
         "dom d dona rei rainha papa imperador imperatriz príncipe princesa czar faraó santo são pedro joão carlos felipe filipe luís"

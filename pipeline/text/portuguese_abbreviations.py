@@ -80,6 +80,7 @@ ABBREVIATIONS: Final = pairs("""
     s/n → sem número
     a. C. → antes de cristo
     d. C. → depois de cristo
+    pH → pê agá
     ph. d. → pê agá dê
     vs. → versus
     tel. | tel.º | tel.o → telefone
@@ -158,6 +159,7 @@ BEFORE_NAME: Final = pairs("""
 """)
 
 BEFORE_NUMBER: Final = pairs("""
+    min. → minuto
     p. → página
     pp. → páginas
     n.o → número

@@ -76,6 +76,9 @@ SPAIN: Final = Words(
     tag="hashtag",
     slash="barra",
     all_day="veinticuatro siete",
+    pressure="sobre",
+    before_pressure=words("pa ta"),
+    every="en",
     before_date=words("día días el del al en de hasta desde"),
     before_score=words(
         "por venció vencieron vence terminó ganaron ganaba gana perdieron perdía pierde empataron golearon acabó ganó perdió empató goleó vencer"
@@ -189,6 +192,14 @@ SPAIN: Final = Words(
         lpm → latido por minuto, latidos por minuto
         mol → mol, moles
         ppm → parte por millón, partes por millón, feminine
+        mmol → milimol, milimoles
+        mEq → miliequivalente, miliequivalentes
+        UI → unidad internacional, unidades internacionales, feminine
+        comp | comps → comprimido, comprimidos
+        cda | cdas → cucharada, cucharadas, feminine
+        cdta | cdtas | cdita | cditas → cucharadita, cucharaditas, feminine
+        gts → gota, gotas, feminine
+        pts → punto, puntos
         pulg → pulgada, pulgadas, feminine
         pb | p.b. → punto básico, puntos básicos
         pp | p.p. → punto porcentual, puntos porcentuales
@@ -213,6 +224,7 @@ SPAIN: Final = Words(
     ),
     per_period=pairs("""
         a.a. | a. a. | a.a | A.A. → al año
+        a/a → interanual
         a.m. | a. m. | a.m → al mes
         e.a. | E.A. | e. a. | EA → efectivo anual
         n.a. | N.A. | n. a. → nominal anual
@@ -265,7 +277,7 @@ SPAIN: Final = Words(
         **letter_names("a be ce de e efe ge hache i jota ka ele eme ene o pe cu erre ese te u uve uve equis i zeta"),
         "w": "uve doble", "y": "i griega",
     },
-    spelled=words("UE IA AM PM CEO IP SOS USB AI OMS OMC UCI PP CE ADN"),
+    spelled=words("UE IA AM PM CEO IP SOS USB AI OMS OMC UCI PP CE ADN PA TA"),
     read=words("PIB ONG PSOE RENFE CSIC VIP LED INEM UNED FARC MIR OK COVID"),
     regnal=words(
         "don d doña rey reina papa emperador emperatriz príncipe princesa zar faraón santo san pedro juan carlos felipe luis enrique manuel"

@@ -42,6 +42,8 @@ ABBREVIATIONS: Final = pairs("""
     ff. aa. → fuerzas armadas
     cc. aa. → comunidades autónomas
     p. d. → posdata
+    pH → pe hache
+    s. n. m. → sobre el nivel del mar
     c# → ce sharp
     tel. | tfno. | teléf. | telef. | telf. | tlf. | tfn. | tel.º | tel.o | tlf.º → teléfono
     aprox. → aproximadamente
@@ -126,6 +128,8 @@ BEFORE_NAME: Final = pairs("""
 """)
 
 BEFORE_NUMBER: Final = pairs("""
+    c/ → cada
+    min. → minuto
     p. → página
     pp. → páginas
     n.o → número

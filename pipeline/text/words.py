@@ -50,6 +50,9 @@ class Words:
     tag: str                              # before the word of a #tag
     slash: str                            # between two numbers
     all_day: str                          # 24/7
+    pressure: str                         # between the parts of a blood pressure: 12/8
+    before_pressure: frozenset[str]       # words after which 120/80 is a blood pressure
+    every: str                            # between two equal numbers of hours: de 8/8 h
     before_date: frozenset[str]           # words after which 2/3 is a date
     before_score: frozenset[str]          # words after which 3x1 is a score
     currencies: Mapping[str, Currency]

@@ -36,6 +36,7 @@ def angle(match: re.Match[str], line: Line) -> str | None:
     pt     o filme "Blade Runner 2049" → o filme blade runner dois mil e quarenta e nove
     pt     a "TV de 55" → a tê vê de cinquenta e cinco
     es     40° 25′ 1″ N → cuarenta grados veinticinco minutos y un segundo norte
+    es     36°01'N → treinta y seis grados y un minuto norte
     es     3° 42′ O → tres grados y cuarenta y dos minutos oeste
     es     corrió en 5′ 30″ → corrió en cinco minutos y treinta segundos
     es     una pantalla de 24″ → una pantalla de veinticuatro pulgadas
@@ -62,8 +63,8 @@ def angle(match: re.Match[str], line: Line) -> str | None:
 
 
 def _measure(figures: str, noun: Noun, words: Words) -> str:
-    quantity = parse(figures, words) or Quantity(figures)
-    return quantity.with_noun(noun, words)
+    quantity = parse(figures.lstrip("0") or "0", words) if figures.isdecimal() else parse(figures, words)
+    return (quantity or Quantity(figures)).with_noun(noun, words)
 
 
 def _is_quoted(text: str, position: int, mark: str) -> bool:

@@ -58,6 +58,12 @@ def unit(match: re.Match[str], line: Line) -> str | None:
     pt     220 V → duzentos e vinte volts
     pt     2 GB → dois gigabytes
     pt     3 min → três minutos
+    pt     34 pts. → trinta e quatro pontos
+    pt     2 col. de sopa → duas colheres de sopa
+    pt     2 c. de chá → duas colheres de chá
+    pt     1 cp de 500 mg → um comprimido de quinhentos miligramas
+    es     2 cdas. de aceite → dos cucharadas de aceite
+    es     34 pts. → treinta y cuatro puntos
     pt     5 m/s → cinco metros por segundo
     pt-BR  384 mil km → trezentos e oitenta e quatro mil quilômetros
     pt-BR  8,5 milhões de km² → oito vírgula cinco milhões de quilômetros quadrados
@@ -106,12 +112,13 @@ def _is_code(match: re.Match[str]) -> bool:
     return len(match["unit"]) == 1 and match["unit"].isalpha() and re.fullmatch("[0-9]{7,}.", match[0]) is not None
 
 
-@rule("/", lambda words: rf"(?<=[\w$€£¥%‰°²³.])/ ?(?:(?P<unit>{any_of(words.units)})(?![\w'²³])|(?P<noun>{LETTER}{{3,20}})(?!\w))")
+@rule("/", lambda words: rf"(?<=[\w$€£¥%‰°²³.'\"″])/ ?(?:(?P<unit>{any_of(words.units)})(?![\w'²³])|(?P<noun>{LETTER}{{3,20}})(?!\w))")
 def per_unit(match: re.Match[str], line: Line) -> str | None:
     """A unit or a noun after a slash: a price or a rate per unit.
 
     pt     R$ 5/kg → cinco reais por quilo
     pt     3/h → três por hora
+    pt-BR  4'13"/km → quatro minutos e treze segundos por quilômetro
     pt     R$ 50/hora → cinquenta reais por hora
     pt     R$ 20/pessoa → vinte reais por pessoa
     pt     R$ 5 mil/mês → cinco mil reais por mês
@@ -197,15 +204,15 @@ def unit_word(match: re.Match[str], line: Line) -> str | None:
 
 
 _PAGE: Final = re.compile(r"\.? ?[0-9]")
-_AMOUNT: Final = re.compile(rf"(?:[$€£¥](?: ?{NUMBER}(?: ?{LETTER}{{1,8}})?)?|[0-9] ?(?:{LETTER}{{1,8}} ?)?[$€£¥%])\Z")
-"""An amount of money or a percentage before a slash."""
+_AMOUNT: Final = re.compile(rf"(?:[$€£¥](?: ?{NUMBER}(?: ?{LETTER}{{1,8}})?)?|[0-9] ?(?:{LETTER}{{1,8}} ?)?[$€£¥%'\"″])\Z")
+"""An amount of money, a percentage or a time with primes before a slash."""
 _LAST_WORD: Final = re.compile(rf"(?<!\w)({LETTER}{{1,30}}[²³]?)\.?\Z")
 _LAST_BEFORE: Final = re.compile(rf"({LETTER}{{1,30}}|[0-9])(?:(?!{LETTER})[^0-9])*\Z")
 _COUNTED: Final = re.compile(rf"[0-9] {LETTER}{{1,30}}\Z")
 _PER: Final = re.compile(rf"/({LETTER}{{1,20}}[²³]?)(?!\w)")
 _NUMERAL: Final = re.compile("[ivxlcdm]{2,9}")
 _ONE: Final = frozenset({"um", "uma", "meio", "meia", "un", "una", "medio", "media", "cada"})
-_NOT_LONG: Final = frozenset({"ha", "cal", "ms", "hp", "hab", "min", "seg", "hs", "ton", "mol", "pol", "pulg", "pp", "pb", "cv", "CV", "ppm", "pa"})
+_NOT_LONG: Final = frozenset({"ha", "cal", "ms", "hp", "hab", "min", "seg", "hs", "ton", "mol", "pol", "pulg", "pp", "pb", "cv", "CV", "ppm", "pa", "cp", "cps", "gt", "gts", "col", "comp", "comps", "pts", "UI"})
 """Units that are also words or acronyms: read after figures only."""
 
 

@@ -10,6 +10,7 @@ from pipeline.text.numbers import cardinal, fraction, is_portuguese, ordinal
 from pipeline.text.quantity import NUMBER, Quantity, parse, verbalise
 from pipeline.text.rules.patterns import any_of
 from pipeline.text.rules.rule import Line, rule
+from pipeline.text.rules.signs import is_set_score
 from pipeline.text.words import Noun, Words
 
 
@@ -101,6 +102,8 @@ def fraction_number(match: re.Match[str], line: Line) -> str | None:
     words = line.words
     above, below = int(match["above"]), int(match["below"])
     if not 0 < above < below or below < 2 or "0" in (match["above"][0], match["below"][0]):
+        return None
+    if below == 6 and is_set_score(line, match.end("above")):
         return None
     if below > 10 and not match["whole"] and numbers_an_act(line.text, match.start(), words):
         return None

@@ -19,7 +19,7 @@ _LEFT_FACTOR: Final = re.compile(rf"(?:(?P<word>{LETTER}{{1,20}}) )?(?<![0-9.,])
 _FACTOR: Final = re.compile(rf" ?{NUMBER} ?[=⁰¹²³⁴⁵⁶⁷⁸⁹⁻^]")
 """A second factor before an equals sign or with an exponent."""
 _PERCENT: Final = re.compile(rf" ?{NUMBER} ?%")
-_SCORE_WORDS: Final = re.compile(rf"{LETTER}{{1,20}}|[0-9]{{1,3}} ?[xX-] ?[0-9]{{1,3}}")
+_SCORE_WORDS: Final = re.compile(rf"{LETTER}{{1,20}}|[0-9]{{1,3}} ?[xX/-] ?[0-9]{{1,3}}")
 _BETWEEN: Final = word_set("de por em o a um uma e no na jogo placar pelo com final y un con el la del en marcador")
 """Words between one that announces a score and the score."""
 _SETS: Final = word_set("set sets parcial parciais parciales placar marcador")
@@ -89,14 +89,22 @@ def multiplication(match: re.Match[str], line: Line) -> str | None:
     return line.words.to if is_score and not before["unit"] else line.words.by
 
 
-_SET: Final = "(?:6 ?[xX] ?[0-4]|[0-4] ?[xX] ?6|7 ?[xX] ?[56]|[56] ?[xX] ?7)"
-_SETS_PLAYED: Final = re.compile(rf"(?<![\w.,])(?:{_SET}(?:, | e | y |; ?| )){{1,4}}{_SET}(?![\w/]|[.,][0-9])")
+_SET: Final = "(?:6 ?[xX/] ?[0-4]|[0-4] ?[xX/] ?6|7 ?[xX/] ?[56]|[56] ?[xX/] ?7)(?![0-9])"
+_ONE_SET: Final = re.compile(_SET)
+_SETS_PLAYED: Final = re.compile(rf"(?<![\w.,])(?:{_SET}(?: ?\([0-9]{{1,2}}-[0-9]{{1,2}}\))?(?:, | e | y |; ?| )){{1,4}}{_SET}(?![\w/]|[.,][0-9])")
 
 
 def _is_in_sets(text: str, position: int) -> bool:
-    """Return whether an x is in a list of two or more scores of sets of tennis: 6x4 e 7x5."""
+    """Return whether an x or a slash is in a list of two or more scores of sets of tennis: 6x4 e 7x5."""
+    if not _ONE_SET.search(text[max(0, position - 2) : position + 3]):
+        return False
     start = max(0, position - 40)
     return any(found.start() <= position - start < found.end() for found in _SETS_PLAYED.finditer(text[start : position + 40]))
+
+
+def is_set_score(line: Line, position: int) -> bool:
+    """Return whether a slash is in a list of scores of sets after such a word as `parciais`: 6/4 e 7/5."""
+    return _is_in_sets(line.text, position) and _announces_score(line, position)
 
 
 def _announces_score(line: Line, position: int) -> bool:
@@ -214,7 +222,7 @@ def greek(match: re.Match[str], line: Line) -> str:
     return line.words.greek[match[0].lower()]
 
 
-@rule("-/", lambda words: r"(?<=[0-9h%€ºª])-(?=[0-9])|(?<=[0-9h%€ºª] )-(?= [0-9])|(?<=[IVX]{2})-(?=[IVX]{2})|(?<=[0-9a-z€])/(?=[0-9])")
+@rule("-/", lambda words: r"(?<=[0-9h%€ºª])-(?=[0-9])|(?<=[0-9h%€ºª] )-(?= [0-9])|(?<=[IVX]{2})-(?=[IVX]{2})|(?<=[0-9a-z€])/(?=[0-9])|(?<=[A-Z]{2})/(?=(?:19|20)[0-9]{2}(?![0-9])|[4-9][0-9](?![0-9]))")
 def between_numbers(match: re.Match[str], line: Line) -> str:
     """A hyphen between two numbers is a range, a score, or a minus where an equals sign follows; a slash is named.
 
@@ -225,6 +233,11 @@ def between_numbers(match: re.Match[str], line: Line) -> str:
     pt     10 - 3 = 7 → dez menos três igual a sete
     pt     R$ 5/100 g → cinco reais por cem gramas
     pt     maio/2024 → maio de dois mil e vinte e quatro
+    pt     a CF/88 e o CPC/1973 → a cê efe de oitenta e oito e o cê pê cê de mil novecentos e setenta e três
+    pt     PA 120/80 mmHg → pê a cento e vinte por oitenta milímetros de mercúrio
+    pt     de 8/8h → de oito em oito horas
+    pt     parciais de 6/4, 3/6 e 7/6 → parciais de seis a quatro três a seis e sete a seis
+    es     TA 120/80 mmHg → te a ciento veinte sobre ochenta milímetros de mercurio
     pt     lei 8.666/93 → lei oito mil seiscentos e sessenta e seis barra noventa e três
     es     10-15 días → diez a quince días
     es     10 - 3 = 7 → diez menos tres igual a siete
@@ -234,8 +247,27 @@ def between_numbers(match: re.Match[str], line: Line) -> str:
     if match[0] == "/" and _PRICE.search(line.text[max(0, match.start() - 24) : match.start()]):
         return words.by
     if match[0] == "/":
-        return words.of if previous_word(line.text, match.start()).lower() in words.months else words.slash
+        return _slash(line, match.start())
     return words.minus if _RESULT.match(line.text, match.end()) else words.to
+
+
+def _slash(line: Line, position: int) -> str:
+    """Return the words for a slash before a figure."""
+    words, text = line.words, line.text
+    before = previous_word(text, position)
+    if before.lower() in words.months or (before.isupper() and len(before) > 1 and text[position - 1].isupper()):
+        return words.of
+    if is_set_score(line, position):
+        return words.to
+    if _PRESSURE.match(text, position) or previous_word(text, position - 4).lower() in words.before_pressure:
+        return words.pressure
+    if (times := _EVERY_HOURS.search(text[max(0, position - 3) : position + 8])) and times[1] == times[2]:
+        return words.every
+    return words.slash
+
+
+_PRESSURE: Final = re.compile("/[0-9]{2,3} ?mm ?Hg")
+_EVERY_HOURS: Final = re.compile(r"(?<![0-9])([0-9]{1,2})/([0-9]{1,2}) ?(?:h(?!\w)|hs|hrs|hora)")
 
 
 @rule("'A", lambda words: rf"(?<={LETTER})'(?={LETTER})|(?<!{LETTER})(?<!')D (?=[AEIOUÁÉÍÓÚÂÊÔ]{LETTER})")

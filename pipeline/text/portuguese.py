@@ -191,6 +191,13 @@ BRAZIL: Final = Words(
         bpm → batimento por minuto, batimentos por minuto
         mol → mol, mols
         ppm → parte por milhão, partes por milhão, feminine
+        ng → nanograma, nanogramas
+        pg → picograma, picogramas
+        µL → microlitro, microlitros
+        µmol → micromol, micromols
+        nmol → nanomol, nanomols
+        µUI → microunidade internacional, microunidades internacionais, feminine
+        mUI → miliunidade internacional, miliunidades internacionais, feminine
         mmol → milimol, milimols
         mEq → miliequivalente, miliequivalentes
         UI → unidade internacional, unidades internacionais, feminine
@@ -284,7 +291,7 @@ BRAZIL: Final = Words(
     don=("dom", "dona"),
     dona=words("Inês Isabel Elizabeth Beatriz Raquel Carmen Leonor Ester Rute Lurdes Lourdes Mercedes Dulce Alice"),
     letters=letter_names("a bê cê dê e efe gê agá i jota cá ele eme ene o pê quê erre esse tê u vê dáblio xis ípsilon zê"),
-    spelled=words("EUA USA UE CEE IA TI RH OAB UTI IOF OMS OMC AM PM IPI EAD CEO IP AI RA OS SOS USB PA"),
+    spelled=words("EUA USA UE CEE IA TI RH OAB UTI IOF OMS OMC AM PM IPI EAD CEO IP AI RA OS SOS USB PA VO AAS"),
     read=words(
         "USP PIB PEC ONG MEC SESC SENAC SESI PUC CUT UNESP UERJ PSOL AIDS BID COB VIP LED MASP FARC PROCON FUNAI PAC SAMU OK COVID PSI CEP NIF SIC DETRAN"
     ),

@@ -81,6 +81,8 @@ ABBREVIATIONS: Final = pairs("""
     a. C. → antes de cristo
     d. C. → depois de cristo
     pH → pê agá
+    q. b. → quanto baste
+    v. o. → via oral
     ph. d. → pê agá dê
     vs. → versus
     tel. | tel.º | tel.o → telefone
@@ -155,6 +157,7 @@ BEFORE_NAME: Final = pairs("""
     eng. → engenheiro
     arq. → arquiteto
     pe. → padre
+    rel. → relator
     fr. → frei
 """)
 

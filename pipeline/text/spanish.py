@@ -192,6 +192,13 @@ SPAIN: Final = Words(
         lpm → latido por minuto, latidos por minuto
         mol → mol, moles
         ppm → parte por millón, partes por millón, feminine
+        ng → nanogramo, nanogramos
+        pg → picogramo, picogramos
+        µL → microlitro, microlitros
+        µmol → micromol, micromoles
+        nmol → nanomol, nanomoles
+        µUI → microunidad internacional, microunidades internacionales, feminine
+        mUI → miliunidad internacional, miliunidades internacionales, feminine
         mmol → milimol, milimoles
         mEq → miliequivalente, miliequivalentes
         UI → unidad internacional, unidades internacionales, feminine
@@ -277,7 +284,7 @@ SPAIN: Final = Words(
         **letter_names("a be ce de e efe ge hache i jota ka ele eme ene o pe cu erre ese te u uve uve equis i zeta"),
         "w": "uve doble", "y": "i griega",
     },
-    spelled=words("UE IA AM PM CEO IP SOS USB AI OMS OMC UCI PP CE ADN PA TA"),
+    spelled=words("UE IA AM PM CEO IP SOS USB AI OMS OMC UCI PP CE ADN PA TA VO AAS"),
     read=words("PIB ONG PSOE RENFE CSIC VIP LED INEM UNED FARC MIR OK COVID"),
     regnal=words(
         "don d doña rey reina papa emperador emperatriz príncipe princesa zar faraón santo san pedro juan carlos felipe luis enrique manuel"

@@ -43,6 +43,8 @@ ABBREVIATIONS: Final = pairs("""
     cc. aa. → comunidades autónomas
     p. d. → posdata
     pH → pe hache
+    v. o. → vía oral
+    apdo. de correos → apartado de correos
     s. n. m. → sobre el nivel del mar
     c# → ce sharp
     tel. | tfno. | teléf. | telef. | telf. | tlf. | tfn. | tel.º | tel.o | tlf.º → teléfono
@@ -128,7 +130,6 @@ BEFORE_NAME: Final = pairs("""
 """)
 
 BEFORE_NUMBER: Final = pairs("""
-    c/ → cada
     min. → minuto
     p. → página
     pp. → páginas

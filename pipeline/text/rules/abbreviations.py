@@ -15,6 +15,7 @@ from pipeline.text.rules.rule import Line, rule
 
 _GROUPS: Final = (("anywhere", "abbreviations"), ("name", "before_name"), ("number", "before_number"), ("act", "acts"), ("ruling", "rulings"), ("letter", "before_letter"))
 _FLOOR: Final = re.compile(r"(?:[ºª]|[0-9][.]?o|/[cC]|chão|andar|piso|cave|bajo|planta|puerta|esc\. [A-Z0-9]|[eE]xt\.|[iI]nt\.),? ?\Z")
+_HOURS: Final = re.compile(r" ?[0-9]{1,3} ?(?:hs?|horas?|días?)(?!\w)")
 _NUMERAL: Final = re.compile("[IVXLCDM]")
 
 
@@ -23,6 +24,7 @@ _NUMERAL: Final = re.compile("[IVXLCDM]")
     rf"|(?P<number>{any_abbreviation(words.before_number)})(?= ?(?:[0-9]|[(+]{{1,2}}[0-9]|[IVXLCDM]{{1,9}}(?!{LETTER})))"
     rf"|(?P<act>{any_abbreviation(words.acts)})(?= (?:n\.? ?[ºo°]?\.? ?)?[0-9][0-9.]{{0,7}}/[0-9]{{2}})"
     rf"|(?P<ruling>{any_abbreviation(words.rulings)})(?= (?:n\.? ?[ºo°]?\.? ?)?(?:[0-9]{{1,3}}(?:\.[0-9]{{3}}){{1,2}}(?!\w)|[0-9]{{4,7}}(?!\w)))"
+    rf"|(?P<month>{any_abbreviation(words.month_abbreviations)})\.?/(?=(?:[0-9]{{2}}|(?:19|20)[0-9]{{2}})(?![0-9/]))"
     rf"|(?P<letter>{any_abbreviation(words.before_letter)})(?= ?(?:[a-z](?=\)|[,;.]|$)|[A-Z](?!\.[A-Z]|\. [A-Z][a-z]))(?!{LETTER}))"
     rf"|(?P<name>{any_abbreviation(words.before_name)})(?= (?:d[aeo]s? |de las? |del )?[{CAPITAL}]))"
 ))
@@ -53,6 +55,11 @@ def abbreviation(match: re.Match[str], line: Line) -> str | None:
     pt     o RE 593.727/MG → o recurso extraordinário quinhentos e noventa e três mil setecentos e vinte e sete eme gê
     pt     REsp nº 1.123 → recurso especial número mil cento e vinte e três
     pt     o RE 5 → o re cinco
+    pt     mar./24 → março de vinte e quatro
+    pt     Dez/2023 → dezembro de dois mil e vinte e três
+    pt     sal q.b. → sal quanto baste
+    es     1 g c/ 8 h → un gramo cada ocho horas
+    es     dic./2023 → diciembre de dos mil veintitrés
     pt     al. b) → alínea b
     pt     fls. 12 → folhas doze
     pt     Telef. 213 456 789 → telefone dois um três quatro cinco seis sete oito nove
@@ -108,6 +115,10 @@ def abbreviation(match: re.Match[str], line: Line) -> str | None:
     es-419 el Ing. López → el ingeniero lópez
     es     ya no. Gracias → ya no gracias
     """
+    if match["month"]:
+        return f"{line.words.months[line.words.month_abbreviations.index(match['month'].lower())]} {line.words.of}"
+    if match["anywhere"] == "c/" and not is_portuguese(line.locale) and _HOURS.match(line.text, match.end()):
+        return "cada"
     for group, table in _GROUPS:
         if written := match[group]:
             if written == "R." and (_is_initial(line.text, match.start()) or _NUMERAL.match(line.text, match.end())):

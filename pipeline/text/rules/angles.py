@@ -14,6 +14,7 @@ from pipeline.text.words import Noun, Words
 _SMALL: Final = r"[0-9]{1,2}(?:[.,][0-9]{1,4})?"
 _SECONDS: Final = """(?:"|''|″|”)"""
 _OPENED: Final = re.compile(r"""(?<![0-9])"|(?<!\w)'""")
+_LISTED: Final = re.compile(r"[0-9]'(?:\+[0-9]{1,2}'?)?(?:, | e | y )\Z")
 _WINDOW: Final = 200
 """Characters that are searched for an opening quotation mark."""
 
@@ -32,6 +33,9 @@ def angle(match: re.Match[str], line: Line) -> str | None:
     pt     23,5° S → vinte e três vírgula cinco graus sul
     pt     correu em 5′ 30″ → correu em cinco minutos e trinta segundos
     pt     gol aos 45' → gol aos quarenta e cinco minutos
+    pt     Ana 23', 67' e 80' → ana vinte e três minutos sessenta e sete minutos e oitenta minutos
+    es     a los 23' y 45' → a los veintitrés minutos y cuarenta y cinco minutos
+    pt     o filme 'Apolo 13' → o filme apolo treze
     pt     uma TV de 55" → uma tê vê de cinquenta e cinco polegadas
     pt     o filme "Blade Runner 2049" → o filme blade runner dois mil e quarenta e nove
     pt     a "TV de 55" → a tê vê de cinquenta e cinco
@@ -49,9 +53,7 @@ def angle(match: re.Match[str], line: Line) -> str | None:
     degrees, minutes, seconds = match["degrees"], match["minutes"] or match["minutes2"], match["seconds"] or match["seconds2"]
     if degrees and not (minutes or match["side"]):
         return None
-    if not degrees and not seconds and previous_word(line.text, match.start()).lower() not in words.before_minutes:
-        return None
-    if not degrees and not seconds and _is_quoted(line.text, match.start(), "'"):
+    if not degrees and not seconds and not _is_of_match(line, match.start(), words):
         return None
     if degrees and not minutes and match["side"] in "EOL" and re.match(rf" {LETTER}", line.text[match.end() : match.end() + 2]):
         return None
@@ -60,6 +62,13 @@ def angle(match: re.Match[str], line: Line) -> str | None:
     spoken = " ".join(parts[:-1]) + f" {words.conjunction} {parts[-1]}" if len(parts) > 1 else parts[0]
     sign = words.minus + " " if match["minus"] else ""
     return sign + spoken + (f" {words.compass[match['side']]}" if match["side"] else "")
+
+
+def _is_of_match(line: Line, position: int, words: Words) -> bool:
+    """Return whether minutes alone are of a match: after `aos`, the name of a player or other minutes, and not in quotes."""
+    before = previous_word(line.text, position)
+    told = before.lower() in words.before_minutes or before[:1].isupper() or _LISTED.search(line.text[max(0, position - 10) : position])
+    return bool(told) and not _is_quoted(line.text, position, "'")
 
 
 def _measure(figures: str, noun: Noun, words: Words) -> str:

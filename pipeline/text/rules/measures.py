@@ -118,6 +118,9 @@ def per_unit(match: re.Match[str], line: Line) -> str | None:
 
     pt     R$ 5/kg → cinco reais por quilo
     pt     3/h → três por hora
+    pt     1x/dia → uma vez por dia
+    es     2x/día → dos veces por día
+    pt     5 µL a 50 ng/µL → cinco microlitros a cinquenta nanogramas por microlitro
     pt-BR  4'13"/km → quatro minutos e treze segundos por quilômetro
     pt     R$ 50/hora → cinquenta reais por hora
     pt     R$ 20/pessoa → vinte reais por pessoa
@@ -204,7 +207,7 @@ def unit_word(match: re.Match[str], line: Line) -> str | None:
 
 
 _PAGE: Final = re.compile(r"\.? ?[0-9]")
-_AMOUNT: Final = re.compile(rf"(?:[$€£¥](?: ?{NUMBER}(?: ?{LETTER}{{1,8}})?)?|[0-9] ?(?:{LETTER}{{1,8}} ?)?[$€£¥%'\"″])\Z")
+_AMOUNT: Final = re.compile(rf"(?:[$€£¥](?: ?{NUMBER}(?: ?{LETTER}{{1,8}})?)?|[0-9] ?(?:{LETTER}{{1,8}} ?)?[$€£¥%'\"″]|[0-9] ?[xX])\Z")
 """An amount of money, a percentage or a time with primes before a slash."""
 _LAST_WORD: Final = re.compile(rf"(?<!\w)({LETTER}{{1,30}}[²³]?)\.?\Z")
 _LAST_BEFORE: Final = re.compile(rf"({LETTER}{{1,30}}|[0-9])(?:(?!{LETTER})[^0-9])*\Z")

@@ -9,7 +9,7 @@ from pipeline.text.agreement import previous_word
 from pipeline.text.alphabet import GREEK, LETTER
 from pipeline.text.numbers import is_portuguese, whole_number
 from pipeline.text.portuguese import BRAZIL
-from pipeline.text.quantity import NUMBER, Quantity, verbalise
+from pipeline.text.quantity import NUMBER, Quantity, parse, verbalise
 from pipeline.text.rules.patterns import CAPITAL, any_of
 from pipeline.text.rules.rule import Line, rule
 from pipeline.text.words import words as word_set
@@ -31,17 +31,18 @@ _RIGHT_TEAM: Final = re.compile(f" ?[0-9]{{1,2}} [{CAPITAL}]")
 
 
 @rule("0xX×*·", lambda words: (
-    rf"(?<![\w.,])(?P<number>[0-9]{{1,4}}) ?[xX](?! ?[0-9]|{LETTER})"
+    rf"(?<![\w.,])(?P<number>[0-9]{{1,4}}(?:[.,][0-9]{{1,2}})?) ?[xX](?! ?[0-9]|{LETTER})"
     r"|(?:(?<=[0-9%])|(?<=[0-9%] )|(?<=[a-z²³] ))[xX×](?= ?[0-9])"
     rf"|(?:(?<=%)|(?<=% ))(?P<shares>[xX×])(?= {LETTER}{{1,20}} {NUMBER} ?%)"
     r"|(?:(?<=[0-9])|(?<=[0-9] ))(?P<product>[*·])(?= ?[0-9])"
     rf"|(?<={LETTER} )(?P<teams>[x×])(?= [{CAPITAL}]{LETTER})"
-), then=" xX")
+), then=" xX.,")
 def multiplication(match: re.Match[str], line: Line) -> str | None:
     """An x beside numbers: a multiple, dimensions, a score, or a product where an equals sign follows.
 
     pt     em 12x sem juros → em doze vezes sem juros
     pt     2x → duas vezes
+    pt     2,3x → duas vírgula três vezes
     pt     uma foto 3x4 → uma foto três por quatro
     pt     4 x 100 → quatro por cem
     pt     2 m x 3 m → dois metros por três metros
@@ -70,7 +71,8 @@ def multiplication(match: re.Match[str], line: Line) -> str | None:
     es     3 × 4 = 12 → tres por cuatro igual a doce
     """
     if match["number"]:
-        return Quantity(match["number"]).with_noun(line.words.times, line.words)
+        quantity = parse(match["number"], line.words)
+        return quantity.with_noun(line.words.times, line.words) if quantity else None
     if match["teams"]:
         return line.words.versus if previous_word(line.text, match.start())[:1].isupper() and not line.all_capitals else None
     if match["shares"]:
@@ -89,13 +91,13 @@ def multiplication(match: re.Match[str], line: Line) -> str | None:
     return line.words.to if is_score and not before["unit"] else line.words.by
 
 
-_SET: Final = "(?:6 ?[xX/] ?[0-4]|[0-4] ?[xX/] ?6|7 ?[xX/] ?[56]|[56] ?[xX/] ?7)(?![0-9])"
+_SET: Final = "(?:6 ?[xX] ?[0-4]|[0-4] ?[xX] ?6|7 ?[xX] ?[56]|[56] ?[xX] ?7)(?![0-9])"
 _ONE_SET: Final = re.compile(_SET)
 _SETS_PLAYED: Final = re.compile(rf"(?<![\w.,])(?:{_SET}(?: ?\([0-9]{{1,2}}-[0-9]{{1,2}}\))?(?:, | e | y |; ?| )){{1,4}}{_SET}(?![\w/]|[.,][0-9])")
 
 
 def _is_in_sets(text: str, position: int) -> bool:
-    """Return whether an x or a slash is in a list of two or more scores of sets of tennis: 6x4 e 7x5."""
+    """Return whether an x is in a list of two or more scores of sets of tennis: 6x4 e 7x5."""
     if not _ONE_SET.search(text[max(0, position - 2) : position + 3]):
         return False
     start = max(0, position - 40)
@@ -104,7 +106,12 @@ def _is_in_sets(text: str, position: int) -> bool:
 
 def is_set_score(line: Line, position: int) -> bool:
     """Return whether a slash is in a list of scores of sets after such a word as `parciais`: 6/4 e 7/5."""
-    return _is_in_sets(line.text, position) and _announces_score(line, position)
+    start = max(0, position - 40)
+    listed = any(found.start() <= position - start < found.end() for found in _PAIRS.finditer(line.text[start : position + 40]))
+    return listed and _announces_score(line, position)
+
+
+_PAIRS: Final = re.compile(r"(?<![\w.,/])(?:[0-9]{1,2}/[0-9]{1,2}(?: ?\([0-9]{1,2}-[0-9]{1,2}\))?(?:, | e | y |; ?)){1,4}[0-9]{1,2}/[0-9]{1,2}(?![\w/])")
 
 
 def _announces_score(line: Line, position: int) -> bool:
@@ -172,6 +179,7 @@ def ratio(match: re.Match[str], line: Line) -> str | None:
     pt-BR  16:9 → dezesseis por nove
     pt-BR  João 3:16 → joão três dezesseis
     pt     Salmo 23:1 → salmo vinte e três um
+    pt     fez 1:21.345 → fez um minuto e vinte e um vírgula trezentos e quarenta e cinco segundos
     pt     às 2:10 → às duas e dez
     es     2:1 → dos a uno
     es     escala 1:50 → escala uno a cincuenta
@@ -189,10 +197,16 @@ def ratio(match: re.Match[str], line: Line) -> str | None:
     if (left, right) in _ASPECTS:
         ninths = f"{words.by} {verbalise(right, words)}" if is_portuguese(words.locale) else "novenos"
         return f"{verbalise(left, words)} {ninths}"
+    if not match["third"] and not (before.lower() in words.before_ratio) and _LAP.fullmatch(left + ":" + right):
+        minutes, seconds = (parse(part, words) for part in (left, right[:2] + "," + right[3:]))
+        if minutes and seconds:
+            return f"{minutes.with_noun(words.minute, words)} {words.conjunction} {seconds.with_noun(words.second, words)}"
     link = words.to if before.lower() in words.before_score or _announces_score(line, match.start()) else words.ratio
     return f" {link} ".join(verbalise(part, words) for part in (left, right, match["third"]) if part)
 
 
+_LAP: Final = re.compile(r"[0-9]{1,2}:[0-5][0-9][.,][0-9]{1,2}[1-9]")
+"""Minutes, seconds and thousandths of a race."""
 _OPERAND: Final = re.compile(rf"(?<!{LETTER}{LETTER})[^\W_][)²³]? ?\Z")
 """A figure or a variable of one or two letters."""
 
@@ -237,6 +251,7 @@ def between_numbers(match: re.Match[str], line: Line) -> str:
     pt     PA 120/80 mmHg → pê a cento e vinte por oitenta milímetros de mercúrio
     pt     de 8/8h → de oito em oito horas
     pt     parciais de 6/4, 3/6 e 7/6 → parciais de seis a quatro três a seis e sete a seis
+    pt-BR  3 sets a 1 (25/22, 23/25 e 25/20) → três sets a um vinte e cinco a vinte e dois vinte e três a vinte e cinco e vinte e cinco a vinte
     es     TA 120/80 mmHg → te a ciento veinte sobre ochenta milímetros de mercurio
     pt     lei 8.666/93 → lei oito mil seiscentos e sessenta e seis barra noventa e três
     es     10-15 días → diez a quince días

@@ -20,10 +20,10 @@ _WINDOW: Final = 200
 
 
 @rule("0-", lambda words: (
-    rf"(?<![\w.,/])(?P<minus>(?<![)])-)?(?:(?P<degrees>[0-9]{{1,3}}(?:[.,][0-9]{{1,6}})?) ?[°º]"
-    rf"(?: ?(?P<minutes>{_SMALL}) ?'(?!')(?: ?(?P<seconds>{_SMALL}) ?{_SECONDS})?)?(?: ?(?P<side>[NSEWOL])(?![\w']|\. ?[A-Z]))?"
+    rf"(?<![\w.,/])(?P<minus>(?<![)])-)?(?:(?P<degrees>[0-9]{{1,3}}(?:[.,][0-9]{{1,6}})?)[°º]"
+    rf"(?: ?(?P<minutes>{_SMALL}) ?'(?!')(?: ?(?P<seconds>{_SMALL}) ?{_SECONDS})?)?(?: ?(?P<side>[{''.join(words.compass)}])(?![\w']|\. ?[A-Z]))?"
     rf"|(?P<minutes2>[0-9]{{1,3}})'(?: ?(?P<seconds2>{_SMALL}) ?{_SECONDS})?|(?P<inches>{_SMALL})(?P<mark>[″\"]))(?![\w'])"
-), then=" .,°º'\"″")
+), then=".,°º'\"″")
 def angle(match: re.Match[str], line: Line) -> str | None:
     """Degrees, minutes and seconds of an angle or a coordinate; minutes and seconds of a race; minutes of a match; inches.
 

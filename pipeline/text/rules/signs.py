@@ -9,7 +9,7 @@ from pipeline.text.agreement import previous_word
 from pipeline.text.alphabet import GREEK, LETTER
 from pipeline.text.numbers import is_portuguese, whole_number
 from pipeline.text.portuguese import BRAZIL
-from pipeline.text.quantity import NUMBER, Quantity, parse, verbalise
+from pipeline.text.quantity import NUMBER, parse, verbalise
 from pipeline.text.rules.patterns import CAPITAL, any_of
 from pipeline.text.rules.rule import Line, rule
 from pipeline.text.words import words as word_set
@@ -197,7 +197,7 @@ def ratio(match: re.Match[str], line: Line) -> str | None:
     if (left, right) in _ASPECTS:
         ninths = f"{words.by} {verbalise(right, words)}" if is_portuguese(words.locale) else "novenos"
         return f"{verbalise(left, words)} {ninths}"
-    if not match["third"] and not (before.lower() in words.before_ratio) and _LAP.fullmatch(left + ":" + right):
+    if not match["third"] and before.lower() not in words.before_ratio and _LAP.fullmatch(left + ":" + right):
         minutes, seconds = (parse(part, words) for part in (left, right[:2] + "," + right[3:]))
         if minutes and seconds:
             return f"{minutes.with_noun(words.minute, words)} {words.conjunction} {seconds.with_noun(words.second, words)}"
@@ -236,7 +236,10 @@ def greek(match: re.Match[str], line: Line) -> str:
     return line.words.greek[match[0].lower()]
 
 
-@rule("-/", lambda words: r"(?<=[0-9h%€ºª])-(?=[0-9])|(?<=[0-9h%€ºª] )-(?= [0-9])|(?<=[IVX]{2})-(?=[IVX]{2})|(?<=[0-9a-z€])/(?=[0-9])|(?<=[A-Z]{2})/(?=(?:19|20)[0-9]{2}(?![0-9])|[4-9][0-9](?![0-9]))")
+@rule("-/", lambda words: (
+    r"(?<=[0-9h%€ºª])-(?=[0-9])|(?<=[0-9h%€ºª] )-(?= [0-9])|(?<=[IVX]{2})-(?=[IVX]{2})|(?<=[0-9a-z€])/(?=[0-9])"
+    r"|(?<=[A-Z]{2})/(?=(?:19|20)[0-9]{2}(?![0-9])|[4-9][0-9](?![0-9]))"
+))
 def between_numbers(match: re.Match[str], line: Line) -> str:
     """A hyphen between two numbers is a range, a score, or a minus where an equals sign follows; a slash is named.
 

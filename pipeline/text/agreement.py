@@ -29,7 +29,7 @@ def next_word(text: str, position: int) -> str:
 
 def previous_word(text: str, position: int) -> str:
     """Return the word that ends before a position, past a space, hyphen, comma or full stop; empty if there is none."""
-    end = position
+    end = max(0, position)
     if end and text[end - 1] in " -":
         end -= 1
     if end and text[end - 1] in ".,":

@@ -54,8 +54,8 @@ class Compiled:
     """The rules of one locale.
 
     `needs_rules` finds a character or abbreviation that a rule may match, in a whole line. `candidate` finds the next
-    position where a rule may match. `symbols` are the words of a spoken form that a rule may still read. `rules` lists the rules to try at a position by the class of its character: `a`, `A`,
-    `0`, x, or the sign itself.
+    position where a rule may match. `symbols` are the words of a spoken form that a rule may still read. `rules` lists the
+    rules to try at a position by the class of its character: `a`, `A`, `0`, x, or the sign itself.
     """
 
     needs_rules: re.Pattern[str]

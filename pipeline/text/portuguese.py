@@ -293,7 +293,8 @@ BRAZIL: Final = Words(
     letters=letter_names("a bê cê dê e efe gê agá i jota cá ele eme ene o pê quê erre esse tê u vê dáblio xis ípsilon zê"),
     spelled=words("EUA USA UE CEE IA TI RH OAB UTI IOF OMS OMC AM PM IPI EAD CEO IP AI RA OS SOS USB PA VO AAS"),
     read=words(
-        "USP PIB PEC ONG MEC SESC SENAC SESI PUC CUT UNESP UERJ PSOL AIDS BID COB VIP LED MASP FARC PROCON FUNAI PAC SAMU OK COVID PSI CEP NIF SIC DETRAN"
+        "USP PIB PEC ONG MEC SESC SENAC SESI PUC CUT UNESP UERJ PSOL AIDS BID COB VIP LED MASP FARC PROCON FUNAI PAC SAMU OK COVID"
+        " PSI CEP NIF SIC DETRAN"
     ),
     regnal=words(
         "dom d dona rei rainha papa imperador imperatriz príncipe princesa czar faraó santo são pedro joão carlos felipe filipe luís"

@@ -13,7 +13,10 @@ from pipeline.text.numbers import is_portuguese
 from pipeline.text.rules.patterns import CAPITAL, any_abbreviation, any_of
 from pipeline.text.rules.rule import Line, rule
 
-_GROUPS: Final = (("anywhere", "abbreviations"), ("name", "before_name"), ("number", "before_number"), ("act", "acts"), ("ruling", "rulings"), ("letter", "before_letter"))
+_GROUPS: Final = (
+    ("anywhere", "abbreviations"), ("name", "before_name"), ("number", "before_number"), ("act", "acts"), ("ruling", "rulings"),
+    ("letter", "before_letter"),
+)
 _FLOOR: Final = re.compile(r"(?:[ºª]|[0-9][.]?o|/[cC]|chão|andar|piso|cave|bajo|planta|puerta|esc\. [A-Z0-9]|[eE]xt\.|[iI]nt\.),? ?\Z")
 _HOURS: Final = re.compile(r" ?[0-9]{1,3} ?(?:hs?|horas?|días?)(?!\w)")
 _NUMERAL: Final = re.compile("[IVXLCDM]")
@@ -153,7 +156,9 @@ def _is_initial(text: str, position: int) -> bool:
     return bool(before) and before[0].isupper() and text[max(0, position - 2) : position] != ", "
 
 
-@rule("A", lambda words: rf"(?<![\w.])(?<!{LETTER}')(?:S\. ?(?P<saint>{any_of(sorted(words.saints))})(?!{LETTER})|D\. ?(?P<don>[{CAPITAL}]{LETTER}{{1,30}}))")
+@rule("A", lambda words: (
+    rf"(?<![\w.])(?<!{LETTER}')(?:S\. ?(?P<saint>{any_of(sorted(words.saints))})(?!{LETTER})|D\. ?(?P<don>[{CAPITAL}]{LETTER}{{1,30}}))"
+))
 def honorific(match: re.Match[str], line: Line) -> str | None:
     """S. before a saint's name, D. before any.
 

@@ -12,6 +12,7 @@ from pipeline.text.quantity import NUMBER, parse
 from pipeline.text.rules.patterns import any_of
 from pipeline.text.rules.rule import Line, rule
 from pipeline.text.words import Words
+from pipeline.text.words import words as word_set
 
 
 @rule("0-", lambda words: (
@@ -215,13 +216,15 @@ _COUNTED: Final = re.compile(rf"[0-9] {LETTER}{{1,30}}\Z")
 _PER: Final = re.compile(rf"/({LETTER}{{1,20}}[²³]?)(?!\w)")
 _NUMERAL: Final = re.compile("[ivxlcdm]{2,9}")
 _ONE: Final = frozenset({"um", "uma", "meio", "meia", "un", "una", "medio", "media", "cada"})
-_NOT_LONG: Final = frozenset({"ha", "cal", "ms", "hp", "hab", "min", "seg", "hs", "ton", "mol", "pol", "pulg", "pp", "pb", "cv", "CV", "ppm", "pa", "cp", "cps", "gt", "gts", "col", "comp", "comps", "pts", "UI"})
+_NOT_LONG: Final = word_set(
+    "ha cal ms hp hab min seg hs ton mol pol pulg pp pb cv ppm pa cp cps gt gts col cols comp comps pts ui xíc cda cdas cdta cdtas ng pg"
+)
 """Units that are also words or acronyms: read after figures only."""
 
 
 def _long_units(words: Words) -> list[str]:
     """Return the units of two characters or more that are read after a number in words."""
-    return [key for key in words.units if len(key) > 1 and key[0].isalpha() and key not in _NOT_LONG and "/" not in key and "." not in key]
+    return [key for key in words.units if len(key) > 1 and key[0].isalpha() and key.lower() not in _NOT_LONG and "/" not in key and "." not in key]
 
 
 def _long_magnitudes(words: Words) -> list[str]:

@@ -64,7 +64,8 @@ def ordinal_number(match: re.Match[str], line: Line) -> str | None:
 @rule("0", lambda words: (
     r"(?<![\w.,/-])(?:(?P<whole>[0-9]{1,3})(?: {1,2}| [ey] (?=[1-7]/[2-8](?![0-9]))))?(?P<above>[0-9]{1,2})/(?P<below>[0-9]{1,3}|1000)"
     rf"(?:(?: ?(?P<unit>{any_of(words.units)})(?![\w'²³]))|(?![\w/]|[.,-][0-9]))"
-    rf"(?:(?:(?<=[0-9] [0-9]/[0-9])|(?<=[0-9]  [0-9]/[0-9])|(?<=[0-9] [ey] [0-9]/[0-9])) (?P<noun>(?!(?:{any_of(words.not_counted)})(?!{LETTER})){LETTER}{{3,30}}))?"
+    r"(?:(?:(?<=[0-9] [0-9]/[0-9])|(?<=[0-9]  [0-9]/[0-9])|(?<=[0-9] [ey] [0-9]/[0-9]))"
+    rf" (?P<noun>(?!(?:{any_of(words.not_counted)})(?!{LETTER})){LETTER}{{3,30}}))?"
 ), then=" /")
 def fraction_number(match: re.Match[str], line: Line) -> str | None:
     """Fractions below one, alone or after a whole number.

@@ -111,7 +111,9 @@ def is_set_score(line: Line, position: int) -> bool:
     return listed and _announces_score(line, position)
 
 
-_PAIRS: Final = re.compile(r"(?<![\w.,/])(?:[0-9]{1,2}/[0-9]{1,2}(?: ?\([0-9]{1,2}-[0-9]{1,2}\))?(?:, | e | y |; ?)){1,4}[0-9]{1,2}/[0-9]{1,2}(?![\w/])")
+_PAIRS: Final = re.compile(
+    r"(?<![\w.,/])(?:[0-9]{1,2}/[0-9]{1,2}(?: ?\([0-9]{1,2}-[0-9]{1,2}\))?(?:, | e | y |; ?)){1,4}[0-9]{1,2}/[0-9]{1,2}(?![\w/])"
+)
 
 
 def _announces_score(line: Line, position: int) -> bool:
@@ -252,6 +254,7 @@ def between_numbers(match: re.Match[str], line: Line) -> str:
     pt     maio/2024 → maio de dois mil e vinte e quatro
     pt     a CF/88 e o CPC/1973 → a cê efe de oitenta e oito e o cê pê cê de mil novecentos e setenta e três
     pt     PA 120/80 mmHg → pê a cento e vinte por oitenta milímetros de mercúrio
+    pt     PA 12/8 → pê a doze por oito
     pt     de 8/8h → de oito em oito horas
     pt     parciais de 6/4, 3/6 e 7/6 → parciais de seis a quatro três a seis e sete a seis
     pt-BR  3 sets a 1 (25/22, 23/25 e 25/20) → três sets a um vinte e cinco a vinte e dois vinte e três a vinte e cinco e vinte e cinco a vinte
@@ -277,7 +280,10 @@ def _slash(line: Line, position: int) -> str:
         return words.of
     if is_set_score(line, position):
         return words.to
-    if _PRESSURE.match(text, position) or previous_word(text, position - 4).lower() in words.before_pressure:
+    figures = position
+    while position - figures < 4 and text[figures - 1 : figures].isdecimal():
+        figures -= 1
+    if _PRESSURE.match(text, position) or previous_word(text, figures).lower() in words.before_pressure:
         return words.pressure
     if (times := _EVERY_HOURS.search(text[max(0, position - 3) : position + 8])) and times[1] == times[2]:
         return words.every

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.text.rules.abbreviations import abbreviation, honorific, side
+from pipeline.text.rules.abbreviations import abbreviation, honorific, reference, side
 from pipeline.text.rules.acronyms import acronym, letter
 from pipeline.text.rules.addresses import address, tag
 from pipeline.text.rules.angles import angle
@@ -62,6 +62,7 @@ RULES: Final[tuple[Rule, ...]] = (
     approximation,
     roman,
     side,
+    reference,
     abbreviation,
     honorific,
     acronym,

@@ -74,6 +74,8 @@ def date(match: re.Match[str], line: Line) -> str | None:
         return None
     if match["sign"] == "/" and not year and is_set_score(line, match.start("sign")):
         return None
+    if match["sign"] == "/" and not year and before in words.before_pressure:
+        return None
     if not year and not _is_day_and_month(day, match["sign"], month, before):
         return None
     spoken = words.first_of_month if int(day) == 1 else cardinal(int(day), words.locale)

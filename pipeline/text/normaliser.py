@@ -93,7 +93,7 @@ def _compiled(locale: str) -> Compiled:
     return Compiled(
         re.compile(rf"[^{silent}]|\b(?:[A-Z]{{2}}|[B-DF-NP-TV-Z](?!{LETTER})|(?={LETTER})(?:{spoken}))|\.[a-z]"),
         re.compile(rf"[0-9]+|[{signs}]|{first}(?:[A-Z]|(?=[a-z])(?:{by_words}))"),
-        frozenset(key for table in (words.units, words.abbreviations) for key in table if key.isalpha() and key.islower()),
+        frozenset(key for table in (words.units, words.abbreviations, words.sides) for key in table if key.isalpha() and key.islower()),
         rules,
         {},
     )

@@ -14,7 +14,7 @@ from pipeline.text.rules.patterns import CAPITAL, any_abbreviation, any_of
 from pipeline.text.rules.rule import Line, rule
 
 _GROUPS: Final = (("anywhere", "abbreviations"), ("name", "before_name"), ("number", "before_number"), ("letter", "before_letter"))
-_FLOOR: Final = re.compile(r"(?:[ºª]|[0-9][.]?o|/[cC]|chão|andar|piso|cave|bajo|planta|puerta|esc\. [A-Z0-9]|[eE]xt\.|[iI]nt\.),? ?\Z")
+_FLOOR: Final = re.compile(r"(?:[ºª]|[0-9][.]?o|/[cC]|chão|andar|piso|cave|bajo|planta|puerta|esc\. [A-Z0-9]|[eE]xt\.|[iI]nt\.),? ?\Z", re.IGNORECASE)
 _HOURS: Final = re.compile(r" ?[0-9]{1,3} ?(?:hs?|horas?|días?)(?!\w)")
 _NUMERAL: Final = re.compile("[IVXLCDM]")
 

@@ -76,6 +76,16 @@ def test_a_donor_without_a_symbol_for_unknown_gives_a_fresh_row() -> None:
     assert plan["<unk>"] == HeadRow("<unk>", "", None, "fresh")
 
 
+@pytest.mark.parametrize("donor, letter", [
+    (Vocabulary(("<pad>", "<unk>", "|", *"aors")), "ç"), (Vocabulary(("<pad>", "'", "|", *"abcors"), unknown="'"), "'"),
+], ids=["no base letter", "a special symbol of the donor that is a letter of the target"])
+def test_a_letter_that_the_donor_lacks_gives_a_fresh_row(donor: Vocabulary, letter: str) -> None:
+    plan, old, new = transferred(donor, "base_letter", target=Vocabulary((*TARGET.symbols, "'")))
+    assert plan[letter] == HeadRow(letter, "", None, "fresh")
+    assert not any(torch.equal(new.weight[list(plan).index(letter)], row) for row in old.weight)
+    assert plan["a"].how == "copied"
+
+
 def test_the_strategies_differ_in_the_rows_that_they_copy() -> None:
     donor = DONORS["ours"]
     random, old, drawn = transferred(donor, "random")

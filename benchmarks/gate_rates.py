@@ -43,11 +43,12 @@ from pipeline.scoring.utterances import Scored
 SPEAKERS, EACH, WORDS, CHARACTERS = 24, 25, 8, 45
 OFF = {"enabled": False}
 POLICY = Policy.model_validate({
-    "challenger": "transfer", "baseline": "scratch", "alpha": 0.05, "gates_since_promotion": 0, "level": 0.95, "resamples": 2_000, "seed": 0,
+    "challenger": "transfer", "baseline": "scratch", "longer_baseline": "scratch",
+    "alpha": 0.05, "gates_since_promotion": 0, "level": 0.95, "resamples": 2_000, "seed": 0,
     "improvement": {"enabled": True}, "max_wer": {**OFF, "limit": 1}, "max_cer": {**OFF, "limit": 1},
     "min_relative_speed": {**OFF, "limit": 0}, "max_model_bytes": {**OFF, "limit": 1},
     "non_inferiority": {"enabled": True, "margin": 0.05, "columns": ["locale"], "min_utterances": 50},
-    "beats_baseline": OFF, "certificate_clean": OFF, "not_trained_on_test": {**OFF, "accept_unknown": False},
+    "beats_baseline": {**OFF, "margin": 0}, "certificate_clean": OFF, "not_trained_on_test": {**OFF, "accept_unknown": False},
     "invariance": {**OFF, "max_logit_difference": 0}, "licences": {**OFF, "allowed": [], "tables": []}, "self_test": OFF,
     "export_parity": {**OFF, "max_wer_difference": 0}, "robustness": {**OFF, "max_wer": {}, "margin": 0},
     "data_reports": {**OFF, "languages": ["portuguese"], "max_rejected": 1, "max_dropped": 1, "min_hours": 0, "min_speakers": 0},

@@ -3,7 +3,7 @@
 Challenger and champion are compared as they serve, each with its own decoder. The comparison with the baseline, which shows what the
 transfer is worth, is on greedy hypotheses: a language model cannot hide or replace it.
 
-Reads:  data/score/{CHALLENGER,champion,BASELINE}.json, data/transcribe/{CHALLENGER,champion,BASELINE}.{parquet,json},
+Reads:  data/{score,transcribe}/SYSTEM.json and data/transcribe/SYSTEM.parquet of challenger, champion, `gate.baseline` and `gate.longer_baseline`,
         data/split/portuguese/{certificate.json,test.parquet}, the tables and reports of `gate.licences`,
         data/{ingest,normalise}/LANGUAGE/CORPUS/report.json of `gate.data_reports.languages`
 Writes: data/gate/verdict.json (`vizinho.verdict/4`)
@@ -82,6 +82,12 @@ class NonInferiority(Switch):
     required: tuple[str, ...] = ()  # "locale=pt-PT": the gate fails if it has fewer than `min_utterances`
 
 
+class Baseline(Switch):
+    """The challenger must be better than the baseline by more than seeds alone may make up."""
+
+    margin: Share  # WER as a fraction: the largest difference between two seeds of one recipe (docs/decisions/judgement.md)
+
+
 class TrainedOn(Switch):
     """No system may have been trained on a speaker, sentence or recording of the test set."""
 
@@ -130,6 +136,7 @@ class Policy(Section):
 
     challenger: str  # the system that may become champion
     baseline: str  # the system that it must beat besides the champion: the same training without a donor
+    longer_baseline: str  # the baseline with more steps: the verdict shows the difference to it, and no rule depends on it
     alpha: Annotated[float, Field(gt=0, lt=0.5)]  # probability of promoting a system that is no better, over a whole period (one champion's tenure)
     gates_since_promotion: Annotated[int, Field(ge=0)]  # gate index in this period, by `vizinho registry gates`: later gates have a smaller level
     level: Annotated[float, Field(gt=0.5, lt=1)]  # two-sided confidence of all other intervals
@@ -141,7 +148,7 @@ class Policy(Section):
     min_relative_speed: SpeedLimit
     max_model_bytes: SizeLimit
     non_inferiority: NonInferiority
-    beats_baseline: Switch  # the interval of the greedy WER difference to the baseline is below 0
+    beats_baseline: Baseline
     certificate_clean: Switch  # train, dev and test share nothing
     not_trained_on_test: TrainedOn
     invariance: Invariance
@@ -182,6 +189,7 @@ def apply_rules(policy: Policy, evidence: Evidence) -> tuple[Verdict, list[Rule]
         improvement(policy, evidence, served["champion"], units),
         *non_inferiority(policy.non_inferiority, evidence, served["champion"]),
         beats_baseline(policy.beats_baseline, greedy[baseline], baseline, units),
+        *shown(evidence, resampling),
         error_limit("max_wer", policy.max_wer, challenger.wer, "WER", units),
         error_limit("max_cer", policy.max_cer, challenger.cer, "CER", units),
         *robustness(policy.robustness, evidence, resampling),
@@ -259,13 +267,31 @@ def non_inferiority(policy: NonInferiority, evidence: Evidence, comparison: dict
                           f"undecided: no slice by {', '.join(policy.columns) or 'any column'}")]
 
 
-def beats_baseline(policy: Switch, comparison: dict[str, Any], baseline: str, units: str) -> Rule:
-    """Return the rule that the challenger's greedy WER is below the baseline's: the interval of the difference is below 0."""
-    found = comparison["wer"]["difference"]
-    rule = at_most("beats_baseline", found["value"], found["low"], found["high"], 0.0, f"change in greedy WER against {baseline}", units, points=True)
-    if found["high"] == 0:
+def beats_baseline(policy: Baseline, comparison: dict[str, Any], baseline: str, units: str) -> Rule:
+    """Return the rule that the challenger's greedy WER is below the baseline's by more than the margin.
+
+    Passes if the whole interval of the difference is below 0 by at least the margin, fails if the challenger is worse.
+    Between these, the rule is undecided: another seed could make up the difference.
+    """
+    found, limit = comparison["wer"]["difference"], 0.0 - policy.margin
+    rule = at_most("beats_baseline", found["value"], found["low"], found["high"], limit, f"change in greedy WER against {baseline}", units,
+                   points=True)
+    if rule.passed is False and found["low"] <= 0:
+        rule = replace(rule, passed=None, reason=f"undecided: {rule.reason}: seeds alone may differ as much")
+    elif found["high"] == 0 == limit:
         rule = replace(rule, passed=None, reason="undecided: the interval ends at 0")
     return if_enabled(policy.enabled, rule)
+
+
+def shown(evidence: Evidence, resampling: Resampling) -> list[Rule]:
+    """Return the greedy WER difference to each further baseline, as disabled rules: the verdict does not depend on them."""
+    challenger, rules = evidence.greedy_systems[0], []
+    for system in evidence.shown:
+        found, _ = difference(system.rows.words, challenger.rows.words, units_in(challenger.rows.table), resampling)
+        rules.append(Rule(f"beats_baseline {system.name}", False, found.value, found.low, found.high, None, None,
+                          f"shown only: change in greedy WER against {system.name} {100 * found.value:+.2f} points "
+                          f"[{100 * found.low:+.2f}, {100 * found.high:+.2f}]"))
+    return rules
 
 
 def error_limit(name: str, policy: ErrorLimit, rate: Rate, what: str, units: str) -> Rule:
@@ -530,7 +556,7 @@ def run(root: Path | str = ROOT) -> None:
         raise DataError("gate.non_inferiority.columns", ", ".join(unknown), f"columns of {', '.join(SLICES)}", "correct the params")
     licensed = (*policy.licences.tables, *policy.licences.texts) if policy.licences.enabled else ()
     evidence = read_evidence(root, policy.challenger, policy.baseline, licensed,
-                             policy.data_reports.languages if policy.data_reports.enabled else ())
+                             policy.data_reports.languages if policy.data_reports.enabled else (), shown=(policy.longer_baseline,))
     params = read_params(root / "params.yaml")
     check_scores(root, evidence, int((params.get("score") or {}).get("seed", 0)))
     evidence = with_intervals(evidence, Resampling(policy.level, policy.resamples, policy.seed))

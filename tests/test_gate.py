@@ -6,6 +6,7 @@ import functools
 import itertools
 import json
 import math
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
+from scipy.special import stdtrit
 
 from pipeline import gate, score
 from pipeline.core.errors import DataError, LeakageError, MissingInputError, ParamsError, PipelineError
@@ -31,14 +33,15 @@ SYSTEMS = ("transfer", "champion", "scratch")
 WORDS = ["".join(letters) for letters in itertools.islice(itertools.product("bdfgl", "aeiou", "mnprt", "aeio"), 500)]
 
 POLICY: dict[str, Any] = {
-    "challenger": "transfer", "baseline": "scratch", "alpha": 0.05, "gates_since_promotion": 0, "level": 0.95, "resamples": 1_000, "seed": 0,
+    "challenger": "transfer", "baseline": "scratch", "longer_baseline": "scratch",
+    "alpha": 0.05, "gates_since_promotion": 0, "level": 0.95, "resamples": 1_000, "seed": 0,
     "improvement": {"enabled": True},
     "max_wer": {"enabled": True, "limit": 0.5},
     "max_cer": {"enabled": False, "limit": 0.2},
     "min_relative_speed": {"enabled": True, "limit": 5.0},
     "max_model_bytes": {"enabled": True, "limit": 100_000_000},
     "non_inferiority": {"enabled": True, "margin": 0.02, "columns": ["locale", "gender"], "min_utterances": 30},
-    "beats_baseline": {"enabled": True},
+    "beats_baseline": {"enabled": True, "margin": 0.05},
     "certificate_clean": {"enabled": True},
     "not_trained_on_test": {"enabled": True, "accept_unknown": False},
     "invariance": {"enabled": True, "max_logit_difference": 1e-4},
@@ -289,6 +292,46 @@ def test_a_decoder_neither_hides_nor_replaces_what_the_transfer_is_worth(tmp_pat
     serve(tmp_path, "transfer", 0.01)
     serve(tmp_path, "scratch", 0.005)
     assert rule(verdict_on(tmp_path), "beats_baseline")["passed"] is True, "as served, the baseline is better"
+
+
+@pytest.mark.parametrize("margin, low, high, passed, reason", [
+    (0.08, -0.12, -0.08, True, "the whole interval is at most -8.00 points"), (0.08, -0.12, -0.0799, None, "undecided: .* includes -8.00 points"),
+    (0.08, -0.06, -0.02, None, "undecided: .* above -8.00 points: seeds alone may differ as much"), (0.08, -0.02, 0.02, None, "seeds alone"),
+    (0.08, 0.0, 0.04, None, "seeds alone"), (0.08, 0.001, 0.04, False, "the whole interval is above -8.00 points"),
+    (0.08, -0.1, 0.0, None, "undecided: .* includes -8.00 points"), (0.0, -0.04, -0.001, True, "at most 0"),
+    (0.0, -0.04, 0.0, None, "the interval ends at 0"), (0.0, 0.0, 0.0, None, "the interval ends at 0"), (0.0, 0.001, 0.04, False, "above 0"),
+])
+def test_the_baseline_is_beaten_by_more_than_seeds_may_differ(margin: float, low: float, high: float, passed: bool | None, reason: str) -> None:
+    comparison = {"wer": {"difference": {"value": (low + high) / 2, "low": low, "high": high}}}
+    found = gate.beats_baseline(gate.Baseline(enabled=True, margin=margin), comparison, "scratch", "24 speakers now")
+    assert (found.name, found.enabled, found.limit, found.passed) == ("beats_baseline", True, -margin, passed)
+    assert (found.low, found.high) == (low, high)
+    assert re.search(reason, found.reason)
+
+
+def test_the_margin_to_the_baseline_is_that_of_the_recorded_seeds() -> None:
+    rows = re.findall(r"^\| [\d.]+ h, `scratch` \|[^|]*\| ([\d., ]+) \|", (ROOT / "docs/results.md").read_text(encoding="utf-8"), re.MULTILINE)
+    seeds = np.array([[float(wer) / 100 for wer in row.split(", ")] for row in rows])
+    assert seeds.shape == (3, 3), "hours, seeds"
+    deviation = math.sqrt(seeds.var(axis=1, ddof=1).mean())
+    margin = math.sqrt(2) * deviation * -stdtrit(6, 0.025)
+    for file in ("params.yaml", "profiles/real-voice.yaml", "profiles/common-voice-xlsr.yaml"):
+        assert load_section(gate.Policy, "gate", path=ROOT / file).beats_baseline.margin == math.ceil(1000 * margin) / 1000
+
+
+def test_a_further_baseline_is_shown_and_checked_but_decides_nothing(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_policy(run, {"longer_baseline": "scratch_long", **SELF_TEST})
+    write_system(run, "scratch_long", hypotheses())
+    write_policy(run, {"longer_baseline": "scratch_long", **SELF_TEST})
+    verdict = verdict_on(run)
+    row = rule(verdict, "beats_baseline scratch_long")
+    assert (verdict["verdict"], row["enabled"], row["passed"], row["limit"]) == ("promote", False, None, None)
+    assert 0 < row["low"] < row["value"] < row["high"]
+    assert row["value"] == pytest.approx(verdict["challenger"]["wer"]), "scratch_long makes no error"
+    assert "beats_baseline scratch_long" in capsys.readouterr().out
+    change(run, "data/score/scratch_long.json", lambda score: score["wer"].update(low=score["wer"]["low"] - 0.01))
+    with pytest.raises(DataError, match=r"scratch_long\.json: wer -0\.01 to 0 instead of 0 to 0"):
+        gate.run(run)
 
 
 def test_a_worse_challenger_is_rejected(tmp_path: Path) -> None:

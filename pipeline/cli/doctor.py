@@ -115,11 +115,11 @@ def disagreements(params: dict[str, Any]) -> Iterator[str]:
                 yield f"split.{language}.one_speaker: found {corpus!r}; expected a corpus of this language under ingest"
     if reserved := sorted({"donor", "champion"} & set(train["systems"])):
         yield f"train.systems: found {', '.join(reserved)}; expected other names, since these systems exist before a run trains any"
-    for role in ("challenger", "baseline"):
+    for role in ("challenger", "baseline", "longer_baseline"):
         if params["gate"][role] not in train["systems"]:
             yield f"gate.{role}: found {params['gate'][role]!r}; expected one of train.systems ({', '.join(train['systems']) or 'none'})"
-    if params["gate"]["challenger"] == params["gate"]["baseline"]:
-        yield f"gate.baseline: found {params['gate']['baseline']!r}, the challenger; expected another system"
+        if role != "challenger" and params["gate"][role] == params["gate"]["challenger"]:
+            yield f"gate.{role}: found {params['gate'][role]!r}, the challenger; expected another system"
 
 
 # ---- The machine ----------------------------------------------------------------------------------------------------

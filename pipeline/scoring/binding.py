@@ -78,7 +78,8 @@ def with_intervals(evidence: Evidence, resampling: Resampling) -> Evidence:
         return replace(system, wer=_rate(system.rows, "wer", resampling), cer=_rate(system.rows, "cer", resampling), conditions=conditions)
 
     challenger, champion, baseline = map(recomputed, evidence.systems)
-    return replace(evidence, challenger=challenger, champion=champion, baseline=baseline, greedy=tuple(map(recomputed, evidence.greedy)))
+    return replace(evidence, challenger=challenger, champion=champion, baseline=baseline, greedy=tuple(map(recomputed, evidence.greedy)),
+                   shown=tuple(map(recomputed, evidence.shown)))
 
 
 def check_scores(root: Path, evidence: Evidence, seed: int) -> None:
@@ -93,7 +94,7 @@ def check_scores(root: Path, evidence: Evidence, seed: int) -> None:
         DataError: one differs from that of its hypotheses.
     """
     served = "_served" if evidence.greedy else ""
-    for system, ending in (*((system, served) for system in evidence.systems), *((system, "") for system in evidence.greedy)):
+    for system, ending in (*((system, served) for system in evidence.systems), *((system, "") for system in (*evidence.greedy, *evidence.shown))):
         file = root / f"data/score/{system.name}.json"
         check_stated(system, read_json(file), ending, seed, str(file))
 

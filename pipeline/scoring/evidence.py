@@ -102,6 +102,7 @@ class Evidence:
         corpora: the corpora that the policy has bounds for.
         speed: the challenger's throughput relative to the reference workload; None if it was not measured for these weights.
         greedy: the three systems with greedy hypotheses; empty if they are the same.
+        shown: further baselines with greedy hypotheses, which the verdict shows without depending on them.
     """
 
     challenger: System
@@ -113,6 +114,7 @@ class Evidence:
     corpora: Sequence[Corpus] = ()
     speed: Rate | None = None
     greedy: tuple[System, ...] = ()
+    shown: tuple[System, ...] = ()
 
     @property
     def greedy_systems(self) -> tuple[System, System, System]:
@@ -151,7 +153,7 @@ def check(evidence: Evidence, *, certificate: bool, trained_on: bool) -> None:
         NotComparableError: systems differ in test set or normaliser.
         LeakageError: the certificate is not clean, or a system was trained on the test set.
     """
-    for system in (*evidence.systems, *evidence.greedy):
+    for system in (*evidence.systems, *evidence.greedy, *evidence.shown):
         for name, found, counts in (("wer", system.wer, system.rows.words), ("cer", system.cer, system.rows.characters)):
             if not all(map(math.isfinite, (found.value, found.low, found.high))):
                 raise DataError(f"score of {system.name}", f"{name} is {found.value} ({found.low} to {found.high})",

@@ -146,7 +146,8 @@ def read_corpora(languages: Sequence[str], root: Path) -> list[Corpus]:
     return corpora
 
 
-def read_evidence(root: Path, challenger: str, baseline: str, licence_tables: Sequence[str] = (), languages: Sequence[str] = ()) -> Evidence:
+def read_evidence(root: Path, challenger: str, baseline: str, licence_tables: Sequence[str] = (), languages: Sequence[str] = (),
+                  shown: Sequence[str] = ()) -> Evidence:
     """Return everything that the verdict on the challenger depends on.
 
     Args:
@@ -155,12 +156,13 @@ def read_evidence(root: Path, challenger: str, baseline: str, licence_tables: Se
         baseline: the system that it is compared with besides the champion.
         licence_tables: paths of the train splits (.parquet), and of the reports of language models (.json), whose licences are checked.
         languages: languages whose corpora are checked.
+        shown: further baselines, for information.
 
     Raises:
         MissingInputError: a file is missing.
         DataError: a file lacks a required figure, or the certificate is of another split.
     """
-    found = [read_system(name, root) for name in (challenger, "champion", baseline)]
+    found = [read_system(name, root) for name in (challenger, "champion", baseline, *shown)]
     certificate = read_json(root / CERTIFICATE)
     try:
         leaked, test_utterances = int(certificate["left_total"]), int(certificate["splits"]["test"]["utterances"])
@@ -174,9 +176,10 @@ def read_evidence(root: Path, challenger: str, baseline: str, licence_tables: Se
     for path in licence_tables:
         for name, count in _licences(root / path):
             licences[name] = licences.get(name, 0) + count
-    first, second, third = (system for system, _, _, _ in found)
+    first, second, third = (system for system, _, _, _ in found[:3])
     return Evidence(first, second, third, leaked, licences, speaker_dependent=found[0][2], corpora=read_corpora(languages, root),
-                    speed=read_speed(first, root), greedy=tuple(greedy for _, greedy, _, _ in found))
+                    speed=read_speed(first, root),
+                    greedy=tuple(greedy for _, greedy, _, _ in found[:3]), shown=tuple(greedy for _, greedy, _, _ in found[3:]))
 
 
 def _licences(file: Path) -> list[tuple[str, int]]:

@@ -82,6 +82,7 @@ def test_the_real_voice_starts_from_the_embedded_donor() -> None:
     (lambda p: p["train"]["systems"].update(champion=p["train"]["systems"]["transfer"]),
      "train.systems: found champion; expected other names, since these systems exist before a run trains any"),
     (lambda p: p["gate"].update(baseline="transfer"), "gate.baseline: found 'transfer', the challenger; expected another system"),
+    (lambda p: p["gate"].update(longer_baseline="transfer"), "gate.longer_baseline: found 'transfer', the challenger; expected another system"),
     (lambda p: p["gate"].update(challenger="donor"), "gate.challenger: found 'donor'; expected one of train.systems (transfer"),
 ])
 def test_a_problem_is_reported_with_key_value_and_expectation(broken: Callable[..., list[str]], change: Any, message: str) -> None:

@@ -76,6 +76,16 @@ def test_a_donor_without_a_symbol_for_unknown_gives_a_fresh_row() -> None:
     assert plan["<unk>"] == HeadRow("<unk>", "", None, "fresh")
 
 
+@pytest.mark.parametrize("donor, letter", [
+    (Vocabulary(("<pad>", "<unk>", "|", *"aors")), "ç"), (Vocabulary(("<pad>", "'", "|", *"abcors"), unknown="'"), "'"),
+], ids=["no base letter", "a special symbol of the donor that is a letter of the target"])
+def test_a_letter_that_the_donor_lacks_gives_a_fresh_row(donor: Vocabulary, letter: str) -> None:
+    plan, old, new = transferred(donor, "base_letter", target=Vocabulary((*TARGET.symbols, "'")))
+    assert plan[letter] == HeadRow(letter, "", None, "fresh")
+    assert not any(torch.equal(new.weight[list(plan).index(letter)], row) for row in old.weight)
+    assert plan["a"].how == "copied"
+
+
 def test_the_strategies_differ_in_the_rows_that_they_copy() -> None:
     donor = DONORS["ours"]
     random, old, drawn = transferred(donor, "random")
@@ -95,7 +105,7 @@ def test_fresh_rows_follow_the_seed_alone() -> None:
     _, _, other = transferred(DONORS["ours"], "fresh", seed=2)
     assert torch.equal(one.weight, again.weight)
     assert not torch.equal(one.weight, other.weight)
-    assert 0.01 < float(one.weight.detach().std()) < 0.03
+    assert 0.01 < float(one.weight.detach().std()) < 0.03 and abs(float(one.weight.detach().mean())) < 0.01
     assert not one.bias.any()
 
 

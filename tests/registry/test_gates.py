@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pipeline.core.errors import DataError, MissingInputError, ParamsError, PipelineError, PromotionError
-from pipeline.core.files import read_json
+from pipeline.core.files import read_json, write_json
 from pipeline.registry import gates
 from pipeline.registry.git import git
 from pipeline.registry.promotion import promote, read_candidate
@@ -55,6 +55,17 @@ def test_evidence_keeps_its_gate_index_and_new_evidence_gets_the_next_one() -> N
     assert gates.free_index({a: {0}, b: {3}}, c) == 4
     assert gates.free_index({a: {0}, b: {0}}, a) == 1
     assert gates.free_index({a: {0, 1}, b: {0}}, a) == 1
+    assert gates.free_index({a: {0, 2}, b: {1}}, a) == 0
+
+
+@pytest.mark.parametrize("challenger, champion, index", [("a", CHAMPION, 0), ("b", CHAMPION, 1), ("b", "d" * 64, 0)])
+def test_the_gate_index_of_a_checkout_is_that_of_its_weights_and_test_set(clone: Path, challenger: str, champion: str, index: int) -> None:
+    commit(clone, verdict("a", 0))
+    (clone / gates.PARAMS).write_text("gate: {challenger: transfer}\n")
+    for name, found in {"transcribe/transfer": {"weights_hash": challenger}, "transcribe/champion": {"weights_hash": champion},
+                        "score/transfer": {"test_set": {"hash": "t"}}}.items():
+        write_json(clone / f"data/{name}.json", found)
+    assert gates.gate_index(clone) == index
 
 
 def test_an_index_that_two_challengers_have_was_spent_twice_and_one_that_was_evaluated_again_was_not(clone: Path) -> None:

@@ -136,7 +136,7 @@ class Policy(Section):
 
     challenger: str  # the system that may become champion
     baseline: str  # the system that it must beat besides the champion: the same training without a donor
-    longer_baseline: str  # the baseline with more steps: the verdict shows the difference to it, and no rule depends on it
+    longer_baseline: str  # the baseline with more steps: the verdict shows the difference to it, no rule depends on it; the baseline: none
     alpha: Annotated[float, Field(gt=0, lt=0.5)]  # probability of promoting a system that is no better, over a whole period (one champion's tenure)
     gates_since_promotion: Annotated[int, Field(ge=0)]  # gate index in this period, by `vizinho registry gates`: later gates have a smaller level
     level: Annotated[float, Field(gt=0.5, lt=1)]  # two-sided confidence of all other intervals
@@ -556,7 +556,8 @@ def run(root: Path | str = ROOT) -> None:
         raise DataError("gate.non_inferiority.columns", ", ".join(unknown), f"columns of {', '.join(SLICES)}", "correct the params")
     licensed = (*policy.licences.tables, *policy.licences.texts) if policy.licences.enabled else ()
     evidence = read_evidence(root, policy.challenger, policy.baseline, licensed,
-                             policy.data_reports.languages if policy.data_reports.enabled else (), shown=(policy.longer_baseline,))
+                             policy.data_reports.languages if policy.data_reports.enabled else (),
+                             shown=() if policy.longer_baseline == policy.baseline else (policy.longer_baseline,))
     params = read_params(root / "params.yaml")
     check_scores(root, evidence, int((params.get("score") or {}).get("seed", 0)))
     evidence = with_intervals(evidence, Resampling(policy.level, policy.resamples, policy.seed))

@@ -42,7 +42,7 @@ def small_params(full: dict[str, Any]) -> dict[str, Any]:
     params["transcribe"] |= {"speed_utterances": 4, "invariance_utterances": 4}
     params["transcribe"]["robustness"]["utterances"] = 4
     params["score"]["resamples"] = 1000
-    params["gate"]["resamples"] = 1000
+    params["gate"] |= {"resamples": 1000, "longer_baseline": "scratch"}
     params["gate"]["beats_baseline"]["margin"] = 0.0
     params["gate"]["non_inferiority"] |= {"min_utterances": 10, "required": ["locale=pt-BR"]}
     params["gate"]["robustness"] |= {"max_wer": dict.fromkeys(params["gate"]["robustness"]["max_wer"], 2.0), "margin": 1.0}

@@ -51,7 +51,7 @@ from pipeline.ngram.builder import build, choose_builder
 from pipeline.scoring.counts import error_rates
 
 BATCHES: Final = (4, 8, 16, 32)
-SEAMS_S: Final = (54.0, 221.0, 549.0, 1740.0)
+SEAMS_S: Final = (16.0, 67.0, 221.0, 549.0)
 """Lengths of the joined recordings."""
 CHILD: Final = """
 import resource, sys
@@ -272,26 +272,42 @@ def larger_decoder(decoder: Path, sentences: Sequence[str], words: int, target: 
 
 
 def seams(ours: Transcriber, samples: Sequence[Samples], references: Sequence[str], folder: Path) -> None:
-    """Print the WER of the first utterances one by one and of the recording that joins them."""
-    ends_s = np.cumsum([len(one) for one in samples]) / SAMPLE_RATE_HZ
+    """Print the WER of all utterances one by one, and of all of them in recordings of some length that join them in their order."""
+    lengths_s = [len(one) / SAMPLE_RATE_HZ for one in samples]
     files = write_files(samples, folder)
-    alone = {name: ours.texts(files, name) for name in ours.names}
-    print("WER in per cent, one by one and as one recording:")
+    alone = {name: percent(references, ours.texts(files, name)) for name in ours.names}
+    print("WER in per cent, one by one: " + ", ".join(f"{name} {alone[name]:.2f}" for name in ours.names))
     for length_s in SEAMS_S:
-        count = min(len(samples), int(np.searchsorted(ends_s, length_s)) + 1)
-        whole = folder / "whole.flac"
-        soundfile.write(whole, np.concatenate(samples[:count]), SAMPLE_RATE_HZ)
-        cells = [f"{name} {percent(references[:count], alone[name][:count]):.1f} and {percent(references[:count], ours.texts([whole], name)):.1f}"
-                 for name in ours.names]
-        print(f"{ends_s[count - 1]:6.0f} s, {count} utterances: {'; '.join(cells)}", flush=True)
+        groups = joined(lengths_s, length_s)
+        recordings = write_files([np.concatenate([samples[index] for index in group]) for group in groups], folder)
+        texts = [" ".join(references[index] for index in group) for group in groups]
+        found = {name: percent(texts, ours.texts(recordings, name)) for name in ours.names}
+        print(f"{len(groups):4} recordings of {length_s:.0f} s: "
+              + ", ".join(f"{name} {found[name]:.2f} ({found[name] - alone[name]:+.2f})" for name in ours.names), flush=True)
+
+
+def joined(lengths_s: Sequence[float], length_s: float) -> list[list[int]]:
+    """Return which utterances each recording joins, in order: as few as last that long; a short rest belongs to the last recording."""
+    groups: list[list[int]] = [[]]
+    filled_s = 0.0
+    for index, one_s in enumerate(lengths_s):
+        if filled_s >= length_s:
+            groups.append([])
+            filled_s = 0.0
+        groups[-1].append(index)
+        filled_s += one_s
+    if len(groups) > 1 and filled_s < length_s / 2:
+        groups[-2:] = [groups[-2] + groups[-1]]
+    return groups
 
 
 def memory(hours: float, once: Samples, served: Path, path: Path) -> None:
     """Print time and peak memory of one recording of some hours: the same utterances again and again."""
+    times = max(1, round(hours * 3600 * SAMPLE_RATE_HZ / len(once)))
+    length_s = times * len(once) / SAMPLE_RATE_HZ
     with soundfile.SoundFile(path, "w", SAMPLE_RATE_HZ, 1) as output:
-        for _ in range(max(1, round(hours * 3600 * SAMPLE_RATE_HZ / len(once)))):
+        for _ in range(times):
             output.write(once)
-        length_s = output.tell() / SAMPLE_RATE_HZ
     for name, language_model in (("greedy", False), ("language model", True)):
         began = time.perf_counter()
         done = subprocess.run([sys.executable, "-c", CHILD, str(path), str(served), str(language_model)], cwd=ROOT, check=True,

@@ -22,7 +22,7 @@ from pipeline.core.progress import log
 from pipeline.core.stage import stage_main
 from pipeline.scoring.robustness import robustness
 from pipeline.scoring.scorecard import Resampling, percent, scorecard, with_served
-from pipeline.scoring.utterances import COLUMNS, as_served, check_hypotheses, scored, speaker_independent, speech_rate_band
+from pipeline.scoring.utterances import COLUMNS, as_served, check_hypotheses, scored, serves_greedily, speaker_independent, speech_rate_band
 from pipeline.text import variants
 
 
@@ -99,7 +99,8 @@ def run(system: str, root: Path | str = ROOT) -> None:
         rows = scored(table[speaker_independent(table)[0] & (table["robustness"].str.len() > 0)])
         return card | {"robustness": robustness(rows, conditions, resampling)}
 
-    card = with_served(card_of(table), card_of(as_served(table)))
+    greedy = card_of(table)
+    card = with_served(greedy, greedy if serves_greedily(table) else card_of(as_served(table)))
     write_json(root / f"data/score/{system}.json", card)
     log(f"score@{system}: " + summary(card))
 

@@ -65,7 +65,7 @@ def serving(kind: Literal["models", "datasets"], name: str, folder: Path) -> Ite
     """Serve a folder as a repository of the hub that HF_ENDPOINT names; yield its handler, with the requests made and the files to break."""
     handler = type("Here", (Hub,), {"kind": kind, "name": name, "folder": folder, "requests": [], "broken": set()})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, pytest.MonkeyPatch.context() as patch:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         patch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
         yield handler
         server.shutdown()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 import math
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import jiwer
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,7 +32,7 @@ from pipeline.scoring.bootstrap import Interval
 from tests.served import served_greedily
 
 SYSTEMS = ("transfer", "champion", "scratch")
-WORDS = [f"palavra{index}" for index in range(500)]
+WORDS = ["".join(letters) for letters in itertools.islice(itertools.product("bdfgl", "aeiou", "mnprt", "aeio"), 500)]
 
 POLICY: dict[str, Any] = {
     "challenger": "transfer", "baseline": "scratch", "longer_baseline": "scratch",
@@ -52,6 +55,21 @@ POLICY: dict[str, Any] = {
     "robustness": {"enabled": False, "max_wer": {}, "margin": 0.05},
 }
 CONDITIONS = {"telephone": {"telephone": True}, "noise_10_db": {"snr_db": 10.0}}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _remember_alignments() -> Iterator[None]:
+    """Align each pair of references and hypotheses once: most tests score the same tables as others."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("process_words", "process_characters"):
+            patch.setattr(jiwer, name, remembering(getattr(jiwer, name)))
+        yield
+
+
+def remembering(process: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function of two lists of texts with its results kept."""
+    kept = functools.cache(lambda references, hypotheses: process(list(references), list(hypotheses)))
+    return lambda references, hypotheses: kept(tuple(references), tuple(hypotheses))
 
 
 def garbled(references: list[str], share: float | np.ndarray[Any, Any], seed: int) -> list[str]:
@@ -114,7 +132,21 @@ def write_system(root: Path, name: str, table: pd.DataFrame) -> None:
     write_json(root / f"data/timing/transcribe/{name}/timing.json", SPEED)
     params = yaml.safe_load((root / "params.yaml").read_text()) if (root / "params.yaml").exists() else {}
     (root / "params.yaml").write_text(yaml.safe_dump({**params, "score": {"resamples": 1_000}}))
-    score.run(name, root)
+    write_score(root, name)
+
+
+SCORES: dict[tuple[bytes, ...], bytes] = {}
+"""Files that `score` wrote in earlier tests, by its inputs."""
+
+
+def write_score(root: Path, name: str) -> None:
+    """Score a system, once for the same inputs in all tests."""
+    inputs = tuple((root / file).read_bytes() for file in (f"data/transcribe/{name}.parquet", f"data/transcribe/{name}.json", "params.yaml"))
+    if inputs not in SCORES:
+        score.run(name, root)
+        SCORES[inputs] = (root / f"data/score/{name}.json").read_bytes()
+    (root / f"data/score/{name}.json").parent.mkdir(parents=True, exist_ok=True)
+    (root / f"data/score/{name}.json").write_bytes(SCORES[inputs])
 
 
 def write_run(root: Path, wrong: dict[str, Any], policy: dict[str, Any] | None = None, number: int = 240, speakers: int = 24) -> None:

@@ -17,7 +17,7 @@ from pipeline.core.files import read_json
 from tests.small_run import clone, dvc
 
 pytestmark = pytest.mark.timeout(1800)  # about two minutes where the machine is free
-SYSTEMS = ("transfer", "scratch", "scratch_long", "donor", "champion")
+SYSTEMS = ("transfer", "scratch", "donor", "champion")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def schemas(folder: Path) -> dict[str, Any]:
     return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted((folder / "docs/schemas").glob("*.json"))}
 
 
-def test_transfer_hears_portuguese_far_better_than_scratch_and_than_its_donor(run: Path) -> None:
+def test_transfer_has_far_fewer_errors_than_scratch_and_than_its_donor(run: Path) -> None:
     cer = {system: read_json(run / f"data/score/{system}.json")["cer"]["value"] for system in SYSTEMS}
     assert cer["transfer"] < 0.8 * cer["scratch"], cer
     assert cer["transfer"] < 0.9 * cer["donor"], cer
@@ -69,9 +69,8 @@ def test_every_file_with_a_schema_is_valid(run: Path) -> None:
 
 
 def test_histories_are_whole_and_transfer_leaves_scratch_behind(run: Path) -> None:
-    history = {system: pd.read_csv(run / f"data/train/{system}/history.csv") for system in ("transfer", "scratch", "scratch_long")}
+    history = {system: pd.read_csv(run / f"data/train/{system}/history.csv") for system in ("transfer", "scratch")}
     assert history["transfer"]["step"].tolist() == history["scratch"]["step"].tolist()
-    assert history["scratch_long"]["step"].iloc[-1] > history["scratch"]["step"].iloc[-1]
     assert (history["transfer"]["dev_cer"] < history["scratch"]["dev_cer"]).all()
 
 

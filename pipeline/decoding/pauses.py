@@ -20,10 +20,13 @@ from pipeline.core.manifest import SAMPLE_RATE_HZ
 FRAME_S: Final = 0.02
 FRAME: Final = round(FRAME_S * SAMPLE_RATE_HZ)
 NEAR: Final = round(2.0 / FRAME_S)
-"""Frames to either side among which the loudest and the quietest decide what is quiet."""
-QUIET: Final = 0.35
-"""A frame is quiet below this share of the way, in dB, from the quietest to the loudest frame near it."""
-PAUSE: Final = round(0.16 / FRAME_S)
+"""Frames before a frame, and after it, among which the loudest and the quietest decide whether it is quiet."""
+QUIET: Final = 0.2
+"""A frame is quiet below this share of the way, in dB, from the quietest to the loudest frame before it, or after it.
+
+Each side by itself, since where a loud voice meets a soft one the floor of the loud one is above that of the soft one.
+"""
+PAUSE: Final = round(0.2 / FRAME_S)
 """Quiet frames that end a part; closures of p, t and k take up to 0.15 s."""
 GAP: Final = round(0.1 / FRAME_S)
 """Quiet frames at which an over-long part may be cut."""
@@ -97,15 +100,19 @@ class PauseCutter:
         if not len(self._energy_db):
             return [], self._energy_db
         smooth_db = uniform_filter1d(self._energy_db, 3)
-        low_db, high_db = (extreme(smooth_db, 2 * NEAR + 1) for extreme in (minimum_filter1d, maximum_filter1d))
-        quiet = (smooth_db < low_db + QUIET * (high_db - low_db))[: max(0, decided - self._first)]
+        quiet = np.zeros(len(smooth_db), dtype=bool)
+        for side in (NEAR // 2, -(NEAR // 2)):
+            low_db, high_db = (extreme(smooth_db, NEAR + 1, origin=side) for extreme in (minimum_filter1d, maximum_filter1d))
+            quiet |= smooth_db < low_db + QUIET * (high_db - low_db)
+        quiet = quiet[: max(0, decided - self._first)]
         edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet, [False]]).astype(np.int8))).reshape(-1, 2) + self._first
         return [(start, end) for start, end in edges.tolist() if end - start >= GAP], smooth_db
 
     def _next_cut(self, pauses: list[tuple[int, int]], smooth_db: npt.NDArray[np.float32], decided: int, ended: bool) -> int | None:
         earliest, latest = self._cut + SHORTEST, self._cut + self._longest
         last = min(decided - SHORTEST // 2, latest) if ended else latest
-        usable = [(start, end) for start, end in pauses if earliest <= (start + end) // 2 <= last and (end < decided or ended or latest < decided)]
+        clipped = [(start, min(end, latest)) for start, end in pauses]  # whatever is known after `latest`
+        usable = [(start, end) for start, end in clipped if earliest <= (start + end) // 2 <= last and (end < decided or ended)]
         for start, end in usable:
             if end - start >= PAUSE:
                 return (start + end) // 2

@@ -71,6 +71,13 @@ def as_served(table: pd.DataFrame) -> pd.DataFrame:
                         word_confidence=table["word_confidence_served"], robustness=conditions)
 
 
+def serves_greedily(table: pd.DataFrame) -> bool:
+    """Return whether a system serves exactly what it decodes greedily, in the conditions as well."""
+    return (table["hypothesis"].equals(table["hypothesis_served"]) and table["confidence"].equals(table["confidence_served"])
+            and all(map(np.array_equal, table["word_confidence"], table["word_confidence_served"]))
+            and all(entry["hypothesis"] == entry["hypothesis_served"] for entries in table["robustness"] for entry in entries))
+
+
 def scored(table: pd.DataFrame) -> Scored:
     """Return the hypotheses with their word and character counts."""
     table = table.sort_values("utterance_id", kind="stable").reset_index(drop=True)

@@ -11,10 +11,9 @@ from pipeline.text.quantity import NUMBER
 from pipeline.text.words import Words
 
 _NEXT: Final = re.compile(rf" ?({LETTER}{{1,30}})")
-_PREVIOUS: Final = re.compile(rf"({LETTER}{{1,30}})[.,]?[ -]?$")
 _NUMBER_SIGN: Final = re.compile(r"[nN]\.?[º°o]?\.? ?\Z")
-_WINDOW: Final = 34
-"""Characters that are searched before a number: bounded, so that the time is linear in the length of the line."""
+_LONGEST_WORD: Final = 30
+"""Letters that are read before a number: bounded, so that the time is linear in the length of the line."""
 
 _FEMININE_PLURAL: Final = ("as", "ções", "sões", "dades", "gens", "tudes", "ciones", "siones", "giones")
 _FEMININE_SINGULAR: Final = ("a", "ção", "são", "dade", "gem", "tude", "ción", "sión", "dad", "tad", "tud")
@@ -30,8 +29,15 @@ def next_word(text: str, position: int) -> str:
 
 def previous_word(text: str, position: int) -> str:
     """Return the word that ends before a position, past a space, hyphen, comma or full stop; empty if there is none."""
-    found = _PREVIOUS.search(text[max(0, position - _WINDOW) : position])
-    return found[1] if found else ""
+    end = max(0, position)
+    if end and text[end - 1] in " -":
+        end -= 1
+    if end and text[end - 1] in ".,":
+        end -= 1
+    start, first = end, max(0, end - _LONGEST_WORD)
+    while start > first and (letter := text[start - 1]).isalpha() and letter not in "ªºµ":
+        start -= 1
+    return text[start:end]
 
 
 def numbers_an_act(text: str, position: int, words: Words) -> bool:

@@ -14,7 +14,7 @@ from pipeline.text.locales import WORDS
 from pipeline.text.rules import RULES
 from pipeline.text.rules.rule import Line, Rule
 
-VERSION: Final = 5
+VERSION: Final = 6
 """Incremented with every change of a rule's result: scores of different versions are not comparable."""
 
 LOCALES: Final = tuple(ALPHABETS)
@@ -54,12 +54,13 @@ class Compiled:
     """The rules of one locale.
 
     `needs_rules` finds a character or abbreviation that a rule may match, in a whole line. `candidate` finds the next
-    position where a rule may match. `rules` lists the rules to try at a position by the class of its character: `a`, `A`,
-    `0`, x, or the sign itself.
+    position where a rule may match. `symbols` are the words of a spoken form that a rule may still read. `rules` lists the
+    rules to try at a position by the class of its character: `a`, `A`, `0`, x, or the sign itself.
     """
 
     needs_rules: re.Pattern[str]
     candidate: re.Pattern[str]
+    symbols: frozenset[str]
     rules: dict[str, list[tuple[Rule, re.Pattern[str]]]]
     rules_before: dict[str, list[tuple[Rule, re.Pattern[str]]]]
 
@@ -90,8 +91,9 @@ def _compiled(locale: str) -> Compiled:
     silent = re.escape("".join({*ALPHABETS[locale], *ALPHABETS[locale].upper(), *_SILENT}))
     first = rf"(?<!{LETTER})"
     return Compiled(
-        re.compile(rf"[^{silent}]|{first}(?:[A-Z]{{2}}|[B-DF-NP-TV-Z](?!{LETTER})|(?={LETTER})(?:{spoken}))|\.[a-z]"),
+        re.compile(rf"[^{silent}]|\b(?:[A-Z]{{2}}|[B-DF-NP-TV-Z](?!{LETTER})|(?={LETTER})(?:{spoken}))|\.[a-z]"),
         re.compile(rf"[0-9]+|[{signs}]|{first}(?:[A-Z]|(?=[a-z])(?:{by_words}))"),
+        frozenset(key for table in (words.units, words.abbreviations, words.sides) for key in table if key.isalpha() and key.islower()),
         rules,
         {},
     )
@@ -139,7 +141,8 @@ def normalise(text: str, locale: str) -> str:
     Raises:
         UnknownLocaleError: the locale has no rules.
     """
-    if _compiled(locale).needs_rules.search(text):
+    compiled, written = _compiled(locale), text
+    if compiled.needs_rules.search(text):
         text = _canonical(text, locale)
         pieces, position = [], 0
         for rule, start, end, spoken in _matches(text, locale):
@@ -148,7 +151,11 @@ def normalise(text: str, locale: str) -> str:
             position = end
         pieces.append(text[position:])
         text = "".join(pieces)
-    return " ".join(text.translate(LETTERS[locale]).split())
+    words = text.translate(LETTERS[locale]).split()
+    text = " ".join(words)
+    if compiled.symbols.isdisjoint(words) or text == written:
+        return text
+    return normalise(text, locale)  # 2_km, dez Dm: the sign or the capital hid a symbol that follows a number
 
 
 def explain(text: str, locale: str) -> list[tuple[str, str, str]]:

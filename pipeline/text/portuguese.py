@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from pipeline.text.portuguese_abbreviations import ABBREVIATIONS, ACTS, BEFORE_LETTER, BEFORE_NAME, BEFORE_NUMBER, SIDES
-from pipeline.text.words import Noun, Words, currencies, greek_names, letter_names, listed, nouns, pairs, words
+from pipeline.text.portuguese_abbreviations import ABBREVIATIONS, ACTS, BEFORE_LETTER, BEFORE_NAME, BEFORE_NUMBER, RULINGS, SIDES
+from pipeline.text.words import Noun, Words, currencies, greek_names, letter_names, listed, nouns, pairs, with_capitals, words
 
 BRAZIL: Final = Words(
     locale="pt-BR",
@@ -42,6 +42,14 @@ BRAZIL: Final = Words(
         ≥ → maior ou igual a
         ≠ → diferente de
         ∞ → infinito
+        √ → raiz quadrada de
+        ∛ → raiz cúbica de
+        ∑ → somatório de
+        ∫ → integral de
+        ∈ → pertence a
+        ∉ → não pertence a
+        ∪ → união
+        ∩ → interseção
         ° → graus
         ² → ao quadrado
         ³ → ao cubo
@@ -68,6 +76,9 @@ BRAZIL: Final = Words(
     tag="hashtag",
     slash="barra",
     all_day="vinte e quatro por sete",
+    pressure="por",
+    before_pressure=words("pa ta"),
+    every="em",
     before_date=words("dia dias em a de até desde"),
     before_score=words(
         "por venceu venceram vencia vence terminou ganharam ganhava ganha perderam perdia perde empataram golearam vencendo perdendo acabou"
@@ -94,7 +105,7 @@ BRAZIL: Final = Words(
         bi | B | bn | bilhão | bilhões → bilhões
         tri | T | tn | trilhão | trilhões → trilhões
     """),
-    units=nouns("""
+    units=with_capitals(nouns("""
         km | Km | KM → quilômetro, quilômetros
         m → metro, metros
         cm → centímetro, centímetros
@@ -180,6 +191,24 @@ BRAZIL: Final = Words(
         bpm → batimento por minuto, batimentos por minuto
         mol → mol, mols
         ppm → parte por milhão, partes por milhão, feminine
+        ng → nanograma, nanogramas
+        pg → picograma, picogramas
+        µL → microlitro, microlitros
+        µmol → micromol, micromols
+        nmol → nanomol, nanomols
+        µUI → microunidade internacional, microunidades internacionais, feminine
+        mUI → miliunidade internacional, miliunidades internacionais, feminine
+        mmol → milimol, milimols
+        mEq → miliequivalente, miliequivalentes
+        UI → unidade internacional, unidades internacionais, feminine
+        irpm → incursão por minuto, incursões por minuto, feminine
+        cp | cps | comp | comps → comprimido, comprimidos
+        gt | gts → gota, gotas, feminine
+        xíc → xícara, xícaras, feminine
+        col | cols → colher, colheres, feminine
+        c. de sopa | c. (sopa) | c. sopa → colher de sopa, colheres de sopa, feminine
+        c. de chá | c. (chá) | c. chá → colher de chá, colheres de chá, feminine
+        pts → ponto, pontos
         pol → polegada, polegadas, feminine
         kcal → quilocaloria, quilocalorias, feminine
         cal → caloria, calorias, feminine
@@ -189,7 +218,7 @@ BRAZIL: Final = Words(
         p.b. | pb → ponto base, pontos base
         % → por cento, por cento
         ‰ → por mil, por mil
-    """),
+    """), "cm ml cl min hrs kgs rpm bpm kcal mmHg kWh km² m² cm² m³ m/s ppm"),
     number_words=words(
         "um uma dois duas três quatro cinco seis sete oito nove dez onze doze treze catorze quatorze quinze dezesseis dezasseis dezessete"
         " dezassete dezoito dezenove dezanove vinte trinta quarenta cinquenta sessenta setenta oitenta noventa cem duzentos trezentos"
@@ -240,6 +269,15 @@ BRAZIL: Final = Words(
     before_number=BEFORE_NUMBER,
     before_letter=BEFORE_LETTER,
     acts=ACTS,
+    rulings=RULINGS,
+    compass=pairs("""
+        N → norte
+        S → sul
+        E | L → leste
+        W | O → oeste
+    """),
+    inch=Noun("polegada", "polegadas", feminine=True),
+    before_minutes=words("aos ao dos minuto minutos"),
     act_nouns=words(
         "lei leis decreto decretos portaria portarias resolução resoluções medida súmula instrução processo acórdão diretiva directiva despacho"
         " edital contrato complementar constitucional provisória normativa ec lc mp pl pec dl adi ordem regulamento emenda ofício circular"
@@ -253,9 +291,10 @@ BRAZIL: Final = Words(
     don=("dom", "dona"),
     dona=words("Inês Isabel Elizabeth Beatriz Raquel Carmen Leonor Ester Rute Lurdes Lourdes Mercedes Dulce Alice"),
     letters=letter_names("a bê cê dê e efe gê agá i jota cá ele eme ene o pê quê erre esse tê u vê dáblio xis ípsilon zê"),
-    spelled=words("EUA USA UE CEE IA TI RH OAB UTI IOF OMS OMC AM PM IPI EAD CEO IP AI RA OS SOS USB"),
+    spelled=words("EUA USA UE CEE IA TI RH OAB UTI IOF OMS OMC AM PM IPI EAD CEO IP AI RA OS SOS USB PA VO AAS"),
     read=words(
-        "USP PIB PEC ONG MEC SESC SENAC SESI PUC CUT UNESP UERJ PSOL AIDS BID COB VIP LED MASP FARC PROCON FUNAI PAC SAMU OK COVID CEP NIF SIC DETRAN"
+        "USP PIB PEC ONG MEC SESC SENAC SESI PUC CUT UNESP UERJ PSOL AIDS BID COB VIP LED MASP FARC PROCON FUNAI PAC SAMU OK COVID"
+        " PSI CEP NIF SIC DETRAN"
     ),
     regnal=words(
         "dom d dona rei rainha papa imperador imperatriz príncipe princesa czar faraó santo são pedro joão carlos felipe filipe luís"

@@ -80,6 +80,9 @@ ABBREVIATIONS: Final = pairs("""
     s/n → sem número
     a. C. → antes de cristo
     d. C. → depois de cristo
+    pH → pê agá
+    q. b. → quanto baste
+    v. o. → via oral
     ph. d. → pê agá dê
     vs. → versus
     tel. | tel.º | tel.o → telefone
@@ -154,10 +157,12 @@ BEFORE_NAME: Final = pairs("""
     eng. → engenheiro
     arq. → arquiteto
     pe. → padre
+    rel. → relator
     fr. → frei
 """)
 
 BEFORE_NUMBER: Final = pairs("""
+    min. → minuto
     p. → página
     pp. → páginas
     n.o → número
@@ -218,6 +223,15 @@ ACTS: Final = pairs("""
     EC → emenda constitucional
     LC → lei complementar
     DL → decreto lei
+""")
+
+RULINGS: Final = pairs("""
+    HC → habeas corpus
+    RHC → recurso em habeas corpus
+    RE → recurso extraordinário
+    ARE → recurso extraordinário com agravo
+    REsp | Resp → recurso especial
+    AREsp → agravo em recurso especial
 """)
 
 SIDES: Final = pairs("""

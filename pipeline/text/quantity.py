@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from pipeline.text.numbers import Form, decimals, digits, is_portuguese, whole_number
@@ -102,11 +103,16 @@ def parse(token: str, words: Words) -> Quantity | None:
 
     One comma before three digits is a decimal comma, except in es-419: Mexico separates thousands with a comma.
     """
-    token = token.replace(" ", "")
+    return _parse(token.replace(" ", ""), words.locale)
+
+
+@lru_cache(maxsize=65536)
+def _parse(token: str, locale: str) -> Quantity | None:
+    """Return the value of a number without spaces."""
     found = _DOT_GROUPS.fullmatch(token)
     if not found:
         found = _COMMA_GROUPS.fullmatch(token)
-        if found and words.locale != "es-419" and token.count(",") == 1 and not found[2]:
+        if found and locale != "es-419" and token.count(",") == 1 and not found[2]:
             found = None
     found = found or _PLAIN.fullmatch(token)
     if not found:

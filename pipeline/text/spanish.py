@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from pipeline.text.spanish_abbreviations import ABBREVIATIONS, ACTS, BEFORE_LETTER, BEFORE_NAME, BEFORE_NUMBER, SIDES
-from pipeline.text.words import Noun, Words, currencies, greek_names, letter_names, listed, nouns, pairs, words
+from pipeline.text.spanish_abbreviations import ABBREVIATIONS, ACTS, BEFORE_LETTER, BEFORE_NAME, BEFORE_NUMBER, RULINGS, SIDES
+from pipeline.text.words import Noun, Words, currencies, greek_names, letter_names, listed, nouns, pairs, with_capitals, words
 
 SPAIN: Final = Words(
     locale="es",
@@ -42,6 +42,14 @@ SPAIN: Final = Words(
         ≥ → mayor o igual que
         ≠ → distinto de
         ∞ → infinito
+        √ → raíz cuadrada de
+        ∛ → raíz cúbica de
+        ∑ → sumatorio de
+        ∫ → integral de
+        ∈ → pertenece a
+        ∉ → no pertenece a
+        ∪ → unión
+        ∩ → intersección
         ° → grados
         ² → al cuadrado
         ³ → al cubo
@@ -68,6 +76,9 @@ SPAIN: Final = Words(
     tag="hashtag",
     slash="barra",
     all_day="veinticuatro siete",
+    pressure="sobre",
+    before_pressure=words("pa ta"),
+    every="en",
     before_date=words("día días el del al en de hasta desde"),
     before_score=words(
         "por venció vencieron vence terminó ganaron ganaba gana perdieron perdía pierde empataron golearon acabó ganó perdió empató goleó vencer"
@@ -94,7 +105,7 @@ SPAIN: Final = Words(
         M | MM | mm | mill. | millón | millones → millones
         T | billón | billones → billones
     """),
-    units=nouns("""
+    units=with_capitals(nouns("""
         km | Km | KM → kilómetro, kilómetros
         m → metro, metros
         cm → centímetro, centímetros
@@ -181,6 +192,21 @@ SPAIN: Final = Words(
         lpm → latido por minuto, latidos por minuto
         mol → mol, moles
         ppm → parte por millón, partes por millón, feminine
+        ng → nanogramo, nanogramos
+        pg → picogramo, picogramos
+        µL → microlitro, microlitros
+        µmol → micromol, micromoles
+        nmol → nanomol, nanomoles
+        µUI → microunidad internacional, microunidades internacionales, feminine
+        mUI → miliunidad internacional, miliunidades internacionales, feminine
+        mmol → milimol, milimoles
+        mEq → miliequivalente, miliequivalentes
+        UI → unidad internacional, unidades internacionales, feminine
+        comp | comps → comprimido, comprimidos
+        cda | cdas → cucharada, cucharadas, feminine
+        cdta | cdtas | cdita | cditas → cucharadita, cucharaditas, feminine
+        gts → gota, gotas, feminine
+        pts → punto, puntos
         pulg → pulgada, pulgadas, feminine
         pb | p.b. → punto básico, puntos básicos
         pp | p.p. → punto porcentual, puntos porcentuales
@@ -190,7 +216,7 @@ SPAIN: Final = Words(
         hab → habitante, habitantes
         % → por ciento, por ciento
         ‰ → por mil, por mil
-    """),
+    """), "cm ml cl min hrs kgs rpm lpm kcal mmHg kWh km² m² cm² m³ m/s ppm"),
     number_words=words(
         "un una dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete dieciocho diecinueve"
         " veinte veintiún veintiuno veintidós veintitrés veinticuatro veinticinco veintiséis veintisiete veintiocho veintinueve treinta cuarenta"
@@ -205,6 +231,7 @@ SPAIN: Final = Words(
     ),
     per_period=pairs("""
         a.a. | a. a. | a.a | A.A. → al año
+        a/a → interanual
         a.m. | a. m. | a.m → al mes
         e.a. | E.A. | e. a. | EA → efectivo anual
         n.a. | N.A. | n. a. → nominal anual
@@ -236,9 +263,18 @@ SPAIN: Final = Words(
     before_number=BEFORE_NUMBER,
     before_letter=BEFORE_LETTER,
     acts=ACTS,
+    rulings=RULINGS,
+    compass=pairs("""
+        N → norte
+        S → sur
+        E → este
+        W | O → oeste
+    """),
+    inch=Noun("pulgada", "pulgadas", feminine=True),
+    before_minutes=words("al los del minuto minutos"),
     act_nouns=words(
         "ley leyes decreto decretos orden resolución resoluciones sentencia expediente auto directiva reglamento acuerdo orgánica circular"
-        " instrucción lo rd rdl om dl stc sts real número n nº edicto contrato"
+        " instrucción lo rd rdl om dl stc atc ats sts real número n nº edicto contrato"
     ),
     sides=SIDES,
     saints=words("Juan Pedro Pablo José Miguel Jorge Francisco Martín Sebastián Luis Marcos Mateo Lorenzo Antonio Isidro"),
@@ -248,7 +284,7 @@ SPAIN: Final = Words(
         **letter_names("a be ce de e efe ge hache i jota ka ele eme ene o pe cu erre ese te u uve uve equis i zeta"),
         "w": "uve doble", "y": "i griega",
     },
-    spelled=words("UE IA AM PM CEO IP SOS USB AI OMS OMC UCI PP CE ADN"),
+    spelled=words("UE IA AM PM CEO IP SOS USB AI OMS OMC UCI PP CE ADN PA TA VO AAS"),
     read=words("PIB ONG PSOE RENFE CSIC VIP LED INEM UNED FARC MIR OK COVID"),
     regnal=words(
         "don d doña rey reina papa emperador emperatriz príncipe princesa zar faraón santo san pedro juan carlos felipe luis enrique manuel"

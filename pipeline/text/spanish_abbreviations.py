@@ -42,6 +42,10 @@ ABBREVIATIONS: Final = pairs("""
     ff. aa. → fuerzas armadas
     cc. aa. → comunidades autónomas
     p. d. → posdata
+    pH → pe hache
+    v. o. → vía oral
+    apdo. de correos → apartado de correos
+    s. n. m. → sobre el nivel del mar
     c# → ce sharp
     tel. | tfno. | teléf. | telef. | telf. | tlf. | tfn. | tel.º | tel.o | tlf.º → teléfono
     aprox. → aproximadamente
@@ -126,6 +130,7 @@ BEFORE_NAME: Final = pairs("""
 """)
 
 BEFORE_NUMBER: Final = pairs("""
+    min. → minuto
     p. → página
     pp. → páginas
     n.o → número
@@ -184,6 +189,15 @@ ACTS: Final = pairs("""
     DL → decreto ley
     DLeg → decreto legislativo
     OM → orden ministerial
+    STC → sentencia del tribunal constitucional
+    ATC → auto del tribunal constitucional
+    STS → sentencia del tribunal supremo
+    ATS → auto del tribunal supremo
+""")
+
+RULINGS: Final = pairs("""
+    REC → recurso
+    RCUD → recurso de casación para la unificación de doctrina
 """)
 
 SIDES: Final = pairs("""

@@ -228,9 +228,11 @@ def _canonical_word(word: str, portuguese: bool) -> str:
     known = _PT_PAIRS if portuguese else _ES_PAIRS
     if word in known:
         return known[word]
+    written = word
     for pattern, replacement in _PT_SPELLINGS if portuguese else _ES_SPELLINGS:
         word = pattern.sub(replacement, word)
-    return _DOUBLED.sub(lambda found: found[0][:-1], word)
+    word = _DOUBLED.sub(lambda found: found[0][:-1], word)
+    return word if word == written else _canonical_word(word, portuguese)
 
 
 def variants(text: str, locale: str) -> str:

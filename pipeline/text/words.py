@@ -50,6 +50,9 @@ class Words:
     tag: str                              # before the word of a #tag
     slash: str                            # between two numbers
     all_day: str                          # 24/7
+    pressure: str                         # between the parts of a blood pressure: 12/8
+    before_pressure: frozenset[str]       # words after which 120/80 is a blood pressure
+    every: str                            # between two equal numbers of hours: de 8/8 h
     before_date: frozenset[str]           # words after which 2/3 is a date
     before_score: frozenset[str]          # words after which 3x1 is a score
     currencies: Mapping[str, Currency]
@@ -75,6 +78,10 @@ class Words:
     before_number: Mapping[str, str]      # only before a number: p. 12
     before_letter: Mapping[str, str]      # only before a single letter: al. b)
     acts: Mapping[str, str]               # only before a number and a year: EC 95/2016
+    rulings: Mapping[str, str]            # only before a number of four figures or more: HC 126.292
+    compass: Mapping[str, str]            # after a latitude or longitude: 38° 42′ N
+    inch: Noun                            # a screen of 24″
+    before_minutes: frozenset[str]        # words after which 45′ are minutes of a match
     act_nouns: frozenset[str]             # nouns after which 30/92 is a number and a year
     sides: Mapping[str, str]              # only after a floor: 3.º esq.
     saints: frozenset[str]                # S. Paulo
@@ -133,6 +140,12 @@ def nouns(table: str) -> dict[str, Noun]:
         one, many, *feminine = spoken.split(", ")
         result[symbol] = Noun(one, many, bool(feminine))
     return result
+
+
+def with_capitals(units: dict[str, Noun], symbols: str) -> dict[str, Noun]:
+    """Return units with further forms of the given symbols: in capitals and capitalised (KG, Kg), where no other unit has them."""
+    further = {form: units[symbol] for symbol in symbols.split() for form in (symbol.upper(), symbol.capitalize())}
+    return {**further, **units}
 
 
 def currencies(table: str) -> dict[str, Currency]:

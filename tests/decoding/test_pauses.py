@@ -42,6 +42,12 @@ def test_a_pause_ends_a_part_in_its_middle() -> None:
     assert [part.start_s for part in cut(waveform, 7.0)][1:] == pytest.approx([3.2, 7.6], abs=0.08)
 
 
+def test_a_pause_is_found_between_a_loud_voice_and_a_soft_one_with_a_lower_floor() -> None:
+    loud = talk(4.0, 0.001, pause_s=0.12, noise=4e-3)[:-16]
+    soft = np.float32(0.1) * loud[::-1]
+    assert [part.start_s for part in cut(np.concatenate([loud, soft]), 10.0, whole_if_short=False)][1:] == pytest.approx([4.12], abs=0.1)
+
+
 def test_a_recording_that_is_short_enough_stays_whole_unless_it_is_live() -> None:
     waveform = talk(2.0, 3.0)
     assert len(cut(waveform, 7.0)) == 1

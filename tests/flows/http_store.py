@@ -155,7 +155,7 @@ def http_store(folder: Path) -> Iterator[Store]:
 
     with Server(("127.0.0.1", 0), Handler) as server:
         store.port = server.server_port
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:
             yield store

@@ -67,7 +67,7 @@ def mailbox() -> Iterator[tuple[int, list[tuple[str, str]]]]:
 
 @contextmanager
 def _serving(server: socketserver.TCPServer) -> Iterator[int]:
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
         yield int(server.server_address[1])

@@ -48,6 +48,7 @@ def newest() -> set[Any]:
         return {run.id for run in client.read_flow_runs()}
 
 
+@pytest.mark.slow
 def test_an_approval_promotes_and_is_recorded(toy: Toy, started: Start) -> None:
     run = answered(started, decision="approve", by="Ana Reis", reason="twenty clips checked")
     assert run.state.is_completed(), run.state.message

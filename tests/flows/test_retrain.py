@@ -51,6 +51,7 @@ def test_a_run_without_a_stale_stage_runs_none_and_makes_no_commit(toy: Toy, sta
     assert left_behind() == []
 
 
+@pytest.mark.slow
 def test_stale_stages_run_and_the_run_commit_is_what_dvc_repro_makes(toy: Toy, started: Start) -> None:
     edit(toy, "train", "print('epoch one of one')")
     before = change(toy, train__generation=2)

@@ -77,7 +77,7 @@ class Bucket(BaseHTTPRequestHandler):
 def bucket() -> Iterator[tuple[type[Bucket], str]]:
     handler = type("Here", (Bucket,), {"content": release(300, 400, 500), "cut_after": None, "cuts": 0})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield handler, f"http://127.0.0.1:{server.server_address[1]}/releases/toy.tar"
         server.shutdown()
 

@@ -72,7 +72,7 @@ class Store(BaseHTTPRequestHandler):
 def store(request: pytest.FixtureRequest) -> Iterator[tuple[type[Store], str]]:
     handler = type("Here", (Store,), {"ranges": request.param, "cuts": 0, "sent": 0})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield handler, f"http://127.0.0.1:{server.server_address[1]}/release.tar"
         server.shutdown()
 

@@ -4,7 +4,8 @@ A case is `locale  before → after`: `pt` stands for both Portuguese locales, `
 a line of its own for the same text. The tests run each case through the whole normaliser.
 
 `RULES` is in order of precedence: at each position of a line, the first rule whose pattern matches and that returns
-words applies. No rule reads the words that another returns, so none can turn letters inside a word into something else.
+words applies. No rule reads the words that another returns, so none can turn letters inside a word into something else; only
+the symbol of a unit that is left after a number is read in a second pass.
 Every pattern has bounded repetition, and a rule reads a bounded number of characters around its match: the time for a
 line is linear in its length.
 """
@@ -13,9 +14,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.text.rules.abbreviations import abbreviation, honorific, side
+from pipeline.text.rules.abbreviations import abbreviation, honorific, reference, side
 from pipeline.text.rules.acronyms import acronym, letter
 from pipeline.text.rules.addresses import address, tag
+from pipeline.text.rules.angles import angle
 from pipeline.text.rules.dates import date, days
 from pipeline.text.rules.measures import per_unit, unit, unit_word
 from pipeline.text.rules.money import money
@@ -45,6 +47,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ratio,
     time,
     duration,
+    angle,
     telephone,
     ordinal_number,
     fraction_number,
@@ -59,6 +62,7 @@ RULES: Final[tuple[Rule, ...]] = (
     approximation,
     roman,
     side,
+    reference,
     abbreviation,
     honorific,
     acronym,

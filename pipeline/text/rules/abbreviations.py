@@ -13,15 +13,15 @@ from pipeline.text.numbers import is_portuguese
 from pipeline.text.rules.patterns import CAPITAL, any_abbreviation, any_of
 from pipeline.text.rules.rule import Line, rule
 
-_GROUPS: Final = (("anywhere", "abbreviations"), ("name", "before_name"), ("number", "before_number"), ("act", "acts"), ("letter", "before_letter"))
-_FLOOR: Final = re.compile(r"(?:[ºª]|[0-9][.]?o|/[cC]|chão|andar|piso|cave|bajo|planta|puerta|esc\. [A-Z0-9]|[eE]xt\.|[iI]nt\.),? ?\Z")
+_GROUPS: Final = (("anywhere", "abbreviations"), ("name", "before_name"), ("number", "before_number"), ("letter", "before_letter"))
+_FLOOR: Final = re.compile(r"(?:[ºª]|[0-9][.]?o|/[cC]|chão|andar|piso|cave|bajo|planta|puerta|esc\. [A-Z0-9]|[eE]xt\.|[iI]nt\.),? ?\Z", re.IGNORECASE)
+_HOURS: Final = re.compile(r" ?[0-9]{1,3} ?(?:hs?|horas?|días?)(?!\w)")
 _NUMERAL: Final = re.compile("[IVXLCDM]")
 
 
 @rule("aA°º", lambda words: (
     rf"(?<!{LETTER})(?<!{LETTER}')(?:(?P<anywhere>{any_abbreviation(words.abbreviations)})"
     rf"|(?P<number>{any_abbreviation(words.before_number)})(?= ?(?:[0-9]|[(+]{{1,2}}[0-9]|[IVXLCDM]{{1,9}}(?!{LETTER})))"
-    rf"|(?P<act>{any_abbreviation(words.acts)})(?= (?:n\.? ?[ºo°]?\.? ?)?[0-9][0-9.]{{0,7}}/[0-9]{{2}})"
     rf"|(?P<letter>{any_abbreviation(words.before_letter)})(?= ?(?:[a-z](?=\)|[,;.]|$)|[A-Z](?!\.[A-Z]|\. [A-Z][a-z]))(?!{LETTER}))"
     rf"|(?P<name>{any_abbreviation(words.before_name)})(?= (?:d[aeo]s? |de las? |del )?[{CAPITAL}]))"
 ))
@@ -46,8 +46,8 @@ def abbreviation(match: re.Match[str], line: Line) -> str | None:
     pt     V. Ex.a → vossa excelência
     pt     n.o 5 → número cinco
     pt     art. 5º, inc. XXXV → artigo quinto inciso trinta e cinco
-    pt-BR  EC 95/2016 → emenda constitucional noventa e cinco barra dois mil e dezesseis
-    pt-BR  EC nº 95/2016 → emenda constitucional número noventa e cinco barra dois mil e dezesseis
+    pt     sal q.b. → sal quanto baste
+    es     1 g c/ 8 h → un gramo cada ocho horas
     pt     al. b) → alínea b
     pt     fls. 12 → folhas doze
     pt     Telef. 213 456 789 → telefone dois um três quatro cinco seis sete oito nove
@@ -88,8 +88,6 @@ def abbreviation(match: re.Match[str], line: Line) -> str | None:
     es     D.a María → doña maría
     es     Excmos. Sres. → excelentísimos señores
     es     inc. XXXV → inciso treinta y cinco
-    es     LO 3/2007 → ley orgánica tres barra dos mil siete
-    es     RD 1720/2007 → real decreto mil setecientos veinte barra dos mil siete
     es     Teléf. 612 34 56 78 → teléfono seis uno dos tres cuatro cinco seis siete ocho
     es     pág. 3 → página tres
     es     s. XX → siglo veinte
@@ -102,12 +100,41 @@ def abbreviation(match: re.Match[str], line: Line) -> str | None:
     es-419 el Ing. López → el ingeniero lópez
     es     ya no. Gracias → ya no gracias
     """
+    if match["anywhere"] == "c/" and not is_portuguese(line.locale) and _HOURS.match(line.text, match.end()):
+        return "cada"
     for group, table in _GROUPS:
         if written := match[group]:
             if written == "R." and (_is_initial(line.text, match.start()) or _NUMERAL.match(line.text, match.end())):
                 return None
             return _spoken(line.locale, table)[written.replace(" ", "").lower()]
     return None
+
+
+@rule("aA", lambda words: (
+    rf"(?<!{LETTER})(?<!{LETTER}')(?:(?P<act>{any_abbreviation(words.acts)})(?= (?:n\.? ?[ºo°]?\.? ?)?[0-9][0-9.]{{0,7}}/[0-9]{{2}})"
+    rf"|(?P<ruling>{any_abbreviation(words.rulings)})(?= (?:n\.? ?[ºo°]?\.? ?)?(?:[0-9]{{1,3}}(?:\.[0-9]{{3}}){{1,2}}(?!\w)|[0-9]{{4,7}}(?!\w)))"
+    rf"|(?P<month>{any_abbreviation(words.month_abbreviations)})\.?/(?=(?:[0-9]{{2}}|(?:19|20)[0-9]{{2}})(?![0-9/])))"
+))
+def reference(match: re.Match[str], line: Line) -> str:
+    """Laws and rulings before their numbers, and months before a year.
+
+    pt-BR  EC 95/2016 → emenda constitucional noventa e cinco barra dois mil e dezesseis
+    pt-BR  EC nº 95/2016 → emenda constitucional número noventa e cinco barra dois mil e dezesseis
+    pt     o HC 126.292 → o habeas corpus cento e vinte e seis mil duzentos e noventa e dois
+    pt     o RE 593.727/MG → o recurso extraordinário quinhentos e noventa e três mil setecentos e vinte e sete eme gê
+    pt     REsp nº 1.123 → recurso especial número mil cento e vinte e três
+    pt     o RE 5 → o re cinco
+    pt     mar./24 → março de vinte e quatro
+    pt     Dez/2023 → dezembro de dois mil e vinte e três
+    es     dic./2023 → diciembre de dos mil veintitrés
+    es     LO 3/2007 → ley orgánica tres barra dos mil siete
+    es     RD 1720/2007 → real decreto mil setecientos veinte barra dos mil siete
+    es     STC 53/1985 → sentencia del tribunal constitucional cincuenta y tres barra mil novecientos ochenta y cinco
+    """
+    if month := match["month"]:
+        return f"{line.words.months[line.words.month_abbreviations.index(month.lower())]} {line.words.of}"
+    table, written = ("acts", match["act"]) if match["act"] else ("rulings", match["ruling"])
+    return _spoken(line.locale, table)[written.replace(" ", "").lower()]
 
 
 @rule("aA", lambda words: rf"(?P<side>{any_abbreviation(words.sides)})\.?(?!{LETTER})")
@@ -136,13 +163,16 @@ def _is_initial(text: str, position: int) -> bool:
     return bool(before) and before[0].isupper() and text[max(0, position - 2) : position] != ", "
 
 
-@rule("A", lambda words: rf"(?<![\w.'])(?:S\. ?(?P<saint>{any_of(sorted(words.saints))})(?!{LETTER})|D\. ?(?P<don>[{CAPITAL}]{LETTER}{{1,30}}))")
+@rule("A", lambda words: (
+    rf"(?<![\w.])(?<!{LETTER}')(?:S\. ?(?P<saint>{any_of(sorted(words.saints))})(?!{LETTER})|D\. ?(?P<don>[{CAPITAL}]{LETTER}{{1,30}}))"
+))
 def honorific(match: re.Match[str], line: Line) -> str | None:
     """S. before a saint's name, D. before any.
 
     pt     S. Paulo → são paulo
     pt     D. Pedro II → dom pedro segundo
     pt     D. Maria → dona maria
+    pt     'D. Maria' → dona maria
     pt     D. Inês → dona inês
     pt     Sr. D. Duarte → senhor dom duarte
     pt     A D. Ana e o D. Pedro → a dona ana e o dom pedro

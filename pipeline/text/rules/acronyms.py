@@ -25,7 +25,10 @@ def letter_names(text: str, words: Words) -> str:
     return " ".join(words.letters.get(letter, letter) for letter in text.lower())
 
 
-@rule("A", lambda words: rf"(?<![\w.'])(?:(?P<dotted>(?:[A-Z]\.){{2,8}}[A-Z]?(?!{LETTER}))|(?P<capitals>[A-Z]{{2,8}})(?P<plural>s)?(?!{LETTER}|'))")
+@rule("A", lambda words: (
+    rf"(?<![^\W0-9])(?<![.])(?<!{LETTER}')(?:(?P<dotted>(?:[A-Z]\.){{2,8}}[A-Z]?(?!{LETTER}))"
+    rf"|(?P<capitals>[A-Z]{{2,8}})(?:'?(?P<plural>s))?(?!'?{LETTER}))"
+))
 def acronym(match: re.Match[str], line: Line) -> str | None:
     """Acronyms: read as a word where that is possible or usual, otherwise spelled.
 
@@ -37,6 +40,13 @@ def acronym(match: re.Match[str], line: Line) -> str | None:
     pt     o CPF → o cê pê efe
     pt     os CDs e as ONGs → os cê dês e as ongs
     pt     a TV → a tê vê
+    pt     os CD's → os cê dês
+    pt     o 'IBGE' e a ‘ONU’ → o i bê gê e e a onu
+    pt-BR  um 4WD → um quatro dáblio dê
+    es     un 4WD → un cuatro uve doble de
+    es-419 un 4WD → un cuatro doble ve de
+    es     el 'DVD' → el de uve de
+    es-419 el 'DVD' → el de ve de
     pt     os EUA → os e u a
     pt     E.U.A. → e u a
     pt     uma S.A. → uma esse a
@@ -64,12 +74,14 @@ def acronym(match: re.Match[str], line: Line) -> str | None:
     return (letter_names(capitals, words) if spelled else lower) + (match["plural"] or "")
 
 
-@rule("A", lambda words: rf"(?<!{LETTER})(?<!')[B-DF-HJ-NP-TV-Z](?!{LETTER}|')")
+@rule("A", lambda words: rf"(?<!{LETTER})(?<!{LETTER}')[B-DF-HJ-NP-TV-Z](?!'?{LETTER})")
 def letter(match: re.Match[str], line: Line) -> str | None:
     """A single capital consonant is named; a vowel is a word, or sounds like its name.
 
     pt     a vitamina C → a vitamina cê
     pt     o plano B → o plano bê
+    pt     o plano 'B' → o plano bê
+    es     el plan 'B' → el plan be
     pt     T. S. Monk → tê esse monk
     pt     P & D → pê e dê
     pt     a linha X → a linha xis

@@ -9,6 +9,7 @@ from pipeline.text.agreement import numbers_an_act, previous_word
 from pipeline.text.numbers import cardinal
 from pipeline.text.rules.patterns import any_of
 from pipeline.text.rules.rule import Line, rule
+from pipeline.text.rules.signs import is_set_score
 from pipeline.text.words import Words
 
 _DAY: Final = "(?:0?[1-9]|[12][0-9]|3[01])"
@@ -71,6 +72,10 @@ def date(match: re.Match[str], line: Line) -> str | None:
         return words.all_day
     if match["sign"] == "/" and not year and before not in ("dia", "dias", "día", "días") and numbers_an_act(line.text, match.start(), words):
         return None
+    if match["sign"] == "/" and not year and is_set_score(line, match.start("sign")):
+        return None
+    if match["sign"] == "/" and not year and before in words.before_pressure:
+        return None
     if not year and not _is_day_and_month(day, match["sign"], month, before):
         return None
     spoken = words.first_of_month if int(day) == 1 else cardinal(int(day), words.locale)
@@ -111,6 +116,8 @@ def days(match: re.Match[str], line: Line) -> str | None:
     words = line.words
     if match["name"]:
         return _abbreviated_month(match, words)
+    if match["sign"] == "/" and not match["year"] and is_set_score(line, match.start("sign")):
+        return None
     first, second, month = (int(match[part]) for part in ("first", "second", "month"))
     month1, year, link = match["month1"], match["year"], match["link"].strip(" ")
     before = previous_word(line.text, match.start()).lower()

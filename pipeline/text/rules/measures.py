@@ -12,11 +12,12 @@ from pipeline.text.quantity import NUMBER, parse
 from pipeline.text.rules.patterns import any_of
 from pipeline.text.rules.rule import Line, rule
 from pipeline.text.words import Words
+from pipeline.text.words import words as word_set
 
 
 @rule("0-", lambda words: (
     rf"(?P<minus>(?<![\w)])-)?(?P<number>{NUMBER})(?: (?P<magnitude>{any_of(_long_magnitudes(words))})(?: de)?(?= [^\W_]))?"
-    rf" ?(?P<unit>{any_of(words.units)})(?:(?![\w'^²³⁰¹⁴⁵⁶⁷⁸⁹]|\$|\.?/[\w²³])|\.?(?=/[\w²³]))"
+    rf" ?(?P<unit>{any_of(words.units)})(?:(?![\w^²³⁰¹⁴⁵⁶⁷⁸⁹]|'{LETTER}|\$|\.?/[\w²³])|\.?(?=/[\w²³]))"
     rf"(?:(?<=%) ?(?P<period>{any_of(words.per_period)})\.?(?![\w']))?"
 ))
 def unit(match: re.Match[str], line: Line) -> str | None:
@@ -58,6 +59,12 @@ def unit(match: re.Match[str], line: Line) -> str | None:
     pt     220 V → duzentos e vinte volts
     pt     2 GB → dois gigabytes
     pt     3 min → três minutos
+    pt     34 pts. → trinta e quatro pontos
+    pt     2 col. de sopa → duas colheres de sopa
+    pt     2 c. de chá → duas colheres de chá
+    pt     1 cp de 500 mg → um comprimido de quinhentos miligramas
+    es     2 cdas. de aceite → dos cucharadas de aceite
+    es     34 pts. → treinta y cuatro puntos
     pt     5 m/s → cinco metros por segundo
     pt-BR  384 mil km → trezentos e oitenta e quatro mil quilômetros
     pt-BR  8,5 milhões de km² → oito vírgula cinco milhões de quilômetros quadrados
@@ -106,12 +113,16 @@ def _is_code(match: re.Match[str]) -> bool:
     return len(match["unit"]) == 1 and match["unit"].isalpha() and re.fullmatch("[0-9]{7,}.", match[0]) is not None
 
 
-@rule("/", lambda words: rf"(?<=[\w$€£¥%‰°²³.])/ ?(?:(?P<unit>{any_of(words.units)})(?![\w'²³])|(?P<noun>{LETTER}{{3,20}})(?!\w))")
+@rule("/", lambda words: rf"(?<=[\w$€£¥%‰°²³.'\"″])/ ?(?:(?P<unit>{any_of(words.units)})(?![\w'²³])|(?P<noun>{LETTER}{{3,20}})(?!\w))")
 def per_unit(match: re.Match[str], line: Line) -> str | None:
     """A unit or a noun after a slash: a price or a rate per unit.
 
     pt     R$ 5/kg → cinco reais por quilo
     pt     3/h → três por hora
+    pt     1x/dia → uma vez por dia
+    es     2x/día → dos veces por día
+    pt     5 µL a 50 ng/µL → cinco microlitros a cinquenta nanogramas por microlitro
+    pt-BR  4'13"/km → quatro minutos e treze segundos por quilômetro
     pt     R$ 50/hora → cinquenta reais por hora
     pt     R$ 20/pessoa → vinte reais por pessoa
     pt     R$ 5 mil/mês → cinco mil reais por mês
@@ -151,7 +162,7 @@ def per_unit(match: re.Match[str], line: Line) -> str | None:
     return None
 
 
-@rule("aA", lambda words: rf"(?P<unit>{any_of(_long_units(words))})(?![\w'^⁰¹²³⁴⁵⁶⁷⁸⁹])")
+@rule("aA", lambda words: rf"(?P<unit>{any_of(_long_units(words))}|[tlLgm](?<=[õnr]es de .))(?![\w^⁰¹²³⁴⁵⁶⁷⁸⁹]|'{LETTER})")
 def unit_word(match: re.Match[str], line: Line) -> str | None:
     """Units after a number in words, before a slash, and those with a raised figure.
 
@@ -161,6 +172,8 @@ def unit_word(match: re.Match[str], line: Line) -> str | None:
     pt     mil kg → mil quilos
     pt-BR  milhares de km → milhares de quilômetros
     pt-BR  meio milhão de km → meio milhão de quilômetros
+    pt     dois bilhões de t → dois bilhões de toneladas
+    pt     milhões de l de água → milhões de litros de água
     pt     1/4 de kg → um quarto de quilo
     pt     cem GB → cem gigabytes
     pt     o preço por m² → o preço por metro quadrado
@@ -168,6 +181,7 @@ def unit_word(match: re.Match[str], line: Line) -> str | None:
     pt-BR  em km/l → em quilômetros por litro
     es     diez km → diez kilómetros
     es     medio kg → medio kilo
+    es     dos millones de t → dos millones de toneladas
     es     miles de km → miles de kilómetros
     es     el precio por m² → el precio por metro cuadrado
     es     mg/día → miligramos por día
@@ -194,21 +208,23 @@ def unit_word(match: re.Match[str], line: Line) -> str | None:
 
 
 _PAGE: Final = re.compile(r"\.? ?[0-9]")
-_AMOUNT: Final = re.compile(rf"(?:[$€£¥](?: ?{NUMBER}(?: ?{LETTER}{{1,8}})?)?|[0-9] ?(?:{LETTER}{{1,8}} ?)?[$€£¥%])\Z")
-"""An amount of money or a percentage before a slash."""
+_AMOUNT: Final = re.compile(rf"(?:[$€£¥](?: ?{NUMBER}(?: ?{LETTER}{{1,8}})?)?|[0-9] ?(?:{LETTER}{{1,8}} ?)?[$€£¥%'\"″]|[0-9] ?[xX])\Z")
+"""An amount of money, a percentage or a time with primes before a slash."""
 _LAST_WORD: Final = re.compile(rf"(?<!\w)({LETTER}{{1,30}}[²³]?)\.?\Z")
 _LAST_BEFORE: Final = re.compile(rf"({LETTER}{{1,30}}|[0-9])(?:(?!{LETTER})[^0-9])*\Z")
 _COUNTED: Final = re.compile(rf"[0-9] {LETTER}{{1,30}}\Z")
 _PER: Final = re.compile(rf"/({LETTER}{{1,20}}[²³]?)(?!\w)")
 _NUMERAL: Final = re.compile("[ivxlcdm]{2,9}")
 _ONE: Final = frozenset({"um", "uma", "meio", "meia", "un", "una", "medio", "media", "cada"})
-_NOT_LONG: Final = frozenset({"ha", "cal", "ms", "hp", "hab", "min", "seg", "hs", "ton", "mol", "pol", "pulg", "pp", "pb", "cv", "CV", "ppm", "pa"})
+_NOT_LONG: Final = word_set(
+    "ha cal ms hp hab min seg hs ton mol pol pulg pp pb cv ppm pa cp cps gt gts col cols comp comps pts ui xíc cda cdas cdta cdtas ng pg"
+)
 """Units that are also words or acronyms: read after figures only."""
 
 
 def _long_units(words: Words) -> list[str]:
     """Return the units of two characters or more that are read after a number in words."""
-    return [key for key in words.units if len(key) > 1 and key[0].isalpha() and key not in _NOT_LONG and "/" not in key and "." not in key]
+    return [key for key in words.units if len(key) > 1 and key[0].isalpha() and key.lower() not in _NOT_LONG and "/" not in key and "." not in key]
 
 
 def _long_magnitudes(words: Words) -> list[str]:

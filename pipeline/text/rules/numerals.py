@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
-from pipeline.text.agreement import form_of, is_feminine, next_word, numbers_an_act
+from pipeline.text.agreement import form_of, is_feminine, next_word, numbers_an_act, previous_word
 from pipeline.text.alphabet import LETTER
 from pipeline.text.numbers import cardinal, fraction, is_portuguese, ordinal
 from pipeline.text.quantity import NUMBER, Quantity, parse, verbalise
 from pipeline.text.rules.patterns import any_of
 from pipeline.text.rules.rule import Line, rule
+from pipeline.text.rules.signs import is_set_score
 from pipeline.text.words import Noun, Words
 
 
@@ -60,9 +62,10 @@ def ordinal_number(match: re.Match[str], line: Line) -> str | None:
 
 
 @rule("0", lambda words: (
-    r"(?<![\w.,/-])(?:(?P<whole>[0-9]{1,3}) {1,2})?(?P<above>[0-9]{1,2})/(?P<below>[0-9]{1,3}|1000)"
+    r"(?<![\w.,/-])(?:(?P<whole>[0-9]{1,3})(?: {1,2}| [ey] (?=[1-7]/[2-8](?![0-9]))))?(?P<above>[0-9]{1,2})/(?P<below>[0-9]{1,3}|1000)"
     rf"(?:(?: ?(?P<unit>{any_of(words.units)})(?![\w'²³]))|(?![\w/]|[.,-][0-9]))"
-    rf"(?:(?:(?<=[0-9] [0-9]/[0-9])|(?<=[0-9]  [0-9]/[0-9])) (?P<noun>(?!(?:{any_of(words.not_counted)})(?!{LETTER})){LETTER}{{3,30}}))?"
+    r"(?:(?:(?<=[0-9] [0-9]/[0-9])|(?<=[0-9]  [0-9]/[0-9])|(?<=[0-9] [ey] [0-9]/[0-9]))"
+    rf" (?P<noun>(?!(?:{any_of(words.not_counted)})(?!{LETTER})){LETTER}{{3,30}}))?"
 ), then=" /")
 def fraction_number(match: re.Match[str], line: Line) -> str | None:
     """Fractions below one, alone or after a whole number.
@@ -72,6 +75,8 @@ def fraction_number(match: re.Match[str], line: Line) -> str | None:
     pt     1/2 xícara → meia xícara
     pt     ½ quilo → meio quilo
     pt     2 1/2 → dois e meio
+    pt     1 e 1/2 xícara de arroz → uma xícara e meia de arroz
+    es     1 y 1/2 tazas de arroz → una taza y media de arroz
     pt     2½ horas → duas horas e meia
     pt     1 3/4 → um e três quartos
     pt     1 3/4 xícara de açúcar → uma xícara e três quartos de açúcar
@@ -101,6 +106,12 @@ def fraction_number(match: re.Match[str], line: Line) -> str | None:
     words = line.words
     above, below = int(match["above"]), int(match["below"])
     if not 0 < above < below or below < 2 or "0" in (match["above"][0], match["below"][0]):
+        return None
+    if not match["whole"] and is_set_score(line, match.end("above")):
+        return None
+    if match["whole"] and match.string[match.start("whole") :].startswith((match["whole"] + " e", match["whole"] + " y")) and (
+        previous_word(line.text, match.start()).lower() in ("dia", "dias", "día", "días")
+    ):
         return None
     if below > 10 and not match["whole"] and numbers_an_act(line.text, match.start(), words):
         return None
@@ -181,6 +192,8 @@ def number(match: re.Match[str], line: Line) -> str:
     pt     2 mil pessoas → duas mil pessoas
     pt     2 problemas → dois problemas
     pt     1 vez → uma vez
+    pt     Sporting 2-1 Braga → sporting dois a um braga
+    pt     Brasil 3 x 2 Argentina → brasil três a dois argentina
     pt     2 das casas → duas das casas
     pt     2 em cada 3 mulheres → duas em cada três mulheres
     pt     101 dálmatas → cento e um dálmatas
@@ -238,9 +251,21 @@ def number(match: re.Match[str], line: Line) -> str:
     token = match["number"]
     quantity = parse(token, words)
     is_one = quantity is not None and quantity.is_singular(words)
-    spoken = verbalise(token, words, form_of(line.text, match.start(), match.end(), is_one, words))
+    form = "alone" if _scores(line, match) else form_of(line.text, match.start(), match.end(), is_one, words)
+    spoken = verbalise(token, words, form)
     if quantity and quantity.is_round_million:
         after = next_word(line.text, match.end()).lower()
         if after and after not in words.not_counted and after not in words.magnitudes:
             spoken += f" {words.of}"
     return f"{words.minus} {spoken}" if match["minus"] else spoken
+
+
+_SCORE_BEFORE: Final = re.compile("[0-9] ?[-xX×] ?$")
+
+
+def _scores(line: Line, match: re.Match[str]) -> bool:
+    """Return whether a number is the second of a score before the name of a team, which it does not count."""
+    text, start = line.text, match.start()
+    return text[start - 1 : start] in " -xX×" and text[match.end() + 1 : match.end() + 2].isupper() and (
+        _SCORE_BEFORE.search(text[max(0, start - 4) : start]) is not None and not line.all_capitals
+    )

@@ -27,7 +27,7 @@ def roman_value(numeral: str) -> int:
     return sum(-value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True))
 
 
-@rule("A", lambda words: r"(?<![\w'.])(?P<numeral>[IVXLCDM]{1,9})(?P<sign>[ºª])?(?![\w'])")
+@rule("A", lambda words: rf"(?<![\w.])(?<!{LETTER}')(?P<numeral>[IVXLCDM]{{1,9}})(?P<sign>[ºª])?(?!\w|'{LETTER})")
 def roman(match: re.Match[str], line: Line) -> str | None:
     """Roman numerals, where a noun or a name beside them rules out letters.
 
@@ -46,6 +46,7 @@ def roman(match: re.Match[str], line: Line) -> str | None:
     pt     incs. I, II e III → incisos um dois e três
     pt     art. 5º, LXXVIII → artigo quinto setenta e oito
     pt     item II → item dois
+    pt     'Dom Pedro II' → dom pedro segundo
     pt     Volume III → volume três
     pt     Anexo I → anexo um
     pt     II Guerra Mundial → segunda guerra mundial

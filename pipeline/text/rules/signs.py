@@ -9,7 +9,7 @@ from pipeline.text.agreement import previous_word
 from pipeline.text.alphabet import GREEK, LETTER
 from pipeline.text.numbers import is_portuguese, whole_number
 from pipeline.text.portuguese import BRAZIL
-from pipeline.text.quantity import NUMBER, Quantity, verbalise
+from pipeline.text.quantity import NUMBER, parse, verbalise
 from pipeline.text.rules.patterns import CAPITAL, any_of
 from pipeline.text.rules.rule import Line, rule
 from pipeline.text.words import words as word_set
@@ -19,7 +19,7 @@ _LEFT_FACTOR: Final = re.compile(rf"(?:(?P<word>{LETTER}{{1,20}}) )?(?<![0-9.,])
 _FACTOR: Final = re.compile(rf" ?{NUMBER} ?[=⁰¹²³⁴⁵⁶⁷⁸⁹⁻^]")
 """A second factor before an equals sign or with an exponent."""
 _PERCENT: Final = re.compile(rf" ?{NUMBER} ?%")
-_SCORE_WORDS: Final = re.compile(rf"{LETTER}{{1,20}}|[0-9]{{1,3}} ?[xX-] ?[0-9]{{1,3}}")
+_SCORE_WORDS: Final = re.compile(rf"{LETTER}{{1,20}}|[0-9]{{1,3}} ?[xX/-] ?[0-9]{{1,3}}")
 _BETWEEN: Final = word_set("de por em o a um uma e no na jogo placar pelo com final y un con el la del en marcador")
 """Words between one that announces a score and the score."""
 _SETS: Final = word_set("set sets parcial parciais parciales placar marcador")
@@ -31,17 +31,18 @@ _RIGHT_TEAM: Final = re.compile(f" ?[0-9]{{1,2}} [{CAPITAL}]")
 
 
 @rule("0xX×*·", lambda words: (
-    rf"(?<![\w.,])(?P<number>[0-9]{{1,4}}) ?[xX](?! ?[0-9]|{LETTER})"
+    rf"(?<![\w.,])(?P<number>[0-9]{{1,4}}(?:[.,][0-9]{{1,2}})?) ?[xX](?! ?[0-9]|{LETTER})"
     r"|(?:(?<=[0-9%])|(?<=[0-9%] )|(?<=[a-z²³] ))[xX×](?= ?[0-9])"
     rf"|(?:(?<=%)|(?<=% ))(?P<shares>[xX×])(?= {LETTER}{{1,20}} {NUMBER} ?%)"
     r"|(?:(?<=[0-9])|(?<=[0-9] ))(?P<product>[*·])(?= ?[0-9])"
     rf"|(?<={LETTER} )(?P<teams>[x×])(?= [{CAPITAL}]{LETTER})"
-), then=" xX")
+), then=" xX.,")
 def multiplication(match: re.Match[str], line: Line) -> str | None:
     """An x beside numbers: a multiple, dimensions, a score, or a product where an equals sign follows.
 
     pt     em 12x sem juros → em doze vezes sem juros
     pt     2x → duas vezes
+    pt     2,3x → duas vírgula três vezes
     pt     uma foto 3x4 → uma foto três por quatro
     pt     4 x 100 → quatro por cem
     pt     2 m x 3 m → dois metros por três metros
@@ -54,6 +55,10 @@ def multiplication(match: re.Match[str], line: Line) -> str | None:
     pt     venceu por 3:2 → venceu por três a dois
     pt     um placar de 3x0 → um placar de três a zero
     pt     parciais de 6x4 e 7x5 → parciais de seis a quatro e sete a cinco
+    pt     por 6x4, 3x6 e 7x5 → por seis a quatro três a seis e sete a cinco
+    pt     6x4 e 7x5 → seis a quatro e sete a cinco
+    pt     fotos 3x4 e 5x7 → fotos três por quatro e cinco por sete
+    es     6x4 y 7x5 → seis a cuatro y siete a cinco
     pt     Brasil x Chile → brasil versus chile
     pt     3 × 10⁸ → três vezes dez elevado a oito
     pt     2 * 3 → dois vezes três
@@ -66,7 +71,8 @@ def multiplication(match: re.Match[str], line: Line) -> str | None:
     es     3 × 4 = 12 → tres por cuatro igual a doce
     """
     if match["number"]:
-        return Quantity(match["number"]).with_noun(line.words.times, line.words)
+        quantity = parse(match["number"], line.words)
+        return quantity.with_noun(line.words.times, line.words) if quantity else None
     if match["teams"]:
         return line.words.versus if previous_word(line.text, match.start())[:1].isupper() and not line.all_capitals else None
     if match["shares"]:
@@ -81,7 +87,33 @@ def multiplication(match: re.Match[str], line: Line) -> str | None:
     if before["unit"] == "%":
         return line.words.to if _PERCENT.match(line.text, match.end()) else line.words.by
     is_score = word.lower() in line.words.before_score or (after and word[:1].isupper()) or _announces_score(line, match.start())
+    is_score = is_score or _is_in_sets(line.text, match.start())
     return line.words.to if is_score and not before["unit"] else line.words.by
+
+
+_SET: Final = "(?:6 ?[xX] ?[0-4]|[0-4] ?[xX] ?6|7 ?[xX] ?[56]|[56] ?[xX] ?7)(?![0-9])"
+_ONE_SET: Final = re.compile(_SET)
+_SETS_PLAYED: Final = re.compile(rf"(?<![\w.,])(?:{_SET}(?: ?\([0-9]{{1,2}}-[0-9]{{1,2}}\))?(?:, | e | y |; ?| )){{1,4}}{_SET}(?![\w/]|[.,][0-9])")
+
+
+def _is_in_sets(text: str, position: int) -> bool:
+    """Return whether an x is in a list of two or more scores of sets of tennis: 6x4 e 7x5."""
+    if not _ONE_SET.search(text[max(0, position - 2) : position + 3]):
+        return False
+    start = max(0, position - 40)
+    return any(found.start() <= position - start < found.end() for found in _SETS_PLAYED.finditer(text[start : position + 40]))
+
+
+def is_set_score(line: Line, position: int) -> bool:
+    """Return whether a slash is in a list of scores of sets after such a word as `parciais`: 6/4 e 7/5."""
+    start = max(0, position - 40)
+    listed = any(found.start() <= position - start < found.end() for found in _PAIRS.finditer(line.text[start : position + 40]))
+    return listed and _announces_score(line, position)
+
+
+_PAIRS: Final = re.compile(
+    r"(?<![\w.,/])(?:[0-9]{1,2}/[0-9]{1,2}(?: ?\([0-9]{1,2}-[0-9]{1,2}\))?(?:, | e | y |; ?)){1,4}[0-9]{1,2}/[0-9]{1,2}(?![\w/])"
+)
 
 
 def _announces_score(line: Line, position: int) -> bool:
@@ -149,6 +181,7 @@ def ratio(match: re.Match[str], line: Line) -> str | None:
     pt-BR  16:9 → dezesseis por nove
     pt-BR  João 3:16 → joão três dezesseis
     pt     Salmo 23:1 → salmo vinte e três um
+    pt     fez 1:21.345 → fez um minuto e vinte e um vírgula trezentos e quarenta e cinco segundos
     pt     às 2:10 → às duas e dez
     es     2:1 → dos a uno
     es     escala 1:50 → escala uno a cincuenta
@@ -166,10 +199,16 @@ def ratio(match: re.Match[str], line: Line) -> str | None:
     if (left, right) in _ASPECTS:
         ninths = f"{words.by} {verbalise(right, words)}" if is_portuguese(words.locale) else "novenos"
         return f"{verbalise(left, words)} {ninths}"
+    if not match["third"] and before.lower() not in words.before_ratio and _LAP.fullmatch(left + ":" + right):
+        minutes, seconds = (parse(part, words) for part in (left, right[:2] + "," + right[3:]))
+        if minutes and seconds:
+            return f"{minutes.with_noun(words.minute, words)} {words.conjunction} {seconds.with_noun(words.second, words)}"
     link = words.to if before.lower() in words.before_score or _announces_score(line, match.start()) else words.ratio
     return f" {link} ".join(verbalise(part, words) for part in (left, right, match["third"]) if part)
 
 
+_LAP: Final = re.compile(r"[0-9]{1,2}:[0-5][0-9][.,][0-9]{1,2}[1-9]")
+"""Minutes, seconds and thousandths of a race."""
 _OPERAND: Final = re.compile(rf"(?<!{LETTER}{LETTER})[^\W_][)²³]? ?\Z")
 """A figure or a variable of one or two letters."""
 
@@ -199,7 +238,10 @@ def greek(match: re.Match[str], line: Line) -> str:
     return line.words.greek[match[0].lower()]
 
 
-@rule("-/", lambda words: r"(?<=[0-9h%€ºª])-(?=[0-9])|(?<=[0-9h%€ºª] )-(?= [0-9])|(?<=[IVX]{2})-(?=[IVX]{2})|(?<=[0-9a-z€])/(?=[0-9])")
+@rule("-/", lambda words: (
+    r"(?<=[0-9h%€ºª])-(?=[0-9])|(?<=[0-9h%€ºª] )-(?= [0-9])|(?<=[IVX]{2})-(?=[IVX]{2})|(?<=[0-9a-z€])/(?=[0-9])"
+    r"|(?<=[A-Z]{2})/(?=(?:19|20)[0-9]{2}(?![0-9])|[4-9][0-9](?![0-9]))"
+))
 def between_numbers(match: re.Match[str], line: Line) -> str:
     """A hyphen between two numbers is a range, a score, or a minus where an equals sign follows; a slash is named.
 
@@ -210,6 +252,13 @@ def between_numbers(match: re.Match[str], line: Line) -> str:
     pt     10 - 3 = 7 → dez menos três igual a sete
     pt     R$ 5/100 g → cinco reais por cem gramas
     pt     maio/2024 → maio de dois mil e vinte e quatro
+    pt     a CF/88 e o CPC/1973 → a cê efe de oitenta e oito e o cê pê cê de mil novecentos e setenta e três
+    pt     PA 120/80 mmHg → pê a cento e vinte por oitenta milímetros de mercúrio
+    pt     PA 12/8 → pê a doze por oito
+    pt     de 8/8h → de oito em oito horas
+    pt     parciais de 6/4, 3/6 e 7/6 → parciais de seis a quatro três a seis e sete a seis
+    pt-BR  3 sets a 1 (25/22, 23/25 e 25/20) → três sets a um vinte e cinco a vinte e dois vinte e três a vinte e cinco e vinte e cinco a vinte
+    es     TA 120/80 mmHg → te a ciento veinte sobre ochenta milímetros de mercurio
     pt     lei 8.666/93 → lei oito mil seiscentos e sessenta e seis barra noventa e três
     es     10-15 días → diez a quince días
     es     10 - 3 = 7 → diez menos tres igual a siete
@@ -219,8 +268,30 @@ def between_numbers(match: re.Match[str], line: Line) -> str:
     if match[0] == "/" and _PRICE.search(line.text[max(0, match.start() - 24) : match.start()]):
         return words.by
     if match[0] == "/":
-        return words.of if previous_word(line.text, match.start()).lower() in words.months else words.slash
+        return _slash(line, match.start())
     return words.minus if _RESULT.match(line.text, match.end()) else words.to
+
+
+def _slash(line: Line, position: int) -> str:
+    """Return the words for a slash before a figure."""
+    words, text = line.words, line.text
+    before = previous_word(text, position)
+    if before.lower() in words.months or (before.isupper() and len(before) > 1 and text[position - 1].isupper()):
+        return words.of
+    if is_set_score(line, position):
+        return words.to
+    figures = position
+    while position - figures < 4 and text[figures - 1 : figures].isdecimal():
+        figures -= 1
+    if _PRESSURE.match(text, position) or previous_word(text, figures).lower() in words.before_pressure:
+        return words.pressure
+    if (times := _EVERY_HOURS.search(text[max(0, position - 3) : position + 8])) and times[1] == times[2]:
+        return words.every
+    return words.slash
+
+
+_PRESSURE: Final = re.compile("/[0-9]{2,3} ?mm ?Hg")
+_EVERY_HOURS: Final = re.compile(r"(?<![0-9])([0-9]{1,2})/([0-9]{1,2}) ?(?:h(?!\w)|hs|hrs|hora)")
 
 
 @rule("'A", lambda words: rf"(?<={LETTER})'(?={LETTER})|(?<!{LETTER})(?<!')D (?=[AEIOUÁÉÍÓÚÂÊÔ]{LETTER})")
@@ -242,15 +313,24 @@ def apostrophe(match: re.Match[str], line: Line) -> str | None:
     return "d" if previous_word(line.text, match.start())[:1].isupper() and not line.all_capitals else None
 
 
-@rule("".join(BRAZIL.symbols), lambda words: r"[<>](?= ?[0-9])|§§|[" + re.escape("".join({*words.symbols} - {*"<>"})) + "]")
+@rule("".join(BRAZIL.symbols), lambda words: (
+    rf"[<>](?= ?[0-9])|[√∛](?= ?(?:[0-9(]|{LETTER}(?!{LETTER}{{2}})))|§§|[" + re.escape("".join({*words.symbols} - {*"<>√∛"})) + "]"
+))
 def symbol(match: re.Match[str], line: Line) -> str:
-    """Signs that are read aloud; < and > only before a number, since elsewhere they are markup.
+    """Signs that are read aloud; < and > only before a number, since elsewhere they are markup; roots only before an operand.
 
     pt     2 + 2 = 4 → dois mais dois igual a quatro
     pt     pai & filho → pai e filho
     pt     x² → x ao quadrado
     pt     § 2 → parágrafo dois
     pt     §§ 1º e 2º → parágrafos primeiro e segundo
+    pt     √2 → raiz quadrada de dois
+    pt     ∛(x + 1) → raiz cúbica de x mais um
+    pt     ∑ x² → somatório de x ao quadrado
+    pt     ∫ f(x) dx → integral de f x dx
+    pt     x ∈ A → x pertence a a
+    es     √16 = 4 → raíz cuadrada de dieciséis igual a cuatro
+    es     n ∈ B → n pertenece a be
     pt     x ≥ 5 → x maior ou igual a cinco
     es     a ≠ b → a distinto de b
     pt     5 > 3 → cinco maior que três

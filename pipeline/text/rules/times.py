@@ -6,7 +6,7 @@ import re
 
 from pipeline.text.agreement import next_word
 from pipeline.text.alphabet import LETTER
-from pipeline.text.numbers import cardinal, is_portuguese
+from pipeline.text.numbers import cardinal, is_portuguese, whole_number
 from pipeline.text.quantity import Quantity
 from pipeline.text.rules.rule import Line, rule
 
@@ -58,14 +58,20 @@ def time(match: re.Match[str], line: Line) -> str:
     return f"{hours} {words.conjunction} {minutes}"
 
 
-@rule("0", lambda words: r"(?<![\w.,:/-])(?P<minute>[0-9]{1,3}) ?min ?(?P<second>[0-9]{1,2}) ?s?(?:eg)?(?!\w)", then=" m")
+@rule("0", lambda words: (
+    r"(?<![\w.,:/-])(?:(?P<minute>[0-9]{1,3}) ?min ?(?P<second>[0-9]{1,2}) ?s?(?:eg)?|(?P<whole>[0-9]{1,2})s(?P<hundredths>[0-9]{2}))(?!\w)"
+), then=" ms")
 def duration(match: re.Match[str], line: Line) -> str:
     """Minutes and seconds.
 
     pt     2min30s → dois minutos e trinta segundos
+    pt     em 9s58 → em nove segundos e cinquenta e oito
     pt     1 min 05 → um minuto e cinco segundos
     es     2 min 30 s → dos minutos y treinta segundos
     """
     words = line.words
+    if match["whole"]:
+        whole, hundredths = Quantity(str(int(match["whole"]))), whole_number(match["hundredths"], words.locale)
+        return f"{whole.with_noun(words.second, words)} {words.conjunction} {hundredths}"
     minutes, seconds = (Quantity(str(int(match[part]))).with_noun(noun, words) for part, noun in (("minute", words.minute), ("second", words.second)))
     return f"{minutes} {words.conjunction} {seconds}"

@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jiwer
@@ -27,6 +28,7 @@ from pipeline.core.files import ROOT, read_json, write_json, write_table
 from pipeline.core.manifest import HYPOTHESIS, SLICES, conform
 from pipeline.core.params import load_section
 from pipeline.scoring.binding import TEST, expected_columns
+from pipeline.scoring.bootstrap import Interval
 from tests.served import served_greedily
 
 SYSTEMS = ("transfer", "champion", "scratch")
@@ -332,6 +334,37 @@ def test_a_further_baseline_is_shown_and_checked_but_decides_nothing(run: Path, 
     change(run, "data/score/scratch_long.json", lambda score: score["wer"].update(low=score["wer"]["low"] - 0.01))
     with pytest.raises(DataError, match=r"scratch_long\.json: wer -0\.01 to 0 instead of 0 to 0"):
         gate.run(run)
+
+
+@pytest.mark.parametrize("low, high, p, gates, others, passed, reason", [
+    (-0.03, -0.001, 0.04, 0, -0.03, True, "one-sided level 0.025, gate 1 "), (-0.03, 0.0, 0.04, 0, -0.03, None, "undecided: .*about"),
+    (-0.03, 0.001, 0.0, 0, -0.03, None, "undecided: .*about"), (-0.03, -0.001, 0.05, 0, -0.03, None, "MAPSSWE's p-value is 0.025"),
+    (-0.03, -0.001, 0.04, 1, -0.03, None, "level 0.0083, gate 2 .*MAPSSWE"), (-0.03, -0.001, 0.016, 1, -0.03, True, "level 0.0083"),
+    (0.0, 0.03, 0.04, 0, 0.0, None, "undecided"), (-0.01, 0.03, 0.0, 0, 0.001, False, "the challenger is worse"),
+    (-0.03, -0.001, 0.04, 0, 0.001, False, "the challenger is worse"), (-0.03, -0.001, math.nan, 0, -0.03, None, "MAPSSWE"),
+    (math.nan, math.nan, math.nan, 0, math.nan, None, "undecided"),
+])
+@pytest.mark.parametrize("same", [False, True])
+def test_an_improvement_needs_interval_and_matched_pairs_test_at_the_level_of_its_gate(
+        monkeypatch: pytest.MonkeyPatch, low: float, high: float, p: float, gates: int, others: float, passed: bool | None, reason: str,
+        same: bool) -> None:
+    asked: list[float] = []
+
+    def difference(champion: Any, challenger: Any, units: Any, resampling: Any) -> tuple[Interval, float]:
+        asked.append(resampling.level)
+        return Interval((low + high) / 2, low, high, 0.0), p
+
+    def system(errors: list[int]) -> Any:
+        return SimpleNamespace(rows=SimpleNamespace(table=None, words=SimpleNamespace(errors_B=np.array(errors))))
+
+    monkeypatch.setattr(gate, "difference", difference)
+    monkeypatch.setattr(gate, "units_in", lambda table: None)
+    policy = gate.Policy.model_validate(POLICY | {"gates_since_promotion": gates})
+    evidence: Any = SimpleNamespace(champion=system([1, 2]), challenger=system([1, 2 if same else 1]))
+    found = gate.improvement(policy, evidence, {"wer": {"difference": {"low": others}}}, "24 speakers now")
+    assert (found.enabled, found.limit, found.passed) == (True, 0.0, False if same else passed)
+    assert re.search("as many errors" if same else reason, found.reason)
+    assert asked == [pytest.approx(1 - 2 * (0.025, 0.05 / 6)[gates])]
 
 
 def test_a_worse_challenger_is_rejected(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_a_disabled_rule_does_not_affect_the_verdict() -> None:
     assert verdict_of([disabled("off")]) == "reject"
 
 
-@pytest.mark.parametrize(("low", "high", "passed"), [(0.1, 0.2, True), (0.15, 0.25, None), (0.21, 0.3, False)])
+@pytest.mark.parametrize(("low", "high", "passed"), [(0.1, 0.2, True), (0.15, 0.25, None), (0.2, 0.3, None), (0.21, 0.3, False)])
 def test_a_limit_is_compared_with_the_whole_interval(low: float, high: float, passed: bool | None) -> None:
     assert at_most("max_wer", (low + high) / 2, low, high, 0.2, "WER").passed is passed
 

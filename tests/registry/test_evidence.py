@@ -134,9 +134,19 @@ def test_what_was_overridden_is_recorded_and_the_card_says_it(toy: Toy) -> None:
     assert "although something spoke against it, as its record lists: agreed with the auditors" in (toy.path / "data/champion/README.md").read_text()
 
 
+@pytest.mark.parametrize("results, expected", [
+    ([], "reject"), ([True], "promote"), ([False], "reject"), ([None], "inconclusive"), ([True, None], "inconclusive"),
+    ([True, False], "reject"), ([None, False, True], "reject"), ([True, True], "promote"),
+])
+def test_the_verdict_follows_from_the_enabled_rules(results: list[bool | None], expected: str) -> None:
+    rules = [{"enabled": True, "passed": passed} for passed in results]
+    assert evidence.outcome(rules) == evidence.outcome([*rules, {"enabled": False, "passed": False}]) == expected
+
+
 def test_the_champion_that_was_transcribed_is_the_one_of_the_transcripts_that_the_gate_read() -> None:
     def stage(model: str, transcripts: str) -> dict[str, Any]:
-        return {"deps": [{"path": "data/donor", "md5": model}], "outs": [{"path": "data/transcribe/champion.json", "md5": transcripts}]}
+        return {"deps": [{"path": "data/donor", "md5": model}, {"path": "data/split/portuguese", "md5": "3"}],
+                "outs": [{"path": "data/transcribe/champion.json", "md5": transcripts}]}
 
     lock = {"donor": {"outs": [{"path": "data/donor", "md5": "new"}]}, "transcribe@champion": stage("old", "1"),
             "transcribe_existing": stage("new", "2"), "gate": {"deps": [{"path": "data/transcribe/champion.json", "md5": "2"}]}}

@@ -1,6 +1,6 @@
 window.vizinhoTiming = {
  "donor": {
-  "audio_seconds_per_second": 99.22,
+  "audio_seconds_per_second": 84.91,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -9,11 +9,11 @@ window.vizinhoTiming = {
    "system": "Linux x86_64"
   },
   "memory_estimate_bytes": 53126602,
-  "peak_memory_bytes": 1986060288,
-  "seconds": 140.87,
+  "peak_memory_bytes": 1958952960,
+  "seconds": 168.82,
   "stage": "donor",
-  "steps_per_second": 7.588,
-  "training_seconds": 131.79,
+  "steps_per_second": 6.493,
+  "training_seconds": 154.01,
   "waiting": 0.0002
  },
  "gate": {
@@ -23,13 +23,13 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 199864320,
+  "peak_memory_bytes": 204308480,
   "relative_speed": {
-   "high": 46.394671404281006,
-   "low": 21.930162067471006,
-   "value": 31.897377054594084
+   "high": 22.81583786278163,
+   "low": 17.5759440167397,
+   "value": 20.025231308807893
   },
-  "seconds": 4.84,
+  "seconds": 5.69,
   "stage": "gate"
  },
  "ingest@speak-es": {
@@ -39,8 +39,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 164954112,
-  "seconds": 41.44,
+  "peak_memory_bytes": 165662720,
+  "seconds": 49.15,
   "stage": "ingest@speak-es"
  },
  "ingest@speak-pt": {
@@ -50,8 +50,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 166174720,
-  "seconds": 41.78,
+  "peak_memory_bytes": 163598336,
+  "seconds": 21.39,
   "stage": "ingest@speak-pt"
  },
  "language_model@portuguese": {
@@ -61,8 +61,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1122017280,
-  "seconds": 21.97,
+  "peak_memory_bytes": 1166168064,
+  "seconds": 20.11,
   "stage": "language_model@portuguese"
  },
  "normalise@speak-es": {
@@ -72,8 +72,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 182427648,
-  "seconds": 1.43,
+  "peak_memory_bytes": 178446336,
+  "seconds": 1.27,
   "stage": "normalise@speak-es"
  },
  "normalise@speak-pt": {
@@ -83,8 +83,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 173559808,
-  "seconds": 0.89,
+  "peak_memory_bytes": 161046528,
+  "seconds": 0.73,
   "stage": "normalise@speak-pt"
  },
  "rank": {
@@ -94,8 +94,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 297656320,
-  "seconds": 3.56,
+  "peak_memory_bytes": 299143168,
+  "seconds": 3.17,
   "stage": "rank"
  },
  "report": {
@@ -105,8 +105,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 166105088,
-  "seconds": 0.66,
+  "peak_memory_bytes": 168517632,
+  "seconds": 0.68,
   "stage": "report"
  },
  "score@champion": {
@@ -116,8 +116,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 193736704,
-  "seconds": 3.03,
+  "peak_memory_bytes": 188698624,
+  "seconds": 1.83,
   "stage": "score@champion"
  },
  "score@donor": {
@@ -127,8 +127,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 188428288,
-  "seconds": 1.83,
+  "peak_memory_bytes": 185221120,
+  "seconds": 1.2,
   "stage": "score@donor"
  },
  "score@scratch": {
@@ -138,8 +138,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 188448768,
-  "seconds": 1.74,
+  "peak_memory_bytes": 190459904,
+  "seconds": 1.62,
   "stage": "score@scratch"
  },
  "score@scratch_long": {
@@ -149,8 +149,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 187285504,
-  "seconds": 1.6,
+  "peak_memory_bytes": 187363328,
+  "seconds": 1.34,
   "stage": "score@scratch_long"
  },
  "score@transfer": {
@@ -160,8 +160,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 187826176,
-  "seconds": 2.58,
+  "peak_memory_bytes": 189833216,
+  "seconds": 2.75,
   "stage": "score@transfer"
  },
  "split@portuguese": {
@@ -171,8 +171,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 201490432,
-  "seconds": 0.82,
+  "peak_memory_bytes": 178683904,
+  "seconds": 0.72,
   "stage": "split@portuguese"
  },
  "split@spanish": {
@@ -182,8 +182,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 202256384,
-  "seconds": 0.76,
+  "peak_memory_bytes": 199794688,
+  "seconds": 1.0,
   "stage": "split@spanish"
  },
  "tokenise@portuguese": {
@@ -193,7 +193,7 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 149192704,
+  "peak_memory_bytes": 146026496,
   "seconds": 0.06,
   "stage": "tokenise@portuguese"
  },
@@ -204,12 +204,12 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 150368256,
-  "seconds": 0.06,
+  "peak_memory_bytes": 148738048,
+  "seconds": 0.07,
   "stage": "tokenise@spanish"
  },
  "train@scratch": {
-  "audio_seconds_per_second": 96.47,
+  "audio_seconds_per_second": 87.53,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -218,15 +218,15 @@ window.vizinhoTiming = {
    "system": "Linux x86_64"
   },
   "memory_estimate_bytes": 53153116,
-  "peak_memory_bytes": 1474932736,
-  "seconds": 44.87,
+  "peak_memory_bytes": 1457483776,
+  "seconds": 49.9,
   "stage": "train@scratch",
-  "steps_per_second": 7.39,
-  "training_seconds": 37.89,
+  "steps_per_second": 6.705,
+  "training_seconds": 41.76,
   "waiting": 0.0003
  },
  "train@scratch_long": {
-  "audio_seconds_per_second": 98.64,
+  "audio_seconds_per_second": 91.27,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -235,15 +235,15 @@ window.vizinhoTiming = {
    "system": "Linux x86_64"
   },
   "memory_estimate_bytes": 53153116,
-  "peak_memory_bytes": 1517727744,
-  "seconds": 117.6,
+  "peak_memory_bytes": 1481981952,
+  "seconds": 127.92,
   "stage": "train@scratch_long",
-  "steps_per_second": 7.567,
-  "training_seconds": 111.01,
+  "steps_per_second": 7.001,
+  "training_seconds": 119.98,
   "waiting": 0.0002
  },
  "train@transfer": {
-  "audio_seconds_per_second": 102.79,
+  "audio_seconds_per_second": 88.14,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -252,125 +252,125 @@ window.vizinhoTiming = {
    "system": "Linux x86_64"
   },
   "memory_estimate_bytes": 53153116,
-  "peak_memory_bytes": 1463042048,
-  "seconds": 44.53,
+  "peak_memory_bytes": 1467023360,
+  "seconds": 51.73,
   "stage": "train@transfer",
-  "steps_per_second": 7.874,
-  "training_seconds": 35.56,
+  "steps_per_second": 6.752,
+  "training_seconds": 41.47,
   "waiting": 0.0003
  },
  "transcribe@champion": {
   "audio_s": 2159.760375,
-  "decoding_seconds": 8.692162003004341,
+  "decoding_seconds": 5.530455896994681,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1725304832,
+  "peak_memory_bytes": 1653972992,
   "relative_speed": {
-   "high": 36.99089018224619,
+   "high": 30.475805088220966,
    "level": 0.95,
-   "low": 27.502137669689464,
+   "low": 20.248807888564738,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 31.895588320589088
+   "value": 24.84147182597541
   },
-  "rtfx": 248.4721723149551,
-  "seconds": 31.08,
+  "rtfx": 390.5212183635061,
+  "seconds": 26.4,
   "stage": "transcribe@champion",
   "weights_hash": "f7ae0475f6cfd032457915c225d6f0fcebdfaae9d9bfcd7f47b83895666d1dcf"
  },
  "transcribe@donor": {
   "audio_s": 2159.760375,
-  "decoding_seconds": 10.167225001998304,
+  "decoding_seconds": 5.589769752994471,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1499820032,
+  "peak_memory_bytes": 1497468928,
   "relative_speed": {
-   "high": 36.49143907589355,
+   "high": 25.77395889790306,
    "level": 0.95,
-   "low": 31.41788856363082,
+   "low": 20.6220513450391,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 33.859769142936386
+   "value": 23.05454193336932
   },
-  "rtfx": 212.42378078340084,
-  "seconds": 29.8,
+  "rtfx": 386.3773411852973,
+  "seconds": 17.27,
   "stage": "transcribe@donor",
   "weights_hash": "f7ae0475f6cfd032457915c225d6f0fcebdfaae9d9bfcd7f47b83895666d1dcf"
  },
  "transcribe@scratch": {
   "audio_s": 2159.760375,
-  "decoding_seconds": 26.67159037199599,
+  "decoding_seconds": 11.307754642002692,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1561829376,
+  "peak_memory_bytes": 1473265664,
   "relative_speed": {
-   "high": 19.417719607196094,
+   "high": 13.91432424644428,
    "level": 0.95,
-   "low": 12.756458125716932,
+   "low": 9.666091544416828,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 15.738530016050088
+   "value": 11.597289853445464
   },
-  "rtfx": 80.97606272731507,
-  "seconds": 46.28,
+  "rtfx": 190.99816394826632,
+  "seconds": 24.33,
   "stage": "transcribe@scratch",
   "weights_hash": "a70353eb8fdf6210b92d2047f88dc2b2c49204564eb1f01f50b1729911abcaab"
  },
  "transcribe@scratch_long": {
   "audio_s": 2159.760375,
-  "decoding_seconds": 16.421717071003513,
+  "decoding_seconds": 7.263991398998769,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1507823616,
+  "peak_memory_bytes": 1472491520,
   "relative_speed": {
-   "high": 30.46241534265617,
+   "high": 18.639150794060708,
    "level": 0.95,
-   "low": 23.69124628766822,
+   "low": 16.78065556034841,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 26.86433666406283
+   "value": 17.685507326976154
   },
-  "rtfx": 131.5185474004771,
-  "seconds": 36.57,
+  "rtfx": 297.3241922199536,
+  "seconds": 19.88,
   "stage": "transcribe@scratch_long",
   "weights_hash": "780a1e59fa43b9350a552ee4899b86481e17ac162239f88609d3d01a45a67589"
  },
  "transcribe@transfer": {
   "audio_s": 2159.760375,
-  "decoding_seconds": 11.638727689001826,
+  "decoding_seconds": 6.5965876299960655,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1686474752,
+  "peak_memory_bytes": 1671856128,
   "relative_speed": {
-   "high": 46.394671404281006,
+   "high": 22.81583786278163,
    "level": 0.95,
-   "low": 21.930162067471006,
+   "low": 17.5759440167397,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 31.897377054594084
+   "value": 20.025231308807893
   },
-  "rtfx": 185.56670735074374,
-  "seconds": 46.93,
+  "rtfx": 327.40569763359423,
+  "seconds": 30.16,
   "stage": "transcribe@transfer",
   "weights_hash": "5151fdcb3792dd66cdd32d2eec9ad7713c93ecb23c050e60e7a58c3cb7093010"
  }

@@ -146,15 +146,35 @@ class LastRun:
 
 
 def last_run(space: Workspace, artefact: str) -> LastRun:
-    """Return the newest run of an artefact on the Git remote; the checked commit if there is none."""
+    """Return the newest run of an artefact on the Git remote; the checked commit if there is none.
+
+    A run is a branch `retrain/DATE-ID` whose commit has the artefact's params; a branch of another name, such as retrain/try, is none.
+    """
     listed = space.git("for-each-ref", "--format=%(refname:lstrip=3) %(objectname) %(committerdate:unix)", "refs/remotes/origin/retrain").splitlines()
-    found = sorted(((name, int(at), commit) for name, commit, at in map(str.split, listed)), key=lambda one: (one[0].split("/")[1][:10], one[1]))
-    for branch, _, commit in reversed(found):
-        params = yaml.safe_load(git_bytes(space.path, "show", f"{commit}:params.yaml"))
-        if (params.get("registry") or {}).get("artefact") == artefact:
-            return LastRun(branch, commit, _days(datetime.strptime(branch.split("/")[1][:10], "%Y-%m-%d").replace(tzinfo=UTC)))
+    found = sorted((started, int(at), name, commit) for name, commit, at in map(str.split, listed) if (started := _date(name)))
+    for started, _, branch, commit in reversed(found):
+        if _artefact(space, commit) == artefact:
+            return LastRun(branch, commit, _days(started))
     committed = space.git("log", "-1", "--format=%cI", "--", "dvc.lock")
     return LastRun(space.commit[:9], space.commit, _days(datetime.fromisoformat(committed)) if committed else float("inf"))
+
+
+def _date(branch: str) -> datetime | None:
+    """Return when the run of a branch was started, by its name; None if it is not named as a run's."""
+    try:
+        return datetime.strptime(branch.partition("/")[2][:11], "%Y-%m-%d-").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _artefact(space: Workspace, commit: str) -> object:
+    """Return the artefact that a commit's params name; None if it has no readable params."""
+    try:
+        params = yaml.safe_load(git_bytes(space.path, "show", f"{commit}:params.yaml"))
+    except (PipelineError, yaml.YAMLError):
+        return None
+    named = params.get("registry") if isinstance(params, dict) else None
+    return named.get("artefact") if isinstance(named, dict) else None
 
 
 def _days(moment: datetime) -> float:

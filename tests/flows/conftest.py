@@ -28,7 +28,7 @@ def server() -> Iterator[None]:
 
 
 @pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+def toy(server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     """The toy project with a pushed run of generation 1, as the repository of the flows, with a separate state folder."""
     own_state(monkeypatch, tmp_path)
     shutil.copytree(built("run"), tmp_path / "toy")

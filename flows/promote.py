@@ -58,7 +58,7 @@ def promote(run: str, require_approval: bool = True, by: str | None = None, reas
         require_approval: Wait for an approval in a form that shows the verdict. If off, whoever starts this flow approves: fill in by and reason.
         by: Who approves, if require_approval is off. Recorded.
         reason: Why, if require_approval is off. Recorded.
-        override: Reason for promoting despite an objection, such as a verdict that is not promote. Leave empty otherwise.
+        override: Reason for promoting despite an objection, such as a verdict of reject or inconclusive. Leave empty otherwise.
         approval_hours: Hours to wait for the approval. After them the run fails and the champion stays in use.
 
     Raises:
@@ -84,7 +84,7 @@ def apply_policy(commit: str, policy: Policy, approval_hours: float, by: str = P
         approval_hours: hours to wait for an approval.
         by: who decides, if no approval is requested.
         reason: why, if no approval is requested.
-        override: reason for promoting despite an objection, such as a verdict that is not promote.
+        override: reason for promoting despite an objection, such as a verdict of reject or inconclusive.
 
     Raises:
         PromotionError: another promotion came first, or the approved facts have changed.
@@ -133,7 +133,7 @@ def request_approval(candidate: Candidate, hours: float, override: str | None) -
     Args:
         candidate: what is to be approved.
         hours: to wait.
-        override: reason for promoting despite an objection, such as a verdict that is not promote, shown in the form.
+        override: reason for promoting despite an objection, such as a verdict of reject or inconclusive, shown in the form.
 
     Raises:
         PromotionError: there was no answer in time.

@@ -61,7 +61,7 @@ def promote(commit: Annotated[str, typer.Argument(help="The run commit, with dvc
                                                          show_default=False)] = None,
             by: By = None,
             override: Annotated[str | None, typer.Option(
-                help="Reason for promoting despite an objection, such as a verdict that is not promote; recorded.", show_default=False)] = None,
+                help="Reason for promoting despite an objection, such as a verdict of reject or inconclusive; recorded.", show_default=False)] = None,
             ask: Annotated[bool, typer.Option("--ask", help="Print what would be approved and the command for it; change nothing.")] = False) -> None:
     """Promote the challenger of a run to champion.
 

@@ -322,7 +322,6 @@ def test_the_margin_to_the_baseline_is_that_of_the_recorded_seeds() -> None:
 
 
 def test_a_further_baseline_is_shown_and_checked_but_decides_nothing(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_policy(run, {"longer_baseline": "scratch_long", **SELF_TEST})
     write_system(run, "scratch_long", hypotheses())
     write_policy(run, {"longer_baseline": "scratch_long", **SELF_TEST})
     verdict = verdict_on(run)

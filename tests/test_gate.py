@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import json
@@ -29,6 +30,7 @@ from pipeline.core.manifest import HYPOTHESIS, SLICES, conform
 from pipeline.core.params import load_section
 from pipeline.scoring.binding import TEST, expected_columns
 from pipeline.scoring.bootstrap import Interval
+from tests.exports import write_exports
 from tests.served import served_greedily
 
 SYSTEMS = ("transfer", "champion", "scratch")
@@ -217,12 +219,16 @@ def test_a_challenger_that_is_better_everywhere_is_promoted(run: Path, capsys: p
 def test_the_verdict_matches_its_schema_and_is_equal_in_two_runs(run: Path) -> None:
     verdict = verdict_on(run)
     first = (run / "data/gate/verdict.json").read_bytes()
+    validate(verdict)
+    gate.run(run)
+    assert (run / "data/gate/verdict.json").read_bytes() == first
+
+
+def validate(verdict: dict[str, Any]) -> None:
     schemas = {name: read_json(ROOT / f"docs/schemas/{name}.json") for name in ("verdict", "compare")}
     registry: Registry[Any] = Registry().with_resources([(f"{name}.json", Resource.from_contents(schema)) for name, schema in schemas.items()])
     Draft202012Validator.check_schema(schemas["verdict"])
     Draft202012Validator(schemas["verdict"], registry=registry).validate(verdict)
-    gate.run(run)
-    assert (run / "data/gate/verdict.json").read_bytes() == first
 
 
 def test_every_planted_challenger_gets_its_expected_verdict(run: Path) -> None:
@@ -715,8 +721,8 @@ def test_a_missing_required_slice_is_a_failure(run: Path) -> None:
 
 
 def test_an_enabled_rule_without_its_measurement_is_a_failure(run: Path) -> None:
-    write_policy(run, {"export_parity": {"enabled": True}})
-    with pytest.raises(DataError, match="export.wer_difference is None"):
+    write_policy(run, PARITY)
+    with pytest.raises(MissingInputError, match=r"data/export/transfer/parity\.json: no such file"):
         gate.run(run)
     write_policy(run, ROBUST)
     with pytest.raises(DataError, match=r"score/transfer\.json: no robustness in noise_10_db; .* transcribe\.robustness"):
@@ -726,10 +732,46 @@ def test_an_enabled_rule_without_its_measurement_is_a_failure(run: Path) -> None
         gate.run(run)
 
 
-def test_an_export_over_its_wer_limit_fails(run: Path) -> None:
-    change(run, "data/transcribe/transfer.json", lambda facts: facts.update(export={"wer_difference": 0.02}))
-    write_policy(run, {"export_parity": {"enabled": True}})
-    assert rule(verdict_on(run), "export_parity")["passed"] is False
+PARITY = {"export_parity": {"enabled": True}}
+
+
+def test_an_export_that_loses_too_much_is_not_shipped_and_the_verdict_does_not_depend_on_it(run: Path) -> None:
+    write_exports(run, pd.read_parquet(run / "data/transcribe/transfer.parquet"), {"onnx": 0.0, "onnx-int8": 0.05})
+    write_policy(run, PARITY | SELF_TEST)
+    verdict = verdict_on(run)
+    assert verdict["verdict"] == "promote"
+    assert [(export["backend"], export["shipped"]) for export in verdict["exports"]] == [("onnx", True), ("onnx-int8", False)]
+    assert verdict["exports"][1]["wer_difference"]["low"] > 0.005
+    found = rule(verdict, "export_parity")
+    assert (found["enabled"], found["passed"], found["value"], found["high"], found["limit"]) == (True, True, 0, 0, 0.005)
+    assert "onnx is shipped: change in WER +0.00" in found["reason"] and "onnx-int8 is refused: change in WER +4" in found["reason"]
+    planted = {entry["name"]: entry for entry in verdict["self_test"]["planted"]}
+    assert planted["an int8 export that loses words"] == {
+        "name": "an int8 export that loses words", "expected": "refused", "found": "refused", "passed": True, "reason": ""}
+    assert "planted challengers and exports got" in rule(verdict, "self_test")["reason"]
+    validate(verdict)
+
+
+def test_nothing_is_shipped_while_the_rule_is_disabled(run: Path) -> None:
+    write_exports(run, pd.read_parquet(run / "data/transcribe/transfer.parquet"), {"onnx": 0.0})
+    verdict = verdict_on(run)
+    assert verdict["exports"] == []
+    assert rule(verdict, "export_parity")["reason"] == "not enabled: no export is shipped"
+
+
+def test_a_gate_that_would_ship_a_bad_export_is_unreliable(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.scoring import exports
+
+    write_exports(run, pd.read_parquet(run / "data/transcribe/transfer.parquet"), {"onnx": 0.0})
+    write_policy(run, PARITY | SELF_TEST)
+    blind = exports.judge
+
+    def judge(export: Any, *arguments: Any) -> Any:
+        return blind(dataclasses.replace(export, rows=export.reference), *arguments)
+
+    monkeypatch.setattr(exports, "judge", judge)
+    with pytest.raises(PipelineError, match="gate self-test: an int8 export that loses words: shipped, not refused"):
+        gate.run(run)
 
 
 ROBUST = {"robustness": {"enabled": True, "max_wer": {"telephone": 0.4, "noise_10_db": 0.6}}}

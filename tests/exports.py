@@ -1,4 +1,4 @@
-"""The outs of the stage `export` for tests of what reads them."""
+"""Exports for tests: the outs of the stage `export` for what reads them, and a champion with real ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.core.files import write_json, write_table
+from pipeline.core.files import hash_file, write_json, write_table
 from pipeline.scoring.planted import omit_words
 
 FILES = {"onnx": "model.onnx", "onnx-int8": "model.int8.onnx"}
@@ -32,3 +32,25 @@ def write_exports(root: Path, table: pd.DataFrame, lost: Mapping[str, float], ch
         "schema": "vizinho.export/1", "system": challenger, "weights_hash": "ab" * 32, "decoder": None, "exports": [
             {"backend": backend, "file": FILES[backend], "hash": "cd" * 32, "bytes": 1000,
              "batch": {"batched": backend == "onnx", "max_logit_difference": 1e-6}} for backend in lost]} | changed)
+
+
+def write_champion(folder: Path) -> Path:
+    """Write a tiny model with its exports in `onnx/`; return its folder."""
+    import torch
+
+    from pipeline.exporting.int8 import quantise
+    from pipeline.exporting.network import export_network
+    from pipeline.model.artifact import load_model, save_model
+    from tests import tiny
+
+    random = tiny.model(seed=3)
+    with torch.no_grad():
+        random.lm_head.weight.mul_(60)
+    words = tiny.vocabulary()
+    save_model(random, words, folder, {})
+    network, _, record = load_model(folder)
+    (folder / "onnx").mkdir()
+    export_network(network, folder / "onnx/model.onnx", {"vocabulary_hash": words.hash, "weights_hash": record["weights_hash"]})
+    quantise(folder / "onnx/model.onnx", folder / "onnx/model.int8.onnx")
+    write_json(folder / "onnx/parity.json", {"exports": [{"file": file, "hash": hash_file(folder / "onnx" / file)} for file in FILES.values()]})
+    return folder

@@ -15,33 +15,15 @@ import pytest
 
 from pipeline.batching.waveforms import standardise
 from pipeline.core.errors import DataError, MissingInputError, PipelineError, VocabularyError
-from pipeline.core.files import ROOT, hash_file, read_json, write_json
+from pipeline.core.files import ROOT, read_json, write_json
 from pipeline.decoding.greedy import decode
-from pipeline.decoding.networks import EXPORTS, Backend, load_network
-from pipeline.exporting.int8 import quantise
-from pipeline.exporting.network import export_network
-from pipeline.model.artifact import load_model, save_model
+from pipeline.decoding.networks import Backend, load_network
 from tests import tiny
+from tests.exports import write_champion
 
 WORDS = tiny.vocabulary()
 WAVEFORMS = [standardise(tiny.spoken(text)) for text in tiny.TEXTS]
 LENGTHS_S = np.array([len(waveform) / 16_000 for waveform in WAVEFORMS])
-
-
-def write_champion(folder: Path) -> Path:
-    """Write a model with its exports in `onnx/`."""
-    import torch
-
-    random = tiny.model(seed=3)
-    with torch.no_grad():
-        random.lm_head.weight.mul_(60)
-    save_model(random, WORDS, folder, {})
-    network, _, record = load_model(folder)
-    (folder / "onnx").mkdir()
-    export_network(network, folder / "onnx/model.onnx", {"vocabulary_hash": WORDS.hash, "weights_hash": record["weights_hash"]})
-    quantise(folder / "onnx/model.onnx", folder / "onnx/model.int8.onnx")
-    write_json(folder / "onnx/parity.json", {"exports": [{"file": file, "hash": hash_file(folder / "onnx" / file)} for file in EXPORTS.values()]})
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -138,8 +139,8 @@ def run(system: str, model_folder: str, decoder_folder: str | None = None) -> No
         })
         memory = measure_memory(Path(model_folder), folder, recording)
     record_timing(f"export@{system}", Path.cwd(), weights_hash=record["weights_hash"], backends={
-        backend.value: {"rtfx": speeds[backend], "relative_to_torch": speeds[backend] / speeds[Backend.TORCH], "peak_memory_bytes": memory[backend],
-                        "decoding_seconds": seconds.get(backend)}
+        backend.value: {"rtfx": speeds[backend], "relative_to_torch": speeds[backend] / speeds[Backend.TORCH],
+                        "peak_memory_bytes": memory.get(backend), "decoding_seconds": seconds.get(backend)}
         for backend in Backend})
     for entry in entries:
         change, size = entry["wer_served"]["difference"], entry["bytes"]
@@ -232,11 +233,12 @@ def measure_speed(networks: dict[Backend, Network], audio: UtteranceAudio, durat
 
 
 def measure_memory(model: Path, exports: Path, recording: Path) -> dict[Backend, int]:
-    """Return the peak memory of a process of each backend that transcribes the recording, in bytes."""
-    from pipeline.decoding.networks import Backend
+    """Return the peak memory of a process of each form that transcribes the recording, in bytes. That of PyTorch is measured by `transcribe`."""
+    from pipeline.decoding.networks import EXPORTS
     from pipeline.exporting.memory import peak_memory_of
 
-    return {backend: peak_memory_of(backend, model, exports, recording) for backend in Backend}
+    with ThreadPoolExecutor(len(EXPORTS)) as pool:
+        return dict(zip(EXPORTS, pool.map(lambda backend: peak_memory_of(backend, model, exports, recording), EXPORTS), strict=True))
 
 
 if __name__ == "__main__":

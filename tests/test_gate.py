@@ -29,6 +29,7 @@ from pipeline.core.manifest import HYPOTHESIS, SLICES, conform
 from pipeline.core.params import load_section
 from pipeline.scoring.binding import TEST, expected_columns
 from pipeline.scoring.bootstrap import Interval
+from pipeline.scoring.evidence import Corpus, Rate
 from tests.served import served_greedily
 
 SYSTEMS = ("transfer", "champion", "scratch")
@@ -364,6 +365,85 @@ def test_an_improvement_needs_interval_and_matched_pairs_test_at_the_level_of_it
     assert (found.enabled, found.limit, found.passed) == (True, 0.0, False if same else passed)
     assert re.search("as many errors" if same else reason, found.reason)
     assert asked == [pytest.approx(1 - 2 * (0.025, 0.05 / 6)[gates])]
+
+
+def rules_of(changes: dict[str, Any], facts: dict[str, Any], **evidence: Any) -> dict[str, tuple[bool, bool | None]]:
+    """Return whether each rule on facts and data is enabled and passes, at the limits of `POLICY` unless changed."""
+    policy = gate.Policy.model_validate({name: {**value, **changes.get(name, {})} if isinstance(value, dict) else value
+                                         for name, value in POLICY.items()})
+    challenger: Any = SimpleNamespace(name="transfer", facts={
+        "system": "transfer", "model_bytes": 100_000_000, "invariance": {"max_logit_difference": 1e-4, "utterances_changed": 0},
+        "trained_on_test": {"speakers": 0, "sentences": 0, "recordings": 0}, "training_data_known": True,
+        "export": {"wer_difference": 0.005}, **facts})
+    found: Any = SimpleNamespace(**{
+        "challenger": challenger, "systems": [challenger], "leaked": 0, "licences": {"CC0-1.0": 2}, "speaker_dependent": False,
+        "speed": Rate(5.0, 5.0, 5.0), "corpora": [Corpus("portuguese", "a", 50, 950, 1, 0.25, 5), Corpus("portuguese", "b", 1, 1_000, 50, 0.25, 5)],
+        **evidence})
+    rules = [*gate.fact_rules(policy, found), *gate.data_reports(policy.data_reports, found)]
+    return {rule.name: (rule.enabled, rule.passed) for rule in rules}
+
+
+AT_ITS_LIMIT = {"export_parity": {"enabled": True}}
+
+
+@pytest.mark.parametrize(("name", "changes", "facts", "evidence", "passed"), [
+    ("max_model_bytes", {}, {"model_bytes": 100_000_001}, {}, False),
+    ("invariance", {}, {"invariance": {"max_logit_difference": 1.01e-4, "utterances_changed": 0}}, {}, False),
+    ("invariance", {}, {"invariance": {"max_logit_difference": 0.0, "utterances_changed": 1}}, {}, False),
+    ("certificate_clean", {}, {}, {"leaked": 1}, False),
+    ("not_trained_on_test", {}, {"trained_on_test": {"speakers": 1, "sentences": 0, "recordings": 0}}, {}, False),
+    ("not_trained_on_test", {}, {"trained_on_test": {"speakers": 1, "sentences": 0, "recordings": 0}}, {"speaker_dependent": True}, True),
+    ("not_trained_on_test", {}, {"training_data_known": False}, {}, False),
+    ("not_trained_on_test", {"not_trained_on_test": {"accept_unknown": True}}, {"training_data_known": False}, {}, True),
+    ("licences", {}, {}, {"licences": {"CC0-1.0": 2, "": 1}}, False), ("licences", {"licences": {"allowed": [""]}}, {}, {"licences": {"": 1}}, True),
+    ("export_parity", {}, {"export": {"wer_difference": 0.0051}}, {}, False),
+    ("min_relative_speed", {}, {}, {"speed": None}, None), ("min_relative_speed", {}, {}, {"speed": Rate(5.0, 4.99, 6.0)}, None),
+    ("min_relative_speed", {}, {}, {"speed": Rate(4.9, 4.8, 5.0)}, None), ("min_relative_speed", {}, {}, {"speed": Rate(4.9, 4.8, 4.99)}, False),
+    ("data_reports rejected", {"data_reports": {"max_rejected": 0.049}}, {}, {}, False),
+    ("data_reports dropped", {"data_reports": {"max_dropped": 0.049}}, {}, {}, False),
+    ("data_reports hours", {"data_reports": {"min_hours": 0.51}}, {}, {}, False),
+    ("data_reports speakers", {"data_reports": {"min_speakers": 11}}, {}, {}, False),
+])
+def test_a_limit_itself_passes_and_what_is_beyond_it_fails(name: str, changes: dict[str, Any], facts: dict[str, Any], evidence: dict[str, Any],
+                                                           passed: bool | None) -> None:
+    assert set(rules_of(AT_ITS_LIMIT, {}).values()) == {(True, True)}
+    found = rules_of({**AT_ITS_LIMIT, **changes}, facts, **evidence)
+    assert found.pop(name) == (True, passed)
+    assert set(found.values()) == {(True, True)}
+    switched_off = {rule: {"enabled": False} for rule in POLICY if isinstance(POLICY[rule], dict)}
+    assert set(rules_of(switched_off, facts, **evidence).values()) == {(False, None)}
+
+
+def test_the_language_with_the_least_data_counts() -> None:
+    corpora = [Corpus(language, name, 0, 10, 0, 0.3, 6) for language, name in (("portuguese", "a"), ("portuguese", "b"), ("spanish", "c"))]
+    languages = {"data_reports": {"languages": ["portuguese", "spanish"], "min_hours": 0.4, "min_speakers": 7}}
+    found = rules_of({**AT_ITS_LIMIT, **languages}, {}, corpora=corpora)
+    assert (found["data_reports hours"], found["data_reports speakers"]) == ((True, False), (True, False))
+
+
+def compared(low: float | None, high: float | None, value: float | None = 0.0, unit: str = "speaker") -> dict[str, Any]:
+    return {"slices": [{"slice": {"locale": "pt-PT"}, "utterances": 30, "speakers": 3, "unit": unit,
+                        "wer": {"difference": {"value": value, "low": low, "high": high}}}]}
+
+
+@pytest.mark.parametrize(("changes", "comparison", "expected"), [
+    ({}, compared(-0.01, 0.02), [True, None]), ({}, compared(-0.01, 0.0201), [None, None]), ({}, compared(0.02, 0.03), [None, None]),
+    ({}, compared(0.0201, 0.03), [False, None]), ({}, compared(None, None), [None, None]),
+    ({"required": ("locale=pt-PT",)}, compared(-0.01, 0.02), [True, None]), ({"required": ("locale=pt-BR",)}, compared(-0.01, 0.02), "no slice"),
+    ({}, compared(None, None, None), "no interval"), ({}, compared(None, None, unit="utterance"), "no interval"),
+    ({"columns": ()}, compared(-0.01, 0.02), [None]), ({"enabled": False}, compared(-0.01, 0.02), [None]),
+])
+def test_a_slice_may_lose_its_margin_and_no_more(changes: dict[str, Any], comparison: dict[str, Any], expected: list[bool | None] | str) -> None:
+    policy = gate.NonInferiority(**{"enabled": True, "margin": 0.02, "columns": ("locale",), "min_utterances": 30, **changes})
+    table = pd.DataFrame({"locale": ["pt-PT"] * 30 + ["pt-BR"] * 29})
+    evidence: Any = SimpleNamespace(champion=SimpleNamespace(rows=SimpleNamespace(table=table)))
+    if isinstance(expected, str):
+        with pytest.raises(DataError, match=expected):
+            gate.non_inferiority(policy, evidence, comparison)
+        return
+    by_name = {rule.name: rule for rule in gate.non_inferiority(policy, evidence, comparison)}
+    assert [by_name[name].passed for name in sorted(by_name, reverse=True)] == expected
+    assert all(rule.enabled is (policy.enabled and "pt-BR" not in name) for name, rule in by_name.items())
 
 
 def test_a_worse_challenger_is_rejected(tmp_path: Path) -> None:

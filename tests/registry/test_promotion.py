@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import jsonschema
 import pytest
@@ -13,8 +18,19 @@ from pipeline.core.errors import DataError, MissingInputError, ParamsError, Pipe
 from pipeline.core.files import ROOT, hash_file, read_json
 from pipeline.registry import tags
 from pipeline.registry.git import git
-from pipeline.registry.promotion import ApprovalRequest, promote, read_candidate, rollback
-from pipeline.registry.record import champion, changelog_line, records
+from pipeline.registry.private_clone import PrivateClone
+from pipeline.registry.promotion import (
+    ApprovalRequest,
+    Candidate,
+    check,
+    is_promoted,
+    promote,
+    read_candidate,
+    read_verdict,
+    refuse_without_override,
+    rollback,
+)
+from pipeline.registry.record import Record, champion, changelog_line, records
 from pipeline.registry.store import dvc
 from pipeline.registry.verify import verify
 from tests.toy_registry import ARTEFACT, Toy
@@ -274,3 +290,94 @@ def test_a_commit_without_a_run_is_refused(toy: Toy) -> None:
     toy.git("commit", "--quiet", "-m", "Forget the verdict")
     with pytest.raises(MissingInputError, match="not committed"):
         read_candidate(toy.path)
+
+
+# ---- Checks of an approval -------------------------------------------------------------------------------------------
+
+VERDICT: dict[str, Any] = {
+    "verdict": "promote", "rules": [{"name": "improvement", "enabled": True, "passed": True}], "period": {"gates_before": 0},
+    "challenger": {"system": "transfer", "weights_hash": "new", "decoder": None, "wer": 0.0, "cer": 1_000.0, "test_set": "t", "normaliser": "n"},
+    "champion": {"system": "champion", "weights_hash": "old", "decoder": None, "wer": 1_000.0, "cer": 0.0, "model": "data/donor"}}
+REQUEST = ApprovalRequest("0" * 40, "verdict", None)
+OLD = "0" * 32 + ".dir"
+
+
+def lock(folder: str, oid: str = OLD) -> dict[str, Any]:
+    """Return a dvc.lock whose gate read the transcripts of a champion in this folder."""
+    read = {"path": "data/transcribe/champion.json", "md5": "1"}
+    return {"stages": {"donor": {"outs": [{"path": "data/donor", "md5": OLD}]}, "gate": {"deps": [read]},
+                       "transcribe@champion": {"deps": [{"path": folder, "md5": oid}], "outs": [read]}}}
+
+
+def recorded(verdict: str = "earlier", weights: str = "old", artefact: str = ARTEFACT, restores: str | None = None) -> Record:
+    return Record.model_construct(version="v0.1.0", artefact=artefact, restores=restores, verdict=SimpleNamespace(hash=verdict),
+                                  model=SimpleNamespace(weights_hash=weights, dvc=OLD))
+
+
+@pytest.mark.parametrize(("replaced", "approved", "found", "expected"), [
+    (recorded("verdict", "new"), REQUEST, REQUEST, True),
+    (recorded("another", "new"), REQUEST, REQUEST, False), (recorded("verdict", "old"), REQUEST, REQUEST, False),
+    (recorded("verdict", "new", "another"), REQUEST, REQUEST, False), (recorded("verdict", "new", restores="v0.0.1"), REQUEST, REQUEST, False),
+    (recorded("verdict", "new"), replace(REQUEST, verdict="another"), REQUEST, False),
+    (recorded("verdict", "new"), REQUEST, replace(REQUEST, verdict="another"), False),
+])
+def test_a_promotion_is_finished_if_the_champion_is_the_model_of_the_approved_verdict(
+        replaced: Record, approved: ApprovalRequest, found: ApprovalRequest, expected: bool) -> None:
+    assert is_promoted(Candidate(found, ARTEFACT, VERDICT, {}, {}), approved, replaced) is expected
+
+
+@pytest.mark.parametrize("in_use, replaced, found, verdict, of_lock, message", [
+    ("data/donor", None, REQUEST, {}, lock("data/donor"), None),
+    ("data/champion", recorded(), REQUEST, {"champion": {"model": "data/champion"}}, lock("data/champion"), None),
+    ("data/champion", recorded(), REQUEST, {"champion": {"model": "elsewhere"}}, lock("data/champion"), None),
+    ("data/donor", None, replace(REQUEST, verdict="another"), {}, lock("data/donor"), "the verdict at 000000000 is another; expected verdict"),
+    ("data/champion", recorded(artefact="another"), REQUEST, {}, lock("data/champion"), f"{ARTEFACT}; expected another, as the champion on main"),
+    ("data/other", None, REQUEST, {}, lock("data/donor"), "it compares with data/donor, weights old; expected data/other, the champion on main"),
+    ("data/champion", recorded(weights="third"), REQUEST, {}, lock("data/champion"), "it compares with data/donor, weights old; expected v0.1.0"),
+    ("data/donor", None, REQUEST, {"verdict": "reject"}, lock("data/donor"), r"reject; expected promote, by its rules \(all pass\)"),
+    ("data/donor", None, REQUEST, {"challenger": {"weights_hash": "old"}}, lock("data/donor"), "challenger and champion have the same weights"),
+    ("data/donor", None, REQUEST, {}, lock("data/donor", "1" * 32 + ".dir"), "the champion that was transcribed is data/donor 111"),
+    ("data/champion", recorded(), REQUEST, {}, lock("data/champion", "1" * 32 + ".dir"), "the champion that was transcribed is data/champion 111"),
+])
+def test_an_approval_is_checked_against_main(clone: Path, in_use: str, replaced: Record | None, found: ApprovalRequest, verdict: dict[str, Any],
+                                             of_lock: dict[str, Any], message: str | None) -> None:
+    changed = {key: {**VERDICT[key], **verdict.get(key, {})} if key in ("challenger", "champion") else verdict.get(key, VERDICT[key])
+               for key in VERDICT}
+    arguments = PrivateClone(clone, clone, ".", ARTEFACT, ""), Candidate(found, ARTEFACT, changed, {}, of_lock), REQUEST, in_use, replaced
+    if message is None:
+        check(*arguments)
+        with pytest.raises(PromotionError, match=rf"the champion is the donor of day one now; expected {ARTEFACT}#champion#1"):
+            check(arguments[0], arguments[1], replace(REQUEST, champion=f"{ARTEFACT}#champion#1"), in_use, replaced)
+    else:
+        with pytest.raises(PipelineError, match=message):
+            check(*arguments)
+
+
+def test_objections_are_overridden_only_with_a_reason() -> None:
+    objections = [PromotionError("verdict", "reject", "promote", "keep it"), PromotionError("policy", "another", "main's", "merge main")]
+    refuse_without_override([], None)
+    refuse_without_override(objections, "checked by ear")
+    for reason in (None, ""):
+        with pytest.raises(PromotionError, match="reject"):
+            refuse_without_override(objections, reason)
+
+
+BROKEN: list[Callable[[Any], Any]] = [
+    *(lambda verdict, name=name, key=key: verdict[name].pop(key) for name in ("challenger", "champion")
+      for key in ("system", "weights_hash", "wer", "cer")),
+    *(lambda verdict, name=name, key=key, value=value: verdict[name].update({key: value}) for name in ("challenger", "champion")
+      for key in ("wer", "cer") for value in (-1e-9, 1_000.001, math.nan, math.inf, None, "0.1")),
+    *(lambda verdict, key=key: verdict.pop(key) for key in ("challenger", "champion", "verdict", "rules")),
+    *(lambda verdict, key=key: verdict["challenger"].pop(key) for key in ("test_set", "normaliser")),
+    lambda verdict: verdict["champion"].pop("model"), lambda verdict: verdict.update(verdict=None), lambda verdict: verdict.update(rules=1),
+    lambda verdict: verdict.update(rules=[{}]), lambda verdict: verdict.update(period=1), lambda verdict: verdict["champion"].update(weights_hash=7),
+]
+
+
+@pytest.mark.parametrize("change", BROKEN)
+def test_a_verdict_that_lacks_what_a_promotion_reads_is_refused(change: Callable[[Any], Any]) -> None:
+    verdict = json.loads(json.dumps(VERDICT))
+    assert read_verdict(json.dumps(verdict).encode(), "verdict") == VERDICT
+    change(verdict)
+    with pytest.raises(DataError, match="no usable verdict"):
+        read_verdict(json.dumps(verdict).encode(), "verdict")

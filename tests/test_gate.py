@@ -9,6 +9,7 @@ import math
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,13 +24,15 @@ from referencing import Registry, Resource
 from scipy.special import stdtrit
 
 from pipeline import gate, score
-from pipeline.core.errors import DataError, LeakageError, MissingInputError, ParamsError, PipelineError
+from pipeline.core.errors import DataError, LeakageError, MissingInputError, NotComparableError, ParamsError, PipelineError
 from pipeline.core.files import ROOT, read_json, write_json, write_table
 from pipeline.core.manifest import HYPOTHESIS, SLICES, conform
 from pipeline.core.params import load_section
 from pipeline.scoring.binding import TEST, expected_columns
 from pipeline.scoring.bootstrap import Interval
-from pipeline.scoring.evidence import Corpus, Rate
+from pipeline.scoring.evidence import ConditionResult, Corpus, Evidence, Rate, System, rescored
+from pipeline.scoring.scorecard import Resampling
+from pipeline.scoring.utterances import Scored, scored
 from tests.served import served_greedily
 
 SYSTEMS = ("transfer", "champion", "scratch")
@@ -444,6 +447,99 @@ def test_a_slice_may_lose_its_margin_and_no_more(changes: dict[str, Any], compar
     by_name = {rule.name: rule for rule in gate.non_inferiority(policy, evidence, comparison)}
     assert [by_name[name].passed for name in sorted(by_name, reverse=True)] == expected
     assert all(rule.enabled is (policy.enabled and "pt-BR" not in name) for name, rule in by_name.items())
+
+
+SMALL: dict[str, Any] = {"resamples": 1_000, "non_inferiority": {"margin": 0.1, "min_utterances": 10}, "beats_baseline": {"margin": 0.0}}
+
+
+def small_system(name: str, wrong: float, conditions: dict[str, float] | None = None, rows: int = 60, **facts: Any) -> System:
+    """Return a system that gets a share of the words of 60 utterances wrong, of 12 speakers."""
+    def found(share: float, seed: int, number: int = 60) -> Scored:
+        table = hypotheses(number=60, speakers=12).head(number)
+        return scored(table.assign(hypothesis=garbled(table["reference"].tolist(), share, seed)))
+
+    like = System(name, found(wrong, 1), "", "pt-BR/1", Rate(0, 0, 0), Rate(0, 0, 0), {
+        "system": name, "model_bytes": 4_800_000, "invariance": {"max_logit_difference": 0.0, "utterances_changed": 0}, "vocabulary_hash": "v",
+        "trained_on_test": {"speakers": 0, "sentences": 0, "recordings": 0}, "training_data_known": True, "decoder": None, **facts})
+    made = rescored(like, like.rows, Resampling(resamples=1_000))
+    degraded = {condition: found(share, 7, rows) for condition, share in (conditions or {}).items()}
+    return replace(made, conditions={condition: ConditionResult(part, rescored(like, part, Resampling(resamples=1_000)).wer)
+                                     for condition, part in degraded.items()})
+
+
+@functools.cache
+def small_evidence() -> Evidence:
+    challenger, champion, baseline = (small_system(name, wrong) for name, wrong in (("transfer", 0.05), ("champion", 0.4), ("scratch", 0.5)))
+    return Evidence(challenger, champion, baseline, 0, {"CC0-1.0": 1}, False, [Corpus("portuguese", "a", 0, 1_000, 0, 0.9, 60)],
+                    Rate(40.0, 38.0, 42.0))
+
+
+def applied(evidence: Evidence, **changes: dict[str, Any]) -> tuple[str, dict[str, bool | None], dict[str, Any]]:
+    """Return the verdict, the result of every enabled rule, and the comparisons."""
+    policy = {name: {**value, **SMALL.get(name, {}), **changes.get(name, {})} if isinstance(value, dict) else value for name, value in POLICY.items()}
+    verdict, rules, comparisons = gate.apply_rules(gate.Policy.model_validate(policy), evidence)
+    return verdict, {rule.name: rule.passed for rule in rules if rule.enabled}, comparisons
+
+
+def test_every_enabled_rule_counts_and_a_disabled_one_does_not() -> None:
+    verdict, passed, comparisons = applied(small_evidence())
+    assert (verdict, set(passed.values())) == ("promote", {True})
+    assert set(passed) == {
+        "improvement", "non_inferiority locale=pt-BR", "non_inferiority locale=pt-PT", "non_inferiority gender=female", "non_inferiority gender=male",
+        "beats_baseline", "max_wer", "min_relative_speed", "max_model_bytes", "certificate_clean", "not_trained_on_test", "invariance", "licences",
+        "data_reports rejected", "data_reports dropped", "data_reports hours", "data_reports speakers"}
+    assert comparisons["comparisons_greedy"] is comparisons["comparisons"] and set(comparisons["comparisons"]) == {"champion", "scratch"}
+    verdict, fewer, _ = applied(small_evidence(), improvement={"enabled": False})
+    assert (verdict, fewer) == ("reject", {**{name: True for name in passed if name != "improvement"}, "threshold": False})
+    verdict, one, _ = applied(small_evidence(), **{name: {"enabled": False} for name, value in POLICY.items()
+                                                   if isinstance(value, dict) and name != "improvement"})
+    assert (verdict, one) == ("promote", {"improvement": True})
+
+
+def test_leaks_are_failures_unless_their_rules_are_disabled() -> None:
+    leaked = replace(small_evidence(), leaked=1)
+    trained = replace(small_evidence(), champion=small_system("champion", 0.4, trained_on_test={"speakers": 0, "sentences": 1, "recordings": 0}))
+    for evidence, name in ((leaked, "certificate_clean"), (trained, "not_trained_on_test")):
+        with pytest.raises(LeakageError):
+            applied(evidence)
+        assert applied(evidence, **{name: {"enabled": False}})[0] == "promote"
+
+
+def test_the_baseline_is_compared_by_greedy_hypotheses_and_the_champion_as_it_serves() -> None:
+    served = small_evidence()
+    verdict, passed, comparisons = applied(replace(served, greedy=(small_system("transfer", 0.5), served.champion, served.baseline)))
+    assert (verdict != "promote", passed["improvement"], passed["beats_baseline"] is not True) == (True, True, True)
+    assert comparisons["comparisons_greedy"]["scratch"]["wer"]["challenger"] > 0.4 > comparisons["comparisons"]["scratch"]["wer"]["challenger"]
+    better = replace(served, greedy=served.systems, challenger=small_system("transfer", 0.4))
+    assert applied(better)[1]["improvement"] is False  # as many errors as the champion
+
+
+ROBUSTNESS = {"enabled": True, "max_wer": {"telephone": 0.3}, "margin": 0.05}
+
+
+@pytest.mark.parametrize(("challenger", "champion", "limits", "expected"), [
+    ({"telephone": 0.1}, {"telephone": 0.3}, {}, {"robustness telephone": True, "robustness telephone, change": True}),
+    ({"telephone": 0.6}, {"telephone": 0.6}, {}, {"robustness telephone": False, "robustness telephone, change": True}),
+    ({"telephone": 0.1}, {"telephone": 0.0}, {}, {"robustness telephone": True, "robustness telephone, change": False}),
+    ({"telephone": 0.1}, {"telephone": 0.3}, {"max_wer": {}}, {"robustness": None}), ({"telephone": 0.1}, {}, {}, "champion.json: no robustness"),
+    ({}, {"telephone": 0.1}, {}, "transfer.json: no robustness"), ({}, {}, {"enabled": False}, {}),
+])
+def test_the_challenger_is_limited_in_each_condition(challenger: dict[str, float], champion: dict[str, float], limits: dict[str, Any],
+                                                     expected: dict[str, bool | None] | str) -> None:
+    evidence = replace(small_evidence(), challenger=small_system("transfer", 0.05, challenger), champion=small_system("champion", 0.4, champion))
+    if isinstance(expected, str):
+        with pytest.raises(DataError, match=expected):
+            applied(evidence, robustness={**ROBUSTNESS, **limits})
+    else:
+        passed = applied(evidence, robustness={**ROBUSTNESS, **limits})[1]
+        assert {name: result for name, result in passed.items() if name.startswith("robustness")} == expected
+
+
+def test_conditions_on_different_samples_are_not_comparable() -> None:
+    evidence = replace(small_evidence(), challenger=small_system("transfer", 0.05, {"telephone": 0.1}),
+                       champion=small_system("champion", 0.4, {"telephone": 0.3}, rows=59))
+    with pytest.raises(NotComparableError, match="different utterances"):
+        applied(evidence, robustness=ROBUSTNESS)
 
 
 def test_a_worse_challenger_is_rejected(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Callable
@@ -15,8 +16,8 @@ import pytest
 import yaml
 
 from pipeline.core.errors import DataError, MissingInputError, ParamsError, PipelineError, PromotionError
-from pipeline.core.files import ROOT, hash_file, read_json
-from pipeline.registry import tags
+from pipeline.core.files import ROOT, hash_bytes, hash_file, read_json
+from pipeline.registry import promotion, store, tags
 from pipeline.registry.git import git
 from pipeline.registry.private_clone import PrivateClone
 from pipeline.registry.promotion import (
@@ -30,7 +31,7 @@ from pipeline.registry.promotion import (
     refuse_without_override,
     rollback,
 )
-from pipeline.registry.record import Record, champion, changelog_line, records
+from pipeline.registry.record import Model, Record, Verdict, champion, changelog_line, records
 from pipeline.registry.store import dvc
 from pipeline.registry.verify import verify
 from tests.toy_registry import ARTEFACT, Toy
@@ -381,3 +382,175 @@ def test_a_verdict_that_lacks_what_a_promotion_reads_is_refused(change: Callable
     change(verdict)
     with pytest.raises(DataError, match="no usable verdict"):
         read_verdict(json.dumps(verdict).encode(), "verdict")
+
+
+# ---- Steps on files in git, without DVC -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def private(clone: Path, monkeypatch: pytest.MonkeyPatch) -> PrivateClone:
+    """A private clone whose models and splits are files in git, so that there is nothing to check out of DVC."""
+    monkeypatch.setattr(store, "check_out", lambda root, targets: None)
+    for name, text in {"data/train/transfer/model.safetensors": "new", "data/train/transfer/config.json": "{}", "data/donor/model.safetensors": "old",
+                       "data/split/portuguese/test.parquet": "test", "data/align/portuguese/train.parquet": "aligned",
+                       "data/transcribe/transfer.json": "{}", "champion.yaml": "champion: {path: data/donor, version: null}\n"}.items():
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_text(text)
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "-m", "Run")
+    return PrivateClone(clone, clone, ".", ARTEFACT, git(clone, "rev-parse", "HEAD"))
+
+
+def hashed(text: str) -> str:
+    return hash_bytes(text.encode())
+
+
+def run_of(private: PrivateClone, *outs: str, learned_from: str = "data/split/portuguese", **hashes: str) -> Candidate:
+    """Return the candidate of a run with these outs."""
+    verdict = json.loads(json.dumps(VERDICT))
+    for name, expected in {"challenger": hashed("new"), "champion": hashed("old"), **hashes}.items():
+        verdict[name]["weights_hash"] = expected
+    lock = {"stages": {"all": {"outs": [{"path": path, "md5": OLD} for path in outs]}, "train@transfer": {"deps": [{"path": learned_from}]}}}
+    return Candidate(replace(REQUEST, commit=private.base), ARTEFACT, verdict, {}, lock)
+
+
+MODEL, SPLIT, ALIGNED = "data/train/transfer", "data/split/portuguese", "data/align/portuguese"
+
+
+@pytest.mark.parametrize(("outs", "learned_from", "splits"), [
+    ([MODEL, SPLIT], SPLIT, {SPLIT: {"test.parquet": "test"}}), ([MODEL, SPLIT, ALIGNED], SPLIT, {SPLIT: {"test.parquet": "test"}}),
+    ([MODEL, SPLIT, ALIGNED], ALIGNED, {ALIGNED: {"train.parquet": "aligned"}, SPLIT: {"test.parquet": "test"}}),
+])
+def test_the_model_of_the_verdict_is_taken_with_the_data_that_it_learned_from(
+        private: PrivateClone, monkeypatch: pytest.MonkeyPatch, outs: list[str], learned_from: str, splits: dict[str, dict[str, str]]) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(store, "check_out", lambda root, targets: asked.extend(targets))
+    found = promotion.take(private, run_of(private, *outs, learned_from=learned_from), ["data/donor"])
+    assert found == {name: {file: hashed(text) for file, text in files.items()} for name, files in splits.items()}
+    assert folder(private.clone / "data/champion") == {"model.safetensors": hashed("new"), "config.json": hashed("{}")}
+    assert asked == [MODEL, *sorted(splits), "data/donor"]
+
+
+@pytest.mark.parametrize(("outs", "added", "hashes", "error", "message"), [
+    ([SPLIT], "", {}, MissingInputError, "no data/train/transfer; expected the challenger's model"),
+    *(([MODEL, SPLIT], f"{MODEL}/model{ending}", {}, DataError, rf"pickled weights \(model\{ending}\)") for ending in sorted(promotion.PICKLES)),
+    ([MODEL, SPLIT], f"{MODEL}/checkpoint/optimiser.pt", {}, DataError, "pickled weights"),
+    ([MODEL, SPLIT], "", {"challenger": "other"}, DataError, "data/train/transfer/model.safetensors at .* expected other, as in the verdict"),
+    ([MODEL, SPLIT], "", {"champion": "other"}, DataError, "data/donor/model.safetensors at .* expected other, as in the verdict"),
+])
+def test_another_model_than_that_of_the_verdict_is_not_taken(private: PrivateClone, outs: list[str], added: str, hashes: dict[str, str],
+                                                             error: type[PipelineError], message: str) -> None:
+    if added:
+        (private.clone / added).parent.mkdir(exist_ok=True)
+        (private.clone / added).write_text("pickled")
+    with pytest.raises(error, match=message):
+        promotion.take(private, run_of(private, *outs, **hashes), ["data/donor"])
+    assert not (private.clone / "data/champion").exists()
+
+
+def test_a_record_is_restored_only_with_its_files(private: PrivateClone) -> None:
+    (private.clone / MODEL).rename(private.clone / "data/champion")
+    (private.clone / "data/champion.dvc").write_text("outs: []\n")
+    git(private.clone, "add", "--all")
+    git(private.clone, "commit", "--quiet", "-m", "Promote")
+    git(private.clone, "tag", f"{ARTEFACT}@v0.1.0")
+    files = {"model.safetensors": hashed("new"), "config.json": hashed("{}")}
+    record = Record.model_construct(version="v0.1.0", model=SimpleNamespace(files=files))
+    assert promotion.take_record(private, record) is record
+    for changed, names in (({"model.safetensors": hashed("old")}, "model.safetensors"), ({"vizinho.json": "0"}, "vizinho.json")):
+        with pytest.raises(DataError, match=f"registry v0.1.0: changed: {names}; expected the promoted files"):
+            promotion.take_record(private, Record.model_construct(version="v0.1.0", model=SimpleNamespace(files={**files, **changed})))
+
+
+def test_day_one_is_restored_only_with_the_verdict_and_the_weights_of_its_record(private: PrivateClone, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict = json.loads(json.dumps(VERDICT))
+    verdict["champion"] |= {"weights_hash": hashed("old"), "wer_served": 0.3, "cer_served": 0.2}
+    stated = {"right": verdict, "of other weights": {**verdict, "champion": {**verdict["champion"], "weights_hash": "other"}}}
+    runs = {}
+    for name, content in stated.items():
+        (private.clone / "data/gate").mkdir(exist_ok=True)
+        (private.clone / "data/gate/verdict.json").write_text(json.dumps(content))
+        git(private.clone, "add", "--all")
+        git(private.clone, "commit", "--quiet", "-m", name)
+        runs[name] = git(private.clone, "rev-parse", "HEAD")
+    model = Model.model_construct(weights_hash="old")
+    monkeypatch.setattr(promotion, "add_model", lambda private: model)
+
+    def first(name: str, **changes: str) -> Record:
+        found = Verdict.model_construct(hash=hash_bytes(json.dumps(stated[name]).encode()), verdict="promote", wer=0.1, cer=0.1, gates=1)
+        return Record.model_construct(version="v0.1.0", commit=runs[name], verdict=found.model_copy(update=changes), system="transfer", model=None)
+
+    with pytest.raises(DataError, match=r"verdict at \w{9}: \w{12}; expected other, as recorded"):
+        promotion.take_day_one(private, first("right", hash="other"))
+    with pytest.raises(DataError, match=r"data/donor/model\.safetensors at .* expected other, which v0\.1\.0 replaced"):
+        promotion.take_day_one(private, first("of other weights"))
+    assert not (private.clone / "data/champion").exists()
+    found = promotion.take_day_one(private, first("right"))
+    assert (found.system, found.model, found.verdict.verdict, found.verdict.wer, found.verdict.cer) == ("donor", model, None, 0.3, 0.2)
+    assert git(private.clone, "branch", "--show-current") == "main"
+    assert folder(private.clone / "data/champion") == {"model.safetensors": hashed("old")}
+
+
+@pytest.fixture
+def steps(private: PrivateClone, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What each step of a promotion returns, without a model, a remote and DVC; the key `done` lists the steps that change something."""
+    candidate = run_of(private, MODEL, SPLIT)
+    objection = PromotionError("verdict", "reject", "promote", "override it")
+    found: dict[str, Any] = {"candidate": candidate, "objection": objection, "champion": ("data/donor", None), "objections": [], "regate": [],
+                             "done": []}
+
+    def step(name: str) -> Any:
+        return lambda *arguments, **_: found["done"].append((name, arguments[1:]))
+
+    monkeypatch.setattr(promotion, "read_candidate", lambda root, commit: found["candidate"])
+    monkeypatch.setattr(promotion, "private_clone", lambda root, artefact: contextlib.nullcontext(private))
+    monkeypatch.setattr(promotion, "champion", lambda root: found["champion"])
+    monkeypatch.setattr(promotion, "check", lambda *arguments: found.update(checked=arguments))
+    monkeypatch.setattr(promotion.evidence, "objections", lambda *arguments: list(found["objections"]))
+    monkeypatch.setattr(promotion, "regate", lambda *arguments: list(found["regate"]))
+    monkeypatch.setattr(promotion, "take", lambda private, candidate, replaces: found.update(replaces=replaces) or {SPLIT: {}})
+    monkeypatch.setattr(promotion, "model_card", lambda run, **facts: found.update(facts) or "")
+    monkeypatch.setattr(promotion, "read_run", lambda *arguments: None)
+    monkeypatch.setattr(promotion, "add_model", lambda private: Model.model_construct(weights_hash="new"))
+    monkeypatch.setattr(promotion, "policy_hash", lambda params: "p")
+    for name in ("push_model", "merge", "seal", "follow"):
+        monkeypatch.setattr(promotion, name, step(name))
+    return found
+
+
+def test_nothing_is_promoted_before_its_checks_and_objections(private: PrivateClone, steps: dict[str, Any]) -> None:
+    approved = steps["candidate"].request
+    record = promote(private.root, approved, "Ana Reis", reason="better")
+    assert [name for name, _ in steps["done"]] == ["push_model", "merge", "seal"]
+    assert steps["done"][0][1] == ([SPLIT, "data/donor"],) and steps["replaces"] == ["data/donor"]
+    assert steps["checked"] == (private, steps["candidate"], approved, "data/donor", None)
+    assert (record.version, record.replaces, record.restores, record.verdict.gates, record.approval.overridden) == ("v0.1.0", None, None, 1, ())
+    assert (steps["override"], steps["forbidden"]) == (None, False)
+    steps["champion"] = "data/champion", recorded()
+    steps["done"].clear()
+    assert promote(private.root, approved, "Ana Reis").replaces == "v0.1.0"
+    assert steps["replaces"] == [] and steps["done"][0][1] == ([SPLIT],)
+
+
+@pytest.mark.parametrize("source", ["objections", "regate"])
+def test_what_speaks_against_a_promotion_stops_it_unless_it_is_overridden(private: PrivateClone, steps: dict[str, Any], source: str) -> None:
+    approved = steps["candidate"].request
+    steps[source] = [steps["objection"]]
+    with pytest.raises(PromotionError, match="reject; expected promote"):
+        promote(private.root, approved, "Ana Reis")
+    assert steps["done"] == [] and ("replaces" in steps) is (source == "regate")
+    record = promote(private.root, approved, "Ana Reis", override="checked by ear")
+    assert record.approval.overridden == ("verdict: reject",) and record.approval.override == steps["override"] == "checked by ear"
+    steps[source] = []
+    steps["done"].clear()
+    with pytest.raises(ParamsError, match="there is nothing to override"):
+        promote(private.root, approved, "Ana Reis", override="checked by ear")
+    assert steps["done"] == []
+
+
+def test_a_promotion_that_was_killed_after_its_commit_point_only_updates_the_checkout(private: PrivateClone, steps: dict[str, Any]) -> None:
+    approved = steps["candidate"].request
+    finished = recorded(approved.verdict, hashed("new"))
+    steps["champion"] = "data/champion", finished
+    assert promote(private.root, approved, "Ana Reis") is finished
+    assert [name for name, _ in steps["done"]] == ["follow"] and "checked" not in steps

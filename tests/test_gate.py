@@ -417,9 +417,30 @@ def test_a_limit_itself_passes_and_what_is_beyond_it_fails(name: str, changes: d
     assert set(rules_of(switched_off, facts, **evidence).values()) == {(False, None)}
 
 
+def test_the_reasons_name_licences_and_systems() -> None:
+    systems = [SimpleNamespace(name=name, facts={"training_data_known": False, "trained_on_test": {}}) for name in ("transfer", "champion")]
+    evidence: Any = SimpleNamespace(licences={"": 2, "MIT": 1, "CC0-1.0": 9}, systems=systems, speaker_dependent=False)
+    licences = gate.Licences(enabled=True, allowed=("CC0-1.0",), tables=())
+    assert gate._licences(licences, evidence).reason == "2 utterances or sentences under none stated, 1 utterances or sentences under MIT"
+    assert gate._licences(licences, SimpleNamespace(licences={"CC0-1.0": 9})).reason == "all training data and texts are under allowed licences"
+    for accept, handling in ((True, "accepted by the policy"), (False, "the policy requires them")):
+        found = gate._not_trained_on_test(gate.TrainedOn(enabled=True, accept_unknown=accept), evidence)
+        assert found.reason == f"training data of transfer, champion are unknown: {handling}"
+
+
+@pytest.mark.parametrize("value", [None, "0", math.nan, -math.inf])
+def test_an_export_without_a_finite_difference_is_a_failure(value: Any) -> None:
+    for export in ({}, {"export": {}}, {"export": {"wer_difference": value}}):
+        with pytest.raises(DataError, match=r"export\.wer_difference is .*; expected a finite number"):
+            rules_of(AT_ITS_LIMIT, {"export": {}, **export})
+
+
 def test_the_language_with_the_least_data_counts() -> None:
     corpora = [Corpus(language, name, 0, 10, 0, 0.3, 6) for language, name in (("portuguese", "a"), ("portuguese", "b"), ("spanish", "c"))]
     languages = {"data_reports": {"languages": ["portuguese", "spanish"], "min_hours": 0.4, "min_speakers": 7}}
+    policy = gate.DataReports(**{**POLICY["data_reports"], **languages["data_reports"]})
+    worst: Any = SimpleNamespace(corpora=[replace(corpora[0], rejected=10, dropped=2), *corpora[1:]])
+    assert [rule.value for rule in gate.data_reports(policy, worst)] == [0.5, 0.2, 0.3, 6]
     found = rules_of({**AT_ITS_LIMIT, **languages}, {}, corpora=corpora)
     assert (found["data_reports hours"], found["data_reports speakers"]) == ((True, False), (True, False))
 
@@ -430,7 +451,8 @@ def compared(low: float | None, high: float | None, value: float | None = 0.0, u
 
 
 @pytest.mark.parametrize(("changes", "comparison", "expected"), [
-    ({}, compared(-0.01, 0.02), [True, None]), ({}, compared(-0.01, 0.0201), [None, None]), ({}, compared(0.02, 0.03), [None, None]),
+    ({}, compared(-0.01, 0.02), [True, None]), ({}, compared(-0.01, 0.02, unit="utterance"), [True, None]),
+    ({}, compared(-0.01, 0.0201), [None, None]), ({}, compared(0.02, 0.03), [None, None]),
     ({}, compared(0.0201, 0.03), [False, None]), ({}, compared(None, None), [None, None]),
     ({"required": ("locale=pt-PT",)}, compared(-0.01, 0.02), [True, None]), ({"required": ("locale=pt-BR",)}, compared(-0.01, 0.02), "no slice"),
     ({}, compared(None, None, None), "no interval"), ({}, compared(None, None, unit="utterance"), "no interval"),
@@ -447,6 +469,7 @@ def test_a_slice_may_lose_its_margin_and_no_more(changes: dict[str, Any], compar
     by_name = {rule.name: rule for rule in gate.non_inferiority(policy, evidence, comparison)}
     assert [by_name[name].passed for name in sorted(by_name, reverse=True)] == expected
     assert all(rule.enabled is (policy.enabled and "pt-BR" not in name) for name, rule in by_name.items())
+    assert all(" points [" in rule.reason for rule in by_name.values() if rule.low is not None)
 
 
 SMALL: dict[str, Any] = {"resamples": 1_000, "non_inferiority": {"margin": 0.1, "min_utterances": 10}, "beats_baseline": {"margin": 0.0}}
@@ -512,6 +535,14 @@ def test_the_baseline_is_compared_by_greedy_hypotheses_and_the_champion_as_it_se
     assert comparisons["comparisons_greedy"]["scratch"]["wer"]["challenger"] > 0.4 > comparisons["comparisons"]["scratch"]["wer"]["challenger"]
     better = replace(served, greedy=served.systems, challenger=small_system("transfer", 0.4))
     assert applied(better)[1]["improvement"] is False  # as many errors as the champion
+
+
+def test_a_further_baseline_is_a_disabled_rule_with_its_greedy_difference() -> None:
+    worse, better = small_system("worse", 0.6), small_system("better", 0.0)
+    found = gate.shown(replace(small_evidence(), shown=(worse, better)), Resampling(resamples=1_000))
+    assert [(rule.name, rule.enabled, rule.passed, rule.limit) for rule in found] == [
+        ("beats_baseline worse", False, None, None), ("beats_baseline better", False, None, None)]
+    assert found[0].low < found[0].value < found[0].high < 0 < found[1].low < found[1].value < found[1].high
 
 
 ROBUSTNESS = {"enabled": True, "max_wer": {"telephone": 0.3}, "margin": 0.05}

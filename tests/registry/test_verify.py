@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.core.errors import DataError
+from pipeline.registry import store
 from pipeline.registry.record import Model, Record, Verdict, records
-from pipeline.registry.verify import _figures, verify
+from pipeline.registry.verify import _compare, _figures, verify
 from tests.toy_registry import ARTEFACT, Toy
 
 
@@ -163,6 +165,34 @@ def test_every_figure_of_a_record_is_that_of_its_verdict(restores: str | None, f
         assert found.startswith(f"record: {name} {value}; expected ")
     for broken in (b"{", b"[]", json.dumps({**FIGURES, "champion": {}, "challenger": {}}).encode()):
         assert _figures(recorded(restores, form), broken)[0].startswith("verdict: unreadable")
+
+
+GONE, BROKEN = FileNotFoundError("oid"), DataError("md5", "no JSON", "a listing", "dvc push")
+NEITHER, LOCAL = "m: in neither DVC cache nor remote", "m: not in the DVC remote, only on this machine"
+
+
+@pytest.mark.parametrize(("content", "problems", "hashed"), [
+    ({"cache": {"a": "1"}, "remote": {"a": "1"}}, [], {"cache", "remote"}), ({"cache": {"a": "1"}}, [], {"cache"}),
+    ({"cache": {"a": "2"}, "remote": {"a": "1"}}, ["m in cache: changed: a"], {"cache", "remote"}),
+    ({"cache": {}, "remote": {"a": "1", "b": "2"}}, ["m in cache: changed: a", "m in remote: changed: b"], {"cache", "remote"}),
+    ({"cache": GONE, "remote": {"a": "1"}}, [], {"remote"}), ({"cache": {"a": "1"}, "remote": GONE}, [LOCAL], {"cache"}),
+    ({"cache": GONE, "remote": GONE}, [NEITHER], set()), ({"cache": GONE}, [NEITHER], set()),
+    ({"cache": BROKEN, "remote": {"a": "1"}}, ["m in cache: md5: no JSON"], {"remote"}),
+    ({"cache": BROKEN, "remote": GONE}, ["m in cache: md5: no JSON", LOCAL], set()),
+])
+def test_the_bytes_in_cache_and_remote_are_the_recorded_ones(monkeypatch: pytest.MonkeyPatch, content: dict[str, Any], problems: list[str],
+                                                            hashed: set[str]) -> None:
+    def hashes(database: Any, oid: str) -> dict[str, str]:
+        assert oid == "oid"
+        if isinstance(database, Exception):
+            raise database
+        return dict(database)
+
+    monkeypatch.setattr(store, "hashes", hashes)
+    places: set[str] = set()
+    found = _compare("m", "oid", {"a": "1"}, content, places)
+    assert [line[:len(start)] for line, start in zip(found, problems, strict=True)] == problems
+    assert places == hashed
 
 
 def test_an_invalid_record_is_reported_with_every_problem(twice: Toy) -> None:

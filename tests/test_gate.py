@@ -31,6 +31,7 @@ from pipeline.core.params import load_section
 from pipeline.scoring.binding import TEST, expected_columns
 from pipeline.scoring.bootstrap import Interval
 from pipeline.scoring.evidence import ConditionResult, Corpus, Evidence, Rate, System, rescored
+from pipeline.scoring.reading import read_system
 from pipeline.scoring.scorecard import Resampling
 from pipeline.scoring.utterances import Scored, scored
 from tests.served import served_greedily
@@ -846,6 +847,25 @@ def test_a_missing_hypothesis_is_a_failure_whose_message_gives_its_utterance(run
 def test_a_score_that_differs_from_its_hypotheses_is_a_failure(run: Path) -> None:
     change(run, "data/score/transfer.json", lambda score: score["wer"].update(value=0.01))
     with pytest.raises(DataError, match="score of transfer: wer 0.01; expected 0.1043"):
+        gate.run(run)
+
+
+@pytest.mark.parametrize(("relative", "key", "value", "message"), [
+    ("score", "schema", "vizinho.score/2", "vizinho.score/2 of transfer; expected vizinho.score/3 of transfer"),
+    ("score", "system", "scratch", "vizinho.score/3 of scratch; expected vizinho.score/3 of transfer"),
+    ("transcribe", "system", "scratch", "expected vizinho.score/3 of transfer"),
+    ("score", "normaliser", "pt-BR/0", "normaliser pt-BR/0; expected pt-BR/1, the version in its hypotheses"),
+    ("transcribe", "model_bytes", 1.5, "model_bytes is 1.5"), ("score", "wer", {"value": 0.1}, "wer.low is missing"),
+])
+def test_the_score_and_the_facts_of_another_system_or_form_are_refused(run: Path, relative: str, key: str, value: Any, message: str) -> None:
+    change(run, f"data/{relative}/transfer.json", lambda figures: figures.update({key: value}))
+    with pytest.raises(DataError, match=message):
+        read_system("transfer", run)
+
+
+def test_a_guarded_column_that_the_test_set_lacks_is_refused(run: Path) -> None:
+    write_policy(run, {"non_inferiority": {"columns": ["locale", "dialect"]}})
+    with pytest.raises(DataError, match=r"gate\.non_inferiority\.columns: dialect; expected columns of "):
         gate.run(run)
 
 

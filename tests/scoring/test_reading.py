@@ -77,8 +77,14 @@ def test_a_text_under_several_licences_counts_for_each(tmp_path: Path) -> None:
     assert _licences(tmp_path / "train.parquet") == [("MIT", 2), ("", 1)]
 
 
-def test_a_corpus_without_utterances_is_refused(tmp_path: Path) -> None:
-    write_json(tmp_path / INGEST, {"utterances": 0, "rejected": 10})
-    write_json(tmp_path / NORMALISE, {"utterances": 0, "kept": {"utterances": 0, "hours": 0.0, "speakers": 0}})
-    with pytest.raises(DataError, match="0 utterances; expected 0, as ingested, and at least one"):
+@pytest.mark.parametrize(("ingested", "normalised", "message"), [
+    ({"utterances": 0, "rejected": 10}, 0, "0 utterances; expected 0, as ingested, and at least one"),
+    ({"utterances": 90, "rejected": 10}, 91, "91 utterances; expected 90, as ingested"), ({"utterances": 90}, 90, "rejected is missing"),
+])
+def test_the_two_reports_of_a_corpus_agree(tmp_path: Path, ingested: dict[str, int], normalised: int, message: str) -> None:
+    write_json(tmp_path / INGEST, ingested)
+    write_json(tmp_path / NORMALISE, {"utterances": normalised, "kept": {"utterances": 0, "hours": 0.0, "speakers": 0}})
+    with pytest.raises(DataError, match=message):
         read_corpora(["portuguese"], tmp_path)
+    with pytest.raises(MissingInputError, match=r"no report\.json of any corpus"):
+        read_corpora(["spanish"], tmp_path)

@@ -110,6 +110,21 @@ def test_a_run_that_contradicts_itself_or_main_is_refused(toy: Toy, case: str) -
     assert toy.in_use() is None
 
 
+def test_a_verdict_states_the_policy_of_its_run_and_what_its_rules_imply() -> None:
+    run = {"gate": {"alpha": 0.05}, "score": {}}
+    rules = [{"name": "max_wer", "enabled": False, "passed": False}, {"name": "improvement", "enabled": True, "passed": True}]
+    verdict = {"verdict": "promote", "rules": rules, "challenger": {"weights_hash": "a"}, "champion": {"weights_hash": "b"}}
+    for stated in ({}, {"policy_hash": None}, {"policy_hash": policy_hash(run)}):
+        evidence.check_verdict({**verdict, **stated}, run, "verdict")
+    with pytest.raises(DataError, match=rf"policy q; expected {policy_hash(run)[:12]}, that of the run"):
+        evidence.check_verdict({**verdict, "policy_hash": "q"}, run, "verdict")
+    with pytest.raises(DataError, match=r"reject; expected promote, by its rules \(all pass\)"):
+        evidence.check_verdict({**verdict, "verdict": "reject"}, run, "verdict")
+    undecided = [*rules, {"name": "max_cer", "enabled": True, "passed": None}, {"name": "licences", "enabled": True, "passed": False}]
+    with pytest.raises(DataError, match=r"promote; expected reject, by its rules \(max_cer undecided, licences failed\)"):
+        evidence.check_verdict({**verdict, "rules": undecided}, run, "verdict")
+
+
 def test_the_same_weights_with_another_decoder_are_another_system() -> None:
     def verdict(decoder: Any) -> dict[str, Any]:
         systems = {"challenger": {"weights_hash": "a", "decoder": decoder}, "champion": {"weights_hash": "a", "decoder": None}}
@@ -157,6 +172,10 @@ def test_the_champion_that_was_transcribed_is_the_one_of_the_transcripts_that_th
                     {"transcribe_existing": stage("old", "2")}):
         with pytest.raises(DataError, match="the champion that was transcribed is data/donor"):
             evidence.check_champion({"stages": {**lock, **changed}}, "data/donor", None, "dvc.lock")
+    besides = {"gate": {"deps": [{"path": "data/split", "md5": "3"}, *lock["gate"]["deps"]]},
+               "transcribe_existing": {**stage("new", "2"), "outs": [{"path": "data/transcribe/a.parquet", "md5": "4"}, *stage("", "2")["outs"]]},
+               "copy": {"deps": [{"path": "data/donor", "md5": "old"}], "outs": [{"path": "data/copy.json", "md5": "2"}]}}
+    evidence.check_champion({"stages": {**lock, **besides}}, "data/donor", None, "dvc.lock")
     twice = {"transcribe_other": stage("old", "2")}  # the same transcripts of two models
     unknown = {"donor": {}, "transcribe_existing": {"deps": [{"path": "data/donor"}], "outs": stage("", "2")["outs"]}}
     without = {"transcribe_existing": {"outs": stage("", "2")["outs"]}}
@@ -175,6 +194,7 @@ import json, yaml
 if yaml.safe_load(open("params.yaml"))["fails"]:
     raise SystemExit("no such column")
 json.dump({"wer": json.load(open("data/score/a.json"))["wer"] + STEP}, open("data/gate/verdict.json", "w"))
+open("data/gate/timing.json", "w").close()
 """
 
 
@@ -250,6 +270,7 @@ def test_every_command_of_the_stage_gate_runs_until_one_fails(private: PrivateCl
     ({"a": 0}, {"a": None}, ["a None (0)"]),
     ({"a": 0.0}, {"a": 0.9e-9}, []), ({"a": 0.0}, {"a": 1.1e-9}, ["a 1.1e-09 (0.0)"]), ({"a": 1e6}, {"a": 1e6 + 0.9e-3}, []),
     ({"a": 1e6}, {"a": 1e6 + 2e-3}, ["a 1000000.002 (1000000.0)"]), ({"a": "x" * 80}, {"a": "x" * 81}, [f"a {'x' * 77}... ({'x' * 80})"]),
+    ({"a": "b", "c": None, "d": True}, {"a": "b", "c": None, "d": True}, []),
     ({"a": {}}, {"a": []}, ["a [] ({})"]), ({"a": []}, {"a": {}}, ["a {} ([])"]), ({"a": "1"}, {"a": 1}, ["a 1 (1)"]),
 ])
 def test_two_verdicts_differ_in_values_types_and_keys(expected: Any, found: Any, lines: list[str]) -> None:
@@ -284,6 +305,7 @@ def params(artefact: str = ARTEFACT, conditions: Any = None, **gate: Any) -> dic
 @pytest.mark.parametrize(("main", "run", "found"), [
     ({"params_yaml": params()}, params(gates_since_promotion=7), None),
     ({"params_yaml": params()}, {**params(), "train": {"steps": 9}}, None),
+    ({"params_yaml": params()}, {name: value for name, value in params().items() if name != "transcribe"}, None),
     ({"params_yaml": params(rule={"enabled": True})}, params(rule={"enabled": False}), "policy gate.rule.enabled False (True)"),
     ({"params_yaml": params()}, params(alpha=0.1, extra=1), "policy gate.alpha 0.1 (0.05), gate.extra 1 (absent)"),
     ({"params_yaml": params(conditions={"noise": {"snr_db": 10}})}, params(conditions={"noise": {"snr_db": 60}}),
@@ -292,7 +314,7 @@ def params(artefact: str = ARTEFACT, conditions: Any = None, **gate: Any) -> dic
     ({"params_yaml": params("other"), "profiles__real_yaml": params(alpha=0.01)}, params(alpha=0.05), "policy gate.alpha 0.05 (0.01)"),
     ({"params_yaml": {"gate": {}}, "profiles__notes": params(alpha=0.05), "profiles__real_yaml": params(alpha=0.01)}, params(alpha=0.01), None),
     ({"params_yaml": params("other")}, params(), f"registry.artefact {ARTEFACT}, which no params of main have"),
-], ids=["the gate index is no policy", "other params are none", "a rule off", "changed and added", "easier conditions", "a profile",
+], ids=["the gate index is no policy", "other params are none", "a section less", "a rule off", "changed and added", "easier conditions", "a profile",
         "a laxer profile", "no name in the params, a file that is no profile", "a new artefact"])
 def test_the_policy_of_a_run_is_compared_with_the_one_of_main(private: PrivateClone, main: Any, run: Any, found: str | None) -> None:
     at_main = PrivateClone(private.root, private.clone, ".", ARTEFACT, put(private, **main))

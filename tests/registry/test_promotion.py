@@ -706,8 +706,8 @@ def test_the_commit_of_a_promotion_has_its_facts_and_starts_a_new_period(private
     git(private.clone, "commit", "--quiet", "-m", "Count")
     model = Model(dvc=OLD, weights_hash="w", vocabulary_hash="v", files={"model.safetensors": "w"})
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    record = Record(artefact=ARTEFACT, version="v0.1.0", restores=None, replaces=None, promoted_at=at, system="transfer", commit="0" * 40, model=model,
-                    data={}, test_set="t", normaliser="n", verdict=Verdict(hash="h", verdict="promote", wer=0.1, cer=0, gates=1),
+    record = Record(artefact=ARTEFACT, version="v0.1.0", restores=None, replaces=None, promoted_at=at, system="transfer", commit="0" * 40,
+                    model=model, data={}, test_set="t", normaliser="n", verdict=Verdict(hash="h", verdict="promote", wer=0.1, cer=0, gates=1),
                     approval=Approval(by="Ana Reis", at=at, champion=None, **approval))
     assert promotion.commit(private, record, "Promote") == [f"{ARTEFACT}@v0.1.0", f"{ARTEFACT}#champion#1"]
     assert git(private.clone, "show", "--name-only", "--format=", "HEAD").split() == [

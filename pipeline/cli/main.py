@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.registry import app as registry
-from pipeline.core.errors import ParamsError
+from pipeline.core.errors import MissingInputError, ParamsError
 from pipeline.core.stage import arguments_of, exit_with_code, optional_arguments_of
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -184,17 +184,25 @@ def rank(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def doctor(profile: Profile = None) -> None:
+def doctor(profile: Profile = None,
+           stage: Annotated[list[str] | None, typer.Option(help="Check only the params, and what this stage needs: ingest@NAME, donor. Repeat "
+                                                           "the option for several stages.", show_default=False)] = None) -> None:
     """Check this machine and the params before a run.
 
     List installed versions, differences from requirements/*.txt, and hardware. List every problem of the params (exit code 2). Check data,
-    checkpoint, memory and disk that the params need (exit code 1 if a run cannot start).
+    checkpoint, memory and disk that the params need (exit code 1 if a run cannot start). A flow calls it with the stages that it is going to run.
     """
     from pipeline.cli.doctor import examine, params_file, problems
-    from pipeline.cli.run_requirements import examine_needs
+    from pipeline.cli.run_requirements import examine_needs, unmet_needs
     from pipeline.core.params import read_params
 
     path = params_file(profile)
+    if stage:
+        if wrong := problems(path):
+            raise ParamsError(path.name, wrong)
+        if unmet := unmet_needs(read_params(path), stage):
+            raise MissingInputError(path.name, f"{len(unmet)} requirement{'s' * (len(unmet) > 1)} not met\n  " + "\n  ".join(unmet))
+        return
     lines, healthy = examine()
     typer.echo("\n".join(lines))
     if wrong := problems(path):

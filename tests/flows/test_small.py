@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prefect.settings import PREFECT_API_URL
 
 from pipeline.core.files import ROOT
@@ -48,6 +50,18 @@ class Project:
         git(self.path, "push", "--quiet", "origin", "main")
         self.cache = folder / "cache"
         (self.path / ".dvc/config.local").write_text(f"[cache]\n    dir = {self.cache}\n")
+
+    def branch(self, name: str, files: dict[str, str]) -> str:
+        """Commit files to a new branch of the remote and return the commit."""
+        git(self.path, "checkout", "--quiet", "-B", name, "origin/main")
+        for file, content in files.items():
+            (self.path / file).write_text(content, encoding="utf-8")
+        git(self.path, "add", "--all")
+        git(self.path, "commit", "--quiet", "-m", f"Add {', '.join(files)}")
+        git(self.path, "push", "--quiet", "--force", "origin", name)
+        commit = git(self.path, "rev-parse", "HEAD")
+        git(self.path, "checkout", "--quiet", "main")
+        return commit
 
     def environment(self) -> dict[str, str]:
         return small_run.environment(self.path) | {
@@ -166,6 +180,19 @@ def checkout(project: Project, name: str, commit: str, cache: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("flow", ["retrain", "watch"])
+def test_what_a_worker_lacks_is_named_before_the_first_stage(project: Project, flow: str) -> None:
+    params = yaml.safe_load((project.path / "params.yaml").read_text(encoding="utf-8"))
+    params["ingest"]["fala"] = {"reader": "fleurs", "language": "portuguese", "source": "data/raw/fala"}
+    params["normalise"]["fala"] = {"language": "portuguese", "locale": "pt-BR"}
+    commit = project.branch("lacking", {"profiles/lacking.yaml": yaml.safe_dump(params)})
+    began = time.monotonic()
+    name, message, _ = project.run(flow, git_ref=commit, profile="lacking")
+    assert name == "Failed" and "fala: data/raw/fala is missing" in message and "`dvc add` what is missing" in message, message
+    assert not re.search(r"Running stage|ingest@speak-pt: ", (project.folder / "log").read_text()), "no stage runs"
+    assert time.monotonic() - began < 60
+
+
 def test_watch_and_evaluate_on_a_run(project: Project) -> None:
     name, message, _ = project.run("watch")
     assert (name, message.startswith("no retraining: 0 new utterances")) == ("Nothing to do", True), message
@@ -175,6 +202,28 @@ def test_watch_and_evaluate_on_a_run(project: Project) -> None:
     release = recordings(project.folder / "release")
     name, message, outcome = project.run("evaluate", git_ref=commit, release=str(release))
     assert name in ("Completed", "Regressed") and "30 utterances" in message, message
+    fleurs = in_sets(release, project.folder / "fleurs")
+    name, message, outcome = project.run("evaluate", git_ref=commit, release=str(fleurs), reader="fleurs", options={"written": False}, sets=["dev"])
+    assert name in ("Completed", "Regressed") and "10 utterances" in message, message
+    name, message, _ = project.run("evaluate", git_ref=commit, release=str(fleurs), reader="fleurs", options={"writen": False})
+    assert name == "Failed" and "ingest.release.writen: unknown key" in message, message
+
+
+def in_sets(release: Path, folder: Path) -> Path:
+    """Return the recordings of a release as one of FLEURS: twenty of test, ten of dev, in an archive."""
+    import shutil
+
+    lines = (release / "manifest.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    tables: dict[str, list[str]] = {"dev": [], "test": []}
+    for index, line in enumerate(lines):
+        path, text, _, _ = line.split("\t")
+        name = "dev" if index < 10 else "test"
+        (folder / "pt_br/audio" / name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(release / path, folder / "pt_br/audio" / name / f"{index}.flac")
+        tables[name].append("\t".join([str(index), f"{index}.wav", text, text, "", "32000", "FEMALE"]))
+    for name, rows in tables.items():
+        (folder / "pt_br" / f"{name}.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return Path(shutil.make_archive(str(folder), "gztar", folder, "pt_br"))
 
 
 def recordings(folder: Path) -> Path:

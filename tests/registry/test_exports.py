@@ -16,7 +16,8 @@ from pipeline.registry.private_clone import PrivateClone
 from pipeline.registry.promotion import ApprovalRequest, Candidate, promote, read_candidate, rollback, take_exports
 from pipeline.registry.record import CHAMPION, champion_folder, read_record, records
 from pipeline.registry.store import dvc
-from pipeline.registry.verify import verify
+from pipeline.registry.verify import _figures, verify
+from tests.registry.test_verify import FIGURES, recorded
 from tests.toy_registry import ARTEFACT, Toy
 
 NAMES = {"onnx": "model.onnx", "onnx-int8": "model.int8.onnx"}
@@ -89,6 +90,12 @@ def test_a_record_without_exports_is_read_as_it_was_written(once: Toy) -> None:
     assert old.pop("exports") == []
     file.write_text(json.dumps(old))
     assert read_record(file).as_json() == old
+
+
+def test_a_record_lists_exactly_the_exports_that_its_verdict_ships() -> None:
+    content = {**FIGURES, "exports": [{"hash": "a", "shipped": True}, {"hash": "b", "shipped": False}]}
+    assert _figures(recorded(), json.dumps(content).encode()) == ["record: exports []; expected ['a'], as in the verdict"]
+    assert _figures(recorded("day-one"), json.dumps(content).encode()) == []
 
 
 @pytest.mark.slow

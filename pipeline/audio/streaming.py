@@ -35,6 +35,11 @@ BLOCK_S: Final = 10.0
 PIPE_BLOCK_S: Final = 0.25
 """Length of a block from a pipe: a live transcript waits at most this long for more audio."""
 
+RATES_HZ: Final = (1_000, 768_000)
+"""Lowest and highest sample rate: the filter of a rate beyond them does not fit in memory."""
+MOST_CHANNELS: Final = 64
+"""A block of more channels does not fit in memory; nor does one that a damaged header announces."""
+
 
 @dataclass(slots=True)
 class Blocks:
@@ -50,7 +55,7 @@ class Blocks:
 
 
 @contextmanager
-def open_blocks(source: Path | IO[bytes]) -> Iterator[Blocks]:
+def open_blocks(source: Path | IO[bytes], most_channels: int = MOST_CHANNELS) -> Iterator[Blocks]:
     """Yield a recording as blocks of 16 kHz audio, at most `BLOCK_S` of it in memory at a time.
 
     libsndfile reads what it knows, FFmpeg the rest. A pipe is read as it fills where it carries WAV; other formats need
@@ -58,10 +63,12 @@ def open_blocks(source: Path | IO[bytes]) -> Iterator[Blocks]:
 
     Args:
         source: a file, or a binary stream such as standard input.
+        most_channels: a recording of more channels is refused.
 
     Raises:
         soundfile.LibsndfileError: the source is not audio.
-        OSError: it is missing or may not be read, or (Unreadable) its decoder is not installed or failed.
+        OSError: it is missing or may not be read, or (Unreadable) its decoder is not installed or failed, or it has too many channels,
+            or a sample rate beyond `RATES_HZ`.
     """
     with ExitStack() as stack:
         if isinstance(source, Path):
@@ -69,13 +76,13 @@ def open_blocks(source: Path | IO[bytes]) -> Iterator[Blocks]:
         else:
             start = read_exactly(source, 12)
             if is_wav(start):
-                yield _resampled(*_wav(source, PIPE_BLOCK_S))
+                yield _resampled(*_wav(source, PIPE_BLOCK_S), most_channels)
                 return
             file = stack.enter_context(tempfile.NamedTemporaryFile())
             file.write(start)
             shutil.copyfileobj(source, file)
             file.flush()
-        yield _resampled(*_file(stack, file))
+        yield _resampled(*_file(stack, file), most_channels)
 
 
 def _file(stack: ExitStack, file: IO[bytes]) -> tuple[int, int, Iterator[Waveform]]:
@@ -94,7 +101,18 @@ def _file(stack: ExitStack, file: IO[bytes]) -> tuple[int, int, Iterator[Wavefor
         return _joined(content, parts)
     file.seek(0)
     sound = stack.enter_context(soundfile.SoundFile(file.fileno(), closefd=False))
-    return sound.samplerate, sound.channels, sound.blocks(round(BLOCK_S * sound.samplerate), dtype="float32", always_2d=True)
+    return sound.samplerate, sound.channels, _sound(sound)
+
+
+def _sound(sound: soundfile.SoundFile) -> Iterator[Waveform]:
+    """Yield the blocks of an open file. Where its header counts more samples than it has, libsndfile repeats the last ones without end."""
+    size = round(BLOCK_S * sound.samplerate)
+    read = size
+    while read == size:
+        start = sound.tell()
+        block_SC = sound.read(size, dtype="float32", always_2d=True)
+        read = sound.tell() - start
+        yield block_SC[:read]
 
 
 def _joined(content: Content, parts: list[Part]) -> tuple[int, int, Iterator[Waveform]]:
@@ -145,8 +163,11 @@ def resample_blocks(blocks: Iterable[Waveform], rate_hz: int, to_hz: int = SAMPL
         yield resample(pending, rate_hz, to_hz)[reach * step_out :][:rest]
 
 
-def _resampled(rate_hz: int, channels: int, blocks: Iterator[Waveform]) -> Blocks:
+def _resampled(rate_hz: int, channels: int, blocks: Iterator[Waveform], most_channels: int) -> Blocks:
     """Return a source's blocks at 16 kHz; the channels are resampled in step."""
+    if not RATES_HZ[0] <= rate_hz <= RATES_HZ[1] or channels > most_channels:
+        raise Unreadable(f"{channels} channels at {rate_hz} Hz; at most {most_channels} channels, at {RATES_HZ[0]} to {RATES_HZ[1]} Hz, are read")
+
     def split() -> Iterator[Waveform]:
         lanes: list[list[Waveform]] = [[] for _ in range(channels)]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
@@ -20,7 +20,7 @@ import numpy.typing as npt
 import soundfile
 
 from pipeline.audio.samples import Waveform, to_int16
-from pipeline.audio.streaming import Blocks, open_blocks
+from pipeline.audio.streaming import MOST_CHANNELS, Blocks, open_blocks
 from pipeline.batching.waveforms import prepare
 from pipeline.core.errors import DataError, PipelineError
 from pipeline.core.manifest import SAMPLE_RATE_HZ
@@ -100,7 +100,17 @@ class Ended:
 
 
 @dataclass(slots=True)
-class _Piece:
+class Piece:
+    """A part of a recording before it is decoded.
+
+    Args:
+        source: the recording.
+        channel: 0 for a mixture of all channels, else the number of the channel.
+        start_s: start in the recording.
+        end_s: end in the recording.
+        waveform: as the network expects it, (S,).
+    """
+
     source: Source
     channel: int
     start_s: float
@@ -129,28 +139,28 @@ def transcribe(network: Network, decode: Decode, sources: Iterable[Source], long
         live: whether to decode each part as soon as it is complete, instead of in full rounds.
         advance: is called with the seconds of audio done, for a progress bar.
     """
-    pieces = _ahead(_pieces(sources, longest_s, channels, network.normalise, live), 0.0 if live else ROUND_S)
-    for round_ in pieces:
-        waiting = [piece for piece in round_ if isinstance(piece, _Piece)]
+    for round_ in _ahead(pieces(sources, longest_s, channels, network.normalise, live), 0.0 if live else ROUND_S):
+        waiting = [piece for piece in round_ if isinstance(piece, Piece)]
         durations_s = np.array([len(piece.waveform) / SAMPLE_RATE_HZ for piece in waiting])
         decoded: Iterator[Decoded] = iter(network.decode_all(decode, lambda index, waiting=waiting: waiting[index].waveform,  # type: ignore[misc]
                                                              durations_s, BATCH_S, advance) if waiting else ())
         for piece in round_:
-            yield _segment(piece, next(decoded)) if isinstance(piece, _Piece) else piece
+            yield segment_of(piece, next(decoded)) if isinstance(piece, Piece) else piece
 
 
-def _segment(piece: _Piece, decoded: Decoded) -> Segment:
+def segment_of(piece: Piece, decoded: Decoded) -> Segment:
+    """Return a part with its hypothesis; the words' times are those in the recording."""
     words = tuple(Word(word.word, round(piece.start_s + word.start_s, 3), round(min(piece.start_s + word.end_s, piece.end_s), 3), word.confidence)
                   for word in decoded.words)
     return Segment(piece.source, piece.channel, round(piece.start_s, 3), round(piece.end_s, 3), decoded.text, words)
 
 
-def _ahead(pieces: Iterator[_Piece | Ended], round_s: float) -> Iterator[list[_Piece | Ended]]:
+def _ahead(parts: Iterator[Piece | Ended], round_s: float) -> Iterator[list[Piece | Ended]]:
     """Yield rounds of about `round_s` of audio, read by a thread while the last round is decoded."""
-    ready: queue.Queue[list[_Piece | Ended] | BaseException | None] = queue.Queue(maxsize=1)
+    ready: queue.Queue[list[Piece | Ended] | BaseException | None] = queue.Queue(maxsize=1)
     stop = threading.Event()
 
-    def put(item: list[_Piece | Ended] | BaseException | None) -> None:
+    def put(item: list[Piece | Ended] | BaseException | None) -> None:
         while not stop.is_set():
             try:
                 return ready.put(item, timeout=0.2)
@@ -159,11 +169,11 @@ def _ahead(pieces: Iterator[_Piece | Ended], round_s: float) -> Iterator[list[_P
 
     def read() -> None:
         try:
-            gathered: list[_Piece | Ended] = []
+            gathered: list[Piece | Ended] = []
             seconds = 0.0
-            for piece in pieces:
+            for piece in parts:
                 gathered.append(piece)
-                seconds += len(piece.waveform) / SAMPLE_RATE_HZ if isinstance(piece, _Piece) else 0.0
+                seconds += len(piece.waveform) / SAMPLE_RATE_HZ if isinstance(piece, Piece) else 0.0
                 if seconds >= round_s:
                     put(gathered)
                     gathered, seconds = [], 0.0
@@ -185,13 +195,24 @@ def _ahead(pieces: Iterator[_Piece | Ended], round_s: float) -> Iterator[list[_P
         stop.set()
 
 
-def _pieces(sources: Iterable[Source], longest_s: float, channels: Channels, normalise: bool, live: bool) -> Iterator[_Piece | Ended]:
+def pieces(sources: Iterable[Source], longest_s: float, channels: Channels, normalise: bool, live: bool,
+           most_channels: int = MOST_CHANNELS) -> Generator[Piece | Ended, None, None]:
+    """Yield the parts of every recording and its end, in order; each is read when it is asked for.
+
+    Args:
+        sources: recordings.
+        longest_s: longest part.
+        channels: for recordings of several channels.
+        normalise: whether the network expects waveforms of zero mean and unit variance.
+        live: whether a short recording is cut at its pauses too, so that its first part is complete sooner.
+        most_channels: a recording of more channels ends in an error.
+    """
     for source in sources:
         ended = Ended(source)
         try:
             if isinstance(source.audio, Path) and source.audio.is_dir():
                 raise DataError(source.name, "a folder without audio files", "a file, or a folder that has some", "check the path")
-            with open_blocks(source.audio) as blocks:
+            with open_blocks(source.audio, most_channels) as blocks:
                 yield from _pieces_of(source, blocks, ended, longest_s, channels, normalise, live)
         except soundfile.LibsndfileError as error:
             ended.error = DataError(source.name, error.error_string.rstrip("."), "audio: wav, flac, mp3, ogg, opus, m4a, webm", "convert it")
@@ -203,7 +224,7 @@ def _pieces(sources: Iterable[Source], longest_s: float, channels: Channels, nor
 
 
 def _pieces_of(source: Source, blocks: Blocks, ended: Ended, longest_s: float, channels: Channels, normalise: bool,
-               live: bool) -> Iterator[_Piece]:
+               live: bool) -> Iterator[Piece]:
     """Yield the parts of a recording, ready for the network; update what `ended` reports."""
     first, taken_s = [], 0.0
     for block_SC in blocks.blocks:
@@ -216,7 +237,7 @@ def _pieces_of(source: Source, blocks: Blocks, ended: Ended, longest_s: float, c
     loudest = [0.0] * len(weights)
     peak, samples, clipped = 0.0, 0, 0
 
-    def piece(lane: int, start_s: float, waveform_S: Waveform) -> _Piece:
+    def piece(lane: int, start_s: float, waveform_S: Waveform) -> Piece:
         rms = float(np.sqrt(np.square(waveform_S).mean()))
         loudest[lane] = max(loudest[lane], rms)
         if (highest := float(np.abs(waveform_S).max())) <= 1:
@@ -225,7 +246,7 @@ def _pieces_of(source: Source, blocks: Blocks, ended: Ended, longest_s: float, c
             ready = prepare(waveform_S if normalise else waveform_S / highest, normalise)
         if normalise and rms < FAINT * loudest[lane]:
             ready *= np.float32(rms / (FAINT * loudest[lane]))  # background noise between utterances stays faint
-        return _Piece(source, lane + 1 if len(weights) > 1 else 0, start_s, start_s + len(waveform_S) / SAMPLE_RATE_HZ, ready)
+        return Piece(source, lane + 1 if len(weights) > 1 else 0, start_s, start_s + len(waveform_S) / SAMPLE_RATE_HZ, ready)
 
     for block_SC in chain(first, blocks.blocks):
         if not np.isfinite(block_SC).all():

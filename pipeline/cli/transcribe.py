@@ -8,15 +8,14 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.audio.codecs import recording_paths
-from pipeline.cli.subtitles import cues, render_cues
 from pipeline.core.errors import DataError, MissingInputError, PipelineError
 from pipeline.core.files import ROOT
 from pipeline.core.progress import bar
+from pipeline.decoding.subtitles import cues, render_cues, words_of
 
 if TYPE_CHECKING:
     from pipeline.decoding.beam import HotWord
@@ -28,23 +27,6 @@ def champion_folder() -> Path:
     from pipeline.registry.record import champion_folder as checked
 
     return checked(ROOT)
-
-
-def decoder_folder(model: Path) -> Path:
-    """Return the folder of a model's decoder: its own, or that of this run for a model that the run trained."""
-    from pipeline.decoding.beam import DECODER, INSIDE_MODEL
-
-    run = ROOT / "data/language_model/portuguese"
-    trained_here = model.resolve().parent == (ROOT / "data/train").resolve()
-    return run if trained_here and not (model / INSIDE_MODEL / DECODER).exists() else model / INSIDE_MODEL
-
-
-def exports_folder(model: Path) -> Path:
-    """Return the folder of a model's exports: its own, or that of this run for a model that the run trained."""
-    from pipeline.decoding.onnx_network import INSIDE_MODEL
-
-    trained_here = model.resolve().parent == (ROOT / "data/train").resolve()
-    return ROOT / "data/export" / model.resolve().name if trained_here and not (model / INSIDE_MODEL).exists() else model / INSIDE_MODEL
 
 
 def audio_files(arguments: Sequence[str]) -> list[str]:
@@ -118,26 +100,17 @@ def transcribe_files(files: Sequence[str], model_folder: Path | None = None, cha
         backend: what runs the network: `torch`, `onnx` or `onnx-int8`.
     """
     from pipeline.audio.quiet import quiet_libraries
-    from pipeline.decoding.beam import BeamDecoder, Settings, load_decoder
-    from pipeline.decoding.greedy import decode
-    from pipeline.decoding.networks import Backend, load_network
-    from pipeline.decoding.recordings import Channels, Source, longest_part_s, transcribe
+    from pipeline.decoding.networks import Backend
+    from pipeline.decoding.recordings import Channels, Source, transcribe
+    from pipeline.decoding.system import System
 
-    folder = model_folder or champion_folder()
-    network, vocabulary, record = load_network(folder, Backend(backend), exports_folder(folder) if backend != Backend.TORCH else None)
-    frame_s = network.frame_s
-    if unknown := sorted({letter for hot in hot_words for letter in vocabulary.missing(hot.phrase)}):
-        raise DataError("hot words", f"{', '.join(unknown)}", "letters that the model writes", "write the phrases as they are spoken, without signs")
-    if language_model:
-        search = load_decoder(decoder_folder(folder), vocabulary, frame_s, hot_words)
-    else:
-        search = BeamDecoder(vocabulary, frame_s, Settings(), hot_words=hot_words) if hot_words else None
-    decoder = search or partial(decode, vocabulary=vocabulary, frame_s=frame_s, words=True)
+    system = System(model_folder or champion_folder(), Backend(backend), ROOT, language_model)
+    decoder = system.decoder(hot_words)
     sources = [Source(file, sys.stdin.buffer if file == "-" else Path(file)) for file in files]
     with quiet_libraries():
         total_s = None if live or not sys.stderr.isatty() else total_duration_s(files)
         with bar(total_s, "s", "transcribe") as progress:
-            yield from transcribe(network, decoder, sources, longest_part_s(record), Channels(channels), live, progress.update)
+            yield from transcribe(system.network, decoder, sources, system.longest_s, Channels(channels), live, progress.update)
 
 
 def total_duration_s(files: Sequence[str]) -> float | None:
@@ -171,12 +144,6 @@ def results(items: Iterator[Segment | Ended]) -> list[dict[str, Any]]:
             finished.append(result | ({"warnings": warnings} if warnings else {}))
         segments = []
     return finished
-
-
-def words_of(segment: Segment) -> list[dict[str, Any]]:
-    """Return a segment's words as the JSON format has them; the speaker is the channel where channels are transcribed one by one."""
-    speaker = {"speaker": str(segment.channel)} if segment.channel else {}
-    return [{"word": word.word, "start_s": word.start_s, "end_s": word.end_s, "confidence": word.confidence, **speaker} for word in segment.words]
 
 
 def message(name: str, error: PipelineError) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pipeline.decoding.recordings import Segment
 
 LINE_LETTERS: Final = 42
 """Letters in a line; a cue has two."""
@@ -25,6 +28,12 @@ class Cue:
     start_s: float
     end_s: float
     text: str
+
+
+def words_of(segment: Segment) -> list[dict[str, Any]]:
+    """Return a segment's words as the JSON format and `cues` have them; the speaker is the channel where channels are transcribed one by one."""
+    speaker = {"speaker": str(segment.channel)} if segment.channel else {}
+    return [{"word": word.word, "start_s": word.start_s, "end_s": word.end_s, "confidence": word.confidence, **speaker} for word in segment.words]
 
 
 def cues(words: Sequence[dict[str, Any]]) -> list[Cue]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pipeline.cli.subtitles import Cue, cues, render_cues
+from pipeline.decoding.subtitles import Cue, cues, render_cues
 
 
 def words(*texts: str, start_s: float = 0.0, step_s: float = 1.0, length_s: float = 0.5, **more: Any) -> list[dict[str, Any]]:

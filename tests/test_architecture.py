@@ -24,7 +24,7 @@ from pipeline.core.files import ROOT
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 STAGES = tuple(DVC["stages"])
 HEAVY = {"torch", "torchaudio", "transformers", "safetensors"}
-LATE = {"datasets", "dvc", "fsspec", "huggingface_hub", "matplotlib", "onnx", "onnxruntime", "peft", "prefect", "ray"}
+LATE = {"datasets", "dvc", "fastapi", "fsspec", "huggingface_hub", "matplotlib", "onnx", "onnxruntime", "peft", "prefect", "ray", "uvicorn"}
 
 TORCH = {"numpy", "pandas", "pyarrow", "pydantic", "soundfile", *HEAVY}
 ALLOWED: dict[str, tuple[set[str], set[str]]] = {
@@ -48,12 +48,13 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "tuning": ({"core", "batching", "decoding", "model", "training"}, TORCH),
     "reporting": ({"core"}, {"jinja2", "pandas", "pyarrow", "yaml"}),
     "registry": ({"core"}, {"configobj", "dvc", "dvc_data", "gto", "pandas", "pydantic", "yaml"}),
+    "serving": ({"core", "decoding", "model", "registry"}, {"fastapi", "prometheus_client", "pydantic", "starlette", "uvicorn"}),
     "flows": ({"core", "registry"}, {"apprise", "pandas", "prefect", "pydantic", "yaml"}),  # stages run through DVC, in processes of their own
     "stages": ({"core", "text", "sources", "corpora", "audio", "leakage", "similarity", "ngram", "scoring", "batching", "model", "decoding",
                 "alignment", "exporting", "training", "tuning", "reporting"},
                {"numpy", "pandas", "pyarrow", "pydantic", "soundfile", "scipy"}),  # never another stage
     "cli": ({"core", "text", "sources", "corpora", "audio", "similarity", "scoring", "batching", "model", "decoding", "training", "tuning",
-             "reporting", "registry", "espeak", "stages"}, {"numpy", "pandas", "soundfile", "typer", "yaml"}),
+             "reporting", "registry", "espeak", "serving", "stages"}, {"numpy", "pandas", "soundfile", "typer", "yaml"}),
 }
 WITH_TORCH = {"model", "training", "decoding", "alignment", "tuning", "exporting"}
 EXCEPTIONS = {

@@ -172,6 +172,39 @@ def transcribe(audio: Annotated[list[str], typer.Argument(show_default=False,
 
 
 @app.command()
+def serve(host: Annotated[str, typer.Option(help="Address to listen on. Other addresses than the loopback interface need a token.")] = "127.0.0.1",
+          port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
+          backend: Annotated[Backend, typer.Option(help="What runs the network.")] = Backend.TORCH,
+          model: Annotated[Path | None, typer.Option(help="Model folder. Default: the champion, replaced when champion.yaml changes.")] = None,
+          lm: Annotated[bool, typer.Option("--lm/--no-lm", help="Use the model's decoder with its language model, or decode greedily.")] = True,
+          workers: Annotated[int | None, typer.Option(help="Batches that run at the same time. Default: one per processor, two on a GPU.", min=1,
+                                                      show_default=False)] = None,
+          batch_s: Annotated[float, typer.Option(help="Seconds of audio per batch, padding included.", min=1)] = 30.0,
+          requests: Annotated[int, typer.Option(help="Requests at a time, uploads included; further ones get status 429.", min=1)] = 64,
+          upload_mib: Annotated[int, typer.Option(help="Largest request in MiB (413).", min=1)] = 1024,
+          upload_s: Annotated[float, typer.Option(help="Time for an upload in seconds (408).", min=1)] = 600.0,
+          audio_s: Annotated[float, typer.Option(help="Longest recording in seconds (413).", min=1)] = 14_400.0,
+          answer_s: Annotated[float, typer.Option(help="Time for a transcription in seconds (408).", min=1)] = 3600.0,
+          grace_s: Annotated[float, typer.Option(help="Time for running requests after SIGTERM, in seconds; those that are left get 503.",
+                                                 min=0)] = 30.0,
+          unload_after_s: Annotated[float, typer.Option(help="Unload a model that nobody has used for this time, in seconds. 0: never.",
+                                                        min=0)] = 0.0) -> None:
+    """Serve the champion over HTTP, as OpenAI's transcription API does.
+
+    Clients send the token in the environment variable VIZINHO_SERVE_TOKEN. Without one, only this machine can connect.
+
+    vizinho serve --port 8000 &
+
+    curl -F file=@talk.flac -F model=vizinho http://127.0.0.1:8000/v1/audio/transcriptions
+    """
+    from pipeline.cli.serve import serve_until_stopped
+
+    serve_until_stopped(host, port, backend.value, model, language_model=lm, workers=workers, batch_s=batch_s, requests=requests,
+                        upload_bytes=upload_mib << 20, upload_s=upload_s, audio_s=audio_s, answer_s=answer_s, grace_s=grace_s,
+                        unload_after_s=unload_after_s)
+
+
+@app.command()
 def rank(as_json: AsJson = False) -> None:
     """Print which languages are closest to Portuguese.
 

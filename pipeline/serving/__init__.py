@@ -1,0 +1,1 @@
+"""The HTTP service: the champion behind the transcription API of OpenAI."""

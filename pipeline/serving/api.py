@@ -236,7 +236,7 @@ class Service:
 
     def _check_model(self, upload: Upload, served: Served) -> None:
         if upload.form.model not in (*ALIASES, served.version):
-            raise ApiError(404, f"this model is not in service; {ALIASES[0]} is {served.version}", "model_not_found", "model")
+            raise no_model(served.version)
 
     async def _submit(self, upload: Upload, served: Served) -> Transcript:
         """Queue the recording of a request."""
@@ -251,6 +251,10 @@ class Service:
         except StoppedError:
             raise stopped() from None
         return transcript
+
+    def names(self) -> list[str]:
+        """Return the names of the model in service."""
+        return [*ALIASES, self.champion.version]
 
     async def watch(self) -> None:
         """Check the champion now and then, until the service stops."""
@@ -366,6 +370,16 @@ def api_error(error: PipelineError) -> ApiError:
     return ApiError(500, "the recording cannot be transcribed", "internal_error")
 
 
+def no_model(version: str) -> ApiError:
+    """Return the error of a request for another model."""
+    return ApiError(404, f"this model is not in service; {ALIASES[0]} is {version}", "model_not_found", "model")
+
+
+def entry_of(name: str) -> dict[str, Any]:
+    """Return a model as the API lists it."""
+    return {"id": name, "object": "model", "created": 0, "owned_by": "vizinho"}
+
+
 def too_large(most_bytes: int) -> ApiError:
     """Return the error of an upload that is too large."""
     return ApiError(413, f"the request is larger than {most_bytes} bytes", "request_too_large", "file")
@@ -435,8 +449,14 @@ def create_app(service: Service) -> ASGIApp:
     @app.get("/v1/models")
     async def models(request: Request) -> Response:
         service.authorise(request)
-        names = dict.fromkeys([ALIASES[0], service.champion.version, *ALIASES[1:]])
-        return JSONResponse({"object": "list", "data": [{"id": name, "object": "model", "created": 0, "owned_by": "vizinho"} for name in names]})
+        return JSONResponse({"object": "list", "data": [entry_of(name) for name in service.names()]})
+
+    @app.get("/v1/models/{name:path}")
+    async def model(request: Request, name: str) -> Response:
+        service.authorise(request)
+        if name not in service.names():
+            raise no_model(service.champion.version)
+        return JSONResponse(entry_of(name))
 
     @app.get("/health")
     async def health() -> Response:

@@ -42,26 +42,27 @@ class Served:
     system: System
     network: Network = field(init=False)
     longest_s: float = field(init=False)
+    _plain: Decode = field(init=False)
     _decoders: OrderedDict[tuple[str, ...], Decode] = field(init=False, default_factory=OrderedDict)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.network, self.longest_s = self.system.network, self.system.longest_s
-        self.decoder(())
+        self.network, self.longest_s, self._plain = self.system.network, self.system.longest_s, self.system.decoder()
 
     def decoder(self, phrases: tuple[str, ...]) -> Decode:
-        """Return what decodes logits and favours these phrases; the last few are kept. One thread at a time loads one.
+        """Return what decodes logits and favours these phrases. The last few are kept; others load the n-gram, one thread at a time.
 
         Raises:
             DataError: the phrases have letters that the model does not write.
         """
+        if not phrases:
+            return self._plain
         with self._lock:
             if phrases not in self._decoders:
                 self._decoders[phrases] = self.system.decoder([HotWord(phrase) for phrase in phrases])
             self._decoders.move_to_end(phrases)
-            used = [key for key in self._decoders if key]
-            for key in used[:-DECODERS]:
-                del self._decoders[key]
+            while len(self._decoders) > DECODERS:
+                self._decoders.popitem(last=False)
             return self._decoders[phrases]
 
 
@@ -140,8 +141,11 @@ class Champion:
             busy: returns whether a request still needs it.
         """
         with self._loading:
-            idle = self._unload_after_s and time.monotonic() - self._used > self._unload_after_s
-            if self._served is None or not idle or busy(self._served):
+            if self._served is None or not self._unload_after_s:
+                return False
+            if busy(self._served):
+                self._used = time.monotonic()
+            if time.monotonic() - self._used <= self._unload_after_s:
                 return False
             self._served = None
         _free_memory()
@@ -157,10 +161,12 @@ class Champion:
             folder, version = self._model, ""
         started = time.monotonic()
         system = System(folder, self._backend, self._root, self._language_model)
-        served = Served(version or system.weights_hash[:12], system)
+        served, old = Served(version or system.weights_hash[:12], system), self._served
         self._served, self._pointer, self.version = served, pointer, served.version
         log.info("%s is in service, loaded in %.1f s", self.version, time.monotonic() - started)
-        _free_memory()
+        if old is not None:
+            del old
+            _free_memory()
         return served
 
     def _named(self) -> str:

@@ -24,6 +24,7 @@ AGEING: Final = 0.1
 ALIKE: Final = 2.0
 """Lengths of the parts in a batch differ at most by this factor: a short part is not padded to a long one."""
 MOST_CHANNELS: Final = 16
+READERS: Final = 4
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ class Engine:
         self._changed = threading.Condition()
         self._jobs: dict[Job, None] = {}  # in order of arrival
         self._stopped = False
-        self._readers = ThreadPoolExecutor(2, thread_name_prefix="reader")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._workers = [threading.Thread(target=self._work, name=f"worker-{number}", daemon=True) for number in range(limits.workers)]
         for worker in self._workers:
             worker.start()

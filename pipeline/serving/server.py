@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 import sys
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -30,6 +32,11 @@ class Server(uvicorn.Server):
         super().__init__(uvicorn.Config(create_app(service), host, port, access_log=False, log_config=None, lifespan="on", server_header=False,
                                         timeout_graceful_shutdown=int(grace_s) + 10, h11_max_incomplete_event_size=64 << 10))
         self._service, self._grace_s = service, grace_s
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop at a signal, at once at a second SIGINT; the process then ends with exit code 0."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop."""

@@ -69,7 +69,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def test_help_lists_every_command() -> None:
     done = vizinho("--help")
     assert done.returncode == 0
-    for command in ("normalise", "score", "compare", "transcribe", "rank", "doctor", "budget", "stage"):
+    for command in ("normalise", "score", "compare", "transcribe", "serve", "rank", "doctor", "budget", "stage"):
         assert f"\n  {command} " in done.stdout
     assert "..." not in done.stdout.split("Commands:")[1], "a help text is cut"
     assert vizinho().returncode == 2

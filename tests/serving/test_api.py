@@ -6,11 +6,15 @@ import asyncio
 import io
 import json
 import logging
+import os
 import re
 import socket
 import struct
+import tempfile
+import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +36,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return checkout(tmp_path_factory.mktemp("checkout"))
 
 
+FILES_BEFORE: set[str] = set()
+
+
 @pytest.fixture(scope="module")
 def served(root: Path) -> Iterator[tuple[Server, str]]:
+    FILES_BEFORE.update(os.listdir(tempfile.gettempdir()))
     with running(root, bounds=Bounds(requests=8, upload_bytes=4 << 20, upload_s=1.0), audio_s=120.0) as server:
         yield server
 
@@ -133,7 +141,10 @@ def test_fields_without_effect_are_named_and_every_response_has_the_version(clie
     found = raw.parse()
     assert found.logprobs is not None
     assert "".join(str(one.token) for one in found.logprobs) == found.text
-    assert [model.id for model in client.models.list()] == ["vizinho", "v0.1.0", "whisper-1"]
+    assert [model.id for model in client.models.list()] == ["vizinho", "whisper-1", "v0.1.0"]
+    assert client.models.retrieve("v0.1.0").id == "v0.1.0"
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("v0.2.0")
 
 
 def test_keywords_favour_words(client: openai.OpenAI) -> None:
@@ -267,13 +278,23 @@ def test_a_hostile_recording_is_an_error_of_its_sender(served: tuple[Server, str
     assert_nothing_left(served[0])
 
 
-def assert_nothing_left(server: Server) -> None:
+def left(server: Server) -> list[Any]:
+    """Return requests, recordings and audio that the server has not done with, and files that it holds or has left."""
+    links = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            links.append(os.readlink(link))
     service = server._service
+    return [service.running, *service.engine.waiting(), *(link for link in links if link.startswith(tempfile.gettempdir()) and "(deleted)" in link),
+            *set(os.listdir(tempfile.gettempdir())) - FILES_BEFORE]
+
+
+def assert_nothing_left(server: Server) -> None:
     for _ in range(200):
-        if service.running == 0 and service.engine.waiting() == (0, 0.0):
+        if left(server) == [0, 0, 0.0]:
             break
-        asyncio.run(asyncio.sleep(0.01))
-    assert (service.running, service.engine.waiting()) == (0, (0, 0.0))
+        time.sleep(0.01)
+    assert left(server) == [0, 0, 0.0]
 
 
 def request_bytes(body: bytes, length: int | None = None, kind: str = "multipart/form-data; boundary=b") -> bytes:
@@ -324,6 +345,21 @@ def test_a_client_that_leaves_leaves_nothing_behind(served: tuple[Server, str], 
             assert not connection.recv(1 << 16).startswith(b"HTTP/1.1 5")
     assert_nothing_left(served[0])
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_a_client_that_leaves_a_stream_ends_its_recording(served: tuple[Server, str], client: openai.OpenAI) -> None:
+    stream = client.audio.transcriptions.create(file=("a.flac", LONG), model="vizinho", stream=True)
+    next(iter(stream))
+    stream.close()
+    assert_nothing_left(served[0])
+
+
+def test_an_upload_that_is_too_large_is_refused_however_it_comes(url: str, tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"\0" * (5 << 20))
+    form = ("-F", f"file=@{tmp_path / 'a.wav'}", "-F", "model=vizinho")
+    for header in ("Expect: 100-continue", "Expect:", "Transfer-Encoding: chunked"):
+        status, _, body = curl(f"{url}/v1/audio/transcriptions", "-H", header, *form)
+        assert (status, json.loads(body)["error"]["code"]) == (413, "request_too_large"), header
 
 
 def test_further_requests_than_the_limit_are_asked_to_come_again(root: Path) -> None:

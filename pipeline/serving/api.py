@@ -13,7 +13,7 @@ import time
 import traceback
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -109,12 +109,10 @@ class Body:
     async def drain(self) -> None:
         """Read and drop the rest of the body, for a while."""
         self._over = True
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
                 while not self.complete:
                     await self()
-        except TimeoutError:
-            pass
 
 
 class EventStream(StreamingResponse):
@@ -180,7 +178,7 @@ class Service:
                 upload = await self._receive(Request(request.scope, body))
                 held.callback(upload.file.file.close)
             except ApiError as error:
-                if error.status != 408 and request.headers.get("expect") != "100-continue":
+                if error.status not in (408, 503) and request.headers.get("expect") != "100-continue":
                     await body.drain()
                 if not body.complete:
                     error.headers["connection"] = "close"
@@ -202,7 +200,7 @@ class Service:
 
     async def _receive(self, request: Request) -> Upload:
         """Return the request that a client uploads."""
-        parsing = asyncio.ensure_future(request.form(max_files=1, max_fields=500, max_part_size=64 << 10))  # type: ignore[arg-type]
+        parsing = asyncio.ensure_future(request.form(max_files=1, max_fields=500, max_part_size=64 << 10))
         stopping = asyncio.ensure_future(self.stopping.wait())
         try:
             await asyncio.wait({parsing, stopping}, timeout=self.bounds.upload_s, return_when=asyncio.FIRST_COMPLETED)
@@ -290,7 +288,7 @@ class Transcript:
 
     def deliver(self, item: Segment | Ended) -> None:
         """Take a segment or the end, from any thread."""
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
             self._loop.call_soon_threadsafe(self._items.put_nowait, item)
 
     async def next(self) -> Segment | Ended:

@@ -148,18 +148,19 @@ class Engine:
             self._read_on(job)
         return job
 
-    def cancel(self, job: Job, error: PipelineError | None = None) -> None:
-        """Drop a job; nothing further is delivered, but for an end with `error` if one is given. A job that is done stays as it is."""
+    def cancel(self, job: Job) -> None:
+        """Drop a job: nothing further is delivered. A job that is done stays as it is."""
         with self._changed:
             if not job.finished:
-                self._finish(job, Ended(job.source, error=error) if error else None)
+                self._finish(job, None)
 
-    def stop(self, error: PipelineError | None = None) -> None:
-        """Stop the threads; jobs that are not done end with `error`."""
+    def stop(self) -> None:
+        """Stop the threads; jobs that are not done end with a `StoppedError`."""
         with self._changed:
             self._stopped = True
             for job in list(self._jobs):
-                self.cancel(job, error or StoppedError("the service", "it stopped before the recording was done", "", "send it again"))
+                error = StoppedError("the service", "it stopped before the recording was done", "", "send it again")
+                self._finish(job, Ended(job.source, error=error))
             self._changed.notify_all()
         for worker in self._workers:
             worker.join()
@@ -243,7 +244,7 @@ class Engine:
     def _take(self) -> list[tuple[Job, int, Piece]]:
         """Remove the next batch from the queue and return it: parts of one system, of similar length, within the padded seconds."""
         now = time.monotonic()
-        waiting = []
+        waiting: list[tuple[float, int, Job, int, Piece]] = []
         for job in self._jobs:
             turn_s = job.served_s - AGEING * (now - job.arrived)
             for index, piece in job.ready.items():

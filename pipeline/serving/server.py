@@ -30,7 +30,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, service: Service, host: str, port: int, grace_s: float) -> None:
         super().__init__(uvicorn.Config(create_app(service), host, port, access_log=False, log_config=None, lifespan="on", server_header=False,
-                                        timeout_graceful_shutdown=int(grace_s) + 10, h11_max_incomplete_event_size=64 << 10))
+                                        timeout_graceful_shutdown=int(grace_s) + 10))
         self._service, self._grace_s = service, grace_s
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -54,6 +54,23 @@ def test_a_stream_is_resampled_as_the_whole_is(rate_hz: int) -> None:
         assert np.abs(found - expected).max() < 2e-6
 
 
+def test_an_mp3_whose_header_counts_too_many_samples_ends_where_its_audio_ends(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.mp3", np.tile(babble(1), 4), 16_000)
+    content = bytearray((tmp_path / "a.mp3").read_bytes())
+    at = max(content.find(b"Xing"), content.find(b"Info")) + 8
+    content[at : at + 4] = struct.pack(">I", 10**8)
+    (tmp_path / "b.mp3").write_bytes(content)
+    expected, found = samples(tmp_path / "a.mp3"), samples(tmp_path / "b.mp3")
+    assert abs(len(found) - len(expected)) < 2_500, "the delay of the encoder is not cut off"
+
+
+@pytest.mark.parametrize(("channels", "rate_hz", "most"), [(65, 16_000, 64), (3, 16_000, 2), (1, 999, 64), (1, 768_001, 64)])
+def test_a_recording_that_would_not_fit_in_memory_is_refused(tmp_path: Path, channels: int, rate_hz: int, most: int) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros((10, channels)), rate_hz)
+    with pytest.raises(Unreadable, match=f"{channels} channels at {rate_hz} Hz; at most {most} channels"), open_blocks(tmp_path / "a.wav", most):
+        pass
+
+
 def test_a_file_of_two_channels_is_read_in_blocks_without_loss(tmp_path: Path) -> None:
     channels = np.stack([np.tile(babble(1), 9), np.tile(babble(2), 9)], axis=1)  # 27 s: three blocks
     soundfile.write(tmp_path / "a.flac", channels, 16_000)

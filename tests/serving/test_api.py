@@ -373,6 +373,22 @@ def test_further_requests_than_the_limit_are_asked_to_come_again(root: Path) -> 
             assert client.audio.transcriptions.create(file=("a.flac", SHORT), model="vizinho").text
 
 
+def test_a_transcription_that_takes_too_long_is_ended(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(root, bounds=Bounds(answer_s=0.4), batch_s=1.0) as (server, url):
+        network = server._service.champion.acquire().network
+        fast = network.logits_of
+        monkeypatch.setattr(network, "logits_of", lambda waveforms: time.sleep(0.1) or fast(waveforms))
+        with openai.OpenAI(base_url=f"{url}/v1", api_key=TOKEN, max_retries=1) as client:
+            with pytest.raises(openai.APIStatusError) as caught:
+                client.audio.transcriptions.create(file=("a.flac", LONG), model="vizinho")
+            assert (caught.value.status_code, caught.value.code) == (408, "timeout")
+            stream = client.audio.transcriptions.create(file=("a.flac", LONG), model="vizinho", stream=True)
+            assert next(iter(stream)).type == "transcript.text.delta"
+            with pytest.raises(openai.APIError, match=r"the transcription took more than 0\.4 s"):
+                list(stream)
+        assert curl(f"{url}/metrics")[2].count('vizinho_requests_total{path="/v1/audio/transcriptions",status="408"} 1.0') == 1, "no second try"
+
+
 def test_another_interface_needs_a_token(root: Path) -> None:
     with pytest.raises(ParamsError, match="host 0.0.0.0 without a token: set VIZINHO_SERVE_TOKEN") as caught:
         make_server(root, "0.0.0.0", 0, None)

@@ -12,8 +12,10 @@ import openai
 import pytest
 
 from pipeline.core.errors import DataError
+from pipeline.decoding.networks import Backend
 from pipeline.serving.champion import Champion
 from tests import tiny
+from tests.exports import write_champion
 from tests.serving.service import LONG, SHORT, TOKEN, checkout, curl, encoded, promote, running, save, talk
 
 
@@ -84,6 +86,24 @@ def test_the_first_champion_must_load(root: Path) -> None:
     (root / "data/champion/vizinho.json").write_text("{}")
     with pytest.raises(DataError, match="changed or missing"):
         Champion(root).acquire()
+
+
+@pytest.mark.slow
+def test_exports_are_served_with_the_same_text(root: Path, tmp_path: Path) -> None:
+    """Without the model's weights: only their export is read."""
+    exported = write_champion(tmp_path / "exported")
+    with running(root, model=exported) as (_, url):
+        expected = curl(f"{url}/v1/audio/transcriptions", "-F", f"file=@{sound(tmp_path)}", "-F", "model=vizinho")
+    (exported / "model.safetensors").unlink()
+    with running(root, model=exported, backend=Backend.ONNX) as (_, url):
+        found = curl(f"{url}/v1/audio/transcriptions", "-F", f"file=@{sound(tmp_path)}", "-F", "model=vizinho", "-F", "keywords[]=serra")
+        plain = curl(f"{url}/v1/audio/transcriptions", "-F", f"file=@{sound(tmp_path)}", "-F", "model=vizinho")
+    assert (found[0], plain[2]) == (200, expected[2])
+
+
+def sound(folder: Path) -> Path:
+    (folder / "a.flac").write_bytes(SHORT)
+    return folder / "a.flac"
 
 
 def test_hot_words_are_loaded_once(root: Path) -> None:

@@ -9,6 +9,7 @@ import math
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,12 +24,16 @@ from referencing import Registry, Resource
 from scipy.special import stdtrit
 
 from pipeline import gate, score
-from pipeline.core.errors import DataError, LeakageError, MissingInputError, ParamsError, PipelineError
+from pipeline.core.errors import DataError, LeakageError, MissingInputError, NotComparableError, ParamsError, PipelineError
 from pipeline.core.files import ROOT, read_json, write_json, write_table
 from pipeline.core.manifest import HYPOTHESIS, SLICES, conform
 from pipeline.core.params import load_section
 from pipeline.scoring.binding import TEST, expected_columns
 from pipeline.scoring.bootstrap import Interval
+from pipeline.scoring.evidence import ConditionResult, Corpus, Evidence, Rate, System, rescored
+from pipeline.scoring.reading import read_system
+from pipeline.scoring.scorecard import Resampling
+from pipeline.scoring.utterances import Scored, scored
 from tests.served import served_greedily
 
 SYSTEMS = ("transfer", "champion", "scratch")
@@ -366,6 +371,209 @@ def test_an_improvement_needs_interval_and_matched_pairs_test_at_the_level_of_it
     assert asked == [pytest.approx(1 - 2 * (0.025, 0.05 / 6)[gates])]
 
 
+def rules_of(changes: dict[str, Any], facts: dict[str, Any], **evidence: Any) -> dict[str, tuple[bool, bool | None]]:
+    """Return whether each rule on facts and data is enabled and passes, at the limits of `POLICY` unless changed."""
+    policy = gate.Policy.model_validate({name: {**value, **changes.get(name, {})} if isinstance(value, dict) else value
+                                         for name, value in POLICY.items()})
+    challenger: Any = SimpleNamespace(name="transfer", facts={
+        "system": "transfer", "model_bytes": 100_000_000, "invariance": {"max_logit_difference": 1e-4, "utterances_changed": 0},
+        "trained_on_test": {"speakers": 0, "sentences": 0, "recordings": 0}, "training_data_known": True,
+        "export": {"wer_difference": 0.005}, **facts})
+    found: Any = SimpleNamespace(**{
+        "challenger": challenger, "systems": [challenger], "leaked": 0, "licences": {"CC0-1.0": 2}, "speaker_dependent": False,
+        "speed": Rate(5.0, 5.0, 5.0), "corpora": [Corpus("portuguese", "a", 50, 950, 1, 0.25, 5), Corpus("portuguese", "b", 1, 1_000, 50, 0.25, 5)],
+        **evidence})
+    rules = [*gate.fact_rules(policy, found), *gate.data_reports(policy.data_reports, found)]
+    return {rule.name: (rule.enabled, rule.passed) for rule in rules}
+
+
+AT_ITS_LIMIT = {"export_parity": {"enabled": True}}
+
+
+@pytest.mark.parametrize(("name", "changes", "facts", "evidence", "passed"), [
+    ("max_model_bytes", {}, {"model_bytes": 100_000_001}, {}, False),
+    ("invariance", {}, {"invariance": {"max_logit_difference": 1.01e-4, "utterances_changed": 0}}, {}, False),
+    ("invariance", {}, {"invariance": {"max_logit_difference": 0.0, "utterances_changed": 1}}, {}, False),
+    ("certificate_clean", {}, {}, {"leaked": 1}, False),
+    ("not_trained_on_test", {}, {"trained_on_test": {"speakers": 1, "sentences": 0, "recordings": 0}}, {}, False),
+    ("not_trained_on_test", {}, {"trained_on_test": {"speakers": 1, "sentences": 0, "recordings": 0}}, {"speaker_dependent": True}, True),
+    ("not_trained_on_test", {}, {"training_data_known": False}, {}, False),
+    ("not_trained_on_test", {"not_trained_on_test": {"accept_unknown": True}}, {"training_data_known": False}, {}, True),
+    ("licences", {}, {}, {"licences": {"CC0-1.0": 2, "": 1}}, False), ("licences", {"licences": {"allowed": [""]}}, {}, {"licences": {"": 1}}, True),
+    ("export_parity", {}, {"export": {"wer_difference": 0.0051}}, {}, False),
+    ("min_relative_speed", {}, {}, {"speed": None}, None), ("min_relative_speed", {}, {}, {"speed": Rate(5.0, 4.99, 6.0)}, None),
+    ("min_relative_speed", {}, {}, {"speed": Rate(4.9, 4.8, 5.0)}, None), ("min_relative_speed", {}, {}, {"speed": Rate(4.9, 4.8, 4.99)}, False),
+    ("data_reports rejected", {"data_reports": {"max_rejected": 0.049}}, {}, {}, False),
+    ("data_reports dropped", {"data_reports": {"max_dropped": 0.049}}, {}, {}, False),
+    ("data_reports hours", {"data_reports": {"min_hours": 0.51}}, {}, {}, False),
+    ("data_reports speakers", {"data_reports": {"min_speakers": 11}}, {}, {}, False),
+])
+def test_a_limit_itself_passes_and_what_is_beyond_it_fails(name: str, changes: dict[str, Any], facts: dict[str, Any], evidence: dict[str, Any],
+                                                           passed: bool | None) -> None:
+    assert set(rules_of(AT_ITS_LIMIT, {}).values()) == {(True, True)}
+    found = rules_of({**AT_ITS_LIMIT, **changes}, facts, **evidence)
+    assert found.pop(name) == (True, passed)
+    assert set(found.values()) == {(True, True)}
+    switched_off = {rule: {"enabled": False} for rule in POLICY if isinstance(POLICY[rule], dict)}
+    assert set(rules_of(switched_off, facts, **evidence).values()) == {(False, None)}
+
+
+def test_the_reasons_name_licences_and_systems() -> None:
+    systems = [SimpleNamespace(name=name, facts={"training_data_known": False, "trained_on_test": {}}) for name in ("transfer", "champion")]
+    evidence: Any = SimpleNamespace(licences={"": 2, "MIT": 1, "CC0-1.0": 9}, systems=systems, speaker_dependent=False)
+    licences = gate.Licences(enabled=True, allowed=("CC0-1.0",), tables=())
+    assert gate._licences(licences, evidence).reason == "2 utterances or sentences under none stated, 1 utterances or sentences under MIT"
+    assert gate._licences(licences, SimpleNamespace(licences={"CC0-1.0": 9})).reason == "all training data and texts are under allowed licences"
+    for accept, handling in ((True, "accepted by the policy"), (False, "the policy requires them")):
+        found = gate._not_trained_on_test(gate.TrainedOn(enabled=True, accept_unknown=accept), evidence)
+        assert found.reason == f"training data of transfer, champion are unknown: {handling}"
+
+
+@pytest.mark.parametrize("value", [None, "0", math.nan, -math.inf])
+def test_an_export_without_a_finite_difference_is_a_failure(value: Any) -> None:
+    for export in ({}, {"export": {}}, {"export": {"wer_difference": value}}):
+        with pytest.raises(DataError, match=r"export\.wer_difference is .*; expected a finite number"):
+            rules_of(AT_ITS_LIMIT, {"export": {}, **export})
+
+
+def test_the_language_with_the_least_data_counts() -> None:
+    corpora = [Corpus(language, name, 0, 10, 0, 0.3, 6) for language, name in (("portuguese", "a"), ("portuguese", "b"), ("spanish", "c"))]
+    languages = {"data_reports": {"languages": ["portuguese", "spanish"], "min_hours": 0.4, "min_speakers": 7}}
+    policy = gate.DataReports(**{**POLICY["data_reports"], **languages["data_reports"]})
+    worst: Any = SimpleNamespace(corpora=[replace(corpora[0], rejected=10, dropped=2), *corpora[1:]])
+    assert [rule.value for rule in gate.data_reports(policy, worst)] == [0.5, 0.2, 0.3, 6]
+    found = rules_of({**AT_ITS_LIMIT, **languages}, {}, corpora=corpora)
+    assert (found["data_reports hours"], found["data_reports speakers"]) == ((True, False), (True, False))
+
+
+def compared(low: float | None, high: float | None, value: float | None = 0.0, unit: str = "speaker") -> dict[str, Any]:
+    return {"slices": [{"slice": {"locale": "pt-PT"}, "utterances": 30, "speakers": 3, "unit": unit,
+                        "wer": {"difference": {"value": value, "low": low, "high": high}}}]}
+
+
+@pytest.mark.parametrize(("changes", "comparison", "expected"), [
+    ({}, compared(-0.01, 0.02), [True, None]), ({}, compared(-0.01, 0.02, unit="utterance"), [True, None]),
+    ({}, compared(-0.01, 0.0201), [None, None]), ({}, compared(0.02, 0.03), [None, None]),
+    ({}, compared(0.0201, 0.03), [False, None]), ({}, compared(None, None), [None, None]),
+    ({"required": ("locale=pt-PT",)}, compared(-0.01, 0.02), [True, None]), ({"required": ("locale=pt-BR",)}, compared(-0.01, 0.02), "no slice"),
+    ({}, compared(None, None, None), "no interval"), ({}, compared(None, None, unit="utterance"), "no interval"),
+    ({"columns": ()}, compared(-0.01, 0.02), [None]), ({"enabled": False}, compared(-0.01, 0.02), [None]),
+])
+def test_a_slice_may_lose_its_margin_and_no_more(changes: dict[str, Any], comparison: dict[str, Any], expected: list[bool | None] | str) -> None:
+    policy = gate.NonInferiority(**{"enabled": True, "margin": 0.02, "columns": ("locale",), "min_utterances": 30, **changes})
+    table = pd.DataFrame({"locale": ["pt-PT"] * 30 + ["pt-BR"] * 29})
+    evidence: Any = SimpleNamespace(champion=SimpleNamespace(rows=SimpleNamespace(table=table)))
+    if isinstance(expected, str):
+        with pytest.raises(DataError, match=expected):
+            gate.non_inferiority(policy, evidence, comparison)
+        return
+    by_name = {rule.name: rule for rule in gate.non_inferiority(policy, evidence, comparison)}
+    assert [by_name[name].passed for name in sorted(by_name, reverse=True)] == expected
+    assert all(rule.enabled is (policy.enabled and "pt-BR" not in name) for name, rule in by_name.items())
+    assert all(" points [" in rule.reason for rule in by_name.values() if rule.low is not None)
+
+
+SMALL: dict[str, Any] = {"resamples": 1_000, "non_inferiority": {"margin": 0.1, "min_utterances": 10}, "beats_baseline": {"margin": 0.0}}
+
+
+def small_system(name: str, wrong: float, conditions: dict[str, float] | None = None, rows: int = 60, **facts: Any) -> System:
+    """Return a system that gets a share of the words of 60 utterances wrong, of 12 speakers."""
+    def found(share: float, seed: int, number: int = 60) -> Scored:
+        table = hypotheses(number=60, speakers=12).head(number)
+        return scored(table.assign(hypothesis=garbled(table["reference"].tolist(), share, seed)))
+
+    like = System(name, found(wrong, 1), "", "pt-BR/1", Rate(0, 0, 0), Rate(0, 0, 0), {
+        "system": name, "model_bytes": 4_800_000, "invariance": {"max_logit_difference": 0.0, "utterances_changed": 0}, "vocabulary_hash": "v",
+        "trained_on_test": {"speakers": 0, "sentences": 0, "recordings": 0}, "training_data_known": True, "decoder": None, **facts})
+    made = rescored(like, like.rows, Resampling(resamples=1_000))
+    degraded = {condition: found(share, 7, rows) for condition, share in (conditions or {}).items()}
+    return replace(made, conditions={condition: ConditionResult(part, rescored(like, part, Resampling(resamples=1_000)).wer)
+                                     for condition, part in degraded.items()})
+
+
+@functools.cache
+def small_evidence() -> Evidence:
+    challenger, champion, baseline = (small_system(name, wrong) for name, wrong in (("transfer", 0.05), ("champion", 0.4), ("scratch", 0.5)))
+    return Evidence(challenger, champion, baseline, 0, {"CC0-1.0": 1}, False, [Corpus("portuguese", "a", 0, 1_000, 0, 0.9, 60)],
+                    Rate(40.0, 38.0, 42.0))
+
+
+def applied(evidence: Evidence, **changes: dict[str, Any]) -> tuple[str, dict[str, bool | None], dict[str, Any]]:
+    """Return the verdict, the result of every enabled rule, and the comparisons."""
+    policy = {name: {**value, **SMALL.get(name, {}), **changes.get(name, {})} if isinstance(value, dict) else value for name, value in POLICY.items()}
+    verdict, rules, comparisons = gate.apply_rules(gate.Policy.model_validate(policy), evidence)
+    return verdict, {rule.name: rule.passed for rule in rules if rule.enabled}, comparisons
+
+
+def test_every_enabled_rule_counts_and_a_disabled_one_does_not() -> None:
+    verdict, passed, comparisons = applied(small_evidence())
+    assert (verdict, set(passed.values())) == ("promote", {True})
+    assert set(passed) == {
+        "improvement", "non_inferiority locale=pt-BR", "non_inferiority locale=pt-PT", "non_inferiority gender=female", "non_inferiority gender=male",
+        "beats_baseline", "max_wer", "min_relative_speed", "max_model_bytes", "certificate_clean", "not_trained_on_test", "invariance", "licences",
+        "data_reports rejected", "data_reports dropped", "data_reports hours", "data_reports speakers"}
+    assert comparisons["comparisons_greedy"] is comparisons["comparisons"] and set(comparisons["comparisons"]) == {"champion", "scratch"}
+    verdict, fewer, _ = applied(small_evidence(), improvement={"enabled": False})
+    assert (verdict, fewer) == ("reject", {**{name: True for name in passed if name != "improvement"}, "threshold": False})
+    verdict, one, _ = applied(small_evidence(), **{name: {"enabled": False} for name, value in POLICY.items()
+                                                   if isinstance(value, dict) and name != "improvement"})
+    assert (verdict, one) == ("promote", {"improvement": True})
+
+
+def test_leaks_are_failures_unless_their_rules_are_disabled() -> None:
+    leaked = replace(small_evidence(), leaked=1)
+    trained = replace(small_evidence(), champion=small_system("champion", 0.4, trained_on_test={"speakers": 0, "sentences": 1, "recordings": 0}))
+    for evidence, name in ((leaked, "certificate_clean"), (trained, "not_trained_on_test")):
+        with pytest.raises(LeakageError):
+            applied(evidence)
+        assert applied(evidence, **{name: {"enabled": False}})[0] == "promote"
+
+
+def test_the_baseline_is_compared_by_greedy_hypotheses_and_the_champion_as_it_serves() -> None:
+    served = small_evidence()
+    verdict, passed, comparisons = applied(replace(served, greedy=(small_system("transfer", 0.5), served.champion, served.baseline)))
+    assert (verdict != "promote", passed["improvement"], passed["beats_baseline"] is not True) == (True, True, True)
+    assert comparisons["comparisons_greedy"]["scratch"]["wer"]["challenger"] > 0.4 > comparisons["comparisons"]["scratch"]["wer"]["challenger"]
+    better = replace(served, greedy=served.systems, challenger=small_system("transfer", 0.4))
+    assert applied(better)[1]["improvement"] is False  # as many errors as the champion
+
+
+def test_a_further_baseline_is_a_disabled_rule_with_its_greedy_difference() -> None:
+    worse, better = small_system("worse", 0.6), small_system("better", 0.0)
+    found = gate.shown(replace(small_evidence(), shown=(worse, better)), Resampling(resamples=1_000))
+    assert [(rule.name, rule.enabled, rule.passed, rule.limit) for rule in found] == [
+        ("beats_baseline worse", False, None, None), ("beats_baseline better", False, None, None)]
+    assert found[0].low < found[0].value < found[0].high < 0 < found[1].low < found[1].value < found[1].high
+
+
+ROBUSTNESS = {"enabled": True, "max_wer": {"telephone": 0.3}, "margin": 0.05}
+
+
+@pytest.mark.parametrize(("challenger", "champion", "limits", "expected"), [
+    ({"telephone": 0.1}, {"telephone": 0.3}, {}, {"robustness telephone": True, "robustness telephone, change": True}),
+    ({"telephone": 0.6}, {"telephone": 0.6}, {}, {"robustness telephone": False, "robustness telephone, change": True}),
+    ({"telephone": 0.1}, {"telephone": 0.0}, {}, {"robustness telephone": True, "robustness telephone, change": False}),
+    ({"telephone": 0.1}, {"telephone": 0.3}, {"max_wer": {}}, {"robustness": None}), ({"telephone": 0.1}, {}, {}, "champion.json: no robustness"),
+    ({}, {"telephone": 0.1}, {}, "transfer.json: no robustness"), ({}, {}, {"enabled": False}, {}),
+])
+def test_the_challenger_is_limited_in_each_condition(challenger: dict[str, float], champion: dict[str, float], limits: dict[str, Any],
+                                                     expected: dict[str, bool | None] | str) -> None:
+    evidence = replace(small_evidence(), challenger=small_system("transfer", 0.05, challenger), champion=small_system("champion", 0.4, champion))
+    if isinstance(expected, str):
+        with pytest.raises(DataError, match=expected):
+            applied(evidence, robustness={**ROBUSTNESS, **limits})
+    else:
+        passed = applied(evidence, robustness={**ROBUSTNESS, **limits})[1]
+        assert {name: result for name, result in passed.items() if name.startswith("robustness")} == expected
+
+
+def test_conditions_on_different_samples_are_not_comparable() -> None:
+    evidence = replace(small_evidence(), challenger=small_system("transfer", 0.05, {"telephone": 0.1}),
+                       champion=small_system("champion", 0.4, {"telephone": 0.3}, rows=59))
+    with pytest.raises(NotComparableError, match="different utterances"):
+        applied(evidence, robustness=ROBUSTNESS)
+
+
 def test_a_worse_challenger_is_rejected(tmp_path: Path) -> None:
     write_run(tmp_path, {"transfer": 0.35, "champion": 0.2, "scratch": 0.5})
     verdict = verdict_on(tmp_path)
@@ -639,6 +847,25 @@ def test_a_missing_hypothesis_is_a_failure_whose_message_gives_its_utterance(run
 def test_a_score_that_differs_from_its_hypotheses_is_a_failure(run: Path) -> None:
     change(run, "data/score/transfer.json", lambda score: score["wer"].update(value=0.01))
     with pytest.raises(DataError, match="score of transfer: wer 0.01; expected 0.1043"):
+        gate.run(run)
+
+
+@pytest.mark.parametrize(("relative", "key", "value", "message"), [
+    ("score", "schema", "vizinho.score/2", "vizinho.score/2 of transfer; expected vizinho.score/3 of transfer"),
+    ("score", "system", "scratch", "vizinho.score/3 of scratch; expected vizinho.score/3 of transfer"),
+    ("transcribe", "system", "scratch", "expected vizinho.score/3 of transfer"),
+    ("score", "normaliser", "pt-BR/0", "normaliser pt-BR/0; expected pt-BR/1, the version in its hypotheses"),
+    ("transcribe", "model_bytes", 1.5, "model_bytes is 1.5"), ("score", "wer", {"value": 0.1}, "wer.low is missing"),
+])
+def test_the_score_and_the_facts_of_another_system_or_form_are_refused(run: Path, relative: str, key: str, value: Any, message: str) -> None:
+    change(run, f"data/{relative}/transfer.json", lambda figures: figures.update({key: value}))
+    with pytest.raises(DataError, match=message):
+        read_system("transfer", run)
+
+
+def test_a_guarded_column_that_the_test_set_lacks_is_refused(run: Path) -> None:
+    write_policy(run, {"non_inferiority": {"columns": ["locale", "dialect"]}})
+    with pytest.raises(DataError, match=r"gate\.non_inferiority\.columns: dialect; expected columns of "):
         gate.run(run)
 
 

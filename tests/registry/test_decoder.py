@@ -63,7 +63,8 @@ def test_without_a_decoder_none_is_left_in_the_folder(tmp_path: Path) -> None:
     (True, None, None, DataError, r"decoder None; expected \w{12}, that of"),
     (False, "0" * 64, None, DataError, "decoder 000000000000; expected None"),
     (True, "its own", "ngram.arpa", MissingInputError, "no ngram.arpa; expected decoder.json, lexicon.txt, ngram.arpa"),
-], ids=["another decoder", "judged without", "the run has none", "a file is missing"])
+    (True, "its own", "lexicon.txt", MissingInputError, "no lexicon.txt"), (True, "its own", "decoder.json", DataError, "expected None, that of"),
+], ids=["another decoder", "judged without", "the run has none", "no n-gram", "no lexicon", "no description"])
 def test_a_challenger_is_promoted_with_the_decoder_that_it_was_judged_with(tmp_path: Path, given: bool, judged: str | None, gone: str | None,
                                                                            error: type[Exception], message: str) -> None:
     write_decoder(tmp_path / DECODER_OUT)

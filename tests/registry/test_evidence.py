@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +110,21 @@ def test_a_run_that_contradicts_itself_or_main_is_refused(toy: Toy, case: str) -
     assert toy.in_use() is None
 
 
+def test_a_verdict_states_the_policy_of_its_run_and_what_its_rules_imply() -> None:
+    run = {"gate": {"alpha": 0.05}, "score": {}}
+    rules = [{"name": "max_wer", "enabled": False, "passed": False}, {"name": "improvement", "enabled": True, "passed": True}]
+    verdict = {"verdict": "promote", "rules": rules, "challenger": {"weights_hash": "a"}, "champion": {"weights_hash": "b"}}
+    for stated in ({}, {"policy_hash": None}, {"policy_hash": policy_hash(run)}):
+        evidence.check_verdict({**verdict, **stated}, run, "verdict")
+    with pytest.raises(DataError, match=rf"policy q; expected {policy_hash(run)[:12]}, that of the run"):
+        evidence.check_verdict({**verdict, "policy_hash": "q"}, run, "verdict")
+    with pytest.raises(DataError, match=r"reject; expected promote, by its rules \(all pass\)"):
+        evidence.check_verdict({**verdict, "verdict": "reject"}, run, "verdict")
+    undecided = [*rules, {"name": "max_cer", "enabled": True, "passed": None}, {"name": "licences", "enabled": True, "passed": False}]
+    with pytest.raises(DataError, match=r"promote; expected reject, by its rules \(max_cer undecided, licences failed\)"):
+        evidence.check_verdict({**verdict, "rules": undecided}, run, "verdict")
+
+
 def test_the_same_weights_with_another_decoder_are_another_system() -> None:
     def verdict(decoder: Any) -> dict[str, Any]:
         systems = {"challenger": {"weights_hash": "a", "decoder": decoder}, "champion": {"weights_hash": "a", "decoder": None}}
@@ -155,6 +172,18 @@ def test_the_champion_that_was_transcribed_is_the_one_of_the_transcripts_that_th
                     {"transcribe_existing": stage("old", "2")}):
         with pytest.raises(DataError, match="the champion that was transcribed is data/donor"):
             evidence.check_champion({"stages": {**lock, **changed}}, "data/donor", None, "dvc.lock")
+    besides = {"gate": {"deps": [{"path": "data/split", "md5": "3"}, *lock["gate"]["deps"]]},
+               "transcribe_existing": {**stage("new", "2"), "outs": [{"path": "data/transcribe/a.parquet", "md5": "4"}, *stage("", "2")["outs"]]},
+               "copy": {"deps": [{"path": "data/donor", "md5": "old"}], "outs": [{"path": "data/copy.json", "md5": "2"}]}}
+    evidence.check_champion({"stages": {**lock, **besides}}, "data/donor", None, "dvc.lock")
+    twice = {"transcribe_other": stage("old", "2")}  # the same transcripts of two models
+    unknown = {"donor": {}, "transcribe_existing": {"deps": [{"path": "data/donor"}], "outs": stage("", "2")["outs"]}}
+    without = {"transcribe_existing": {"outs": stage("", "2")["outs"]}}
+    for changed in (twice, unknown, without):
+        with pytest.raises(DataError, match="the champion that was transcribed is data/donor"):
+            evidence.check_champion({"stages": {**lock, **changed}}, "data/donor", None, "dvc.lock")
+    with pytest.raises(DataError, match=r"data/donor \(unknown\); expected an out of the run"):
+        evidence.check_champion({}, "data/donor", None, "dvc.lock")
 
 
 # ---- Main's gate on the run's files ----------------------------------------------------------------------------------
@@ -165,6 +194,7 @@ import json, yaml
 if yaml.safe_load(open("params.yaml"))["fails"]:
     raise SystemExit("no such column")
 json.dump({"wer": json.load(open("data/score/a.json"))["wer"] + STEP}, open("data/gate/verdict.json", "w"))
+open("data/gate/timing.json", "w").close()
 """
 
 
@@ -205,6 +235,48 @@ def test_the_gate_of_main_runs_on_the_files_of_the_run(private: PrivateClone, ru
     assert (git(private.clone, "rev-parse", "HEAD"), git(private.clone, "status", "--porcelain")) == (tip, before)
 
 
+@pytest.mark.parametrize(("code", "found"), [
+    ("pass\n", r"the gate on main fails \(.*verdict\.json"), (GATE.replace("STEP", "0.25") + 'raise SystemExit("too late")\n', "too late"),
+], ids=["that writes no verdict", "that fails at its end"])
+def test_a_gate_of_main_without_a_result_is_an_objection(private: PrivateClone, code: str, found: str) -> None:
+    (private.clone / "gate.py").write_text(code)
+    git(private.clone, "commit", "--quiet", "--all", "-m", "Break the gate")
+    main = replace(private, base=git(private.clone, "rev-parse", "HEAD"))
+    tip = commit(private.clone, "0.25", 0.125, {"wer": 0.375})
+    objection, = evidence.gate_objections(main, tip, {"wer": 0.375})
+    assert re.search(found, objection.found)
+
+
+@pytest.mark.parametrize(("dvc_yaml", "found"), [
+    ("stages: {gate: {cmd: [python gate.py, touch done]}}", None), ("stages: {}", "no stage gate"), ("stages:", "no stage gate"),
+    ("stages: {gate: {cmd: [exit 3, touch done]}}", "exit code 3"),
+])
+def test_every_command_of_the_stage_gate_runs_until_one_fails(private: PrivateClone, dvc_yaml: str, found: str | None) -> None:
+    (private.clone / "dvc.yaml").write_text(dvc_yaml)
+    if found is None:
+        evidence.run_gate(private.clone)
+        assert (private.clone / "done").exists()
+    else:
+        with pytest.raises(PipelineError, match=found):
+            evidence.run_gate(private.clone)
+        assert not (private.clone / "done").exists()
+
+
+@pytest.mark.parametrize(("expected", "found", "lines"), [
+    ({"a": {"b": [1, {"c": 0.5}]}}, {"a": {"b": [1, {"c": 0.5}]}}, []), ({"a": 1}, {"a": 2}, ["a 2 (1)"]),
+    ({"a": {"b": [1, {"c": 0.5}]}}, {"a": {"b": [1, {"c": 0.75}]}}, ["a.b[1].c 0.75 (0.5)"]),
+    ({"a": [1, 2]}, {"a": [1]}, ["a [1] ([1, 2])"]), ({"a": 1, "b": 2}, {"a": 1, "c": 3}, ["c 3 (absent)", "b absent (2)"]),
+    ({"a": 1.0}, {"a": 1}, []), ({"a": 1}, {"a": True}, ["a True (1)"]), ({"a": True}, {"a": 1}, ["a 1 (True)"]),
+    ({"a": 0}, {"a": None}, ["a None (0)"]),
+    ({"a": 0.0}, {"a": 0.9e-9}, []), ({"a": 0.0}, {"a": 1.1e-9}, ["a 1.1e-09 (0.0)"]), ({"a": 1e6}, {"a": 1e6 + 0.9e-3}, []),
+    ({"a": 1e6}, {"a": 1e6 + 2e-3}, ["a 1000000.002 (1000000.0)"]), ({"a": "x" * 80}, {"a": "x" * 81}, [f"a {'x' * 77}... ({'x' * 80})"]),
+    ({"a": "b", "c": None, "d": True}, {"a": "b", "c": None, "d": True}, []),
+    ({"a": {}}, {"a": []}, ["a [] ({})"]), ({"a": []}, {"a": {}}, ["a {} ([])"]), ({"a": "1"}, {"a": 1}, ["a 1 (1)"]),
+])
+def test_two_verdicts_differ_in_values_types_and_keys(expected: Any, found: Any, lines: list[str]) -> None:
+    assert evidence.differences(expected, found) == lines
+
+
 def test_a_gate_that_does_not_end_is_an_objection(private: PrivateClone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "LIMIT_S", 0.01)
     tip = commit(private.clone, "0.25", 0.125, {"wer": 0.375})
@@ -233,19 +305,43 @@ def params(artefact: str = ARTEFACT, conditions: Any = None, **gate: Any) -> dic
 @pytest.mark.parametrize(("main", "run", "found"), [
     ({"params_yaml": params()}, params(gates_since_promotion=7), None),
     ({"params_yaml": params()}, {**params(), "train": {"steps": 9}}, None),
+    ({"params_yaml": params()}, {name: value for name, value in params().items() if name != "transcribe"}, None),
     ({"params_yaml": params(rule={"enabled": True})}, params(rule={"enabled": False}), "policy gate.rule.enabled False (True)"),
     ({"params_yaml": params()}, params(alpha=0.1, extra=1), "policy gate.alpha 0.1 (0.05), gate.extra 1 (absent)"),
     ({"params_yaml": params(conditions={"noise": {"snr_db": 10}})}, params(conditions={"noise": {"snr_db": 60}}),
      "policy transcribe.robustness.noise.snr_db 60 (10)"),
     ({"params_yaml": params("other"), "profiles__real_yaml": params(alpha=0.01)}, params(alpha=0.01), None),
     ({"params_yaml": params("other"), "profiles__real_yaml": params(alpha=0.01)}, params(alpha=0.05), "policy gate.alpha 0.05 (0.01)"),
+    ({"params_yaml": {"gate": {}}, "profiles__notes": params(alpha=0.05), "profiles__real_yaml": params(alpha=0.01)}, params(alpha=0.01), None),
     ({"params_yaml": params("other")}, params(), f"registry.artefact {ARTEFACT}, which no params of main have"),
-], ids=["the gate index is no policy", "other params are none", "a rule off", "changed and added", "easier conditions", "a profile",
-        "a laxer profile", "a new artefact"])
+], ids=["the gate index is no policy", "other params are none", "a section less", "a rule off", "changed and added", "easier conditions", "a profile",
+        "a laxer profile", "no name in the params, a file that is no profile", "a new artefact"])
 def test_the_policy_of_a_run_is_compared_with_the_one_of_main(private: PrivateClone, main: Any, run: Any, found: str | None) -> None:
     at_main = PrivateClone(private.root, private.clone, ".", ARTEFACT, put(private, **main))
     objections = evidence.policy_objections(at_main, put(private, params_yaml=run))
     assert [objection.found for objection in objections] == ([found] if found else [])
+
+
+@pytest.mark.parametrize(("content", "message"), [("a: [", "unreadable"), ("- a", "list; expected a mapping"), ("", "NoneType; expected a mapping")])
+def test_params_that_are_no_mapping_are_refused(private: PrivateClone, content: str, message: str) -> None:
+    (private.clone / "params.yaml").write_text(content)
+    git(private.clone, "commit", "--quiet", "--all", "-m", "Break the params")
+    with pytest.raises(DataError, match=message):
+        evidence.read_params(private.clone, "HEAD")
+    with pytest.raises(DataError, match="none.yaml at HEAD: unreadable"):
+        evidence.read_params(private.clone, "HEAD", "none.yaml")
+
+
+def test_a_verdict_other_than_promote_and_an_index_used_twice_are_objections(private: PrivateClone, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = [record("v0.1.0", "a")]
+    verdict = {"verdict": "promote", "rules": [], "challenger": {"weights_hash": "b"}, "period": {"gates_before": 2}}
+    for name, value in (("index_used_twice", False), ("policy_objections", []), ("read_params", {"gate": None})):
+        monkeypatch.setattr(evidence, name, lambda *_, value=value: value)
+    assert evidence.objections(private, "0" * 40, verdict, known) == []
+    for other in ("reject", "inconclusive"):
+        assert [found.found for found in evidence.objections(private, "0" * 40, {**verdict, "verdict": other}, known)] == [other]
+    monkeypatch.setattr(evidence, "index_used_twice", lambda *_: True)
+    assert [found.found for found in evidence.objections(private, "0" * 40, verdict, known)] == ["gate 3 of its period, like another verdict"]
 
 
 def test_on_day_one_another_donor_than_in_the_lock_of_main_is_an_objection(private: PrivateClone, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,9 @@ def test_the_gate_index_of_a_checkout_is_that_of_its_weights_and_test_set(clone:
                         "score/transfer": {"test_set": {"hash": "t"}}}.items():
         write_json(clone / f"data/{name}.json", found)
     assert gates.gate_index(clone) == index
+    write_json(clone / "data/score/transfer.json", {})
+    with pytest.raises(DataError, match="data/transcribe or data/score of transfer: no usable 'test_set'"):
+        gates.gate_index(clone)
 
 
 def test_an_index_that_two_challengers_have_was_spent_twice_and_one_that_was_evaluated_again_was_not(clone: Path) -> None:
@@ -74,6 +77,20 @@ def test_an_index_that_two_challengers_have_was_spent_twice_and_one_that_was_eva
     assert gates.index_used_twice(clone, verdict("b", 0))
     assert not gates.index_used_twice(clone, verdict("b", 1))
     assert not gates.index_used_twice(clone, verdict("b", 0, champion="another"))
+
+
+def test_a_verdict_without_a_period_is_the_first_of_it() -> None:
+    assert gates.gate_index_of({}) == gates.gate_index_of({"period": {}}) == 0
+    assert gates.gate_index_of(verdict("a", 3)) == 3
+
+
+def test_in_a_partial_clone_gates_cannot_be_counted(clone: Path) -> None:
+    commit(clone, verdict("a", 0))
+    git(clone, "config", "remote.origin.promisor", "true")
+    with pytest.raises(PipelineError, match=r"a partial clone; expected the whole history, .*without --filter"):
+        gates.spent(clone, CHAMPION)
+    git(clone, "config", "remote.origin.promisor", "false")
+    assert len(gates.spent(clone, CHAMPION)) == 1
 
 
 def test_in_a_shallow_clone_gates_cannot_be_counted(clone: Path) -> None:

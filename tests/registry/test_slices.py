@@ -58,6 +58,42 @@ def test_a_slice_that_an_earlier_verdict_lacks_is_compared_no_further(clone: Pat
     assert lost_slices(clone, verdict(BR=0.9), [], 5) == []
 
 
+@pytest.mark.parametrize("change", [{"name": "max_wer"}, {"enabled": False}, {"value": None}, {"high": None}])
+def test_only_enabled_rules_on_slices_with_an_interval_count(clone: Path, change: dict[str, Any]) -> None:
+    known = [promoted(clone, "v0.1.0", None, BR=5)]
+    now = verdict(BR=5)
+    assert len(lost_slices(clone, now, known, 1)) == 1
+    now["rules"][0] |= change
+    assert lost_slices(clone, now, known, 1) == []
+
+
+def test_a_slice_that_has_lost_exactly_its_margin_is_not_lost(clone: Path) -> None:
+    known = [promoted(clone, "v0.1.0", None, BR=0.78125)]
+    now = verdict(BR=0.78125)
+    now["rules"][0] |= {"value": 0.0, "high": 0.25 - 0.0078125, "limit": 0.25}
+    assert lost_slices(clone, now, known, 1) == []
+    now["rules"][0]["limit"] = 0.2499999
+    assert len(lost_slices(clone, now, known, 1)) == 1
+
+
+def test_a_slice_without_a_change_and_a_verdict_that_cannot_be_read_are_compared_no_further(clone: Path) -> None:
+    known = [promoted(clone, "v0.1.0", None, BR=5)]
+    found = verdict(BR=5, PT=5)
+    found["comparisons"]["champion"]["slices"][0]["wer"]["difference"]["value"] = None
+    for content, lost in ((json.dumps(found), ["locale=PT"]), ("{", []), ("{}", []), ("[]", [])):
+        (clone / VERDICT).write_text(content)
+        git(clone, "add", "--all")
+        git(clone, "commit", "--quiet", "-m", "Rewrite the verdict")
+        record = known[0].model_copy(update={"commit": git(clone, "rev-parse", "HEAD")})
+        assert [line.split()[0] for line in lost_slices(clone, verdict(BR=5, PT=5), [record], 1)] == lost
+    assert lost_slices(clone, verdict(BR=5), [known[0].model_copy(update={"commit": "0" * 40})], 1) == []
+
+
+def test_records_that_replace_each_other_end(clone: Path) -> None:
+    first, second = promoted(clone, "v0.1.0", "v0.2.0"), promoted(clone, "v0.2.0", "v0.1.0")
+    assert [record.version for record in predecessors([first, second])] == ["v0.2.0", "v0.1.0"]
+
+
 def test_a_rollback_leads_back_to_the_record_that_it_restores(clone: Path) -> None:
     first = promoted(clone, "v0.1.0", None)
     second, third = promoted(clone, "v0.2.0", "v0.1.0"), promoted(clone, "v0.3.0", "v0.2.0")

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.registry.record import records
-from pipeline.registry.verify import verify
+from pipeline.core.errors import DataError
+from pipeline.registry import store
+from pipeline.registry.record import Model, Record, Verdict, records
+from pipeline.registry.verify import _compare, _figures, verify
 from tests.toy_registry import ARTEFACT, Toy
 
 
@@ -131,6 +133,66 @@ def test_a_record_that_was_amended_with_its_tags_moved_is_found(twice: Toy, part
         twice.git("tag", "--force", "--message", "moved", name, "HEAD")
     found, = problems(twice)
     assert found.startswith(f"v0.2.0: {message}")
+
+
+FIGURES: dict[str, Any] = {"verdict": "promote", "policy_hash": "p", "period": {"gates_before": 1},
+                           "challenger": {"system": "transfer", "weights_hash": "new", "wer": 0.3, "cer": 0.2, "wer_served": 0.2, "cer_served": 0.1,
+                                          "test_set": "t", "normaliser": "n"},
+                           "champion": {"system": "champion", "weights_hash": "old", "wer": 0.5, "cer": 0.4}}
+
+
+def recorded(restores: str | None = None, form: str = "vizinho.record/3", **changes: Any) -> Record:
+    """Return the record of a promotion with that verdict, or of the return to the model that it replaced."""
+    figures = {"verdict": "promote", "wer": 0.2, "cer": 0.1, "gates": 2, "policy_hash": "p"}
+    if restores == "day-one":
+        figures |= {"verdict": None if form == "vizinho.record/3" else "promote", "wer": 0.5, "cer": 0.4}
+    top = {"system": "donor" if restores == "day-one" else "transfer", "test_set": "t", "normaliser": "n"}
+    weights = changes.pop("weights_hash", "old" if restores == "day-one" else "new")
+    top, figures = ({name: changes.get(name, value) for name, value in part.items()} for part in (top, figures))
+    return Record.model_construct(form=form, restores=restores, verdict=Verdict.model_construct(hash="", **figures),
+                                  model=Model.model_construct(weights_hash=weights), **top)
+
+
+@pytest.mark.parametrize("restores, form", [(None, "vizinho.record/3"), ("v0.1.0", "vizinho.record/3"), ("day-one", "vizinho.record/3"),
+                                            ("day-one", "vizinho.record/2")])
+def test_every_figure_of_a_record_is_that_of_its_verdict(restores: str | None, form: str) -> None:
+    content = json.dumps(FIGURES).encode()
+    assert _figures(recorded(restores, form), content) == []
+    assert _figures(recorded(restores, form, policy_hash=None), content) == []
+    changes = {"verdict": "reject", "wer": 0.21, "cer": 0.11, "gates": 1, "policy_hash": "q", "weights_hash": "x", "test_set": "u", "normaliser": "m"}
+    for name, value in (changes if restores == "day-one" else {**changes, "system": "scratch"}).items():
+        found, = _figures(recorded(restores, form, **{name: value}), content)
+        assert found.startswith(f"record: {name} {value}; expected ")
+    for broken in (b"{", b"[]", json.dumps({**FIGURES, "champion": {}, "challenger": {}}).encode()):
+        assert _figures(recorded(restores, form), broken)[0].startswith("verdict: unreadable")
+
+
+GONE, BROKEN = FileNotFoundError("oid"), DataError("md5", "no JSON", "a listing", "dvc push")
+NEITHER, LOCAL = "m: in neither DVC cache nor remote", "m: not in the DVC remote, only on this machine"
+
+
+@pytest.mark.parametrize(("content", "problems", "hashed"), [
+    ({"cache": {"a": "1"}, "remote": {"a": "1"}}, [], {"cache", "remote"}), ({"cache": {"a": "1"}}, [], {"cache"}),
+    ({"cache": {"a": "2"}, "remote": {"a": "1"}}, ["m in cache: changed: a"], {"cache", "remote"}),
+    ({"cache": {}, "remote": {"a": "1", "b": "2"}}, ["m in cache: changed: a", "m in remote: changed: b"], {"cache", "remote"}),
+    ({"cache": GONE, "remote": {"a": "1"}}, [], {"remote"}), ({"cache": {"a": "1"}, "remote": GONE}, [LOCAL], {"cache"}),
+    ({"cache": GONE, "remote": GONE}, [NEITHER], set()), ({"cache": GONE}, [NEITHER], set()),
+    ({"cache": BROKEN, "remote": {"a": "1"}}, ["m in cache: md5: no JSON"], {"remote"}),
+    ({"cache": BROKEN, "remote": GONE}, ["m in cache: md5: no JSON", LOCAL], set()),
+])
+def test_the_bytes_in_cache_and_remote_are_the_recorded_ones(monkeypatch: pytest.MonkeyPatch, content: dict[str, Any], problems: list[str],
+                                                            hashed: set[str]) -> None:
+    def hashes(database: Any, oid: str) -> dict[str, str]:
+        assert oid == "oid"
+        if isinstance(database, Exception):
+            raise database
+        return dict(database)
+
+    monkeypatch.setattr(store, "hashes", hashes)
+    places: set[str] = set()
+    found = _compare("m", "oid", {"a": "1"}, content, places)
+    assert [line[:len(start)] for line, start in zip(found, problems, strict=True)] == problems
+    assert places == hashed
 
 
 def test_an_invalid_record_is_reported_with_every_problem(twice: Toy) -> None:

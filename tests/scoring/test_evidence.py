@@ -45,3 +45,10 @@ def test_leaks_are_errors_only_if_their_checks_are_enabled() -> None:
 def test_shared_speakers_do_not_count_on_a_speaker_dependent_test_set() -> None:
     assert overlap_with_training(SYSTEM, speaker_dependent=True) == {"sentences": 0, "recordings": 0}
     assert overlap_with_training(SYSTEM, speaker_dependent=False)["speakers"] == 2
+
+
+def test_a_rate_without_an_interval_has_no_finite_bounds() -> None:
+    found = SYSTEM.subset((TABLE["utterance_id"] == "u0").to_numpy(), Resampling(resamples=1_000))
+    assert found.wer.value == 0.5 and math.isnan(found.wer.low) and math.isnan(found.wer.high)
+    with pytest.raises(DataError, match="score of transfer: wer is 0.5"):
+        check(replace(EVIDENCE, challenger=found), certificate=True, trained_on=True)

@@ -36,8 +36,8 @@ from flows.workspace import Workspace, command_environment, dvc_command, last_li
 from pipeline.core.errors import PipelineError
 from pipeline.core.processors import usable_processors
 
-EXCLUSIVE: Final = frozenset({"align", "donor", "train", "transcribe"})
-"""Modules that use the whole machine, or its GPU: their stages run one at a time. `transcribe` measures its own speed."""
+EXCLUSIVE: Final = frozenset({"align", "donor", "export", "train", "transcribe"})
+"""Modules that use the whole machine, or its GPU: their stages run one at a time. `transcribe` and `export` measure speed."""
 SKIPPED: Final = re.compile(r"^Stage '.*' (didn't change, skipping|is cached - skipping run, checking out outputs)")
 FAILED_COMMAND: Final = re.compile(r"^ERROR: failed to reproduce '.*': failed to run: ")
 REJECT: Final = re.compile(r"^\s*(?P<count>\d+)  (?P<reason>[^(]+?)(?: \((?:such as )?(?P<example>.*)\))?$")

@@ -49,6 +49,14 @@ class Channels(StrEnum):
     EACH = "each"
 
 
+class Backend(StrEnum):
+    """What runs the network."""
+
+    TORCH = "torch"
+    ONNX = "onnx"
+    ONNX_INT8 = "onnx-int8"
+
+
 class Stage(StrEnum):
     """The stages of dvc.yaml."""
 
@@ -61,6 +69,7 @@ class Stage(StrEnum):
     DONOR = "donor"
     ALIGN = "align"
     TRAIN = "train"
+    EXPORT = "export"
     TRANSCRIBE = "transcribe"
     SCORE = "score"
     GATE = "gate"
@@ -125,6 +134,8 @@ def transcribe(audio: Annotated[list[str], typer.Argument(show_default=False,
                lm: Annotated[bool, typer.Option("--lm/--no-lm", help="Use the model's decoder with its language model, or decode greedily.")] = True,
                hotwords: Annotated[Path | None, typer.Option(help="File of phrases to favour, one per line, optionally a tab and a weight "
                                                                   "of its bonus. Rare names, for example.")] = None,
+               backend: Annotated[Backend, typer.Option(help="What runs the network. onnx and onnx-int8 start sooner; they need the exports that "
+                                                             "the gate let pass.")] = Backend.TORCH,
                stream: Annotated[bool, typer.Option("--stream", help="Print each part as a line of JSON as soon as it is decoded.")] = False) -> None:
     """Transcribe audio of any length.
 
@@ -140,7 +151,7 @@ def transcribe(audio: Annotated[list[str], typer.Argument(show_default=False,
     if stream and form is not Format.TXT:
         raise typer.BadParameter("--stream prints JSON lines; leave --format out")
     items = transcribe_files(files, model, channels.value, live=stream, language_model=lm,
-                             hot_words=read_hot_words(hotwords) if hotwords else ())
+                             hot_words=read_hot_words(hotwords) if hotwords else (), backend=backend.value)
     if stream:
         found = []
         for entry in map(stream_entry, items):

@@ -31,6 +31,7 @@ from pipeline.core.params import load_section
 from pipeline.scoring.binding import TEST, expected_columns
 from pipeline.scoring.bootstrap import Interval
 from pipeline.scoring.evidence import ConditionResult, Corpus, Evidence, Rate, System, rescored
+from pipeline.scoring.planted import PlantedChallenger
 from pipeline.scoring.reading import read_system
 from pipeline.scoring.scorecard import Resampling
 from pipeline.scoring.utterances import Scored, scored
@@ -546,6 +547,130 @@ def test_a_further_baseline_is_a_disabled_rule_with_its_greedy_difference() -> N
     assert found[0].low < found[0].value < found[0].high < 0 < found[1].low < found[1].value < found[1].high
 
 
+def policy_of(**changes: Any) -> gate.Policy:
+    return gate.Policy.model_validate({name: {**value, **changes.get(name, {})} if isinstance(value, dict) else changes.get(name, value)
+                                       for name, value in POLICY.items()})
+
+
+def test_the_self_test_applies_the_rules_on_hypotheses_and_fails_with_one_wrong_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence, asked, given = small_evidence(), list[gate.Policy](), list[Any]()
+    planted = [PlantedChallenger("bad", ("reject",), evidence), PlantedChallenger("broken", ("failure",), replace(evidence, leaked=1)),
+               PlantedChallenger("none", ("promote",), None, "too few")]
+    verdicts = {0: "reject"}
+
+    def apply_rules(policy: gate.Policy, found: Evidence) -> tuple[str, list[Any], dict[str, Any]]:
+        asked.append(policy)
+        if found.leaked:
+            raise LeakageError("certificate", "1 item", "none", "split")
+        return verdicts[0], [], {}
+
+    monkeypatch.setattr(gate, "planted_challengers", lambda *arguments: given.append(arguments[1:]) or planted)
+    monkeypatch.setattr(gate, "apply_rules", apply_rules)
+    policy = policy_of(robustness=ROBUSTNESS, export_parity={"enabled": True}, max_cer={"enabled": True}, non_inferiority={"required": ("a",)},
+                       not_trained_on_test={"enabled": False}, resamples=5_000)
+    found = gate.self_test(policy, evidence)
+    assert found["passed"] is True
+    assert [(entry["found"], entry["passed"]) for entry in found["planted"]] == [("reject", True), ("failure", True), ("not tested", None)]
+    off = ("max_wer", "max_cer", "min_relative_speed", "max_model_bytes", "invariance", "licences", "export_parity", "robustness", "data_reports")
+    assert not any(getattr(asked[0], name).enabled for name in off)
+    assert all(getattr(asked[0], name).enabled for name in ("improvement", "non_inferiority", "beats_baseline", "certificate_clean"))
+    assert (asked[0].not_trained_on_test.enabled, asked[0].not_trained_on_test.accept_unknown, asked[0].non_inferiority.required) == (True, True, ())
+    assert asked[0].resamples == 1_000 and given == [(("locale", "gender"), 30)]
+    gate.self_test(policy_of(non_inferiority={"enabled": False}), evidence)
+    assert given[1] == ((), 30)
+    assert gate.self_test(policy_of(improvement={"enabled": False}), evidence) == {"passed": None, "planted": []} and len(given) == 2
+    verdicts[0] = "promote"
+    with pytest.raises(PipelineError, match="gate self-test: bad: promote, not reject; expected"):
+        gate.self_test(policy, evidence)
+
+
+@pytest.mark.parametrize(("changes", "tested", "row"), [
+    ({"self_test": {"enabled": True}}, {"passed": True, "planted": [{"passed": True}, {"passed": None}]},
+     (True, True, 0, 0, "1 planted challengers got their expected verdicts")),
+    ({"self_test": {"enabled": True}, "improvement": {"enabled": False}}, {"passed": None, "planted": []},
+     (False, None, None, 0, "not run, since nothing can be promoted")),
+    ({}, {"passed": None, "planted": []}, (False, None, None, 0, "not enabled")),
+])
+def test_the_self_test_is_a_row_of_the_verdict(monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], tested: dict[str, Any],
+                                               row: tuple[Any, ...]) -> None:
+    monkeypatch.setattr(gate, "self_test", lambda policy, evidence: tested)
+    monkeypatch.setattr(gate, "power_of", lambda *arguments: None)
+    verdict = gate.make_verdict(policy_of(**{**SMALL, **changes}, gates_since_promotion=2), small_evidence())
+    assert verdict["verdict"] == ("reject" if "improvement" in changes else "promote")
+    assert tuple(rule(verdict, "self_test")[name] for name in ("enabled", "passed", "value", "limit", "reason")) == row
+    assert (verdict["self_test"], verdict["period"]["gates_before"], verdict["power"]) == (tested, 2, None)
+
+
+def test_the_power_is_that_of_the_enabled_rules_against_the_champion(monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence = replace(small_evidence(), challenger=small_system("transfer", 0.05, {"telephone": 0.1}, rows=40),
+                       champion=small_system("champion", 0.4, {"telephone": 0.3}, rows=40))
+    policy = policy_of(**SMALL, robustness=ROBUSTNESS)
+    _, rules, _ = gate.apply_rules(policy, evidence)
+    asked: list[Any] = []
+    monkeypatch.setattr(gate, "power", lambda margins, *arguments: asked.append(margins) or {})
+    assert gate.power_of(policy_of(improvement={"enabled": False}), evidence, rules) is None and not asked
+    gate.power_of(policy, evidence, rules)
+    by_name = {margin.name: margin for margin in asked[0]}
+    assert list(by_name) == ["improvement", "non_inferiority locale=pt-BR", "non_inferiority locale=pt-PT", "non_inferiority gender=female",
+                             "non_inferiority gender=male", "robustness telephone, change"]
+    for found in rules:
+        if found.name in by_name:
+            assert (by_name[found.name].limit, by_name[found.name].reach) == (found.limit, found.high - found.value)
+    whole, slice_, condition = by_name["improvement"], by_name["non_inferiority locale=pt-PT"], by_name["robustness telephone, change"]
+    assert (whole.part, whole.size, whole.unit, whole.matched_pairs) == ("test set", 12, "speaker", 0.025)
+    assert (slice_.part, slice_.size, slice_.unit, slice_.matched_pairs) == ("test set", 6, "speaker", None)
+    assert (condition.part, condition.size, condition.unit, len(condition.code_B)) == ("conditions", 40, "utterance", 40)
+    assert (condition.champion.rate() > condition.challenger.rate(), len(slice_.code_B)) == (True, 30)
+    undecided = [replace(found, value=None) if "gender=male" in found.name else replace(found, high=None) if "female" in found.name else
+                 replace(found, enabled=False) if "pt-BR" in found.name else found for found in rules]
+    gate.power_of(policy, evidence, [found for found in undecided if "change" not in found.name])
+    assert {margin.name: math.isinf(margin.reach) for margin in asked[1]} == {
+        "improvement": False, "non_inferiority locale=pt-PT": False, "non_inferiority gender=female": True, "non_inferiority gender=male": True}
+
+
+def test_the_rules_are_a_table_with_the_verdict_as_the_last_line() -> None:
+    def row(name: str, value: float | None, low: float | None, limit: float | None, passed: bool | None, enabled: bool = True) -> dict[str, Any]:
+        return {"name": name, "enabled": enabled, "value": value, "low": low, "high": low, "limit": limit, "passed": passed, "reason": f"as {name}"}
+
+    verdict = {"verdict": "reject", "challenger": {"system": "a"}, "champion": {"system": "b"}, "power": {"gains": [{"reason": "a true gain"}]},
+               "rules": [row("wer", 0.25, 0.125, 0.5, True), row("bytes", 1000.0, None, 2e6, False), row("off", None, None, 999.94, None, False),
+                         row("open", -1234.5, None, 0.0, None)]}
+    assert gate.rules_table(verdict).splitlines() == [
+        "rule   outcome    value   interval        limit      reason",
+        "wer    pass       0.25    0.125 .. 0.125  0.5        as wer",
+        "bytes  fail       1,000                   2,000,000  as bytes",
+        "off    disabled                           999.9      as off",
+        "open   undecided  -1,234                  0          as open",
+        "power: a true gain", "gate: reject, a against b"]
+    assert gate.rules_table({**verdict, "power": None}).splitlines()[5:] == ["gate: reject, a against b"]
+
+
+@pytest.mark.parametrize(("changes", "params", "read", "seed"), [
+    ({}, {"score": {"seed": 4}}, (("data/split/portuguese/train.parquet",), ("portuguese",), ()), 4),
+    ({"longer_baseline": "scratch_long"}, {"score": None}, (("data/split/portuguese/train.parquet",), ("portuguese",), ("scratch_long",)), 0),
+    ({"licences": {"enabled": False}, "data_reports": {"enabled": False}}, {}, ((), (), ()), 0),
+    ({"licences": {"texts": ["report.json"]}}, {"score": {}}, (("data/split/portuguese/train.parquet", "report.json"), ("portuguese",), ()), 0),
+])
+def test_the_gate_reads_what_its_enabled_rules_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+                                                    changes: dict[str, Any], params: dict[str, Any], read: tuple[Any, ...], seed: int) -> None:
+    write_policy(tmp_path, changes)
+    written = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"gate": written["gate"], **params}))
+    asked: list[Any] = []
+    evidence = replace(small_evidence(), speed=None) if seed else small_evidence()
+    monkeypatch.setattr(gate, "read_evidence", lambda root, challenger, baseline, tables, languages, shown: asked.append(
+        (tuple(tables), tuple(languages), tuple(shown))) or evidence)
+    monkeypatch.setattr(gate, "check_scores", lambda root, found, seed: asked.append(seed))
+    monkeypatch.setattr(gate, "with_intervals", lambda found, resampling: asked.append(resampling) or found)
+    monkeypatch.setattr(gate, "make_verdict", lambda policy, found: {"rules": []})
+    monkeypatch.setattr(gate, "rules_table", lambda verdict: "the table")
+    gate.run(tmp_path)
+    assert asked == [read, seed, Resampling(0.95, 1_000, 0)]
+    assert set(read_json(tmp_path / "data/gate/verdict.json")) == {"rules", "policy_hash"} and "the table" in capsys.readouterr().out
+    assert read_json(tmp_path / "data/timing/gate/timing.json")["relative_speed"] == (
+        None if seed else {"value": 40.0, "low": 38.0, "high": 42.0})
+
+
 ROBUSTNESS = {"enabled": True, "max_wer": {"telephone": 0.3}, "margin": 0.05}
 
 
@@ -565,6 +690,13 @@ def test_the_challenger_is_limited_in_each_condition(challenger: dict[str, float
     else:
         passed = applied(evidence, robustness={**ROBUSTNESS, **limits})[1]
         assert {name: result for name, result in passed.items() if name.startswith("robustness")} == expected
+
+
+def test_a_change_in_a_condition_is_in_points() -> None:
+    evidence = replace(small_evidence(), challenger=small_system("transfer", 0.05, {"telephone": 0.1}),
+                       champion=small_system("champion", 0.4, {"telephone": 0.3}))
+    first, change = gate.robustness(gate.Robustness(**ROBUSTNESS), evidence, Resampling(resamples=1_000))
+    assert (" points [" in first.reason, " points [" in change.reason) == (False, True)
 
 
 def test_conditions_on_different_samples_are_not_comparable() -> None:

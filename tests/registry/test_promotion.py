@@ -668,6 +668,10 @@ def test_a_rollback_needs_a_reason_and_another_model(private: PrivateClone, monk
     tags.register(private.clone, ARTEFACT, "v0.0.1", "HEAD")
     tags.assign(private.clone, ARTEFACT, "v0.0.1")
     assert rollback(private.root, version, "Ana Reis", reason).approval.champion == f"{ARTEFACT}#champion#1"
+    found = iter([known["v0.2.0"], None])
+    monkeypatch.setattr(promotion, "champion", lambda root: ("data/champion", next(found)))
+    with pytest.raises(PromotionError, match="its model is already in use"):  # main has no champion to replace
+        rollback(private.root, version, "Ana Reis", reason)
 
 
 def test_a_run_is_merged_with_the_pointer_of_the_taken_model(private: PrivateClone) -> None:

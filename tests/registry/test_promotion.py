@@ -674,6 +674,14 @@ def test_a_rollback_needs_a_reason_and_another_model(private: PrivateClone, monk
         rollback(private.root, version, "Ana Reis", reason)
 
 
+def test_a_version_that_someone_has_tagged_is_not_used_again(private: PrivateClone) -> None:
+    assert promotion._free_version(private, restoring=False) == "v0.1.0"
+    for version in ("v0.1.0", "v0.2.0", "v0.0.1"):
+        git(private.clone, "tag", f"{ARTEFACT}@{version}")
+    assert promotion._free_version(private, restoring=False) == "v0.3.0"
+    assert promotion._free_version(private, restoring=True) == "v0.0.2"
+
+
 def test_a_run_is_merged_with_the_pointer_of_the_taken_model(private: PrivateClone) -> None:
     pointer, notes = private.clone / "data/champion.dvc", private.clone / "notes.md"
 

@@ -567,6 +567,12 @@ def test_day_one_is_restored_only_with_the_verdict_and_the_weights_of_its_record
     assert folder(private.clone / "data/champion") == {"model.safetensors": hashed("old")}
 
 
+def test_the_gate_of_main_is_asked_about_the_run_and_its_verdict(private: PrivateClone, monkeypatch: pytest.MonkeyPatch) -> None:
+    candidate = run_of(private, MODEL)
+    monkeypatch.setattr(promotion.evidence, "gate_objections", lambda *arguments: list(arguments))
+    assert promotion.regate(private, candidate) == [private, private.base, candidate.verdict]
+
+
 @pytest.fixture
 def steps(private: PrivateClone, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What each step of a promotion returns, without a model, a remote and DVC; the key `done` lists the steps that change something."""

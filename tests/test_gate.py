@@ -32,7 +32,7 @@ from pipeline.scoring.binding import TEST, expected_columns
 from pipeline.scoring.bootstrap import Interval
 from pipeline.scoring.evidence import ConditionResult, Corpus, Evidence, Rate, System, rescored
 from pipeline.scoring.planted import PlantedChallenger
-from pipeline.scoring.reading import read_system
+from pipeline.scoring.reading import read_evidence, read_system
 from pipeline.scoring.scorecard import Resampling
 from pipeline.scoring.utterances import Scored, scored
 from tests.served import served_greedily
@@ -982,17 +982,65 @@ def test_a_score_that_differs_from_its_hypotheses_is_a_failure(run: Path) -> Non
         gate.run(run)
 
 
-@pytest.mark.parametrize(("relative", "key", "value", "message"), [
-    ("score", "schema", "vizinho.score/2", "vizinho.score/2 of transfer; expected vizinho.score/3 of transfer"),
-    ("score", "system", "scratch", "vizinho.score/3 of scratch; expected vizinho.score/3 of transfer"),
-    ("transcribe", "system", "scratch", "expected vizinho.score/3 of transfer"),
-    ("score", "normaliser", "pt-BR/0", "normaliser pt-BR/0; expected pt-BR/1, the version in its hypotheses"),
-    ("transcribe", "model_bytes", 1.5, "model_bytes is 1.5"), ("score", "wer", {"value": 0.1}, "wer.low is missing"),
+@pytest.fixture(scope="module")
+def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 24 utterances with two conditions."""
+    root = tmp_path_factory.mktemp("small")
+    write_run(root, GOOD, number=24, speakers=12)
+    add_conditions(root, "transfer", telephone=0.2, noise_10_db=0.4)
+    return root
+
+
+def evidence_in(root: Path, **changes: Any) -> Evidence:
+    tables = ["data/split/portuguese/train.parquet"] * 2
+    return read_evidence(root, **{"challenger": "transfer", "baseline": "scratch", "licence_tables": tables, "languages": ["portuguese"],
+                                  "shown": ["champion"], **changes})
+
+
+def test_the_evidence_has_the_systems_in_their_places(small_root: Path) -> None:
+    found = evidence_in(small_root)
+    assert [system.name for system in (*found.systems, *found.greedy, *found.shown)] == [*SYSTEMS, *SYSTEMS, "champion"]
+    assert (found.leaked, found.licences, found.speaker_dependent, found.speed) == (0, {"CC0-1.0": 20}, False, Rate(40.0, 38.0, 42.0))
+    assert found.corpora == [Corpus("portuguese", "speak-pt", 20, 980, 20, 0.9, 60)]
+    assert list(found.challenger.conditions) == list(found.greedy[0].conditions) == list(CONDITIONS) and not found.champion.conditions
+    assert found.challenger.conditions["telephone"].wer.value == found.challenger.conditions["telephone"].rows.words.rate()
+
+
+CERTIFICATE, HYPOTHESES = "data/split/portuguese/certificate.json", "data/transcribe/transfer.parquet"
+
+
+def in_score(edit: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda score: edit(score["robustness"]["conditions"])
+
+
+@pytest.mark.parametrize(("relative", "edit", "message"), [
+    (CERTIFICATE, lambda value: value.pop("left_total"), r"no usable 'left_total'; expected left_total and splits\.test\.utterances"),
+    (CERTIFICATE, lambda value: value["splits"].clear(), "no usable 'test'"), (CERTIFICATE, lambda value: value.update(left_total=None), "no usable"),
+    (CERTIFICATE, lambda value: value["splits"]["test"].update(utterances=25), "24 utterances; expected 25, which the certificate covers"),
+    ("data/score/transfer.json", lambda value: value.update(schema="vizinho.score/2"), "vizinho.score/2 of transfer; expected vizinho.score/3 of tr"),
+    ("data/score/transfer.json", lambda value: value.update(system="scratch"), "vizinho.score/3 of scratch; expected vizinho.score/3 of transfer"),
+    ("data/transcribe/transfer.json", lambda value: value.update(system="scratch"), "expected vizinho.score/3 of transfer"),
+    ("data/score/transfer.json", lambda value: value.update(normaliser="pt-BR/0"), "normaliser pt-BR/0; expected pt-BR/1, the version in its hyp"),
+    ("data/transcribe/transfer.json", lambda value: value.update(model_bytes=1.5), "model_bytes is 1.5"),
+    ("data/score/transfer.json", lambda value: value["wer"].pop("low"), r"wer\.low is missing"),
+    ("data/score/transfer.json", in_score(lambda found: found[0]["wer"].update(value=0.01)), "wer 0.01 in telephone; expected 0"),
+    ("data/score/transfer.json", in_score(lambda found: found[0]["wer_served"].update(value=9.5)), "wer_served 9.5 in telephone; expected 0"),
+    ("data/score/transfer.json", in_score(lambda found: found.clear()), r"telephone\.wer_served\.value is missing"),
+    ("data/score/transfer.json", lambda value: value.update(robustness=None), r"telephone\.wer_served\.value is missing"),
+    (HYPOTHESES, lambda table: table[1:], "1 utterances missing, first speak-pt/00000; expected the utterances of"),
+    (HYPOTHESES, lambda table: pd.concat([table, table[:1].assign(utterance_id="x")]), "1 utterances that are not in the test split, first x"),
+    (HYPOTHESES, lambda table: table.assign(locale=["pt-BR", *table["locale"][1:]]), "locale of 1 utterances, first speak-pt/00000: 'pt-BR' inst"),
+    (HYPOTHESES, lambda table: table.assign(hypothesis=[None, *table["hypothesis"][1:]]), "hypothesis missing in 1 rows, first speak-pt/00000"),
 ])
-def test_the_score_and_the_facts_of_another_system_or_form_are_refused(run: Path, relative: str, key: str, value: Any, message: str) -> None:
-    change(run, f"data/{relative}/transfer.json", lambda figures: figures.update({key: value}))
+def test_evidence_that_contradicts_itself_is_refused(small_root: Path, tmp_path: Path, relative: str, edit: Callable[[Any], Any],
+                                                    message: str) -> None:
+    root = Path(shutil.copytree(small_root, tmp_path / "run"))
+    if relative == HYPOTHESES:
+        write_table(root / relative, edit(pd.read_parquet(root / relative)))
+    else:
+        change(root, relative, edit)
     with pytest.raises(DataError, match=message):
-        read_system("transfer", run)
+        evidence_in(root) if relative == CERTIFICATE else read_system("transfer", root)
 
 
 def test_a_guarded_column_that_the_test_set_lacks_is_refused(run: Path) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.errors import DataError
+from pipeline.core.errors import DataError, PipelineError
+from pipeline.core.files import hash_bytes
 from pipeline.registry import store
+from pipeline.registry import verify as verification
 from pipeline.registry.record import Model, Record, Verdict, records
 from pipeline.registry.verify import _compare, _figures, verify
 from tests.toy_registry import ARTEFACT, Toy
@@ -193,6 +195,38 @@ def test_the_bytes_in_cache_and_remote_are_the_recorded_ones(monkeypatch: pytest
     found = _compare("m", "oid", {"a": "1"}, content, places)
     assert [line[:len(start)] for line, start in zip(found, problems, strict=True)] == problems
     assert places == hashed
+
+
+@pytest.mark.parametrize(("change", "problems"), [
+    ({}, []), ({"weights_hash": "other"}, ["model: weights_hash is not that of model.safetensors"]),
+    ({"decoder_hash": "other"}, ["model: decoder_hash is not that of the files in language_model"]),
+    ({"hash": "0" * 64}, [f"verdict: SHA-256 {hash_bytes(b'{}')[:12]} at 000000000; expected 000000000000"]),
+    ({"lock": b"stages: {}"}, ["data/split/portuguese: not in dvc.lock of the run"]),
+    ({"lock": None}, ["the run cannot be read: git: no such commit"]),
+])
+def test_a_record_matches_its_run_and_its_own_hashes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: dict[str, Any],
+                                                    problems: list[str]) -> None:
+    lock = change.get("lock", b"stages: {split: {outs: [{path: data/split/portuguese, md5: s.dir}]}}")
+
+    def git_bytes(root: Path, command: str, name: str) -> bytes:
+        if lock is None:
+            raise PipelineError("git", "no such commit")
+        return b"{}" if name.endswith("verdict.json") else lock
+
+    model = Model.model_construct(dvc="m.dir", weights_hash=change.get("weights_hash", "w"), decoder_hash=change.get("decoder_hash"),
+                                  files={"model.safetensors": "w"})
+    record = Record.model_construct(version="v0.1.0", commit="0" * 40, data={"data/split/portuguese": {"a": "1"}}, model=model,
+                                    verdict=Verdict.model_construct(hash=change.get("hash", hash_bytes(b"{}"))))
+    compared: list[tuple[str, str]] = []
+    monkeypatch.setattr(verification, "read_record", lambda file: record)
+    monkeypatch.setattr(verification, "_written_once", lambda *_: [])
+    monkeypatch.setattr(verification, "_figures", lambda *_: [])
+    monkeypatch.setattr(verification, "git_bytes", git_bytes)
+    monkeypatch.setattr(verification, "_compare", lambda what, oid, files, databases, hashed: (
+        compared.append((what, oid)) or hashed.add("cache") or []))
+    found = verification._prove(tmp_path, tmp_path / "v0.1.0.json", {})
+    assert (found.version, found.places, list(found.problems)) == ("v0.1.0", ("cache",), problems)
+    assert compared == ([] if "lock" in change else [("data/split/portuguese", "s.dir")]) + [("data/champion", "m.dir")]
 
 
 def test_an_invalid_record_is_reported_with_every_problem(twice: Toy) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from pipeline.core.errors import DataError, PipelineError
 from pipeline.core.files import hash_bytes
-from pipeline.registry import store
+from pipeline.registry import store, tags
 from pipeline.registry import verify as verification
+from pipeline.registry.git import git
 from pipeline.registry.record import Model, Record, Verdict, records
 from pipeline.registry.verify import _compare, _figures, verify
 from tests.toy_registry import ARTEFACT, Toy
@@ -227,6 +228,39 @@ def test_a_record_matches_its_run_and_its_own_hashes(monkeypatch: pytest.MonkeyP
     found = verification._prove(tmp_path, tmp_path / "v0.1.0.json", {})
     assert (found.version, found.places, list(found.problems)) == ("v0.1.0", ("cache",), problems)
     assert compared == ([] if "lock" in change else [("data/split/portuguese", "s.dir")]) + [("data/champion", "m.dir")]
+
+
+def test_a_record_is_committed_once_with_its_tags_and_pointer(clone: Path) -> None:
+    record = Record.model_construct(version="v0.1.0", artefact=ARTEFACT, model=Model.model_construct(dvc="m.dir"))
+    file, pointer = clone / "registry/records/v0.1.0.json", clone / "data/champion.dvc"
+    for path, text in ((file, "{}"), (pointer, "outs: [{md5: m.dir}]")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def found(**changes: Any) -> list[str]:
+        return verification._written_once(clone, file, record.model_copy(update=changes))
+
+    git(clone, "commit", "--quiet", "--allow-empty", "-m", "Start")
+    assert found() == ["record: never committed"]
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "-m", "Promote")
+    first = git(clone, "rev-parse", "HEAD")
+    missing = [f"tag {ARTEFACT}@v0.1.0: missing; expected on {first[:9]} (git fetch --tags)",
+               f"tag {ARTEFACT}#champion#N: none on {first[:9]}; expected one (git fetch --tags)"]
+    assert found() == missing
+    tags.register(clone, ARTEFACT, "v0.1.0", "HEAD")
+    assert found() == missing[1:]
+    tags.assign(clone, ARTEFACT, "v0.1.0")
+    assert found() == []
+    assert found(version="v0.2.0") == ["record: its version is v0.2.0"]
+    assert found(model=Model.model_construct(dvc="other.dir")) == [f"data/champion.dvc at {first[:9]}: m.dir; expected other.dir"]
+    file.write_text("{ }")
+    changed = ["record: changed since it was written (git log -p -- registry/records/v0.1.0.json)"]
+    assert found() == changed
+    git(clone, "commit", "--quiet", "--all", "-m", "Edit")
+    assert found() == changed
+    git(clone, "tag", "--force", "--message", "moved", f"{ARTEFACT}@v0.1.0", "HEAD")
+    assert found()[1].startswith(f"tag {ARTEFACT}@v0.1.0: on {git(clone, 'rev-parse', 'HEAD')[:9]}; expected on {first[:9]}")
 
 
 def test_an_invalid_record_is_reported_with_every_problem(twice: Toy) -> None:

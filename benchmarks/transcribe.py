@@ -44,9 +44,8 @@ from pipeline.decoding.beam import DECODER, INSIDE_MODEL, LEXICON, NGRAM, load_d
 from pipeline.decoding.forward import by_length, logits_of
 from pipeline.decoding.greedy import decode
 from pipeline.decoding.recordings import BATCH_S, Segment, Source, longest_part_s, transcribe
-from pipeline.model.artifact import expects_normalised_input, load_model
+from pipeline.decoding.torch_network import load_torch
 from pipeline.model.device import choose_device, threads
-from pipeline.model.geometry import frame_duration_s
 from pipeline.ngram.builder import build, choose_builder
 from pipeline.scoring.counts import error_rates
 
@@ -101,9 +100,8 @@ class Transcriber:
 
     def __init__(self, model: Path, decoder: Path) -> None:
         """Load both."""
-        self.model, vocabulary, record = load_model(model)
-        self.model.to(choose_device())  # type: ignore[arg-type]
-        frame_s = frame_duration_s(self.model)
+        self.network, vocabulary, record = load_torch(model)
+        self.model, frame_s = self.network.model, self.network.frame_s
         self.longest_s = longest_part_s(record)
         self._decoders = {"greedy": partial(decode, vocabulary=vocabulary, frame_s=frame_s, words=True)}
         if found := load_decoder(decoder, vocabulary, frame_s):
@@ -117,7 +115,7 @@ class Transcriber:
     def texts(self, files: Sequence[Path], name: str) -> list[str]:
         """Return the transcript of each file."""
         parts: dict[str, list[str]] = {str(file): [] for file in files}
-        for item in transcribe(self.model, self._decoders[name], [Source(str(file), file) for file in files], self.longest_s):
+        for item in transcribe(self.network, self._decoders[name], [Source(str(file), file) for file in files], self.longest_s):
             if isinstance(item, Segment):
                 parts[item.source.name].append(item.text)
         return [" ".join(filter(None, found)) for found in parts.values()]
@@ -148,7 +146,7 @@ def speeds(ours: Transcriber, model: Path, samples: Sequence[Samples], reference
     audio_s = sum(map(len, samples)) / SAMPLE_RATE_HZ
     files, joined = write_files(samples, folder), folder / "joined.flac"
     soundfile.write(joined, np.concatenate(samples), SAMPLE_RATE_HZ)
-    normalise = expects_normalised_input(ours.model)
+    normalise = ours.network.normalise
     durations_s = np.array([len(one) / SAMPLE_RATE_HZ for one in samples])
     batches = [[prepare(samples[int(index)], normalise) for index in batch] for batch in by_length(durations_s, BATCH_S)]
     padded = sum(collate(batch)[0].size for batch in batches) / SAMPLE_RATE_HZ

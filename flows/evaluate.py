@@ -1,18 +1,17 @@
 """Evaluate the champion on a new test set, without training, and report a regression from its known error rates.
 
-Either imported corpora are updated and the test split grows, or a release that no model was trained on is added as test data; its
-figures are then those of its slice. Nothing is committed.
+Either imported corpora are updated and the test split grows, or a release that no model was trained on is added as test data, in any form that
+a reader of `pipeline/corpora` reads; its figures are then those of its slice. Nothing is committed.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+import pandas as pd
 import yaml
 from prefect import flow
 from prefect.artifacts import create_table_artifact
@@ -26,10 +25,11 @@ from flows.events import emit_event
 from flows.graph import Graph, read_graph, stage_of, stages_of
 from flows.retrain import EMBEDDED, apply_profile, imported_pointers, pull, update
 from flows.runs import fail_with_message, require_success
-from flows.stages import THREADS, run_stages
+from flows.stages import THREADS, check_requirements, run_stages
 from flows.workspace import Workspace, machine_lock, workspace
 from pipeline.core.errors import DataError, MissingInputError, ParamsError
-from pipeline.core.files import read_json, write_text
+from pipeline.core.files import read_json, read_table, write_table, write_text
+from pipeline.core.manifest import NORMALISED, conform
 from pipeline.core.params import load_section
 from pipeline.registry.git import git_bytes
 from pipeline.registry.record import Registry, champion
@@ -39,9 +39,16 @@ CHAMPION: Final = "champion"
 SCORE: Final = f"data/score/{CHAMPION}.json"
 TRAININGS: Final = ("donor", "train")
 RELEASE: Final = "release"
-TABLE: Final = "manifest.tsv"
+MANIFEST: Final = f"data/normalise/{LANGUAGE}/{RELEASE}/manifest.parquet"
+FIXED: Final = ("reader", "source", "language")
+"""The keys of a section under ingest that are not among `options`."""
 UNSTATED: Final = "LicenseRef-not-stated"
 """Licence of rows without one: no model is trained on them."""
+WITHOUT_DEFAULTS: Final = ("manifest", "datasets", "folder")
+"""Readers of no particular release: the params state locale and licence of rows without them."""
+
+Reader = Literal["manifest", "common_voice", "mls", "coraa", "voxforge", "fleurs", "mtedx", "folder", "datasets", "speak"]
+Set = Literal["train", "dev", "test", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,8 @@ class Comparison:
 
 @flow(name="evaluate", flow_run_name=runs.run_name, persist_result=False, log_prints=True, task_runner=THREADS)
 @fail_with_message
-def evaluate(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | None = None, release: str | None = None, margin: float = 0.02,
+def evaluate(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | None = None, release: str | None = None,
+             reader: Reader = "manifest", options: dict[str, Any] | None = None, sets: list[Set] | None = None, margin: float = 0.02,
              min_utterances: int = 50) -> State[Any]:
     """Score the champion on a new test set, and report the slices with a regression.
 
@@ -76,7 +84,10 @@ def evaluate(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] 
         profile: Params of the test set. embedded is params.yaml as committed; any other name is profiles/NAME.yaml.
         git_ref: Branch, tag or commit whose champion is evaluated.
         corpora: Corpora to update with `dvc update` first, by their name under data/raw. Null: all; []: none.
-        release: Folder on the worker with a manifest.tsv and its recordings, used as test data. Empty field: the test split of the corpora.
+        release: Folder or archive on the worker, or an address, of a release used as test data. Empty field: the test split of the corpora.
+        reader: Format of the release, as `reader` of a corpus under ingest in params.yaml; docs/guides/corpora.md describes each.
+        options: Other keys of a corpus under ingest, such as {"table": "manifest.csv", "locale": "pt-PT"}. Null: the reader's defaults.
+        sets: Official sets of the release to use; none is what has no set. Null: its test set, or all of it if it has none.
         margin: A regression is a WER whose whole interval is above the known WER plus this fraction.
         min_utterances: Smaller slices are not compared.
 
@@ -95,9 +106,16 @@ def evaluate(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] 
             raise MissingInputError(model, "the champion's model is in neither the DVC cache nor the remote", "model.safetensors",
                                     "run `dvc push` on the machine that made it")
         if release:
-            add_release(space, Path(release))
+            add_release(space, section(release, reader, options or {}))
         graph = read_graph(space)
-        run_stages(space, graph, stages_to_score(graph))
+        stages = stages_to_score(graph)
+        check_requirements(space, graph, stages)
+        if release:
+            first = graph.before([f"normalise@{RELEASE}"])
+            run_stages(space, graph, first)
+            select(space.path / MANIFEST, sets)
+            graph, stages = read_graph(space), stages - first
+        run_stages(space, graph, stages)
         score = read_json(space.path / SCORE)
     rows = compare(known, score, min_utterances, RELEASE if release else None)
     regressions = [row for row in rows if row.is_regression(margin)]
@@ -132,57 +150,72 @@ def stages_to_score(graph: Graph) -> set[str]:
     return graph.before([stage_of(graph.needs, "score", CHAMPION)], cut=TRAININGS)
 
 
-def add_release(space: Workspace, release: Path) -> None:
-    """Add a folder of recordings to the clone as a corpus of which every row is test data.
+def section(release: str, reader: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the section of a release under ingest; `vizinho doctor` checks it before the first stage.
+
+    Args:
+        release: folder or archive, or an address.
+        reader: of its format.
+        options: other keys of the section.
+
+    Raises:
+        MissingInputError: there is no such folder or archive.
+        ParamsError: the options have a key that is a parameter of the flow, or none.
+    """
+    if fixed := [key for key in FIXED if key in options]:
+        raise ParamsError("evaluate", [f"options.{key}: unexpected; " + ("the champion's language is " + LANGUAGE if key == "language" else
+                                       f"set the parameter {'release' if key == 'source' else key}") for key in fixed])
+    if "://" not in release and not Path(release).exists():
+        raise MissingInputError(release, "no such file or folder on the worker", "a release that the reader reads, or its address")
+    source = release if "://" in release else str(Path(release).resolve())
+    stated = {"locale": "", "licence": UNSTATED} if reader in WITHOUT_DEFAULTS else {}
+    return {"reader": reader, "language": LANGUAGE, "source": source, **stated, **options}
+
+
+def add_release(space: Workspace, ingest: dict[str, Any]) -> None:
+    """Add a release to the params of a clone.
 
     Args:
         space: the run's clone.
-        release: folder with a manifest.tsv.
+        ingest: its section under ingest.
 
     Raises:
-        MissingInputError: the folder has no manifest.tsv.
         ParamsError: the params ignore official test sets.
     """
-    if not (release / TABLE).is_file():
-        raise MissingInputError(str(release / TABLE), "no such file", "the release's table on the worker, in the form of profiles/README.md")
-    source = space.path / "data/raw" / RELEASE
-    shutil.copytree(release, source, copy_function=_link)
-    (source / TABLE).unlink()
-    write_text(source / TABLE, as_test((release / TABLE).read_text(encoding="utf-8-sig")))
     file = space.path / "params.yaml"
     params = yaml.safe_load(file.read_text(encoding="utf-8"))
     if not params["split"][LANGUAGE].get("respect_release", True):
         raise ParamsError("evaluate", [f"split.{LANGUAGE}.respect_release: off; a release is test data only if official test sets are respected"])
-    like = next(section for section in params["normalise"].values() if section["language"] == LANGUAGE)
-    params["ingest"][RELEASE] = {"reader": "manifest", "language": LANGUAGE, "source": f"data/raw/{RELEASE}", "locale": like["locale"],
-                                 "licence": UNSTATED}
-    params["normalise"][RELEASE] = dict(like)
+    like = next(rules for rules in params["normalise"].values() if rules["language"] == LANGUAGE)
+    if ingest.get("locale") == "":
+        ingest = ingest | {"locale": like["locale"]}
+    params["ingest"][RELEASE], params["normalise"][RELEASE] = ingest, dict(like)
     write_text(file, yaml.safe_dump(params, sort_keys=False, allow_unicode=True))
 
 
-def _link(source: str, target: str) -> None:
-    """Link a file, or copy it if the file system does not allow a link."""
-    try:
-        os.link(os.path.realpath(source), target)
-    except OSError:
-        shutil.copy2(source, target)
-
-
-def as_test(table: str) -> str:
-    """Return a tab-separated table whose column `split` is "test" in every row.
+def select(manifest: Path, sets: Collection[str] | None) -> None:
+    """Make some sets of a normalised release test data, and drop its other rows. The manifest is that of a clone, which is not committed.
 
     Args:
-        table: with a header line.
+        manifest: of the release.
+        sets: names of sets, "none" for rows without one; None: test, or all rows if there is no test.
 
     Raises:
-        DataError: it has no rows.
+        DataError: no row that is kept is in these sets.
     """
-    header, *rows = [line.split("\t") for line in table.splitlines() if line.strip()]
-    if not rows:
-        raise DataError(TABLE, "no rows", "a row per recording")
-    kept = [column for column, name in enumerate(header) if name != "split"]
-    lines = [[*(row[column] for column in kept if column < len(row)), last] for row, last in [(header, "split"), *((row, "test") for row in rows)]]
-    return "".join("\t".join(line) + "\n" for line in lines)
+    table = read_table(manifest)
+    names = table["release_split"].replace("", "none")
+    found = names[table["keep"]].value_counts().to_dict()
+    wanted = found.keys() if sets is None and "test" not in found else {"test"} if sets is None else set(sets)
+    if not found.keys() & wanted:
+        offered = ", ".join(f"{name} {count}" for name, count in sorted(found.items()))
+        raise DataError("evaluate", f"no utterance of the release is in {', '.join(sorted(wanted)) or 'no set'}; it has {offered or 'none at all'}",
+                        "a set of the release", "correct the parameter sets")
+    chosen = names.isin(wanted)
+    table.loc[~chosen & table["keep"], "drop_reason"] = "other set"
+    table["keep"] &= chosen
+    table["release_split"] = "test"
+    write_table(manifest, conform(pd.DataFrame(table), NORMALISED, str(manifest)))
 
 
 def compare(known: dict[str, Any], score: dict[str, Any], min_utterances: int, corpus: str | None) -> list[Comparison]:

@@ -25,7 +25,7 @@ from flows.events import Name, emit_event
 from flows.graph import base, read_graph
 from flows.promote import Policy, apply_policy, summary
 from flows.runs import fail_with_message, require_success
-from flows.stages import THREADS, run_stages, summarise
+from flows.stages import THREADS, check_requirements, run_stages, summarise
 from flows.workspace import Workspace, machine_lock, repository, state_folder, workspace
 from pipeline.core.errors import ParamsError
 from pipeline.core.params import load_section
@@ -94,6 +94,7 @@ def execute(branch: str, profile: str, git_ref: str, corpora: list[str] | None, 
         graph = read_graph(space)
         logger.info("%d of %d stages are stale", len(graph.stale), len(graph.needs))
         gated = graph.after([stage for stage in graph.needs if base(stage) == "gate"])
+        check_requirements(space, graph, graph.needs.keys() - gated)
         done = run_stages(space, graph, graph.needs.keys() - gated, max_parallel)
         if set_gate_index(space) or any(result.ran for result in done.values()):
             graph = read_graph(space)

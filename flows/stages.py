@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import re
+import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,13 +31,13 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.graph import Graph, base
 from flows.process import Progress, run, stopping
-from flows.runs import fail_with_message
+from flows.runs import fail_with_message, require_success
 from flows.workspace import Workspace, command_environment, dvc_command, last_lines
 from pipeline.core.errors import PipelineError
 from pipeline.core.processors import usable_processors
 
-EXCLUSIVE: Final = frozenset({"align", "donor", "train", "transcribe"})
-"""Modules that use the whole machine, or its GPU: their stages run one at a time. `transcribe` measures its own speed."""
+EXCLUSIVE: Final = frozenset({"align", "donor", "export", "train", "transcribe"})
+"""Modules that use the whole machine, or its GPU: their stages run one at a time. `transcribe` and `export` measure speed."""
 SKIPPED: Final = re.compile(r"^Stage '.*' (didn't change, skipping|is cached - skipping run, checking out outputs)")
 FAILED_COMMAND: Final = re.compile(r"^ERROR: failed to reproduce '.*': failed to run: ")
 REJECT: Final = re.compile(r"^\s*(?P<count>\d+)  (?P<reason>[^(]+?)(?: \((?:such as )?(?P<example>.*)\))?$")
@@ -44,6 +45,14 @@ THREADS: Final[Any] = ThreadPoolTaskRunner(max_workers=16)
 """Runs a flow's tasks, which wait for their processes."""
 UPDATE_S: Final = 2.0
 """Seconds between two updates of a progress artifact: each is a row in the database."""
+DOCTOR: Final = ("pipeline/cli/run_requirements.py", "def unmet_needs")
+"""File and definition of the check in a clone; a commit from before it has none."""
+PROVIDE: Final = {
+    1: "a run works in a clone, which has what is committed and what `dvc pull` brings: `dvc add` what is missing under data/raw, commit the pointer "
+       "and `dvc push`, or name an address or an absolute path on the worker in the params; then run again",
+    2: "correct the params, commit and push them; then run again",
+}
+"""What to do about an unmet requirement, by the exit code of `vizinho doctor`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +214,41 @@ def run_stages(space: Workspace, graph: Graph, stages: Collection[str], max_para
         messages = [str(state.message) for state in failures.values()]
         raise PipelineError(f"{len(failures)} of {len(stages)} stages", "\n".join(messages), action="fix it and run again: completed stages are kept")
     return done
+
+
+def check_requirements(space: Workspace, graph: Graph, stages: Collection[str]) -> None:
+    """Ask `vizinho doctor`, in a process, whether the stages that may run have what they need; without such stages ask nothing.
+
+    Args:
+        space: the run's clone.
+        graph: its graph, as it is now.
+        stages: the stages to bring up to date.
+
+    Raises:
+        FailedRun: params are wrong, or a release, a text, a checkpoint or a GPU is missing.
+    """
+    stale = graph.after([stage for stage in graph.stale if stage in stages]) & set(stages)
+    file, definition = space.path / DOCTOR[0], DOCTOR[1]
+    if stale and file.is_file() and definition in file.read_text(encoding="utf-8"):
+        require_success(doctor(space, [stage for stage in graph.needs if stage in stale]))
+
+
+@task(name="doctor", cache_policy=NO_CACHE, persist_result=False)
+@fail_with_message
+def doctor(space: Workspace, stages: Sequence[str]) -> None:
+    """Run `vizinho doctor` for some stages.
+
+    Args:
+        space: the run's clone.
+        stages: their DVC addresses.
+
+    Raises:
+        PipelineError: a requirement is not met, or a param is wrong.
+    """
+    options = [argument for stage in stages for argument in ("--stage", stage)]
+    done = run([sys.executable, "-m", "pipeline.cli", "doctor", *options], space.path, command_environment(space.path))
+    if done.code:
+        raise PipelineError("vizinho doctor", "stopped" if done.stopped else last_lines(done.lines), action=PROVIDE.get(done.code, ""))
 
 
 def stale_reason(graph: Graph, stage: str, maybe_stale: Collection[str]) -> str | None:

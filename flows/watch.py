@@ -36,7 +36,7 @@ from flows.graph import base, read_graph, stages_of
 from flows.promote import Policy
 from flows.retrain import EMBEDDED, apply_profile, imported_pointers, pull, update
 from flows.runs import fail_with_message, require_success
-from flows.stages import THREADS, run_stages
+from flows.stages import THREADS, check_requirements, run_stages
 from flows.workspace import Workspace, machine_lock, workspace
 from pipeline.core.errors import MissingInputError, PipelineError
 from pipeline.core.files import hash_file, hash_json, read_table
@@ -102,6 +102,7 @@ def watch(profile: str = EMBEDDED, git_ref: str = "main", corpora: list[str] | N
         require_success(pull(space, ["--with-deps", SPLIT]))
         require_success(update(space, imported_pointers(space, corpora)))
         graph = read_graph(space)
+        check_requirements(space, graph, graph.before([SPLIT]))
         run_stages(space, graph, graph.before([SPLIT]))
         now = manifests(space)
         new = now if before is None else now[~now["utterance_id"].isin(set(before["utterance_id"]))]

@@ -5,8 +5,9 @@ transfer is worth, is on greedy hypotheses: a language model cannot hide or repl
 
 Reads:  data/{score,transcribe}/SYSTEM.json and data/transcribe/SYSTEM.parquet of challenger, champion, `gate.baseline` and `gate.longer_baseline`,
         data/split/portuguese/{certificate.json,test.parquet}, the tables and reports of `gate.licences`,
+        data/export/SYSTEM/{parity.json,hypotheses.parquet} of the challenger,
         data/{ingest,normalise}/LANGUAGE/CORPUS/report.json of `gate.data_reports.languages`
-Writes: data/gate/verdict.json (`vizinho.verdict/4`)
+Writes: data/gate/verdict.json (`vizinho.verdict/5`)
 Params: gate, score
 
 A verdict of any kind is a result (exit 0). Figures that are broken or not comparable are a failure.
@@ -36,6 +37,7 @@ from pipeline.scoring.bootstrap import MIN_RESAMPLED, units_of
 from pipeline.scoring.comparison import check_same_utterances, compare, difference
 from pipeline.scoring.counts import Counts
 from pipeline.scoring.evidence import Evidence, Rate, System, check, overlap_with_training
+from pipeline.scoring.exports import REFUSED, SHIPPED, Judged, judge, planted_export_entries, read_exports
 from pipeline.scoring.planted import RESAMPLING, planted_challengers, planted_entry
 from pipeline.scoring.power import Margin, Part, power
 from pipeline.scoring.reading import read_evidence
@@ -43,7 +45,7 @@ from pipeline.scoring.rules import Rule, Verdict, at_most, disabled, if_enabled,
 from pipeline.scoring.scorecard import Resampling
 from pipeline.scoring.utterances import Mask, slices, units_in
 
-SCHEMA: Final = "vizinho.verdict/4"
+SCHEMA: Final = "vizinho.verdict/5"
 
 Share = Annotated[float, Field(ge=0)]
 
@@ -109,9 +111,9 @@ class Licences(Switch):
 
 
 class ExportParity(Switch):
-    """The exported model's WER may exceed that of its source by at most `max_wer_difference`."""
+    """An export whose WER exceeds PyTorch's by more than `max_wer_difference` is not shipped. The verdict on the model does not depend on it."""
 
-    max_wer_difference: Share  # fraction
+    max_wer_difference: Share  # WER as a fraction: the upper end of the paired interval must be at most this; below what a user notices
 
 
 class Robustness(Switch):
@@ -196,10 +198,13 @@ def apply_rules(policy: Policy, evidence: Evidence) -> tuple[Verdict, list[Rule]
         *fact_rules(policy, evidence),
         *data_reports(policy.data_reports, evidence),
     ]
+    judged = [judge(export, policy.export_parity.max_wer_difference, policy.invariance.max_logit_difference, resampling)
+              for export in evidence.exports]
+    rules.append(export_parity(policy.export_parity, judged))
     if not policy.improvement.enabled:
         rules.append(Rule("threshold", True, None, None, None, None, False,
                           "improvement is disabled: no enabled rule would show that the challenger is better than the champion"))
-    return verdict_of(rules), rules, {"comparisons": served, "comparisons_greedy": greedy}
+    return verdict_of(rules), rules, {"comparisons": served, "comparisons_greedy": greedy, "exports": [export.as_json() for export in judged]}
 
 
 def improvement(policy: Policy, evidence: Evidence, comparison: dict[str, Any], units: str) -> Rule:
@@ -347,7 +352,7 @@ def data_reports(policy: DataReports, evidence: Evidence) -> list[Rule]:
 
 
 def fact_rules(policy: Policy, evidence: Evidence) -> list[Rule]:
-    """Return the rules on the challenger's facts: speed, size, training data, invariance, licences, export."""
+    """Return the rules on the challenger's facts: speed, size, training data, invariance, licences."""
     facts = evidence.challenger.facts
     size, max_size = facts["model_bytes"], policy.max_model_bytes.limit
     logit_difference, changed = facts["invariance"]["max_logit_difference"], facts["invariance"]["utterances_changed"]
@@ -364,7 +369,6 @@ def fact_rules(policy: Policy, evidence: Evidence) -> list[Rule]:
                    point_rule("invariance", logit_difference, max_difference, logit_difference <= max_difference and not changed,
                               f"in another batch a logit differs by {logit_difference:.1e} and {changed} utterances change")),
         _licences(policy.licences, evidence),
-        _export_parity(policy.export_parity, facts),
     ]
 
 
@@ -405,15 +409,19 @@ def _licences(policy: Licences, evidence: Evidence) -> Rule:
     return if_enabled(policy.enabled, point_rule("licences", sum(refused.values()), 0, not refused, reason))
 
 
-def _export_parity(policy: ExportParity, facts: Any) -> Rule:
+def export_parity(policy: ExportParity, judged: Sequence[Judged]) -> Rule:
+    """Return the rule that every shipped export keeps the WER of PyTorch. It passes: an export that does not is not shipped.
+
+    Args:
+        policy: whether exports are judged, and their margin.
+        judged: the exports.
+    """
+    name, limit = "export_parity", policy.max_wer_difference
     if not policy.enabled:
-        return disabled("export_parity", policy.max_wer_difference)
-    value = facts.get("export", {}).get("wer_difference")
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        raise DataError(f"data/transcribe/{facts['system']}.json", f"export.wer_difference is {value!r}", "a finite number",
-                        "measure it, or disable gate.export_parity")
-    return point_rule("export_parity", value, policy.max_wer_difference, value <= policy.max_wer_difference,
-                      f"WER of the export {100 * value:+.2f} points")
+        return disabled(name, limit, "not enabled: no export is shipped")
+    parts = [f"{export.export.backend} is {SHIPPED if export.shipped else REFUSED}: {export.reason}" for export in judged]
+    worst = max((export.rule for export in judged if export.shipped), key=lambda rule: rule.high or 0.0, default=None)
+    return Rule(name, True, *((worst.value, worst.low, worst.high) if worst else (None, None, None)), limit, True, "; ".join(parts) or "no export")
 
 
 def _name(part: dict[str, str]) -> str:
@@ -424,7 +432,7 @@ def _name(part: dict[str, str]) -> str:
 
 
 def self_test(policy: Policy, evidence: Evidence) -> dict[str, Any]:
-    """Return the verdicts on the planted challengers, as `self_test` in `vizinho.verdict/4`.
+    """Return the verdicts on the planted challengers and exports, as `self_test` in `vizinho.verdict/5`.
 
     The policy's rules on hypotheses apply. Absolute limits and the rules on speed, size, licences, conditions and data
     are disabled, since a planted challenger has no such facts.
@@ -452,6 +460,8 @@ def self_test(policy: Policy, evidence: Evidence) -> dict[str, Any]:
         except PipelineError:
             found = "failure"
         entries.append(planted_entry(planted, found))
+    if policy.export_parity.enabled:
+        entries += planted_export_entries(evidence.challenger, policy.export_parity.max_wer_difference, policy.invariance.max_logit_difference)
     if wrong := [entry for entry in entries if entry["passed"] is False]:
         raise PipelineError("gate self-test", "; ".join(f"{entry['name']}: {entry['found']}, not {entry['expected']}" for entry in wrong),
                             "the expected verdicts", "the test set is too small, or the policy too lax, for a reliable verdict")
@@ -462,7 +472,7 @@ def self_test(policy: Policy, evidence: Evidence) -> dict[str, Any]:
 
 
 def power_of(policy: Policy, evidence: Evidence, rules: Sequence[Rule]) -> dict[str, Any] | None:
-    """Return what this test set can decide, as `power` in `vizinho.verdict/4`; None if `improvement` is disabled.
+    """Return what this test set can decide, as `power` in `vizinho.verdict/5`; None if `improvement` is disabled.
 
     The rules that compare the challenger with the champion count: improvement, slices, change in each condition.
 
@@ -511,11 +521,12 @@ def system_entry(served: System, greedy: System) -> dict[str, Any]:
 
 
 def make_verdict(policy: Policy, evidence: Evidence) -> dict[str, Any]:
-    """Return the verdict as `vizinho.verdict/4`."""
+    """Return the verdict as `vizinho.verdict/5`."""
     verdict, rules, comparisons = apply_rules(policy, evidence)
     if policy.self_test.enabled:
         tested = self_test(policy, evidence)
-        summary = f"{sum(entry['passed'] is True for entry in tested['planted'])} planted challengers got their expected verdicts"
+        planted = sum(entry["passed"] is True for entry in tested["planted"])
+        summary = f"{planted} planted challengers{' and exports' if policy.export_parity.enabled else ''} got their expected verdicts"
         rules.append(point_rule("self_test", 0, 0, True, summary) if tested["passed"] else
                      disabled("self_test", 0, "not run, since nothing can be promoted"))
     else:
@@ -558,6 +569,8 @@ def run(root: Path | str = ROOT) -> None:
     evidence = read_evidence(root, policy.challenger, policy.baseline, licensed,
                              policy.data_reports.languages if policy.data_reports.enabled else (),
                              shown=() if policy.longer_baseline == policy.baseline else (policy.longer_baseline,))
+    if policy.export_parity.enabled:
+        evidence = replace(evidence, exports=read_exports(root, evidence.challenger))
     params = read_params(root / "params.yaml")
     check_scores(root, evidence, int((params.get("score") or {}).get("seed", 0)))
     evidence = with_intervals(evidence, Resampling(policy.level, policy.resamples, policy.seed))

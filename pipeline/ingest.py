@@ -45,6 +45,7 @@ from pipeline import corpora
 from pipeline.audio.codecs import Headerless, duration_from_header, encode_flac, read_audio
 from pipeline.audio.fingerprint import fingerprint
 from pipeline.audio.measures import clipped_share, measure, trim_silence
+from pipeline.audio.quiet import quiet_libraries
 from pipeline.audio.resample import resample
 from pipeline.audio.samples import FULL_SCALE, Samples, to_int16
 from pipeline.core.closure import code_hash
@@ -192,7 +193,7 @@ def write_shard(job: Job, parent: Connection) -> None:
     recorded: dict[str, list[Any]] = {name: [] for name in RECORDED}
     collect_garbage_rarely()
     try:
-        with atomic(job.shard) as temporary, shard_writer(temporary) as writer:
+        with quiet_libraries(), atomic(job.shard) as temporary, shard_writer(temporary) as writer:
             for group in batched(rows(job), ROW_GROUP):
                 taken = [row for row in group if not isinstance(row, corpora.Reject)]
                 rejects += [asdict(row) for row in group if isinstance(row, corpora.Reject)]
@@ -500,7 +501,8 @@ def ingest_corpus(corpus: str, reader: corpora.Reader, params: corpora.Release, 
                 "libsndfile": soundfile.__libsndfile_version__, **reader.versions()}
     tasks = reader.shards(params, source)
     if params.limit_hours is not None:
-        tasks = limit_hours(reader, params, source, tasks)  # type: ignore[arg-type]
+        with quiet_libraries():
+            tasks = limit_hours(reader, params, source, tasks)  # type: ignore[arg-type]
     state = state_dir() / "ingest" / f"{corpus}-{state_key(params, source, versions)[:16]}"
     state.mkdir(parents=True, exist_ok=True)
     jobs = [Job(corpus, params, source, task, state / f"shard-{index:05d}.parquet") for index, task in enumerate(tasks)]

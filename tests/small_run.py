@@ -41,6 +41,7 @@ def small_params(full: dict[str, Any]) -> dict[str, Any]:
     del params["train"]["systems"]["scratch_long"]
     params["transcribe"] |= {"speed_utterances": 4, "invariance_utterances": 4}
     params["transcribe"]["robustness"]["utterances"] = 4
+    params["export"] |= {"utterances": 12, "logit_utterances": 2, "batch_utterances": 2, "recording_s": 10, "speed_utterances": 2}
     params["score"]["resamples"] = 1000
     params["gate"] |= {"resamples": 1000, "longer_baseline": "scratch"}
     params["gate"]["beats_baseline"]["margin"] = 0.0

@@ -24,7 +24,7 @@ from pipeline.core.files import ROOT
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 STAGES = tuple(DVC["stages"])
 HEAVY = {"torch", "torchaudio", "transformers", "safetensors"}
-LATE = {"datasets", "dvc", "fsspec", "huggingface_hub", "matplotlib", "peft", "prefect", "ray"}
+LATE = {"datasets", "dvc", "fsspec", "huggingface_hub", "matplotlib", "onnx", "onnxruntime", "peft", "prefect", "ray"}
 
 TORCH = {"numpy", "pandas", "pyarrow", "pydantic", "soundfile", *HEAVY}
 ALLOWED: dict[str, tuple[set[str], set[str]]] = {
@@ -41,7 +41,8 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "scoring": ({"core"}, {"jiwer", "numpy", "pandas", "rapidfuzz", "scipy"}),
     "batching": ({"core"}, {"numpy", "pandas", "pyarrow", "soundfile"}),
     "model": ({"core", "sources"}, {"huggingface_hub", *TORCH}),
-    "decoding": ({"core", "audio", "batching", "model"}, {"ctc_beam_decoder", "scipy", "soundfile", *TORCH}),
+    "decoding": ({"core", "audio", "batching", "model"}, {"ctc_beam_decoder", "onnxruntime", "scipy", "soundfile", *TORCH}),
+    "exporting": ({"core", "batching", "decoding", "model"}, {"onnx", "onnxruntime", *TORCH}),
     "alignment": ({"core", "batching", "decoding", "model"}, {"scipy", *TORCH}),
     "training": ({"core", "audio", "batching", "decoding", "model"}, {"dvclive", *TORCH}),  # error rates are passed in
     "tuning": ({"core", "batching", "decoding", "model", "training"}, TORCH),
@@ -49,12 +50,12 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "registry": ({"core"}, {"configobj", "dvc", "dvc_data", "gto", "pandas", "pydantic", "yaml"}),
     "flows": ({"core", "registry"}, {"apprise", "pandas", "prefect", "pydantic", "yaml"}),  # stages run through DVC, in processes of their own
     "stages": ({"core", "text", "sources", "corpora", "audio", "leakage", "similarity", "ngram", "scoring", "batching", "model", "decoding",
-                "alignment", "training", "tuning", "reporting"},
+                "alignment", "exporting", "training", "tuning", "reporting"},
                {"numpy", "pandas", "pyarrow", "pydantic", "soundfile", "scipy"}),  # never another stage
     "cli": ({"core", "text", "sources", "corpora", "audio", "similarity", "scoring", "batching", "model", "decoding", "training", "tuning",
              "reporting", "registry", "espeak", "stages"}, {"numpy", "pandas", "soundfile", "typer", "yaml"}),
 }
-WITH_TORCH = {"model", "training", "decoding", "alignment", "tuning"}
+WITH_TORCH = {"model", "training", "decoding", "alignment", "tuning", "exporting"}
 EXCEPTIONS = {
     *(("pipeline/cli/doctor.py", name) for name in ("torch", "torchaudio", "espeakng_loader")),  # it checks whether they work
     ("pipeline/sources/cluster.py", "ray"),  # the only engine of its kind; imported late
@@ -139,21 +140,25 @@ STALE = {
     "pipeline/corpora/voxforge.py": {"ingest", "language_model"},
     "pipeline/sources/archives.py": {"ingest", "language_model"},
     "pipeline/audio/fingerprint.py": {"ingest"},
+    "pipeline/audio/quiet.py": {"ingest", "language_model", "transcribe"},
     "pipeline/audio/degrade.py": {"ingest", "language_model", "donor", "train", "transcribe"},
     "pipeline/leakage/rules.py": {"split", "language_model"},
     "pipeline/ngram/builder.py": {"language_model"},
     "pipeline/similarity/letters.py": {"rank"},
-    "pipeline/batching/waveforms.py": {"donor", "align", "train", "language_model", "transcribe"},
+    "pipeline/batching/waveforms.py": {"donor", "align", "train", "language_model", "export", "transcribe"},
     "pipeline/model/head.py": {"donor", "align", "train"},
     "pipeline/model/hub.py": {"donor"},
     "pipeline/training/optimiser.py": {"donor", "train"},
-    "pipeline/decoding/greedy.py": {"donor", "train", "language_model", "transcribe"},
-    "pipeline/decoding/beam.py": {"language_model", "transcribe"},
+    "pipeline/decoding/greedy.py": {"donor", "train", "language_model", "export", "transcribe"},
+    "pipeline/decoding/beam.py": {"language_model", "export", "transcribe"},
+    "pipeline/decoding/recordings.py": {"export"},
+    "pipeline/exporting/network.py": {"export"},
     "pipeline/decoding/speed.py": {"transcribe"},
     "pipeline/alignment/transcript_filter.py": {"align"},
     "pipeline/tuning/batch_size.py": set(),
     "pipeline/tuning/decoder.py": {"language_model"},
-    "pipeline/scoring/bootstrap.py": {"language_model", "score", "gate"},
+    "pipeline/scoring/bootstrap.py": {"language_model", "export", "score", "gate"},
+    "pipeline/scoring/exports.py": {"gate"},
     "pipeline/scoring/rules.py": {"gate"},
     "pipeline/reporting/charts.py": {"report"},
     "pipeline/registry/promotion.py": set(),

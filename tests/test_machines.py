@@ -33,7 +33,8 @@ def run(*command: str, cwd: Path = ROOT, **environment: str) -> subprocess.Compl
 
 
 @pytest.mark.parametrize("length", [
-    pytest.param(ingest.LONGEST_TMPDIR, marks=pytest.mark.slow), pytest.param(ingest.LONGEST_TMPDIR + 1, marks=pytest.mark.slow), 200])
+    pytest.param(ingest.LONGEST_TMPDIR, marks=pytest.mark.slow), pytest.param(ingest.LONGEST_TMPDIR + 1, marks=pytest.mark.slow),
+    pytest.param(200, marks=pytest.mark.slow)])
 def test_workers_start_under_a_temporary_folder_of_any_length(tmp_path: Path, length: int) -> None:
     folder = Path("/tmp") / f"v{os.getpid()}-{length}"
     folder = folder / ("x" * (length - len(str(folder)) - 1))

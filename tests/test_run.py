@@ -74,6 +74,7 @@ def test_histories_are_whole_and_transfer_leaves_scratch_behind(run: Path) -> No
     assert (history["transfer"]["dev_cer"] < history["scratch"]["dev_cer"]).all()
 
 
+@pytest.mark.slow
 def test_a_second_run_has_nothing_to_do(run: Path) -> None:
     again = dvc(run, "repro")
     assert again.returncode == 0

@@ -76,7 +76,7 @@ def workspace(tmp_path: Path) -> Workspace:
 speakers = st.lists(st.text("abcdefgh", min_size=1, max_size=3), min_size=1, max_size=40)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(speakers)
 def test_a_speaker_is_never_in_two_splits(names: list[str]) -> None:
     rows = pd.DataFrame([utterance(i, name) for i, name in enumerate(names)])
@@ -84,7 +84,7 @@ def test_a_speaker_is_never_in_two_splits(names: list[str]) -> None:
     assert (assigned.groupby(rows["speaker"]).nunique() == 1).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(speakers, speakers)
 def test_more_data_change_no_assignment(names: list[str], later: list[str]) -> None:
     rows = pd.DataFrame([utterance(i, name) for i, name in enumerate(names + later)])
@@ -100,7 +100,7 @@ def test_more_data_change_no_assignment_in_the_files(tmp_path: Path) -> None:
     assert {name: later[name] for name in small.split_of()} == small.split_of()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.permutations(range(24)))
 def test_the_order_of_rows_changes_nothing(order: list[int]) -> None:
     table = pd.DataFrame([utterance(i, f"s{i % 9}") for i in range(24)])
@@ -229,7 +229,7 @@ planted_rows = st.lists(
     st.tuples(st.sampled_from("abcdefghij"), words, st.integers(0, 6), st.integers(0, 9), official), max_size=40)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(planted_rows)
 def test_after_the_removal_the_recount_finds_nothing(planted: list[tuple[str, list[str], int, int, str]]) -> None:
     rows = pd.DataFrame([

@@ -113,7 +113,7 @@ def test_adapters_are_merged_before_the_model_is_saved_and_scratch_has_none(root
         run(root, config=config | {"reinit_top_layers": 1})
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if "xls-r-300m" in name or "capitals" in name else [pytest.mark.slow])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if "53-spanish, capitals" in name else [pytest.mark.slow])
                                   for name in LAYOUTS])
 def test_every_checkpoint_that_donor_imports_is_transferred_to_portuguese(root: Path, name: str) -> None:
     folder, language = root / "raw", "spa" if "mms" in name else None
@@ -187,6 +187,7 @@ def test_no_row_is_copied_from_a_donor_that_came_without_a_head(root: Path) -> N
     assert {row["how"] for row in record["head_plan"]} == {"fresh"}
 
 
+@pytest.mark.slow
 def test_a_system_may_start_from_a_multilingual_base_beside_transfer_and_scratch(root: Path) -> None:
     weights = lay(root / "data/raw/xlsr", "facebook/wav2vec2-large-xlsr-53")
     start = {"starts_from": "data/raw/xlsr", "peak_rate": TINY_RATE, "warmup_steps": 1}
@@ -207,6 +208,7 @@ def test_a_system_may_start_from_a_multilingual_base_beside_transfer_and_scratch
         run(root, "multilingual", systems={"multilingual": start | {"starts_from": "data/raw/nothing"}})
 
 
+@pytest.mark.slow
 def test_a_checkpoint_with_a_head_may_be_started_from_as_it_was_published(root: Path) -> None:
     weights = lay(root / "data/raw/xlsr", "jonatasgrosman/wav2vec2-large-xlsr-53-spanish")
     model, record = run(root, systems={"transfer": {"starts_from": "data/raw/xlsr", "peak_rate": TINY_RATE, "warmup_steps": 1}})

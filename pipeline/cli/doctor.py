@@ -20,7 +20,8 @@ from pipeline.core.params import PARAMS_FILE, Section, problems_of, read_params
 from pipeline.core.processors import usable_processors
 from pipeline.espeak.launcher import MODULE, package_folder
 
-PACKAGES = ("torch", "torchaudio", "transformers", "datasets", "pandas", "numpy", "jiwer", "dvc", "gto", "prefect", "fastapi", "espeakng-loader")
+PACKAGES = ("torch", "torchaudio", "transformers", "onnxruntime", "datasets", "pandas", "numpy", "jiwer", "dvc", "gto", "prefect", "fastapi",
+            "espeakng-loader")
 LOCKS = (ROOT / "requirements/main.txt", ROOT / "requirements/speak.txt")
 DISK_BYTES = 2 << 30
 
@@ -44,12 +45,12 @@ def params_file(profile: str | None) -> Path:
 
 def sections() -> dict[str, type[Section]]:
     """Return the model of every section of the params but ingest's; a starred key stands for each of its members."""
-    from pipeline import align, donor, gate, language_model, normalise, rank, report, score, split, tokenise, train, transcribe
+    from pipeline import align, donor, export, gate, language_model, normalise, rank, report, score, split, tokenise, train, transcribe
     from pipeline.registry import record
 
     return {"normalise.*": normalise.Params, "split.*": split.Params, "tokenise.*": tokenise.Params,
             "language_model.*": language_model.Params, "align.*": align.Align, "rank": rank.Params, "donor": donor.Donor, "train": train.Train,
-            "transcribe": transcribe.Transcribe, "score": score.ScoreParams, "gate": gate.Policy, "report": report.Params,
+            "transcribe": transcribe.Transcribe, "export": export.Export, "score": score.ScoreParams, "gate": gate.Policy, "report": report.Params,
             "registry": record.Registry}
 
 

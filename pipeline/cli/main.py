@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.registry import app as registry
-from pipeline.core.errors import ParamsError
+from pipeline.core.errors import MissingInputError, ParamsError
 from pipeline.core.stage import arguments_of, exit_with_code, optional_arguments_of
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -49,6 +49,14 @@ class Channels(StrEnum):
     EACH = "each"
 
 
+class Backend(StrEnum):
+    """What runs the network."""
+
+    TORCH = "torch"
+    ONNX = "onnx"
+    ONNX_INT8 = "onnx-int8"
+
+
 class Stage(StrEnum):
     """The stages of dvc.yaml."""
 
@@ -61,6 +69,7 @@ class Stage(StrEnum):
     DONOR = "donor"
     ALIGN = "align"
     TRAIN = "train"
+    EXPORT = "export"
     TRANSCRIBE = "transcribe"
     SCORE = "score"
     GATE = "gate"
@@ -125,6 +134,8 @@ def transcribe(audio: Annotated[list[str], typer.Argument(show_default=False,
                lm: Annotated[bool, typer.Option("--lm/--no-lm", help="Use the model's decoder with its language model, or decode greedily.")] = True,
                hotwords: Annotated[Path | None, typer.Option(help="File of phrases to favour, one per line, optionally a tab and a weight "
                                                                   "of its bonus. Rare names, for example.")] = None,
+               backend: Annotated[Backend, typer.Option(help="What runs the network. onnx and onnx-int8 start sooner; they need the exports that "
+                                                             "the gate let pass.")] = Backend.TORCH,
                stream: Annotated[bool, typer.Option("--stream", help="Print each part as a line of JSON as soon as it is decoded.")] = False) -> None:
     """Transcribe audio of any length.
 
@@ -140,7 +151,7 @@ def transcribe(audio: Annotated[list[str], typer.Argument(show_default=False,
     if stream and form is not Format.TXT:
         raise typer.BadParameter("--stream prints JSON lines; leave --format out")
     items = transcribe_files(files, model, channels.value, live=stream, language_model=lm,
-                             hot_words=read_hot_words(hotwords) if hotwords else ())
+                             hot_words=read_hot_words(hotwords) if hotwords else (), backend=backend.value)
     if stream:
         found = []
         for entry in map(stream_entry, items):
@@ -173,17 +184,25 @@ def rank(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def doctor(profile: Profile = None) -> None:
+def doctor(profile: Profile = None,
+           stage: Annotated[list[str] | None, typer.Option(help="Check only the params, and what this stage needs: ingest@NAME, donor. Repeat "
+                                                           "the option for several stages.", show_default=False)] = None) -> None:
     """Check this machine and the params before a run.
 
     List installed versions, differences from requirements/*.txt, and hardware. List every problem of the params (exit code 2). Check data,
-    checkpoint, memory and disk that the params need (exit code 1 if a run cannot start).
+    checkpoint, memory and disk that the params need (exit code 1 if a run cannot start). A flow calls it with the stages that it is going to run.
     """
     from pipeline.cli.doctor import examine, params_file, problems
-    from pipeline.cli.run_requirements import examine_needs
+    from pipeline.cli.run_requirements import examine_needs, unmet_needs
     from pipeline.core.params import read_params
 
     path = params_file(profile)
+    if stage:
+        if wrong := problems(path):
+            raise ParamsError(path.name, wrong)
+        if unmet := unmet_needs(read_params(path), stage):
+            raise MissingInputError(path.name, f"{len(unmet)} requirement{'s' * (len(unmet) > 1)} not met\n  " + "\n  ".join(unmet))
+        return
     lines, healthy = examine()
     typer.echo("\n".join(lines))
     if wrong := problems(path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ COPIES = 12
 GROWTH = 4
 """Times a release's bytes: MP3 at 48 kbit/s becomes FLAC of twice as much, which DVC's cache links where the file system can and copies otherwise."""
 
+GPUS = ("proc/driver/nvidia/gpus/*", "dev/nvidia[0-9]*")
+"""Files of a driver that has found a GPU: quicker to ask than torch, which takes seconds to load."""
+
 Line = tuple[str, bool]
 
 
@@ -30,9 +34,41 @@ def examine_needs(params: dict[str, Any], root: Path = ROOT) -> tuple[list[str],
     sizes = {name: 0 if path.is_relative_to(root / "pipeline") else _size(path) for name, path in sources.items() if path.exists()}
     checkpoint, config = _checkpoint(params, root)
     model = None if config is None else meta_model(config)
-    lines = [*_data(params, root, sizes), checkpoint, *_starts(params, root), *_device(params, model),
+    aligners = [_aligner(section["aligner"], root) for section in params["align"].values()]
+    lines = [*_data(params, root, sizes), *_texts(params["language_model"], root), checkpoint, *_starts(params, root), *aligners,
+             *_device(params, model),
              _disk(model, root, list(sizes.values()), len(sizes) == len(sources))]
     return [line for line, _ in lines], all(good for _, good in lines)
+
+
+def unmet_needs(params: dict[str, Any], stages: Collection[str], root: Path = ROOT, system: Path = Path("/")) -> list[str]:
+    """Return a line per requirement of these stages that is not met: releases, texts, checkpoints, a GPU.
+
+    It takes no second: torch is loaded only to confirm that a GPU is missing.
+
+    Args:
+        params: valid params.
+        stages: addresses in dvc.yaml, such as ingest@speak-pt.
+        root: the checkout.
+        system: root of the system's files, where a driver lists its GPUs.
+    """
+    members = {module: {stage.partition("@")[2] for stage in stages if stage.partition("@")[0] == module}
+               for module in ("ingest", "language_model", "align", "donor", "train")}
+    corpora = {corpus: section for corpus, section in params["ingest"].items() if corpus in members["ingest"]}
+    lines = _data({"ingest": corpora}, root, {section["source"]: 0 for section in corpora.values() if (root / section["source"]).exists()})
+    lines += _texts({language: params["language_model"][language] for language in sorted(members["language_model"])}, root)
+    lines += [_aligner(params["align"][language]["aligner"], root) for language in sorted(members["align"])]
+    if members["donor"]:
+        lines.append(_checkpoint(params, root)[0])
+    lines += _starts(params, root, members["train"])
+    trained_here = Path(params["donor"]["source"]).parts[:2] == ("data", "split")
+    if (members["donor"] or members["train"]) and not trained_here and not any(any(system.glob(pattern)) for pattern in GPUS):
+        checkpoint, config = _checkpoint(params, root)
+        if checkpoint[1]:
+            from pipeline.training.preflight import meta_model
+
+            lines += [line for line in _device(params, None if config is None else meta_model(config)) if line[0].startswith("GPU")]
+    return [line for line, good in lines if not good]
 
 
 def _data(params: dict[str, Any], root: Path, sizes: dict[str, int]) -> list[Line]:
@@ -50,6 +86,26 @@ def _data(params: dict[str, Any], root: Path, sizes: dict[str, int]) -> list[Lin
         else:
             found.append((f"data             {label} is missing: docs/guides/corpora.md lists the files of the reader {section['reader']}", False))
     return found
+
+
+def _texts(sections: dict[str, Any], root: Path) -> list[Line]:
+    """Return a line per text of a language model that is brought in: a file, or a release."""
+    found = []
+    for language, section in sections.items():
+        for name, text in section["texts"].items():
+            source = text.get("file") or (text.get("corpus") or {}).get("source")
+            if source and not is_address(source):
+                label, good = f"text             {language}, {name}: {source}", (root / source).exists()
+                found.append((label if good else f"{label} is missing: docs/guides/corpora.md lists the files of a release; a file has one sentence "
+                                                 "per line", good))
+    return found
+
+
+def _aligner(folder: str, root: Path) -> Line:
+    """Return the line on the model that filters transcripts."""
+    if not folder.startswith("data/raw/") or (root / folder / "config.json").exists():
+        return f"aligner          {folder}", True
+    return f"aligner          {folder} is missing: put a model (config.json, vocab.json, weights) into it", False
 
 
 def _checkpoint(params: dict[str, Any], root: Path) -> tuple[Line, dict[str, Any] | None]:
@@ -74,11 +130,11 @@ def _checkpoint(params: dict[str, Any], root: Path) -> tuple[Line, dict[str, Any
             "(profiles/README.md)", False), None
 
 
-def _starts(params: dict[str, Any], root: Path) -> list[Line]:
-    """Return a line per system that starts from another checkpoint than the donor."""
+def _starts(params: dict[str, Any], root: Path, systems: Collection[str] | None = None) -> list[Line]:
+    """Return a line per system that starts from another checkpoint than the donor; only of these systems, if they are given."""
     found = []
     for system, section in params["train"]["systems"].items():
-        if section["starts_from"].startswith("data/raw/"):
+        if section["starts_from"].startswith("data/raw/") and (systems is None or system in systems):
             label = f"start            {system}: {section['starts_from']}"
             good = (root / section["starts_from"] / "config.json").exists()
             found.append((label if good else f"{label} is missing: put a checkpoint (config.json and weights) into it", good))

@@ -39,6 +39,14 @@ def decoder_folder(model: Path) -> Path:
     return run if trained_here and not (model / INSIDE_MODEL / DECODER).exists() else model / INSIDE_MODEL
 
 
+def exports_folder(model: Path) -> Path:
+    """Return the folder of a model's exports: its own, or that of this run for a model that the run trained."""
+    from pipeline.decoding.onnx_network import INSIDE_MODEL
+
+    trained_here = model.resolve().parent == (ROOT / "data/train").resolve()
+    return ROOT / "data/export" / model.resolve().name if trained_here and not (model / INSIDE_MODEL).exists() else model / INSIDE_MODEL
+
+
 def audio_files(arguments: Sequence[str]) -> list[str]:
     """Return the files that the arguments name, in order and once each: files, folders (searched in depth), patterns, `-`.
 
@@ -96,7 +104,8 @@ def read_hot_words(file: Path) -> list[HotWord]:
 
 
 def transcribe_files(files: Sequence[str], model_folder: Path | None = None, channels: str = "auto",
-                     live: bool = False, language_model: bool = True, hot_words: Sequence[HotWord] = ()) -> Iterator[Segment | Ended]:
+                     live: bool = False, language_model: bool = True, hot_words: Sequence[HotWord] = (),
+                     backend: str = "torch") -> Iterator[Segment | Ended]:
     """Yield segments and ends of the recordings as they are decoded, with a progress bar where a terminal is.
 
     Args:
@@ -106,19 +115,17 @@ def transcribe_files(files: Sequence[str], model_folder: Path | None = None, cha
         live: whether to decode each part at once.
         language_model: whether the model's decoder is used, if it has one; otherwise greedy decoding.
         hot_words: phrases to favour.
+        backend: what runs the network: `torch`, `onnx` or `onnx-int8`.
     """
     from pipeline.audio.quiet import quiet_libraries
     from pipeline.decoding.beam import BeamDecoder, Settings, load_decoder
     from pipeline.decoding.greedy import decode
+    from pipeline.decoding.networks import Backend, load_network
     from pipeline.decoding.recordings import Channels, Source, longest_part_s, transcribe
-    from pipeline.model.artifact import load_model
-    from pipeline.model.device import choose_device
-    from pipeline.model.geometry import frame_duration_s
 
     folder = model_folder or champion_folder()
-    model, vocabulary, record = load_model(folder)
-    model.to(choose_device())  # type: ignore[arg-type]
-    frame_s = frame_duration_s(model)
+    network, vocabulary, record = load_network(folder, Backend(backend), exports_folder(folder) if backend != Backend.TORCH else None)
+    frame_s = network.frame_s
     if unknown := sorted({letter for hot in hot_words for letter in vocabulary.missing(hot.phrase)}):
         raise DataError("hot words", f"{', '.join(unknown)}", "letters that the model writes", "write the phrases as they are spoken, without signs")
     if language_model:
@@ -130,7 +137,7 @@ def transcribe_files(files: Sequence[str], model_folder: Path | None = None, cha
     with quiet_libraries():
         total_s = None if live or not sys.stderr.isatty() else total_duration_s(files)
         with bar(total_s, "s", "transcribe") as progress:
-            yield from transcribe(model, decoder, sources, longest_part_s(record), Channels(channels), live, progress.update)
+            yield from transcribe(network, decoder, sources, longest_part_s(record), Channels(channels), live, progress.update)
 
 
 def total_duration_s(files: Sequence[str]) -> float | None:

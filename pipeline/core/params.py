@@ -15,6 +15,8 @@ from pipeline.core.errors import MissingInputError, ParamsError
 from pipeline.core.files import ROOT
 
 PARAMS_FILE = ROOT / "params.yaml"
+MAX_DEPTH = 50
+"""Of a value; libyaml's loader ends the process at a depth of thousands."""
 
 
 class Section(BaseModel):
@@ -33,9 +35,14 @@ def read_params(path: Path | str = PARAMS_FILE) -> dict[str, Any]:
         MissingInputError: the file is missing.
         ParamsError: it is not YAML, or not a mapping.
     """
-    path = Path(path)
+    path, loader, depth = Path(path), getattr(yaml, "CSafeLoader", yaml.SafeLoader), 0
     try:
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        content = path.read_text(encoding="utf-8")
+        for event in yaml.parse(content, Loader=loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise ParamsError(path.name, [f"line {event.start_mark.line + 1}: values within more than {MAX_DEPTH} others"])
+        value = yaml.load(content, Loader=loader)
     except FileNotFoundError:
         raise MissingInputError(str(path), "no such file", "params", "take one from profiles/") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -9,6 +9,7 @@ decode it like that of any other corpus. No code of a dataset runs, and only `hu
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -57,6 +58,8 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
 }
 NOT_ITSELF: Final = ("id", "split", "duration")
 ROWS: Final = 10_000  # described at a time
+JSON: Final = (".json", ".jsonl", ".ndjson")
+MAX_DEPTH: Final = 500  # of a value; Python's own parser ends at a thousand, with an error
 
 
 class Hub(Section):
@@ -116,6 +119,7 @@ def load(params: Params, source: Path) -> dict[str, Any]:
         raise MissingInputError(str(source), "no such folder", "a dataset",
                                 "set ingest.CORPUS.source, or create the folder for ingest.CORPUS.hub to fill")
     _refuse_outside_files(source)
+    _refuse_deep_json(source)
     import datasets
 
     at = _literal(params, source)
@@ -152,11 +156,41 @@ def _refuse_outside_files(source: Path) -> None:
         match = re.search(form, read_text(card, "the dataset's card", "latin-1"), re.DOTALL) if card.is_file() else None
         try:
             configs = (yaml.safe_load(match[1]) or {}).get("configs") if match else None
-        except (yaml.YAMLError, AttributeError) as error:
+        except (yaml.YAMLError, AttributeError, RecursionError) as error:
             raise DataError(str(card), f"its header is not a YAML mapping ({first_line(error)})", "what `datasets` reads",
                             "fix or remove it") from None
         if elsewhere := [name for name in _strings(configs) if "://" in name or name.startswith(("/", "~")) or ".." in name.split("/")]:
             raise DataError(str(card), f"it names {elsewhere[0]}", "files of the dataset alone", "fix or remove it")
+
+
+def _refuse_deep_json(source: Path) -> None:
+    """Check that JSON files are not nested without end: Arrow's parser would end the process.
+
+    Raises:
+        DataError: one is.
+    """
+    for path in sorted(source.rglob("*")):
+        if path.suffix.lower() in JSON and path.is_file() and _most_brackets(path) > MAX_DEPTH:
+            content = path.read_bytes()
+            for part in (content, *content.splitlines()):
+                try:
+                    json.loads(part)
+                except ValueError:
+                    continue  # JSON lines, or text that `datasets` reports
+                except RecursionError:
+                    raise DataError(str(path), f"values within more than {MAX_DEPTH} others", "rows as `datasets` writes them",
+                                    "remove or replace it") from None
+
+
+def _most_brackets(path: Path) -> int:
+    """Return the most brackets that are open at the end of a line and after it: the depth of a value is not more."""
+    most = depth = 0
+    with open(path, "rb") as file:
+        for line in file:
+            opened = line.count(b"[") + line.count(b"{")
+            most = max(most, depth + opened)
+            depth = max(0, depth + opened - line.count(b"]") - line.count(b"}"))
+    return most
 
 
 def _strings(value: Any) -> Iterator[str]:

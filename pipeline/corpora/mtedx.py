@@ -36,6 +36,8 @@ from pipeline.corpora.release import (
 
 SETS: Final = ("train", "valid", "test")
 KEYS: Final = ("duration", "offset", "speaker_id", "wav")
+MAX_DEPTH: Final = 3
+"""Levels of a list of parts, and one more, whose item is a reject."""
 UNSPOKEN: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|[♪♫]")
 
 
@@ -92,10 +94,16 @@ def parts_of(table: Path) -> list[Any]:
     """Return the items of a set's list, all values as strings (a talk's id may look like a number).
 
     Raises:
-        DataError: the file is not a YAML list.
+        DataError: the file is not a YAML list, or is nested too deeply: libyaml's loader would end the process.
     """
+    text, loader = read_text(table, "parts of mTEDx"), getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+    depth = 0
     try:
-        parts = yaml.load(read_text(table, "parts of mTEDx"), Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))
+        for event in yaml.parse(text, Loader=loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH or isinstance(event, yaml.AliasEvent):
+                raise DataError(str(table), f"lists within lists or aliases at line {event.start_mark.line + 1}", "a list of parts")
+        parts = yaml.load(text, Loader=loader)
     except yaml.YAMLError as error:
         raise DataError(str(table), f"not YAML ({error})", "a list of parts") from None
     if not isinstance(parts, list):

@@ -18,17 +18,18 @@ from typing import IO, Final
 import numpy as np
 import numpy.typing as npt
 import soundfile
-from transformers import Wav2Vec2ForCTC
 
 from pipeline.audio.samples import Waveform, to_int16
 from pipeline.audio.streaming import Blocks, open_blocks
 from pipeline.batching.waveforms import prepare
 from pipeline.core.errors import DataError, PipelineError
 from pipeline.core.manifest import SAMPLE_RATE_HZ
-from pipeline.decoding.forward import decode_all
 from pipeline.decoding.greedy import Decoded, Word
+from pipeline.decoding.networks import Network
 from pipeline.decoding.pauses import FRAME, PauseCutter
-from pipeline.model.artifact import expects_normalised_input
+
+Decode = Callable[[npt.NDArray[np.float32]], Decoded]
+"""Returns the hypothesis for the logits of one utterance, (T, V)."""
 
 LONGEST_S: Final = 20.0
 """Longest part where a model's record does not have the length of its longest training utterance."""
@@ -114,13 +115,13 @@ def longest_part_s(record: dict[str, object]) -> float:
     return float(train["longest_s"]) if isinstance(train, dict) and "longest_s" in train else LONGEST_S
 
 
-def transcribe(model: Wav2Vec2ForCTC, decode: Callable[[npt.NDArray[np.float32]], Decoded], sources: Iterable[Source], longest_s: float,
+def transcribe(network: Network, decode: Decode, sources: Iterable[Source], longest_s: float,
                channels: Channels = Channels.AUTO, live: bool = False,
                advance: Callable[[float], object] = lambda _: None) -> Iterator[Segment | Ended]:
     """Yield the segments of every recording and its end, in order.
 
     Args:
-        model: in evaluation mode.
+        network: what turns the parts into logits.
         decode: returns the hypothesis, with word times, for the logits of one part; several threads call it.
         sources: recordings.
         longest_s: longest part that is decoded at once.
@@ -128,13 +129,12 @@ def transcribe(model: Wav2Vec2ForCTC, decode: Callable[[npt.NDArray[np.float32]]
         live: whether to decode each part as soon as it is complete, instead of in full rounds.
         advance: is called with the seconds of audio done, for a progress bar.
     """
-    normalise = expects_normalised_input(model)
-    pieces = _ahead(_pieces(sources, longest_s, channels, normalise, live), 0.0 if live else ROUND_S)
+    pieces = _ahead(_pieces(sources, longest_s, channels, network.normalise, live), 0.0 if live else ROUND_S)
     for round_ in pieces:
         waiting = [piece for piece in round_ if isinstance(piece, _Piece)]
         durations_s = np.array([len(piece.waveform) / SAMPLE_RATE_HZ for piece in waiting])
-        decoded: Iterator[Decoded] = iter(decode_all(model, decode, lambda index, waiting=waiting: waiting[index].waveform,  # type: ignore[misc]
-                                                     durations_s, BATCH_S, advance) if waiting else ())
+        decoded: Iterator[Decoded] = iter(network.decode_all(decode, lambda index, waiting=waiting: waiting[index].waveform,  # type: ignore[misc]
+                                                             durations_s, BATCH_S, advance) if waiting else ())
         for piece in round_:
             yield _segment(piece, next(decoded)) if isinstance(piece, _Piece) else piece
 

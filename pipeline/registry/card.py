@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import yaml
 from pipeline.core.files import read_json, read_table
 from pipeline.core.timing import all_timings
 from pipeline.registry.markdown import markdown_table
-from pipeline.registry.record import DECODER, LANGUAGE_MODEL
+from pipeline.registry.record import DECODER, EXPORTS, LANGUAGE_MODEL, PARITY
 
 EXISTING = {"champion": "the previous champion", "donor": "the donor as it is"}
 """The systems that a run does not train."""
@@ -31,6 +31,7 @@ class Run:
         certificate: of the Portuguese split.
         model: vizinho.json of the folder.
         decoder: decoder.json of its language model; None if it has none.
+        exports: entries of parity.json for the exports in the folder.
     """
 
     scores: Mapping[str, Any]
@@ -39,6 +40,7 @@ class Run:
     certificate: Mapping[str, Any]
     model: Mapping[str, Any]
     decoder: Mapping[str, Any] | None = None
+    exports: Sequence[Mapping[str, Any]] = ()
 
 
 def read_run(root: Path, folder: str) -> Run:
@@ -48,8 +50,10 @@ def read_run(root: Path, folder: str) -> Run:
              for file in sorted((root / "data/split").glob("*/train.parquet" if model.get("donor") else "portuguese/train.parquet"))}
     files["portuguese"] = root / model.get("split", "data/split/portuguese") / "train.parquet"  # what `align` kept, if it ran
     trained_on = {language: read_table(file, ["corpus", "speaker", "duration_s", "licence"]) for language, file in files.items()}
+    parity = root / folder / EXPORTS / PARITY
+    exports = [entry for entry in read_json(parity)["exports"] if (parity.parent / entry["file"]).is_file()] if parity.exists() else []
     return Run({file.stem: read_json(file) for file in sorted((root / "data/score").glob("*.json"))}, all_timings(root), trained_on,
-               read_json(root / "data/split/portuguese/certificate.json"), model, read_json(decoder) if decoder.exists() else None)
+               read_json(root / "data/split/portuguese/certificate.json"), model, read_json(decoder) if decoder.exists() else None, exports)
 
 
 def model_card(run: Run, *, artefact: str, version: str, system: str, commit: str, override: str | None = None,
@@ -93,7 +97,8 @@ def model_card(run: Run, *, artefact: str, version: str, system: str, commit: st
              **_rates(part)}
             for part in score["slices"] if set(part["slice"]) <= {"locale", "gender", "corpus"}])
         + _robustness(score.get("robustness"))
-        + _speed(run.timings, system),
+        + _speed(run.timings, system)
+        + _exports(run.exports, run.timings, system),
         "## Data and licences\n\n" + markdown_table([
             {"trained on": f"{corpus} ({language})", "utterances": len(rows), "speakers": rows.loc[rows["speaker"] != "", "speaker"].nunique(),
              "hours": f"{rows['duration_s'].sum() / 3600:.2f}",
@@ -154,6 +159,20 @@ def _speed(timings: Mapping[str, Any], system: str) -> str:
     machine = found["machine"]
     return (f"\n\nSpeed: {found['rtfx']:.0f} audio-seconds per second on {machine['processor']}, {machine['cores']} cores; peak memory "
             f"{found['peak_memory_bytes'] / 2**30:.1f} GiB.")
+
+
+def _exports(found: Sequence[Mapping[str, Any]], timings: Mapping[str, Any], system: str) -> str:
+    """Return a table of the shipped exports: size, change of the WER, speed relative to PyTorch; an empty text without any."""
+    if not found:
+        return ""
+    measured = timings.get(f"export@{system}", {}).get("backends", {})
+    return (f"\n\nExports in `{EXPORTS}/`, for `vizinho transcribe --backend`. Their WER is compared with that of PyTorch, as served:\n\n"
+            + markdown_table([{
+                "backend": entry["backend"], "MB": f"{entry['bytes'] / 1e6:.1f}",
+                "change in WER, points": "{value:+.2f} ({low:+.2f} to {high:+.2f})".format(
+                    **{part: 100 * entry["wer_served"]["difference"][part] for part in ("value", "low", "high")}),
+                "speed, times PyTorch's": f"{measured[name]['relative_to_torch']:.2f}" if (name := entry["backend"]) in measured else "not measured",
+            } for entry in found]))
 
 
 def _robustness(found: Mapping[str, Any] | None) -> str:

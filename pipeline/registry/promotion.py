@@ -42,11 +42,14 @@ from pipeline.registry.record import (
     CHAMPION,
     DAY_ONE,
     DECODER,
+    EXPORTS,
     LANGUAGE_MODEL,
+    PARITY,
     Approval,
     Model,
     Record,
     Registry,
+    Shipped,
     Verdict,
     champion,
     hash_decoder,
@@ -61,6 +64,8 @@ LARGEST_RATE: Final = 1_000.0
 PICKLES: Final = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
 DECODER_OUT: Final = "data/language_model/portuguese"
 """Folder of the decoder that a run has made."""
+EXPORT_OUT: Final = "data/export"
+"""Folder of the exports that a run has made, by system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +172,7 @@ def promote(root: Path, request: ApprovalRequest, by: str, override: str | None 
         version = _free_version(private, restoring=False)
         replaces = [] if replaced else [in_use]  # the first model has no record: keep it for a rollback
         data = take(private, candidate, replaces)
+        shipped = take_exports(private, candidate)
         objections += regate(private, candidate)
         refuse_without_override(objections, override)
         if override and not objections:
@@ -176,7 +182,7 @@ def promote(root: Path, request: ApprovalRequest, by: str, override: str | None 
             override=override, forbidden=candidate.verdict["verdict"] != "promote"))
         record = Record(
             artefact=private.artefact, version=version, restores=None, replaces=replaced.version if replaced else None,
-            promoted_at=_now(), system=challenger["system"], commit=request.commit, model=add_model(private), data=data,
+            promoted_at=_now(), system=challenger["system"], commit=request.commit, model=add_model(private), exports=shipped, data=data,
             test_set=challenger["test_set"], normaliser=challenger["normaliser"], verdict=_verdict_of(candidate),
             approval=Approval(by=by, at=_now(), champion=request.champion, override=override, reason=reason,
                               overridden=tuple(f"{objection.where}: {objection.found}" for objection in objections)),
@@ -217,7 +223,7 @@ def rollback(root: Path, version: str, by: str, reason: str) -> Record:
             raise PromotionError(f"registry {version}", "its model is already in use", "another model", "vizinho registry list")
         now = tags.current(private.clone, private.artefact)
         record = earlier.model_copy(update={
-            "form": "vizinho.record/3", "version": _free_version(private, restoring=True), "restores": version, "replaces": replaced.version,
+            "form": "vizinho.record/4", "version": _free_version(private, restoring=True), "restores": version, "replaces": replaced.version,
             "promoted_at": _now(), "approval": Approval(by=by, at=_now(), champion=now.tag if now else None, reason=reason),
         })
         push_model(private, [])
@@ -339,6 +345,36 @@ def take_decoder(private: PrivateClone, system: str, given: bool) -> None:
             shutil.copyfile(source / name, target / name)
 
 
+def take_exports(private: PrivateClone, candidate: Candidate) -> tuple[Shipped, ...]:
+    """Move the exports that the gate ships into data/champion, with parity.json, which has their hashes; return them.
+
+    Args:
+        private: the private clone, with the run's exports and the challenger's model as data/champion.
+        candidate: the run.
+
+    Raises:
+        MissingInputError: an export is missing.
+        DataError: an export is not the one that the verdict is about.
+    """
+    target = private.clone / CHAMPION / EXPORTS
+    shutil.rmtree(target, ignore_errors=True)
+    entries = [entry for entry in candidate.verdict.get("exports", ()) if entry["shipped"]]
+    source = private.clone / EXPORT_OUT / candidate.verdict["challenger"]["system"]
+    where, action = f"{EXPORT_OUT} at {candidate.request.commit[:9]}", "`dvc repro`, then commit dvc.lock and data/gate together"
+    for name, expected in ((entry["file"], entry["hash"]) for entry in entries):
+        if not (source / name).is_file():
+            raise MissingInputError(where, f"no {name}", "every export that the verdict ships", action)
+        if (found := hash_file(source / name)) != expected:
+            raise DataError(where, f"{name}, SHA-256 {found[:12]}", f"{expected[:12]}, as in the verdict", action)
+    if entries:
+        target.mkdir()
+        shutil.copyfile(source / PARITY, target / PARITY)
+    for entry in entries:
+        (source / entry["file"]).rename(target / entry["file"])
+    return tuple(Shipped(backend=entry["backend"], file=f"{EXPORTS}/{entry['file']}", hash=entry["hash"],
+                         wer_difference=entry["wer_difference"]["value"]) for entry in entries)
+
+
 def regate(private: PrivateClone, candidate: Candidate) -> list[PromotionError]:
     """Return what main's gate objects to the run's verdict: `evidence.gate_objections`."""
     return evidence.gate_objections(private, candidate.request.commit, candidate.verdict)
@@ -380,7 +416,7 @@ def take_day_one(private: PrivateClone, first: Record) -> Record:
     git(private.clone, "checkout", "--quiet", "--force", MAIN)
     (private.clone / rival["model"]).rename(private.clone / CHAMPION)
     return first.model_copy(update={
-        "system": "donor", "model": add_model(private),
+        "system": "donor", "model": add_model(private), "exports": (),
         "verdict": first.verdict.model_copy(update={"verdict": None, "wer": served(rival, "wer"), "cer": served(rival, "cer")}),
     })
 

@@ -1,7 +1,7 @@
 """The files that a promotion commits: its record, the champion pointer, a line in the changelog.
 
-`registry/records/VERSION.json` (`vizinho.record/3`, docs/schemas/record.json) is written once and never changed. Records of the form before,
-`vizinho.record/2`, are read as they are: their models have no decoder.
+`registry/records/VERSION.json` (`vizinho.record/4`, docs/schemas/record.json) is written once and never changed. Records of earlier forms are
+read as they are: models of `vizinho.record/3` have no exports, those of `vizinho.record/2` no decoder either.
 
 A promotion of a new model increments the minor number (v0.1.0, v0.2.0), a rollback the last one (v0.2.1).
 """
@@ -32,6 +32,10 @@ LANGUAGE_MODEL: Final = "language_model"
 """Folder of the decoder within a promoted model."""
 DECODER: Final = ("decoder.json", "lexicon.txt", "ngram.arpa")
 """Files of a decoder."""
+EXPORTS: Final = "onnx"
+"""Folder of the shipped exports within a promoted model."""
+PARITY: Final = "parity.json"
+"""File beside the exports that has their hashes and what they lose."""
 
 
 class Registry(Section):
@@ -49,6 +53,15 @@ class Model(Section):
     vocabulary_hash: str
     decoder_hash: str | None = Field(default=None, description="SHA-256 over the hashes of the decoder's files; null for a model without a decoder")
     files: dict[str, str] = Field(min_length=1, description="file to SHA-256")
+
+
+class Shipped(Section):
+    """An export that a promotion ships with the model."""
+
+    backend: Literal["onnx", "onnx-int8"] = Field(description="what runs it: --backend of `vizinho transcribe`")
+    file: str = Field(min_length=1, description="in the model's folder")
+    hash: str = Field(description="SHA-256 of the file")
+    wer_difference: float = Field(description="WER as served minus PyTorch's on the test set, a fraction")
 
 
 class Verdict(Section):
@@ -77,7 +90,7 @@ class Approval(Section):
 class Record(Section):
     """A promotion, or a rollback to an earlier model."""
 
-    form: Literal["vizinho.record/2", "vizinho.record/3"] = Field(default="vizinho.record/3", alias="schema")
+    form: Literal["vizinho.record/2", "vizinho.record/3", "vizinho.record/4"] = Field(default="vizinho.record/4", alias="schema")
     artefact: str
     version: str = Field(pattern=r"^v\d+\.\d+\.\d+$")
     restores: str | None = Field(description="the version whose model was restored, or day-one; null for a new model")
@@ -86,6 +99,7 @@ class Record(Section):
     system: str = Field(description="the challenger's name in dvc.yaml")
     commit: str = Field(pattern=r"^[0-9a-f]{40}$", description="the run: its dvc.lock, metrics and verdict")
     model: Model
+    exports: tuple[Shipped, ...] = Field(default=(), description="exports in the model's folder; those that lose more than the gate permits are not")
     data: dict[str, dict[str, str]] = Field(description="folder of data/split (and of data/align, where the model learned from "
                                              "it) to its files' SHA-256, certificates included")
     test_set: str
@@ -95,7 +109,9 @@ class Record(Section):
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as it is written."""
-        later = {"model": {"decoder_hash"}, "verdict": {"policy_hash"}, "approval": {"overridden"}} if self.form == "vizinho.record/2" else None
+        later: dict[str, Any] = {} if self.form == "vizinho.record/4" else {"exports": True}
+        if self.form == "vizinho.record/2":
+            later |= {"model": {"decoder_hash"}, "verdict": {"policy_hash"}, "approval": {"overridden"}}
         return self.model_dump(mode="json", by_alias=True, exclude=later)
 
 
@@ -186,7 +202,8 @@ def champion(root: Path) -> tuple[str, Record | None]:
 def champion_folder(root: Path) -> Path:
     """Return the folder of the model in use, after a check of its small files against its record.
 
-    The weights are left to whoever loads them: their hash is in vizinho.json, which is checked here. So is that of the n-gram, in decoder.json.
+    The large files are left to whoever loads them: their hashes are in vizinho.json (weights), decoder.json (n-gram) and parity.json (exports),
+    which are checked here.
 
     Raises:
         DataError: a file is not the promoted one.
@@ -195,7 +212,7 @@ def champion_folder(root: Path) -> Path:
     folder = root / path
     if record is None or not folder.is_dir():
         return folder
-    small = {name: expected for name, expected in record.model.files.items() if not name.endswith((".safetensors", ".arpa"))}
+    small = {name: expected for name, expected in record.model.files.items() if not name.endswith((".safetensors", ".arpa", ".onnx"))}
     if changed := sorted(name for name, expected in small.items() if not (folder / name).is_file() or hash_file(folder / name) != expected):
         raise DataError(str(folder), f"changed or missing: {', '.join(changed)}", f"the files of {record.version}, the champion",
                         f"`dvc checkout --force {path}`; if that does not help, `vizinho registry verify`")

@@ -100,6 +100,8 @@ def _prove(root: Path, file: Path, databases: dict[str, HashFileDB]) -> Proof:
         problems.append("model: weights_hash is not that of model.safetensors")
     if record.model.decoder_hash != hash_decoder(record.model.files):
         problems.append(f"model: decoder_hash is not that of the files in {LANGUAGE_MODEL}")
+    if any(record.model.files.get(export.file) != export.hash for export in record.exports):
+        problems.append("model: an export of the record is not in its folder")
     return Proof(record.version, tuple(sorted(hashed)), tuple(problems))
 
 
@@ -113,12 +115,13 @@ def _figures(record: Record, content: bytes) -> list[str]:
                     "test_set": verdict["challenger"]["test_set"], "normaliser": verdict["challenger"]["normaliser"]}
         if record.verdict.policy_hash is not None:
             expected["policy_hash"] = verdict.get("policy_hash", record.verdict.policy_hash)
+        expected["exports"] = [] if record.restores == DAY_ONE else [export["hash"] for export in verdict.get("exports", ()) if export["shipped"]]
         if record.restores != DAY_ONE:
             expected["system"] = entry["system"]
     except (ValueError, KeyError, TypeError) as error:
         return [f"verdict: unreadable ({error!r})"]
     found = {**record.verdict.model_dump(), "weights_hash": record.model.weights_hash, "test_set": record.test_set, "normaliser": record.normaliser,
-             "system": record.system}
+             "system": record.system, "exports": [export.hash for export in record.exports]}
     if record.form == "vizinho.record/2" and record.restores == DAY_ONE:
         expected["verdict"] = verdict["verdict"]  # that form repeats the verdict on the model that was rolled back
     return [f"record: {name} {found[name]}; expected {value}, as in the verdict" for name, value in expected.items() if found[name] != value]

@@ -89,6 +89,31 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True)
+class Export:
+    """An exported form of the challenger's network, with its hypotheses and PyTorch's on the same utterances, both as served.
+
+    Args:
+        backend: what runs it: `onnx` or `onnx-int8`.
+        file: its name in data/export/SYSTEM/.
+        hash: SHA-256 of the file.
+        size: bytes of the file.
+        reference: hypotheses of PyTorch.
+        rows: its own hypotheses.
+        batched: whether its backend makes batches.
+        batch_difference: largest change of a logit in a padded batch.
+    """
+
+    backend: str
+    file: str
+    hash: str
+    size: int
+    reference: Scored
+    rows: Scored
+    batched: bool
+    batch_difference: float
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything that a verdict depends on.
 
@@ -103,6 +128,7 @@ class Evidence:
         speed: the challenger's throughput relative to the reference workload; None if it was not measured for these weights.
         greedy: the three systems with greedy hypotheses; empty if they are the same.
         shown: further baselines with greedy hypotheses, which the verdict shows without depending on them.
+        exports: of the challenger; empty if the policy ignores them.
     """
 
     challenger: System
@@ -115,6 +141,7 @@ class Evidence:
     speed: Rate | None = None
     greedy: tuple[System, ...] = ()
     shown: tuple[System, ...] = ()
+    exports: tuple[Export, ...] = ()
 
     @property
     def greedy_systems(self) -> tuple[System, System, System]:

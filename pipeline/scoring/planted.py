@@ -50,7 +50,8 @@ def planted_challengers(evidence: Evidence, columns: Sequence[str], min_utteranc
     challenger, champion = evidence.challenger.subset(spread, RESAMPLING), evidence.champion.subset(spread, RESAMPLING)
     references = challenger.rows.table["reference"].tolist()
     weak = champion.with_hypotheses(omit_words(references, lambda position: position % 3 == 2), RESAMPLING)
-    base = replace(evidence, challenger=challenger, champion=weak, baseline=replace(weak, name=evidence.baseline.name), greedy=(), shown=())
+    base = replace(evidence, challenger=challenger, champion=weak, baseline=replace(weak, name=evidence.baseline.name), greedy=(), shown=(),
+                   exports=())
 
     def against(planted: System) -> Evidence:
         return replace(base, challenger=planted)

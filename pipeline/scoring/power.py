@@ -65,7 +65,7 @@ class Margin:
 
 
 def power(margins: Sequence[Margin], units: int, seed: int) -> dict[str, Any] | None:
-    """Return the probability to pass for each gain, as `power` in `vizinho.verdict/4`; None if the two systems do not differ.
+    """Return the probability to pass for each gain, as `power` in `vizinho.verdict/5`; None if the two systems do not differ.
 
     Args:
         margins: the rules that compare the challenger with the champion.

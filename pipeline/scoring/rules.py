@@ -28,7 +28,7 @@ class Rule:
     reason: str
 
     def as_json(self) -> dict[str, Any]:
-        """Return the rule as an entry of `rules` in `vizinho.verdict/4`."""
+        """Return the rule as an entry of `rules` in `vizinho.verdict/5`."""
         return asdict(self)
 
 

@@ -14,7 +14,7 @@ from pipeline.text.locales import WORDS
 from pipeline.text.rules import RULES
 from pipeline.text.rules.rule import Line, Rule
 
-VERSION: Final = 6
+VERSION: Final = 7
 """Incremented with every change of a rule's result: scores of different versions are not comparable."""
 
 LOCALES: Final = tuple(ALPHABETS)
@@ -91,7 +91,7 @@ def _compiled(locale: str) -> Compiled:
     silent = re.escape("".join({*ALPHABETS[locale], *ALPHABETS[locale].upper(), *_SILENT}))
     first = rf"(?<!{LETTER})"
     return Compiled(
-        re.compile(rf"[^{silent}]|\b(?:[A-Z]{{2}}|[B-DF-NP-TV-Z](?!{LETTER})|(?={LETTER})(?:{spoken}))|\.[a-z]"),
+        re.compile(rf"[^{silent}]|\b(?:[A-Z]{{2}}|[B-DF-NP-TV-Z](?!{LETTER})|(?={LETTER})(?:{spoken}))|\.[a-z]|[a-z][A-Z]"),
         re.compile(rf"[0-9]+|[{signs}]|{first}(?:[A-Z]|(?=[a-z])(?:{by_words}))"),
         frozenset(key for table in (words.units, words.abbreviations, words.sides) for key in table if key.isalpha() and key.islower()),
         rules,

@@ -219,6 +219,10 @@ BRAZIL: Final = Words(
         % → por cento, por cento
         ‰ → por mil, por mil
     """), "cm ml cl min hrs kgs rpm bpm kcal mmHg kWh km² m² cm² m³ m/s ppm"),
+    near_basis_points=words(
+        "juro juros spread spreads selic cdi copom prêmio prémio yield yields cupom cupão rendimento rendimentos obrigação obrigações tesouro"
+        " treasury treasuries inflação dívida fed bce euribor swap diferencial crédito"
+    ),
     number_words=words(
         "um uma dois duas três quatro cinco seis sete oito nove dez onze doze treze catorze quatorze quinze dezesseis dezasseis dezessete"
         " dezassete dezoito dezenove dezanove vinte trinta quarenta cinquenta sessenta setenta oitenta noventa cem duzentos trezentos"

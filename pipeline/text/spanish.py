@@ -217,6 +217,10 @@ SPAIN: Final = Words(
         % → por ciento, por ciento
         ‰ → por mil, por mil
     """), "cm ml cl min hrs kgs rpm lpm kcal mmHg kWh km² m² cm² m³ m/s ppm"),
+    near_basis_points=words(
+        "interés intereses spread spreads diferencial diferenciales prima yield yields cupón rendimiento rendimientos bono bonos tesoro treasury"
+        " treasuries inflación deuda fed bce banxico euríbor euribor swap crédito"
+    ),
     number_words=words(
         "un una dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete dieciocho diecinueve"
         " veinte veintiún veintiuno veintidós veintitrés veinticuatro veinticinco veintiséis veintisiete veintiocho veintinueve treinta cuarenta"

@@ -59,6 +59,7 @@ class Words:
     before_one: frozenset[str]            # determiners of one thing: o R$
     magnitudes: Mapping[str, str]         # after an amount of money: R$ 5 mi
     units: Mapping[str, Noun]             # after a number: 5 km
+    near_basis_points: frozenset[str]     # words near which bps are no bits per second
     number_words: frozenset[str]          # before a unit: dez km
     collectives: frozenset[str]           # before `de` and a unit: milhares de km
     per_nouns: frozenset[str]             # after a slash: 8 horas/dia

@@ -49,6 +49,7 @@ def test_show_prints_one_record(twice: Toy, vizinho) -> None:  # noqa: ANN001
     assert (code, err) == (1, "error: registry v0.7.0: no such record; expected one of v0.1.0, v0.2.0; vizinho registry list\n")
 
 
+@pytest.mark.slow
 def test_ask_prints_the_command_that_approves_and_that_command_promotes(toy: Toy, vizinho) -> None:  # noqa: ANN001
     code, out, _ = vizinho(toy, "promote", "--ask")
     assert code == 0

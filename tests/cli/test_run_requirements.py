@@ -5,14 +5,21 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import Result
+from typer.testing import CliRunner
 
+from pipeline.cli import run_requirements
 from pipeline.cli.doctor import disagreements
-from pipeline.cli.run_requirements import examine_needs
+from pipeline.cli.main import app
+from pipeline.cli.run_requirements import examine_needs, unmet_needs
+from pipeline.core.errors import MissingInputError
 from pipeline.core.files import ROOT
 from tests.checkpoints import lay
 
@@ -110,3 +117,65 @@ def test_a_system_that_starts_from_another_checkpoint_needs_it(release: Path) ->
                                                                      "(config.json and weights) into it")
     lay(release / "data/raw/xlsr", "facebook/wav2vec2-large-xlsr-53")
     assert line(examine_needs(params, release)[0], "start") == "start            multilingual: data/raw/xlsr"
+
+
+def brought(params: dict[str, Any]) -> None:
+    """Add a text, a release of texts and an aligner to params."""
+    params["language_model"]["portuguese"]["texts"] |= {"news": {"licence": "CC0-1.0", "file": "data/raw/news.txt"},
+                                                        "books": {"licence": "CC0-1.0", "corpus": {"reader": "mls", "source": "data/raw/books"}}}
+    params["align"]["portuguese"] = {"aligner": "data/raw/aligner"}
+
+
+@pytest.mark.parametrize(("stages", "unmet"), [
+    ([], []),
+    (["split@portuguese", "ingest@speak-es", "score@transfer"], []),
+    (["ingest@common-voice-pt"], ["common-voice-pt: data/raw/common-voice-pt is missing: docs/guides/corpora.md lists the files"]),
+    (["donor"], [f"{CHECKPOINT} is missing: put a checkpoint"]),
+    (["language_model@portuguese"], ["portuguese, news: data/raw/news.txt is missing", "portuguese, books: data/raw/books is missing"]),
+    (["align@portuguese"], ["data/raw/aligner is missing: put a model"]),
+    (["train@transfer"], []),
+    (["train@multilingual", "donor"], [f"{CHECKPOINT} is missing", "multilingual: data/raw/xlsr is missing"]),
+])
+def test_stages_name_what_they_lack_and_nothing_else(stages: list[str], unmet: list[str], tmp_path: Path) -> None:
+    params = copy.deepcopy(XLSR)
+    brought(params)
+    params["train"]["systems"]["multilingual"] = {"starts_from": "data/raw/xlsr", "head": "fresh", "peak_rate": 1e-4, "warmup_steps": 800}
+    found = unmet_needs(params, stages, tmp_path, tmp_path)
+    assert len(found) == len(unmet), found
+    assert all(part in line for part, line in zip(unmet, found, strict=True)), found
+
+
+def test_the_doctor_names_the_texts_and_the_aligner_that_are_missing(tmp_path: Path) -> None:
+    params = copy.deepcopy(XLSR)
+    brought(params)
+    lines, _ = examine_needs(params, tmp_path)
+    assert len([one for one in lines if one.startswith(("text ", "aligner ")) and "is missing" in one]) == 3
+
+
+def test_a_gpu_that_the_driver_lists_is_believed_and_a_missing_one_is_confirmed(release: Path, tmp_path: Path) -> None:
+    import torch
+
+    expected = [] if torch.cuda.is_available() else ["GPU              none found, and 315 M parameters need one"]
+    assert unmet_needs(XLSR, ["donor"], release, tmp_path / "without") == expected
+    assert unmet_needs(XLSR, ["split@portuguese"], release, tmp_path / "without") == []
+    (tmp_path / "system/proc/driver/nvidia/gpus/0000:00:1e.0").mkdir(parents=True)
+    assert unmet_needs(XLSR, ["donor"], release, tmp_path / "system") == []
+
+
+def test_a_flow_gets_one_message_with_all_that_its_stages_lack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def answer(*stages: str) -> Result:
+        return CliRunner().invoke(app, ["doctor", "--profile", "common-voice-xlsr", *(part for stage in stages for part in ("--stage", stage))])
+
+    monkeypatch.setattr(run_requirements, "unmet_needs", lambda params, stages: unmet_needs(params, stages, tmp_path, tmp_path))
+    found = answer("ingest@common-voice-pt", "donor")
+    assert isinstance(found.exception, MissingInputError)
+    assert str(found.exception).startswith("common-voice-xlsr.yaml: 2 requirements not met\n  data ")
+    assert (answer("split@portuguese").exit_code, answer("split@portuguese").output) == (0, "")
+
+
+@pytest.mark.slow
+def test_a_flow_is_answered_without_torch() -> None:
+    code = ("import sys\nfrom typer.testing import CliRunner\nfrom pipeline.cli.main import app\n"
+            "assert CliRunner().invoke(app, sys.argv[1:]).exit_code == 0\nassert 'torch' not in sys.modules")
+    stages = [part for stage in ("ingest@speak-es", "donor", "train@transfer", "gate") for part in ("--stage", stage)]
+    subprocess.run([sys.executable, "-c", code, "doctor", *stages], cwd=ROOT, check=True)

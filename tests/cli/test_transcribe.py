@@ -25,6 +25,7 @@ from pipeline.decoding.forward import logits_of
 from pipeline.decoding.greedy import decode
 from pipeline.model.artifact import load_model, save_model
 from tests import tiny
+from tests.exports import write_champion
 
 
 @pytest.fixture(scope="module")
@@ -233,3 +234,30 @@ def test_hot_words_are_read_with_their_weights(tmp_path: Path) -> None:
     assert read_hot_words(tmp_path / "names.txt") == [HotWord("são tomé", 2.5), HotWord("aroeira")]
     with pytest.raises(MissingInputError, match=r"none.txt: no such file"):
         read_hot_words(tmp_path / "none.txt")
+
+
+@pytest.fixture(scope="module")
+def with_exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_champion(tmp_path_factory.mktemp("exported") / "model")
+
+
+def test_every_backend_transcribes_with_hot_words_and_word_times(with_exports: Path, sounds: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("serra\n", encoding="utf-8")
+    for options in ([], ["--hotwords", tmp_path / "names.txt"]):
+        found = {}
+        for backend in ("torch", "onnx", "onnx-int8"):
+            code, out, _ = invoke("--model", with_exports, "--backend", backend, "--format", "json", *options, *sounds)
+            found[backend] = json.loads(out)
+            assert code == 0
+        assert [result["text"] for result in found["onnx"]] == [result["text"] for result in found["torch"]]
+        for mine, theirs in zip(found["onnx"], found["torch"], strict=True):
+            assert [(word["word"], word["start_s"], word["end_s"]) for word in mine["words"]] == [
+                (word["word"], word["start_s"], word["end_s"]) for word in theirs["words"]]
+        assert all(result["words"] for result in found["onnx-int8"])
+
+
+def test_a_backend_that_does_not_exist_is_wrong_usage_and_a_missing_export_a_failure(model: Path, sounds: list[Path]) -> None:
+    assert invoke("--model", model, "--backend", "tensorrt", sounds[0])[0] == 2
+    with pytest.raises(MissingInputError, match=r"onnx/model\.onnx: no such export; expected .* use --backend torch") as caught:
+        invoke("--model", model, "--backend", "onnx", sounds[0])
+    assert caught.value.exit_code == 1

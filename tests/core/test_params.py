@@ -82,6 +82,10 @@ def test_a_section_cannot_be_changed() -> None:
     ("a: [1", "params.yaml: 1 problem\n  not YAML"),
     ("- a\n", "params.yaml: 1 problem\n  found list; expected a mapping of stages to their params"),
     ("", "found NoneType; expected a mapping"),
+    ("a: " + "[" * 100_000, "line 1: values within more than 50 others"),
+    ("a: " + "[" * 100_000 + "]" * 100_000, "line 1: values within more than 50 others"),
+    ("a:\n  " + "- " * 100_000 + "x", "line 2: values within more than 50 others"),
+    ("{a: " * 60 + "1" + "}" * 60, "line 1: values within more than 50 others"),
 ])
 def test_a_file_that_is_not_a_mapping_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ParamsError, match=message):

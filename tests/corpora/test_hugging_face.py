@@ -297,6 +297,29 @@ def test_a_folder_whose_card_points_elsewhere_is_refused_before_any_request(hub:
     assert hub.requests == []
 
 
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+@pytest.mark.parametrize(("name", "content", "message"), [
+    ("README.md", f"---\nconfigs: {DEEP}\n---\n# fala\n", "README.md: its header is not a YAML mapping (RecursionError"),
+    (".huggingface.yaml", "a: " + "- " * 5_000 + "x", ".huggingface.yaml: its header is not a YAML mapping"),
+    ("train.jsonl", f'{{"text": "um"}}\n{{"text": {DEEP}}}\n', "train.jsonl: values within more than 500 others"),
+    ("train.json", '{"text":\n' * 100_000 + "1" + "}\n" * 100_000, "train.json: values within more than 500 others"),
+    ("train.ndjson", "[" * 100_000, "train.ndjson: values within more than 500 others"),
+    ("dataset_dict.json", '{"splits": ' + DEEP + "}", "dataset_dict.json: values within more than 500 others"),
+])
+def test_values_nested_a_hundred_thousand_deep_are_one_sentence(tmp_path: Path, name: str, content: str, message: str) -> None:
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / name).write_text(content, encoding="utf-8")
+    assert message in refused(tmp_path)
+
+
+def test_a_long_list_of_rows_is_not_deep(tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus/train.json").write_text("[" + ", ".join(['{"text": "[um]"}'] * 2_000) + "]", encoding="utf-8")
+    assert "values within" not in refused(tmp_path), "it lacks audio, and is not deep"
+
+
 def test_ingest_starts_without_the_library() -> None:
     code = ("import sys; from pipeline import ingest, corpora; corpora.reader('datasets')\n"
             "assert not {'datasets', 'huggingface_hub'} & sys.modules.keys()")

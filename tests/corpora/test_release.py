@@ -69,11 +69,11 @@ def test_a_listing_takes_a_quarter_of_the_memory_of_a_list_at_most() -> None:
 
     def listing() -> release.Listing:
         found = release.Listing(250)
-        found += rows(5_000)
+        found += rows(1_500)
         return found
 
-    listing(), rows(5_000)  # created only once
-    packed, plain = min(held(listing) for _ in range(3)), held(lambda: rows(5_000))  # another thread may create objects meanwhile
+    listing(), rows(1_500)  # created only once
+    packed, plain = min(held(listing) for _ in range(3)), held(lambda: rows(1_500))  # another thread may create objects meanwhile
     assert packed < plain / 4, (packed, plain)
 
 

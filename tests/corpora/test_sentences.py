@@ -47,8 +47,8 @@ def test_every_frame_makes_varied_text(locale: str, tmp_path) -> None:  # type: 
         path = tmp_path / "frames.txt"
         path.write_text(f"{rules}\n[only]\n{frame}\n", encoding="utf-8")
         frames = Frames(path, language) if "<" in frame else Frames(_alone(path, frame), language)
-        made = [finished(language.contract(frames.expand("only", Draft(f"{index}")))) for index in range(12)]
-        assert len(set(made)) >= 8, frame
+        made = [finished(language.contract(frames.expand("only", Draft(f"{index}")))) for index in range(8)]
+        assert len(set(made)) >= 6, frame
         assert not any("  " in text or "{" in text or " ." in text or "[" in text for text in made), frame
 
 

@@ -13,22 +13,22 @@ import soundfile
 
 from pipeline.audio.samples import Waveform
 from pipeline.batching.waveforms import standardise
-from pipeline.decoding.forward import decode_all
 from pipeline.decoding.greedy import decode
 from pipeline.decoding.recordings import LONGEST_S, Ended, Segment, Source, longest_part_s, transcribe
+from pipeline.decoding.torch_network import TorchNetwork
 from tests import tiny
 
 WORDS = tiny.vocabulary()
 
 
 @pytest.fixture(scope="module")
-def model() -> Any:
+def network() -> TorchNetwork:
     import torch
 
     random = tiny.model(seed=3).eval()
     with torch.no_grad():
         random.lm_head.weight.mul_(60)
-    return random
+    return TorchNetwork(random)
 
 
 def joined(texts: tuple[str, ...], pause_s: float = 0.5) -> tuple[Waveform, list[Waveform]]:
@@ -40,14 +40,14 @@ def greedily(logits_TV: Any) -> Any:
     return decode(logits_TV, WORDS, 0.02, words=True)
 
 
-def run(model: Any, sources: list[Source], **options: Any) -> list[Segment | Ended]:
-    return list(transcribe(model, greedily, sources, options.pop("longest_s", 3.0), **options))
+def run(network: TorchNetwork, sources: list[Source], **options: Any) -> list[Segment | Ended]:
+    return list(transcribe(network, greedily, sources, options.pop("longest_s", 3.0), **options))
 
 
-def test_segments_cover_the_recording_in_order_and_words_lie_within_them(model: Any, tmp_path: Path) -> None:
+def test_segments_cover_the_recording_in_order_and_words_lie_within_them(network: TorchNetwork, tmp_path: Path) -> None:
     waveform, _ = joined(tiny.TEXTS)
     soundfile.write(tmp_path / "a.wav", waveform, 16_000)
-    *segments, ended = run(model, [Source("a", tmp_path / "a.wav")])
+    *segments, ended = run(network, [Source("a", tmp_path / "a.wav")])
     assert isinstance(ended, Ended)
     assert (ended.error, ended.warnings, ended.duration_s) == (None, [], pytest.approx(len(waveform) / 16_000))
     assert all(isinstance(segment, Segment) for segment in segments)
@@ -58,40 +58,40 @@ def test_segments_cover_the_recording_in_order_and_words_lie_within_them(model: 
         assert all(segment.start_s <= word.start_s < word.end_s <= segment.end_s + 1e-3 for word in segment.words)
 
 
-def test_a_recording_within_the_limit_has_the_text_of_the_whole(model: Any, tmp_path: Path) -> None:
+def test_a_recording_within_the_limit_has_the_text_of_the_whole(network: TorchNetwork, tmp_path: Path) -> None:
     waveform, _ = joined(tiny.TEXTS[:2])
     soundfile.write(tmp_path / "a.wav", waveform, 16_000)
-    segment, _ = run(model, [Source("a", tmp_path / "a.wav")], longest_s=30.0)
+    segment, _ = run(network, [Source("a", tmp_path / "a.wav")], longest_s=30.0)
     samples = soundfile.read(tmp_path / "a.wav", dtype="int16")[0]
-    whole = decode_all(model, greedily, lambda _: standardise(samples), np.array([len(samples) / 16_000]), 60.0)[0]
+    whole = network.decode_all(greedily, lambda _: standardise(samples), np.array([len(samples) / 16_000]), 60.0)[0]
     assert isinstance(segment, Segment)
     assert segment.text == whole.text != ""
 
 
-def test_recordings_share_rounds_and_a_broken_one_stops_no_other(model: Any, tmp_path: Path) -> None:
+def test_recordings_share_rounds_and_a_broken_one_stops_no_other(network: TorchNetwork, tmp_path: Path) -> None:
     for number, text in enumerate(tiny.TEXTS):
         soundfile.write(tmp_path / f"{number}.wav", tiny.spoken(text), 16_000)
     (tmp_path / "3.wav").write_bytes(b"no audio")
-    found = run(model, [Source(str(number), tmp_path / f"{number}.wav") for number in range(len(tiny.TEXTS))])
+    found = run(network, [Source(str(number), tmp_path / f"{number}.wav") for number in range(len(tiny.TEXTS))])
     ends = [item for item in found if isinstance(item, Ended)]
     assert [end.source.name for end in ends] == [str(number) for number in range(len(tiny.TEXTS))]
     assert [end.source.name for end in ends if end.error] == ["3"]
-    alone = [item for number in (0, 1) for item in run(model, [Source(str(number), tmp_path / f"{number}.wav")])]
+    alone = [item for number in (0, 1) for item in run(network, [Source(str(number), tmp_path / f"{number}.wav")])]
     assert [item.text for item in alone if isinstance(item, Segment)] == [item.text for item in found if isinstance(item, Segment)][:2]
 
 
-def test_a_recording_that_ends_in_an_error_has_the_segments_before_it(model: Any, tmp_path: Path) -> None:
+def test_a_recording_that_ends_in_an_error_has_the_segments_before_it(network: TorchNetwork, tmp_path: Path) -> None:
     waveform, _ = joined(tiny.TEXTS * 12)
     assert len(waveform) > 12 * 16_000
     waveform[-10] = np.nan
     soundfile.write(tmp_path / "a.wav", waveform, 16_000, subtype="FLOAT")
-    *segments, ended = run(model, [Source("a", tmp_path / "a.wav")])
+    *segments, ended = run(network, [Source("a", tmp_path / "a.wav")])
     assert isinstance(ended, Ended)
     assert "samples that are not numbers" in str(ended.error)
     assert segments
 
 
-def test_live_parts_come_before_the_recording_ends(model: Any, tmp_path: Path) -> None:
+def test_live_parts_come_before_the_recording_ends(network: TorchNetwork, tmp_path: Path) -> None:
     waveform, _ = joined(tiny.TEXTS * 3)
     soundfile.write(tmp_path / "a.wav", waveform, 16_000)
     content, release = (tmp_path / "a.wav").read_bytes(), threading.Event()
@@ -108,28 +108,27 @@ def test_live_parts_come_before_the_recording_ends(model: Any, tmp_path: Path) -
             self.at += size
             return part
 
-    found: Iterator[Segment | Ended] = transcribe(model, greedily, [Source("-", Microphone())], 3.0, live=True)  # type: ignore[arg-type]
+    found: Iterator[Segment | Ended] = transcribe(network, greedily, [Source("-", Microphone())], 3.0, live=True)  # type: ignore[arg-type]
     first = next(found)
     release.set()
     assert isinstance(first, Segment)
     assert isinstance([first, *found][-1], Ended)
 
 
-def test_noise_between_utterances_stays_faint(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_noise_between_utterances_stays_faint(network: TorchNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Standardised by itself, a pause would reach the network as loud as speech."""
-    from pipeline.decoding import recordings
-
     levels: list[float] = []
+    decode_all = network.decode_all
 
-    def record(model: Any, decode: Any, waveform: Any, duration_s: Any, *more: Any, **options: Any) -> Any:
+    def record(decode: Any, waveform: Any, duration_s: Any, *more: Any, **options: Any) -> Any:
         levels.extend(float(np.sqrt(np.square(waveform(index)).mean())) for index in range(len(duration_s)))
-        return decode_all(model, decode, waveform, duration_s, *more, **options)
+        return decode_all(decode, waveform, duration_s, *more, **options)
 
-    monkeypatch.setattr(recordings, "decode_all", record)
+    monkeypatch.setattr(network, "decode_all", record)
     loud = np.concatenate([tiny.spoken(text) for text in tiny.TEXTS]).astype(np.float32) / 32_768
     noise = np.random.default_rng(0).normal(0, 3e-4, 10 * 16_000).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", np.concatenate([loud, noise]), 16_000)
-    run(model, [Source("a", tmp_path / "a.wav")])
+    run(network, [Source("a", tmp_path / "a.wav")])
     assert max(levels) == pytest.approx(1, abs=0.05)
     assert levels[-1] < 0.1
 

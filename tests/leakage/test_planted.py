@@ -72,7 +72,7 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="module", params=[
     "spoken by eSpeak",
-    pytest.param("recorded", marks=pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded speech is missing")),
+    pytest.param("recorded", marks=[pytest.mark.slow, pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded speech is missing")]),
 ])
 def clips(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Clip]:
     """Real audio: 66 clips of eSpeak's voices, or 63 of Common Voice."""

@@ -43,7 +43,7 @@ def test_shared_speakers_are_counted_once_and_those_of_a_one_speaker_corpus_neve
 sentences = st.lists(st.lists(st.sampled_from("abcdefghijkl"), min_size=1, max_size=10).map(" ".join), max_size=20)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(sentences, sentences)
 def test_near_duplicates_are_the_pairs_of_distinct_word_sets_that_a_comparison_of_all_pairs_counts(low: list[str], high: list[str]) -> None:
     tables = [pd.DataFrame([utterance(i, text=text) for i, text in enumerate(texts)], columns=list(utterance(0))) for texts in (low, high)]

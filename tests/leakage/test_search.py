@@ -48,7 +48,7 @@ def test_an_empty_split_has_no_leaks() -> None:
 small_sets = st.lists(st.frozensets(st.sampled_from("abcdefghijkl"), min_size=1, max_size=10), max_size=25)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(small_sets, small_sets, st.sampled_from([0.5, 2 / 3, 0.75, 0.8, 0.9, 1.0]))
 def test_similar_sentences_are_those_that_a_comparison_of_all_pairs_finds(
     low: list[frozenset[str]], high: list[frozenset[str]], similarity: float

@@ -140,6 +140,7 @@ def test_the_plan_is_shown_grouped_and_stored_whole() -> None:
     assert (stored["head"], stored["head_left_behind"]) == ("base_letter", ["<s>", "</s>", "E", "L", "N", "Ñ"])
 
 
+@pytest.mark.slow
 def test_transferred_heads_learn_sooner_than_fresh_ones(tmp_path: Path) -> None:
     """A trained donor's head is transferred to a language in which every second of its letters has an accent."""
     texts, accents = [*tiny.TEXTS] * 2, str.maketrans("ao", "ãõ")

@@ -271,7 +271,7 @@ def write_verdict(data: Path, trainings: Mapping[str, Training], challenger: str
     """Write a verdict that promotes, with a rule that is disabled."""
     wer = trainings[challenger].wer
     write_json(data / "gate/verdict.json", {
-        "schema": "vizinho.verdict/4", "verdict": "promote", "policy_hash": "9a" * 32,
+        "schema": "vizinho.verdict/5", "verdict": "promote", "policy_hash": "9a" * 32,
         "challenger": {"system": challenger, "model": f"data/train/{challenger}"},
         "champion": {"system": "champion", "model": "data/donor"},
         "rules": [

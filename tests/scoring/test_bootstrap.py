@@ -189,6 +189,7 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     assert interval(sums, 0.95, 1_000, 3) == interval(sums, 0.95, 1_000, 3) != interval(sums, 0.95, 1_000, 4)
 
 
+@pytest.mark.slow
 def test_ten_thousand_resamples_of_a_hundred_thousand_utterances_take_little_processor_time() -> None:
     generator = np.random.default_rng(0)
     characters = generator.integers(10, 110, size=100_000)

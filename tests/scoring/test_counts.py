@@ -32,6 +32,7 @@ def pairs() -> tuple[list[str], list[str]]:
     return random_pairs(10_000, seed=1)
 
 
+@pytest.mark.slow
 def test_ten_thousand_random_pairs_agree_with_jiwer_to_the_last_digit(pairs: tuple[list[str], list[str]]) -> None:
     words, characters = jiwer.process_words(*pairs), jiwer.process_characters(*pairs)
     counts = count(align(*pairs, "words"))

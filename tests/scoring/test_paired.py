@@ -44,6 +44,7 @@ def test_holm_never_makes_a_p_value_smaller_nor_swaps_two(p_values: list[float])
     assert [corrected[index] for index in order] == sorted(corrected)
 
 
+@pytest.mark.slow
 def test_equal_systems_differ_significantly_about_as_often_as_the_level() -> None:
     generator = np.random.default_rng(3)
     runs, bootstrap, matched = 1_000, 0, 0

@@ -124,13 +124,14 @@ SAMPLE = (
 def test_the_version_changes_with_any_result() -> None:
     """If this fails, a result has changed: increment VERSION and record the new digest."""
     results = [function(line, locale) for function in (normalise, variants) for locale in ALPHABETS for line in SAMPLE]
-    assert (VERSION, hashlib.sha256("\n".join(results).encode()).hexdigest()[:16]) == (6, "7555ed690aa3150e")
+    assert (VERSION, hashlib.sha256("\n".join(results).encode()).hexdigest()[:16]) == (7, "7555ed690aa3150e")
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the collection of real sentences is missing")
 @pytest.mark.parametrize("name, locale", [("pt", "pt-BR"), ("pt", "pt-PT"), ("es", "es"), ("es", "es-419")])
-def test_no_real_sentence_is_rejected(name: str, locale: str) -> None:
-    lines = (SHARED / "text" / f"{name}_no_heldout.txt").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.slow)])
+def test_no_real_sentence_is_rejected(name: str, locale: str, every: int) -> None:
+    lines = (SHARED / "text" / f"{name}_no_heldout.txt").read_text(encoding="utf-8").splitlines()[::every]
     rejected = [(line, result.reason) for line in lines if (result := check(line, locale)).reason]
     assert rejected == []
     assert all(set(normalise(line, locale)) <= {*ALPHABETS[locale], " "} for line in lines)

@@ -58,8 +58,9 @@ def test_the_trainable_depth_follows_the_schedule(values: dict[str, int], expect
     assert {step for step in FreezingSchedule([three()], run).changes if step < 9} == changes
 
 
-@pytest.mark.parametrize("extra", [{"optimiser": "adamw", "weight_decay": 0.1}, {"optimiser": "muon"}, {"replicas": 2},
-                                   {"gradient_checkpointing": True}], ids=lambda extra: "-".join(extra))
+@pytest.mark.parametrize("extra", [
+    {"optimiser": "adamw", "weight_decay": 0.1}, *(pytest.param(extra, marks=pytest.mark.slow) for extra in (
+        {"optimiser": "muon"}, {"replicas": 2}, {"gradient_checkpointing": True}))], ids=lambda extra: "-".join(extra))
 def test_only_weights_that_the_schedule_unfreezes_change(root: Path, tmp_path: Path, extra: dict[str, Any]) -> None:
     schedule = {"freeze_encoder_steps": 2, "unfreeze_every": 2, **extra}
     expected = {2: {0}, 4: {0, 1}, 6: {0, 1, 2}, 8: {0, 1, 2, 3}, 9: {0, 1, 2, 3, 4}}

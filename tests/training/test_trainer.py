@@ -80,6 +80,7 @@ def equal(one: Any, other: Any) -> bool:
     return all(torch.equal(mine, theirs) for mine, theirs in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 
 
+@pytest.mark.slow
 def test_it_learns_to_transcribe_unseen_recordings(root: Path, tmp_path: Path) -> None:
     model, result = trained_with_timing(root, tmp_path, steps=150, evaluate_every=50, warmup_steps=10)
     history, timing = result.history, result.timing
@@ -371,6 +372,7 @@ def test_a_model_with_non_finite_weights_fails_the_run(root: Path, tmp_path: Pat
         trained(root, tmp_path, model, max_skipped=2)
 
 
+@pytest.mark.slow
 def test_the_plateau_of_blanks_is_logged_once_with_advice(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = tiny.model(WORDS)
     with torch.no_grad():
@@ -382,6 +384,7 @@ def test_the_plateau_of_blanks_is_logged_once_with_advice(root: Path, tmp_path: 
     assert "nothing but blanks" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_reported_and_the_checkpoint_before_is_whole(root: Path, tmp_path: Path) -> None:
     values, evaluations = {"evaluate_every": 3, "checkpoint_s": 0}, iter(range(100))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

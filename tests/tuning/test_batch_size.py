@@ -75,8 +75,9 @@ def test_an_interrupted_attempt_keeps_the_budget_found_before_and_is_an_error_if
 
 
 @pytest.mark.parametrize("values", [
-    {}, {"replicas": 2, "ema": 0.9}, {"optimiser": "adamw", "gradient_checkpointing": True, "freeze_feature_encoder": True, "processes": 2},
-    {"spec_augment": {"time_prob": 0.1, "time_length": 4}},
+    {}, *(pytest.param(values, marks=pytest.mark.slow) for values in (
+        {"replicas": 2, "ema": 0.9}, {"optimiser": "adamw", "gradient_checkpointing": True, "freeze_feature_encoder": True, "processes": 2},
+        {"spec_augment": {"time_prob": 0.1, "time_length": 4}})),
 ], ids=["plain", "two replicas", "checkpointing", "masks"])
 def test_a_trial_takes_the_optimiser_steps_of_every_config(values: dict[str, Any]) -> None:
     config = tiny.model().config.to_dict()

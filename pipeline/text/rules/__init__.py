@@ -19,6 +19,7 @@ from pipeline.text.rules.acronyms import acronym, letter
 from pipeline.text.rules.addresses import address, tag
 from pipeline.text.rules.angles import angle
 from pipeline.text.rules.dates import date, days
+from pipeline.text.rules.formulas import formula
 from pipeline.text.rules.measures import per_unit, unit, unit_word
 from pipeline.text.rules.money import money
 from pipeline.text.rules.numerals import fraction_number, magnitude, number, ordinal_number
@@ -60,6 +61,7 @@ RULES: Final[tuple[Rule, ...]] = (
     number,
     power,
     approximation,
+    formula,
     roman,
     side,
     reference,

@@ -75,6 +75,12 @@ def unit(match: re.Match[str], line: Line) -> str | None:
     pt     1 Gbit/s → um gigabit por segundo
     pt     10 MB/s → dez megabytes por segundo
     pt     9600 bps → nove mil e seiscentos bits por segundo
+    pt     o spread subiu 150 bps → o spread subiu cento e cinquenta pontos base
+    pt     150 bps de juros → cento e cinquenta pontos base de juros
+    pt     um corte de 1 bps na Selic → um corte de um ponto base na selic
+    pt     uma taxa de 300 bps → uma taxa de trezentos bits por segundo
+    es     el diferencial subió 150 bps → el diferencial subió ciento cincuenta puntos básicos
+    es     un módem de 300 bps → un módem de trescientos bits por segundo
     pt     9,8 m/s² → nove vírgula oito metros por segundo ao quadrado
     pt     5 Ω → cinco ohms
     es     384 mil km → trescientos ochenta y cuatro mil kilómetros
@@ -98,7 +104,7 @@ def unit(match: re.Match[str], line: Line) -> str | None:
     quantity = parse(match["number"], words)
     if quantity is None or _is_code(match) or (match["unit"] == "pp" and _PAGE.match(line.text, match.end())):
         return None
-    noun = words.units[match["unit"]]
+    noun = words.units["pb" if match["unit"] == "bps" and _is_rate_of_interest(match, line) else match["unit"]]
     sign = words.minus + " " if match["minus"] else ""
     if match["magnitude"]:
         return sign + quantity.with_magnitude(match["magnitude"], noun, words)
@@ -106,6 +112,12 @@ def unit(match: re.Match[str], line: Line) -> str | None:
         period = f" {words.per_period[match['period']]}" if match["period"] else ""
         return f"{sign}{quantity.in_words(words)} {noun.one}{period}"
     return sign + quantity.with_noun(noun, words)
+
+
+def _is_rate_of_interest(match: re.Match[str], line: Line) -> bool:
+    """Return whether a word near bps is one of finance, where they are basis points."""
+    around = line.text[max(0, match.start() - 60) : match.start()] + line.text[match.end() : match.end() + 40]
+    return not line.words.near_basis_points.isdisjoint(re.findall(r"\w+", around.lower()))
 
 
 def _is_code(match: re.Match[str]) -> bool:

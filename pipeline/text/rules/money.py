@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from pipeline.text.agreement import previous_word
 from pipeline.text.alphabet import LETTER
@@ -11,11 +12,16 @@ from pipeline.text.rules.patterns import any_of
 from pipeline.text.rules.rule import Line, rule
 from pipeline.text.words import Noun
 
+_CODE_AFTER: Final = re.compile(rf"/[A-Z]{{3}}(?!{LETTER})")
+_CODE_BEFORE: Final = re.compile(rf"(?<!{LETTER})[A-Z]{{3}}/\Z")
+"""The other currency of a pair: USD/BRL."""
+
 
 @rule("A0-$€£¥", lambda words: (
     rf"(?P<minus>(?<![\w)])-)?(?:(?P<before>(?<!{LETTER})(?:{any_of(words.currencies)}))(?: ?(?P<inner>-)?(?P<amount>{NUMBER})"
     rf"(?: ?(?P<magnitude>{any_of(words.magnitudes)})(?!{LETTER}|[0-9]))?"
-    rf"|(?P<bare>(?<=[$€£¥])(?![\w$]|-?[0-9]))(?: (?P<of>{any_of(key for key in words.magnitudes if len(key) > 2)})(?!{LETTER}))?)"
+    rf"|(?P<bare>(?:(?<=[$€£¥])|(?<=USD|EUR|BRL|GBP|JPY|CHF))(?![\w$]|-?[0-9]))"
+    rf"(?: (?P<of>{any_of(key for key in words.magnitudes if len(key) > 2)})(?!{LETTER}))?)"
     rf"|(?P<amount2>{NUMBER})(?: ?(?P<magnitude2>{any_of(words.magnitudes)}))?(?: de)? ?(?P<after>(?:{any_of(words.currencies)})(?![\w$])))"
 ))
 def money(match: re.Match[str], line: Line) -> str | None:
@@ -26,6 +32,14 @@ def money(match: re.Match[str], line: Line) -> str | None:
     pt     valores em R$ e US$ → valores em reais e dólares
     pt     o R$ caiu → o real caiu
     pt     a cotação do US$ → a cotação do dólar
+    pt     preços em USD, EUR e BRL → preços em dólares euros e reais
+    pt     a cotação do USD → a cotação do dólar
+    pt     o EUR subiu → o euro subiu
+    pt     BRL 5 e 12 USD → cinco reais e doze dólares
+    pt     o par USD/BRL → o par dólar real
+    es     precios en USD y EUR → precios en dólares y euros
+    es     el USD sube → el dólar sube
+    es     el par EUR/USD → el par euro dólar
     pt     em R$ milhões → em milhões de reais
     pt     em R$ mil → em mil reais
     pt     milhões de € → milhões de euros
@@ -109,4 +123,5 @@ def _sign_alone(match: re.Match[str], unit: Noun, line: Line) -> str | None:
     if match["of"]:
         large = line.words.magnitudes[match["of"]]
         return f"{large} {unit.many}" if large == "mil" else f"{large} {line.words.of} {unit.many}"
-    return unit.one if previous_word(line.text, match.start()).lower() in line.words.before_one else unit.many
+    pair = _CODE_AFTER.match(line.text, match.end()) or _CODE_BEFORE.search(line.text[max(0, match.start() - 5) : match.start()])
+    return unit.one if pair or previous_word(line.text, match.start()).lower() in line.words.before_one else unit.many

@@ -561,7 +561,7 @@ def test_the_self_test_applies_the_rules_on_hypotheses_and_fails_with_one_wrong_
 
     monkeypatch.setattr(gate, "planted_challengers", lambda *arguments: given.append(arguments[1:]) or planted)
     monkeypatch.setattr(gate, "apply_rules", apply_rules)
-    policy = policy_of(robustness=ROBUSTNESS, export_parity={"enabled": True}, max_cer={"enabled": True}, non_inferiority={"required": ("a",)},
+    policy = policy_of(robustness=ROBUSTNESS, max_cer={"enabled": True}, non_inferiority={"required": ("a",)},
                        not_trained_on_test={"enabled": False}, resamples=5_000)
     found = gate.self_test(policy, evidence)
     assert found["passed"] is True

@@ -128,7 +128,7 @@ def test_a_killed_part_is_restarted_and_all_parts_end_with_the_service(tmp_path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_run_that_is_pending_when_the_machine_is_lost_is_started_by_the_next_service(tmp_path: Path) -> None:
     build(tmp_path / "toy")
     toy = Toy(tmp_path / "toy")
@@ -145,7 +145,7 @@ def test_a_run_that_is_pending_when_the_machine_is_lost_is_started_by_the_next_s
                         os.kill(pid, signal.SIGKILL)  # the service itself among them
                 else:
                     assert "no worker is left for" in started.output()
-                    until(lambda api=api: api.get(f"/flow_runs/{runs[0]}").json()["state_type"] == "COMPLETED", 120)
+                    until(lambda api=api: api.get(f"/flow_runs/{runs[0]}").json()["state_type"] == "COMPLETED", 300)
 
 
 def test_a_port_in_use_is_an_error_with_an_action() -> None:

@@ -113,6 +113,7 @@ def test_a_model_that_an_onnx_file_cannot_hold_is_refused(model: Any, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_the_315_million_form_is_exported_and_quantised_with_the_logits_of_torch(tmp_path: Path) -> None:
     """XLSR-53's shape with random weights."""
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC

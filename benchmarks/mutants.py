@@ -323,7 +323,7 @@ class Tests:
 
 
 class Mutation:
-    """The pytest plugin that tests mutants in place of a run of the tests."""
+    """The pytest plugin that tests mutants instead of a run of the tests."""
 
     def __init__(self, group: Group, plan: Sequence[Mutant]) -> None:
         self.group, self.plan = group, plan

@@ -73,14 +73,14 @@ def files(folder: str, *names: str) -> tuple[str, ...]:
 
 
 GROUPS = {
-    "gate": Group(files("", "gate") + files("scoring/", "rules", "evidence", "binding", "reading"), (), ("tests/test_gate.py", "tests/scoring")),
+    "gate": Group(files("", "gate") + files("scoring/", "binding", "reading", "evidence", "rules"), (), ("tests/test_gate.py", "tests/scoring")),
     "scoring": Group((), files("scoring/", "bootstrap", "comparison", "counts", "paired", "planted", "power", "robustness", "scorecard",
                                "utterances"), ("tests/scoring",)),
     "head": Group((), files("model/", "head"), ("tests/model/test_head.py",)),
     "leakage": Group((), files("leakage/", "recount", "rules", "search") + files("", "split"), ("tests/leakage", "tests/test_split.py")),
-    "registry": Group(files("registry/", "evidence", "gates", "promotion", "slices", "verify") + files("core/", "policy"),
-                      files("registry/", "clone", "git", "private_clone", "record", "store", "tags"),
+    "registry": Group(files("registry/", "evidence", "promotion", "gates", "slices", "verify") + files("core/", "policy"), (),
                       ("tests/registry", "tests/core/test_policy.py"), registry=True),
+    "store": Group((), files("registry/", "clone", "git", "private_clone", "record", "store", "tags"), ("tests/registry",), registry=True),
 }
 
 
@@ -323,7 +323,7 @@ class Tests:
 
 
 class Mutation:
-    """The pytest plugin that tests mutants in place of a run of the tests."""
+    """The pytest plugin that tests mutants instead of a run of the tests."""
 
     def __init__(self, group: Group, plan: Sequence[Mutant]) -> None:
         self.group, self.plan = group, plan

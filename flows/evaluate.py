@@ -205,9 +205,9 @@ def select(manifest: Path, sets: Collection[str] | None) -> None:
     """
     table = read_table(manifest)
     names = table["release_split"].replace("", "none")
-    found = names[table["keep"]].value_counts().to_dict()
-    wanted = found.keys() if sets is None and "test" not in found else {"test"} if sets is None else set(sets)
-    if not found.keys() & wanted:
+    found = {str(name): int(count) for name, count in names[table["keep"]].value_counts().items()}
+    wanted = set(found) if sets is None and "test" not in found else {"test"} if sets is None else set(sets)
+    if not wanted & set(found):
         offered = ", ".join(f"{name} {count}" for name, count in sorted(found.items()))
         raise DataError("evaluate", f"no utterance of the release is in {', '.join(sorted(wanted)) or 'no set'}; it has {offered or 'none at all'}",
                         "a set of the release", "correct the parameter sets")

@@ -1,4 +1,4 @@
-"""Notifications: Prefect automations that send a message to Slack, by e-mail or to a webhook. And zombie-run detection.
+"""Notifications: Prefect automations that send a message to Slack, by e-mail or to a webhook. And the detection of zombie and stranded runs.
 
 `VIZINHO_NOTIFY` names the receivers, separated by blanks. Each is one of
 
@@ -34,7 +34,19 @@ SILENT_S: Final = 100
 
 ZOMBIES: Final = "vizinho: zombie-run detection"
 
+PENDING_S: Final = {"process": 300, "kubernetes": 2400}
+"""A run that is Pending or Cancelling for this long has lost its worker, by the type of the work pool. A process starts and ends within seconds;
+a pod may wait for a GPU, half an hour at most (flows/kubernetes.json)."""
+
+STRANDED: Final = "vizinho: stranded-run detection"
+
+UNCANCELLED: Final = "vizinho: unfinished-cancel detection"
+
 MESSAGE = "{{ event.payload.message }}\n{{ flow_run|ui_url }}"
+
+
+OURS: Final = ResourceSpecification({"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"})
+"""Relates an event to a run of a deployment with `TAG`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +70,7 @@ class Notification:
 
 NOTIFICATIONS: Final = (
     Notification("vizinho: run failed", frozenset(f"prefect.flow-run.{state}" for state in ("Failed", "Crashed", "TimedOut")),
-                 "{{ flow_run.name }}: {{ flow_run.state.name }}", "{{ flow_run.state.message }}\n{{ flow_run|ui_url }}",
-                 ResourceSpecification({"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"})),
+                 "{{ flow_run.name }}: {{ flow_run.state.name }}", "{{ flow_run.state.message }}\n{{ flow_run|ui_url }}", OURS),
     Notification("vizinho: approval requested", frozenset({"vizinho.approval.requested"}), "{{ flow_run.name }}: approval requested"),
     Notification("vizinho: not promoted", frozenset({"vizinho.verdict.reject", "vizinho.verdict.inconclusive", "vizinho.approval.rejected"}),
                  "{{ flow_run.name }}: {{ event.event|replace('vizinho.', '')|replace('.', ' ') }}"),
@@ -69,11 +80,12 @@ NOTIFICATIONS: Final = (
 )
 
 
-def automations(blocks: Sequence[Any]) -> list[AutomationCore]:
-    """Return the automations: the notifications, if there are receivers, and zombie-run detection.
+def automations(blocks: Sequence[Any], pending_s: float) -> list[AutomationCore]:
+    """Return the automations: the notifications, if there are receivers, and the detection of zombie runs and stranded runs.
 
     Args:
         blocks: ids of the notification blocks.
+        pending_s: seconds after which a run that is Pending or Cancelling is stranded.
     """
     notifications = [
         AutomationCore(
@@ -98,21 +110,42 @@ def automations(blocks: Sequence[Any]) -> list[AutomationCore]:
         actions=[ChangeFlowRunState(name=None, state=StateType.CRASHED, force=False,
                                     message=f"No heartbeat for {SILENT_S} s: its process or machine is gone.")],
     )
-    return [*(notifications if blocks else ()), zombies]
+    # A worker sets a run to Pending, then starts its process; it ends the process of a run that is Cancelling. A worker that is gone does
+    # neither, and the run would hold its place in the work queue. Heartbeats may still arrive from a run that is Cancelling, and the server
+    # lets it become Cancelled only.
+    any_event, ends = {"prefect.flow-run.*"}, {f"prefect.flow-run.{state}" for state in ("Cancelled", "Crashed", "Failed", "Completed")}
+    stranded, uncancelled = (
+        AutomationCore(
+            name=name,
+            trigger=EventTrigger(
+                after={f"prefect.flow-run.{state}" for state in states}, expect=expected, posture=Posture.Proactive, threshold=1,
+                within=timedelta(seconds=pending_s), match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
+                match_related=OURS, for_each={"prefect.resource.id"},
+            ),
+            actions=[ChangeFlowRunState(name=None, state=outcome, force=False, message=message)],
+        )
+        for name, states, expected, outcome, message in (
+            (STRANDED, ("Pending", "Submitting", "InfrastructurePending"), any_event, StateType.CRASHED,
+             f"Not started within {pending_s:g} s: the worker that took it is gone. Retry starts it on any worker."),
+            (UNCANCELLED, ("Cancelling",), ends, StateType.CANCELLED, f"Not ended within {pending_s:g} s: its worker is gone."),
+        )
+    )
+    return [*(notifications if blocks else ()), zombies, stranded, uncancelled]
 
 
-def register(client: SyncPrefectClient, receivers: str | None = None) -> list[str]:
+def register(client: SyncPrefectClient, pool_type: str = "process", receivers: str | None = None) -> list[str]:
     """Create or update the automations on the server and return their names.
 
     Args:
         client: of the server.
-        receivers: in the form of `VIZINHO_NOTIFY`, which is the default; empty: zombie-run detection alone.
+        pool_type: of the work pool: "process" or "kubernetes".
+        receivers: in the form of `VIZINHO_NOTIFY`, which is the default; empty: no notifications.
 
     Raises:
         ParamsError: a block that the server lacks, or an address that Apprise cannot parse.
     """
     named = (os.environ.get("VIZINHO_NOTIFY", "") if receivers is None else receivers).split()
-    expected = automations(_blocks(client, named))
+    expected = automations(_blocks(client, named), PENDING_S[pool_type])
     existing = {found.name: found for found in client.read_automations()}
     for automation in expected:
         if automation.name in existing:

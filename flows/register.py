@@ -52,7 +52,7 @@ def register(pool_type: str) -> None:
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         if deployed.returncode:
             raise PipelineError("prefect deploy --all", "\n".join(deployed.stdout.splitlines()[-15:]), "every deployment of prefect.yaml registered")
-        names = notify.register(client)
+        names = notify.register(client, pool_type)
     log(f"registered: pool {POOL} ({pool_type}), deployments of prefect.yaml, automations {', '.join(names)}")
 
 

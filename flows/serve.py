@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,11 +118,12 @@ def serve(port: int) -> None:
         try:
             server.start()
             wait_for(server, url)
-            _register(environment)
+            _run("flows.register", environment)
+            _run("flows.reschedule", environment)
             worker.start()
             log(f"ready after {time.monotonic() - began:.0f} s: {url} (Ctrl-C stops it)\n"
                 f"start a run:  PREFECT_API_URL={url}/api prefect deployment run retrain/nightly")
-            keep_running([server, worker])
+            keep_running([server, worker], before={"worker": lambda: reschedule(server, url, environment)})
         finally:
             for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(sign, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the stop
@@ -184,8 +185,12 @@ def wait_for(server: Part, url: str) -> None:
     raise PipelineError("prefect server", f"no answer from {url}\n{server.last_lines()}", f"an answer within {START_S:g} s", f"see {server.log}")
 
 
-def keep_running(parts: list[Part]) -> None:
+def keep_running(parts: list[Part], before: Mapping[str, Callable[[], object]]) -> None:
     """Restart each part that ends; never return.
+
+    Args:
+        parts: all of them.
+        before: what to do before a part is restarted, by its name.
 
     Raises:
         PipelineError: a part ends within `BRIEF_S` after its start.
@@ -199,8 +204,24 @@ def keep_running(parts: list[Part]) -> None:
                     raise PipelineError(f"prefect {part.name}", f"ended {lasted_s:.0f} s after its start (exit code {code})\n{part.last_lines()}",
                                         "a process that keeps running")
                 log(f"the {part.name} has ended (exit code {code}): restarting it")
+                before.get(part.name, lambda: None)()
                 part.start()
         time.sleep(0.5)
+
+
+def reschedule(server: Part, url: str, environment: Mapping[str, str]) -> None:
+    """Schedule the runs again that an ended worker had taken and not started; log an error if that fails.
+
+    Args:
+        server: the server, which may have been restarted as well.
+        url: its address.
+        environment: of both.
+    """
+    try:
+        wait_for(server, url)
+        _run("flows.reschedule", environment)
+    except PipelineError as error:
+        log(f"error: {error}")
 
 
 def descendants(pid: int) -> list[int]:
@@ -234,11 +255,17 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
-def _register(environment: Mapping[str, str]) -> None:
-    done = subprocess.run([sys.executable, "-m", "flows.register"], cwd=ROOT, env=dict(environment), text=True, capture_output=True, check=False)
+def _run(module: str, environment: Mapping[str, str]) -> None:
+    """Run a module of the flows to its end and log what it prints.
+
+    Raises:
+        PipelineError: it failed.
+    """
+    done = subprocess.run([sys.executable, "-m", module], cwd=ROOT, env=dict(environment), text=True, capture_output=True, check=False)
     if done.returncode:
-        raise PipelineError("python -m flows.register", (done.stderr or done.stdout).strip().removeprefix("error: "))
-    log(done.stdout.strip())
+        raise PipelineError(f"python -m {module}", (done.stderr or done.stdout).strip().removeprefix("error: "))
+    if printed := done.stdout.strip():
+        log(printed)
 
 
 @contextmanager

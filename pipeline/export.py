@@ -81,7 +81,7 @@ def run(system: str, model_folder: str, decoder_folder: str | None = None) -> No
     from pipeline.decoding.recordings import longest_part_s
     from pipeline.decoding.torch_network import TorchNetwork
     from pipeline.exporting.int8 import quantise
-    from pipeline.exporting.network import OPSET, export_network, library_versions
+    from pipeline.exporting.network import OPSET, export_network, library_versions, reason_not_to_export
     from pipeline.exporting.parity import batch_invariance, joined, logit_parity, windows
     from pipeline.model.artifact import load_model
     from pipeline.model.device import exclusive, set_threads
@@ -93,6 +93,15 @@ def run(system: str, model_folder: str, decoder_folder: str | None = None) -> No
     model, vocabulary, record = load_model(model_folder)
     torch_network = TorchNetwork(model)
     decoders = Path(decoder_folder or Path(model_folder) / INSIDE_MODEL)
+    parity = {"schema": SCHEMA, "system": system, "weights_hash": record["weights_hash"], "vocabulary_hash": vocabulary.hash,
+              "decoder": describe_decoder(decoders), "opset": OPSET, "versions": library_versions(), "not_exported": reason_not_to_export(model),
+              "sample": {"utterances": len(table), "seconds": float(table["duration_s"].sum()), "of": len(read_table(TEST, ["utterance_id"]))}}
+    if parity["not_exported"]:
+        with atomic_folder(f"data/export/{system}") as folder:
+            write_table(folder / HYPOTHESES, pd.DataFrame(columns=["utterance_id", "backend", "hypothesis", "hypothesis_served"], dtype="str"))
+            write_json(folder / PARITY, parity | {"exports": []})
+        log(f"export@{system}: not exported: {parity['not_exported']}")
+        return
     search = load_decoder(decoders, vocabulary, torch_network.frame_s)
     greedily = partial(decode, vocabulary=vocabulary, frame_s=torch_network.frame_s, words=True)
     audio, duration_s = UtteranceAudio(table, normalise=torch_network.normalise), table["duration_s"].to_numpy(dtype=float)
@@ -131,12 +140,7 @@ def run(system: str, model_folder: str, decoder_folder: str | None = None) -> No
             })
         speeds = measure_speed({Backend.TORCH: torch_network, **exports}, audio, duration_s[: params.speed_utterances], params.batch_s)
         write_table(folder / HYPOTHESES, pd.concat(tables, ignore_index=True))
-        write_json(folder / PARITY, {
-            "schema": SCHEMA, "system": system, "weights_hash": record["weights_hash"], "vocabulary_hash": vocabulary.hash,
-            "decoder": describe_decoder(decoders), "opset": OPSET, "versions": library_versions(),
-            "sample": {"utterances": len(table), "seconds": float(duration_s.sum()), "of": len(read_table(TEST, ["utterance_id"]))},
-            "exports": entries,
-        })
+        write_json(folder / PARITY, parity | {"exports": entries})
         memory = measure_memory(Path(model_folder), folder, recording)
     record_timing(f"export@{system}", Path.cwd(), weights_hash=record["weights_hash"], backends={
         backend.value: {"rtfx": speeds[backend], "relative_to_torch": speeds[backend] / speeds[Backend.TORCH],

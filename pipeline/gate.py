@@ -421,7 +421,8 @@ def export_parity(policy: ExportParity, judged: Sequence[Judged]) -> Rule:
         return disabled(name, limit, "not enabled: no export is shipped")
     parts = [f"{export.export.backend} is {SHIPPED if export.shipped else REFUSED}: {export.reason}" for export in judged]
     worst = max((export.rule for export in judged if export.shipped), key=lambda rule: rule.high or 0.0, default=None)
-    return Rule(name, True, *((worst.value, worst.low, worst.high) if worst else (None, None, None)), limit, True, "; ".join(parts) or "no export")
+    interval = (worst.value, worst.low, worst.high) if worst else (None, None, None)
+    return Rule(name, True, *interval, limit, True, "; ".join(parts) or "no export; parity.json states why")
 
 
 def _name(part: dict[str, str]) -> str:

@@ -31,13 +31,13 @@ def small_params(full: dict[str, Any]) -> dict[str, Any]:
         language["min_count"] = 5
     params["language_model"]["portuguese"]["texts"]["grammar"]["grammar"] |= {"utterances": 300, "locales": {"pt-BR": 1.0}}
     params["rank"] |= {"resamples": 100}
-    params["donor"] |= {"steps": 220, "warmup_steps": 40}
-    params["donor"]["config"] |= {"evaluate_every": 110, "evaluate_hours": 0.01}
+    params["donor"] |= {"steps": 160, "warmup_steps": 30}
+    params["donor"]["config"] |= {"evaluate_every": 80, "evaluate_hours": 0.01}
     params["donor"]["model"] |= {"conv_dim": [64, 96], "hidden_size": 128, "intermediate_size": 384}
-    params["train"]["steps"] = 80
-    params["train"]["config"] |= {"evaluate_every": 40, "evaluate_hours": 0.02}
+    params["train"]["steps"] = 60
+    params["train"]["config"] |= {"evaluate_every": 30, "evaluate_hours": 0.02}
     params["train"]["systems"]["transfer"]["warmup_steps"] = 10
-    params["train"]["systems"]["scratch"]["warmup_steps"] = 30
+    params["train"]["systems"]["scratch"]["warmup_steps"] = 20
     del params["train"]["systems"]["scratch_long"]
     params["transcribe"] |= {"speed_utterances": 4, "invariance_utterances": 4}
     params["transcribe"]["robustness"]["utterances"] = 4

@@ -141,7 +141,7 @@ STALE = {
     "pipeline/corpora/voxforge.py": {"ingest", "language_model"},
     "pipeline/sources/archives.py": {"ingest", "language_model"},
     "pipeline/audio/fingerprint.py": {"ingest"},
-    "pipeline/audio/quiet.py": {"ingest", "language_model", "transcribe"},
+    "pipeline/audio/quiet.py": {"ingest", "language_model", "export", "transcribe"},
     "pipeline/audio/degrade.py": {"ingest", "language_model", "donor", "train", "transcribe"},
     "pipeline/leakage/rules.py": {"split", "language_model"},
     "pipeline/ngram/builder.py": {"language_model"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,21 @@ def test_two_runs_give_the_same_bytes(root: Path, monkeypatch: pytest.MonkeyPatc
     before = {path.name: path.read_bytes() for path in (root / "data/export/transfer").iterdir()}
     export.run("transfer", "data/train/transfer")
     assert {path.name: path.read_bytes() for path in (root / "data/export/transfer").iterdir()} == before
+
+
+def test_a_network_that_onnx_cannot_hold_has_no_export_and_a_reason(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                                    capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(root, tmp_path / "large")
+    enter(tmp_path / "large", monkeypatch)
+    monkeypatch.setattr("pipeline.exporting.network.LARGEST_BYTES", 1_000)
+    export.run("transfer", "data/train/transfer")
+    folder = tmp_path / "large/data/export/transfer"
+    parity = read_json(folder / "parity.json")
+    Draft202012Validator(json.loads((ROOT / "docs/schemas/export.json").read_text(encoding="utf-8"))).validate(parity)
+    assert parity["exports"] == [] and parity["not_exported"].endswith("bytes of weights; an ONNX file holds at most 1,000")
+    assert sorted(path.name for path in folder.iterdir()) == ["hypotheses.parquet", "parity.json"]
+    assert pd.read_parquet(folder / "hypotheses.parquet").empty
+    assert "export@transfer: not exported: " in capsys.readouterr().out
 
 
 def test_an_utterance_that_was_not_transcribed_is_named(root: Path) -> None:

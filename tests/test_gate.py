@@ -32,7 +32,8 @@ from pipeline.core.params import load_section
 from pipeline.scoring.binding import TEST, expected_columns
 from pipeline.scoring.bootstrap import Interval
 from pipeline.scoring.evidence import ConditionResult, Corpus, Evidence, Rate, System, rescored
-from pipeline.scoring.reading import read_system
+from pipeline.scoring.planted import PlantedChallenger
+from pipeline.scoring.reading import read_evidence, read_system
 from pipeline.scoring.scorecard import Resampling
 from pipeline.scoring.utterances import Scored, scored
 from tests.exports import write_exports
@@ -541,6 +542,130 @@ def test_a_further_baseline_is_a_disabled_rule_with_its_greedy_difference() -> N
     assert found[0].low < found[0].value < found[0].high < 0 < found[1].low < found[1].value < found[1].high
 
 
+def policy_of(**changes: Any) -> gate.Policy:
+    return gate.Policy.model_validate({name: {**value, **changes.get(name, {})} if isinstance(value, dict) else changes.get(name, value)
+                                       for name, value in POLICY.items()})
+
+
+def test_the_self_test_applies_the_rules_on_hypotheses_and_fails_with_one_wrong_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence, asked, given = small_evidence(), list[gate.Policy](), list[Any]()
+    planted = [PlantedChallenger("bad", ("reject",), evidence), PlantedChallenger("broken", ("failure",), replace(evidence, leaked=1)),
+               PlantedChallenger("none", ("promote",), None, "too few")]
+    verdicts = {0: "reject"}
+
+    def apply_rules(policy: gate.Policy, found: Evidence) -> tuple[str, list[Any], dict[str, Any]]:
+        asked.append(policy)
+        if found.leaked:
+            raise LeakageError("certificate", "1 item", "none", "split")
+        return verdicts[0], [], {}
+
+    monkeypatch.setattr(gate, "planted_challengers", lambda *arguments: given.append(arguments[1:]) or planted)
+    monkeypatch.setattr(gate, "apply_rules", apply_rules)
+    policy = policy_of(robustness=ROBUSTNESS, max_cer={"enabled": True}, non_inferiority={"required": ("a",)},
+                       not_trained_on_test={"enabled": False}, resamples=5_000)
+    found = gate.self_test(policy, evidence)
+    assert found["passed"] is True
+    assert [(entry["found"], entry["passed"]) for entry in found["planted"]] == [("reject", True), ("failure", True), ("not tested", None)]
+    off = ("max_wer", "max_cer", "min_relative_speed", "max_model_bytes", "invariance", "licences", "export_parity", "robustness", "data_reports")
+    assert not any(getattr(asked[0], name).enabled for name in off)
+    assert all(getattr(asked[0], name).enabled for name in ("improvement", "non_inferiority", "beats_baseline", "certificate_clean"))
+    assert (asked[0].not_trained_on_test.enabled, asked[0].not_trained_on_test.accept_unknown, asked[0].non_inferiority.required) == (True, True, ())
+    assert asked[0].resamples == 1_000 and given == [(("locale", "gender"), 30)]
+    gate.self_test(policy_of(non_inferiority={"enabled": False}), evidence)
+    assert given[1] == ((), 30)
+    assert gate.self_test(policy_of(improvement={"enabled": False}), evidence) == {"passed": None, "planted": []} and len(given) == 2
+    verdicts[0] = "promote"
+    with pytest.raises(PipelineError, match="gate self-test: bad: promote, not reject; expected"):
+        gate.self_test(policy, evidence)
+
+
+@pytest.mark.parametrize(("changes", "tested", "row"), [
+    ({"self_test": {"enabled": True}}, {"passed": True, "planted": [{"passed": True}, {"passed": None}]},
+     (True, True, 0, 0, "1 planted challengers got their expected verdicts")),
+    ({"self_test": {"enabled": True}, "improvement": {"enabled": False}}, {"passed": None, "planted": []},
+     (False, None, None, 0, "not run, since nothing can be promoted")),
+    ({}, {"passed": None, "planted": []}, (False, None, None, 0, "not enabled")),
+])
+def test_the_self_test_is_a_row_of_the_verdict(monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], tested: dict[str, Any],
+                                               row: tuple[Any, ...]) -> None:
+    monkeypatch.setattr(gate, "self_test", lambda policy, evidence: tested)
+    monkeypatch.setattr(gate, "power_of", lambda *arguments: None)
+    verdict = gate.make_verdict(policy_of(**{**SMALL, **changes}, gates_since_promotion=2), small_evidence())
+    assert verdict["verdict"] == ("reject" if "improvement" in changes else "promote")
+    assert tuple(rule(verdict, "self_test")[name] for name in ("enabled", "passed", "value", "limit", "reason")) == row
+    assert (verdict["self_test"], verdict["period"]["gates_before"], verdict["power"]) == (tested, 2, None)
+
+
+def test_the_power_is_that_of_the_enabled_rules_against_the_champion(monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence = replace(small_evidence(), challenger=small_system("transfer", 0.05, {"telephone": 0.1}, rows=40),
+                       champion=small_system("champion", 0.4, {"telephone": 0.3}, rows=40))
+    policy = policy_of(**SMALL, robustness=ROBUSTNESS)
+    _, rules, _ = gate.apply_rules(policy, evidence)
+    asked: list[Any] = []
+    monkeypatch.setattr(gate, "power", lambda margins, *arguments: asked.append(margins) or {})
+    assert gate.power_of(policy_of(improvement={"enabled": False}), evidence, rules) is None and not asked
+    gate.power_of(policy, evidence, rules)
+    by_name = {margin.name: margin for margin in asked[0]}
+    assert list(by_name) == ["improvement", "non_inferiority locale=pt-BR", "non_inferiority locale=pt-PT", "non_inferiority gender=female",
+                             "non_inferiority gender=male", "robustness telephone, change"]
+    for found in rules:
+        if found.name in by_name:
+            assert (by_name[found.name].limit, by_name[found.name].reach) == (found.limit, found.high - found.value)
+    whole, slice_, condition = by_name["improvement"], by_name["non_inferiority locale=pt-PT"], by_name["robustness telephone, change"]
+    assert (whole.part, whole.size, whole.unit, whole.matched_pairs) == ("test set", 12, "speaker", 0.025)
+    assert (slice_.part, slice_.size, slice_.unit, slice_.matched_pairs) == ("test set", 6, "speaker", None)
+    assert (condition.part, condition.size, condition.unit, len(condition.code_B)) == ("conditions", 40, "utterance", 40)
+    assert (condition.champion.rate() > condition.challenger.rate(), len(slice_.code_B)) == (True, 30)
+    undecided = [replace(found, value=None) if "gender=male" in found.name else replace(found, high=None) if "female" in found.name else
+                 replace(found, enabled=False) if "pt-BR" in found.name else found for found in rules]
+    gate.power_of(policy, evidence, [found for found in undecided if "change" not in found.name])
+    assert {margin.name: math.isinf(margin.reach) for margin in asked[1]} == {
+        "improvement": False, "non_inferiority locale=pt-PT": False, "non_inferiority gender=female": True, "non_inferiority gender=male": True}
+
+
+def test_the_rules_are_a_table_with_the_verdict_as_the_last_line() -> None:
+    def row(name: str, value: float | None, low: float | None, limit: float | None, passed: bool | None, enabled: bool = True) -> dict[str, Any]:
+        return {"name": name, "enabled": enabled, "value": value, "low": low, "high": low, "limit": limit, "passed": passed, "reason": f"as {name}"}
+
+    verdict = {"verdict": "reject", "challenger": {"system": "a"}, "champion": {"system": "b"}, "power": {"gains": [{"reason": "a true gain"}]},
+               "rules": [row("wer", 0.25, 0.125, 0.5, True), row("bytes", 1000.0, None, 2e6, False), row("off", None, None, 999.94, None, False),
+                         row("open", -1234.5, None, 0.0, None)]}
+    assert gate.rules_table(verdict).splitlines() == [
+        "rule   outcome    value   interval        limit      reason",
+        "wer    pass       0.25    0.125 .. 0.125  0.5        as wer",
+        "bytes  fail       1,000                   2,000,000  as bytes",
+        "off    disabled                           999.9      as off",
+        "open   undecided  -1,234                  0          as open",
+        "power: a true gain", "gate: reject, a against b"]
+    assert gate.rules_table({**verdict, "power": None}).splitlines()[5:] == ["gate: reject, a against b"]
+
+
+@pytest.mark.parametrize(("changes", "params", "read", "seed"), [
+    ({}, {"score": {"seed": 4}}, (("data/split/portuguese/train.parquet",), ("portuguese",), ()), 4),
+    ({"longer_baseline": "scratch_long"}, {"score": None}, (("data/split/portuguese/train.parquet",), ("portuguese",), ("scratch_long",)), 0),
+    ({"licences": {"enabled": False}, "data_reports": {"enabled": False}}, {}, ((), (), ()), 0),
+    ({"licences": {"texts": ["report.json"]}}, {"score": {}}, (("data/split/portuguese/train.parquet", "report.json"), ("portuguese",), ()), 0),
+])
+def test_the_gate_reads_what_its_enabled_rules_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+                                                    changes: dict[str, Any], params: dict[str, Any], read: tuple[Any, ...], seed: int) -> None:
+    write_policy(tmp_path, changes)
+    written = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"gate": written["gate"], **params}))
+    asked: list[Any] = []
+    evidence = replace(small_evidence(), speed=None) if seed else small_evidence()
+    monkeypatch.setattr(gate, "read_evidence", lambda root, challenger, baseline, tables, languages, shown: asked.append(
+        (tuple(tables), tuple(languages), tuple(shown))) or evidence)
+    monkeypatch.setattr(gate, "check_scores", lambda root, found, seed: asked.append(seed))
+    monkeypatch.setattr(gate, "with_intervals", lambda found, resampling: asked.append(resampling) or found)
+    monkeypatch.setattr(gate, "make_verdict", lambda policy, found: {"rules": []})
+    monkeypatch.setattr(gate, "rules_table", lambda verdict: "the table")
+    gate.run(tmp_path)
+    assert asked == [read, seed, Resampling(0.95, 1_000, 0)]
+    assert set(read_json(tmp_path / "data/gate/verdict.json")) == {"rules", "policy_hash"} and "the table" in capsys.readouterr().out
+    assert read_json(tmp_path / "data/timing/gate/timing.json")["relative_speed"] == (
+        None if seed else {"value": 40.0, "low": 38.0, "high": 42.0})
+
+
 ROBUSTNESS = {"enabled": True, "max_wer": {"telephone": 0.3}, "margin": 0.05}
 
 
@@ -560,6 +685,13 @@ def test_the_challenger_is_limited_in_each_condition(challenger: dict[str, float
     else:
         passed = applied(evidence, robustness={**ROBUSTNESS, **limits})[1]
         assert {name: result for name, result in passed.items() if name.startswith("robustness")} == expected
+
+
+def test_a_change_in_a_condition_is_in_points() -> None:
+    evidence = replace(small_evidence(), challenger=small_system("transfer", 0.05, {"telephone": 0.1}),
+                       champion=small_system("champion", 0.4, {"telephone": 0.3}))
+    first, change = gate.robustness(gate.Robustness(**ROBUSTNESS), evidence, Resampling(resamples=1_000))
+    assert (" points [" in first.reason, " points [" in change.reason) == (False, True)
 
 
 def test_conditions_on_different_samples_are_not_comparable() -> None:
@@ -845,17 +977,65 @@ def test_a_score_that_differs_from_its_hypotheses_is_a_failure(run: Path) -> Non
         gate.run(run)
 
 
-@pytest.mark.parametrize(("relative", "key", "value", "message"), [
-    ("score", "schema", "vizinho.score/2", "vizinho.score/2 of transfer; expected vizinho.score/3 of transfer"),
-    ("score", "system", "scratch", "vizinho.score/3 of scratch; expected vizinho.score/3 of transfer"),
-    ("transcribe", "system", "scratch", "expected vizinho.score/3 of transfer"),
-    ("score", "normaliser", "pt-BR/0", "normaliser pt-BR/0; expected pt-BR/1, the version in its hypotheses"),
-    ("transcribe", "model_bytes", 1.5, "model_bytes is 1.5"), ("score", "wer", {"value": 0.1}, "wer.low is missing"),
+@pytest.fixture(scope="module")
+def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 24 utterances with two conditions."""
+    root = tmp_path_factory.mktemp("small")
+    write_run(root, GOOD, number=24, speakers=12)
+    add_conditions(root, "transfer", telephone=0.2, noise_10_db=0.4)
+    return root
+
+
+def evidence_in(root: Path, **changes: Any) -> Evidence:
+    tables = ["data/split/portuguese/train.parquet"] * 2
+    return read_evidence(root, **{"challenger": "transfer", "baseline": "scratch", "licence_tables": tables, "languages": ["portuguese"],
+                                  "shown": ["champion"], **changes})
+
+
+def test_the_evidence_has_the_systems_in_their_places(small_root: Path) -> None:
+    found = evidence_in(small_root)
+    assert [system.name for system in (*found.systems, *found.greedy, *found.shown)] == [*SYSTEMS, *SYSTEMS, "champion"]
+    assert (found.leaked, found.licences, found.speaker_dependent, found.speed) == (0, {"CC0-1.0": 20}, False, Rate(40.0, 38.0, 42.0))
+    assert found.corpora == [Corpus("portuguese", "speak-pt", 20, 980, 20, 0.9, 60)]
+    assert list(found.challenger.conditions) == list(found.greedy[0].conditions) == list(CONDITIONS) and not found.champion.conditions
+    assert found.challenger.conditions["telephone"].wer.value == found.challenger.conditions["telephone"].rows.words.rate()
+
+
+CERTIFICATE, HYPOTHESES = "data/split/portuguese/certificate.json", "data/transcribe/transfer.parquet"
+
+
+def in_score(edit: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda score: edit(score["robustness"]["conditions"])
+
+
+@pytest.mark.parametrize(("relative", "edit", "message"), [
+    (CERTIFICATE, lambda value: value.pop("left_total"), r"no usable 'left_total'; expected left_total and splits\.test\.utterances"),
+    (CERTIFICATE, lambda value: value["splits"].clear(), "no usable 'test'"), (CERTIFICATE, lambda value: value.update(left_total=None), "no usable"),
+    (CERTIFICATE, lambda value: value["splits"]["test"].update(utterances=25), "24 utterances; expected 25, which the certificate covers"),
+    ("data/score/transfer.json", lambda value: value.update(schema="vizinho.score/2"), "vizinho.score/2 of transfer; expected vizinho.score/3 of tr"),
+    ("data/score/transfer.json", lambda value: value.update(system="scratch"), "vizinho.score/3 of scratch; expected vizinho.score/3 of transfer"),
+    ("data/transcribe/transfer.json", lambda value: value.update(system="scratch"), "expected vizinho.score/3 of transfer"),
+    ("data/score/transfer.json", lambda value: value.update(normaliser="pt-BR/0"), "normaliser pt-BR/0; expected pt-BR/1, the version in its hyp"),
+    ("data/transcribe/transfer.json", lambda value: value.update(model_bytes=1.5), "model_bytes is 1.5"),
+    ("data/score/transfer.json", lambda value: value["wer"].pop("low"), r"wer\.low is missing"),
+    ("data/score/transfer.json", in_score(lambda found: found[0]["wer"].update(value=0.01)), "wer 0.01 in telephone; expected 0"),
+    ("data/score/transfer.json", in_score(lambda found: found[0]["wer_served"].update(value=9.5)), "wer_served 9.5 in telephone; expected 0"),
+    ("data/score/transfer.json", in_score(lambda found: found.clear()), r"telephone\.wer_served\.value is missing"),
+    ("data/score/transfer.json", lambda value: value.update(robustness=None), r"telephone\.wer_served\.value is missing"),
+    (HYPOTHESES, lambda table: table[1:], "1 utterances missing, first speak-pt/00000; expected the utterances of"),
+    (HYPOTHESES, lambda table: pd.concat([table, table[:1].assign(utterance_id="x")]), "1 utterances that are not in the test split, first x"),
+    (HYPOTHESES, lambda table: table.assign(locale=["pt-BR", *table["locale"][1:]]), "locale of 1 utterances, first speak-pt/00000: 'pt-BR' inst"),
+    (HYPOTHESES, lambda table: table.assign(hypothesis=[None, *table["hypothesis"][1:]]), "hypothesis missing in 1 rows, first speak-pt/00000"),
 ])
-def test_the_score_and_the_facts_of_another_system_or_form_are_refused(run: Path, relative: str, key: str, value: Any, message: str) -> None:
-    change(run, f"data/{relative}/transfer.json", lambda figures: figures.update({key: value}))
+def test_evidence_that_contradicts_itself_is_refused(small_root: Path, tmp_path: Path, relative: str, edit: Callable[[Any], Any],
+                                                    message: str) -> None:
+    root = Path(shutil.copytree(small_root, tmp_path / "run"))
+    if relative == HYPOTHESES:
+        write_table(root / relative, edit(pd.read_parquet(root / relative)))
+    else:
+        change(root, relative, edit)
     with pytest.raises(DataError, match=message):
-        read_system("transfer", run)
+        evidence_in(root) if relative == CERTIFICATE else read_system("transfer", root)
 
 
 def test_a_guarded_column_that_the_test_set_lacks_is_refused(run: Path) -> None:

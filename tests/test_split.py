@@ -206,7 +206,7 @@ def test_planted_leaks_are_removed_from_the_lower_split_by_their_rule(workspace:
         for i, (rule, _, _) in enumerate(LEAKS.values())
     ]
     assert certificate["removed"][low] == {
-        "speaker": 0, "sentence": 1, "near_duplicate": 4, "audio": 1, "fingerprint": 1}
+        "speaker": 0, "sentence": 1, "near_duplicate": 4, "audio": 1, "fingerprint": 2}
     assert certificate["left_total"] == 0
     split_of = workspace.split_of()
     assert all(split_of[f"c/{900 + i:05d}"] == high and f"c/{800 + i:05d}" not in split_of for i in range(len(LEAKS)))

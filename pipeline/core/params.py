@@ -41,7 +41,8 @@ def read_params(path: Path | str = PARAMS_FILE) -> dict[str, Any]:
         for event in yaml.parse(content, Loader=loader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
-                raise ParamsError(path.name, [f"line {event.start_mark.line + 1}: values within more than {MAX_DEPTH} others"])
+                line = event.start_mark.line + 1 if event.start_mark else "?"
+                raise ParamsError(path.name, [f"line {line}: values within more than {MAX_DEPTH} others"])
         value = yaml.load(content, Loader=loader)
     except FileNotFoundError:
         raise MissingInputError(str(path), "no such file", "params", "take one from profiles/") from None

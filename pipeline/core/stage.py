@@ -27,7 +27,7 @@ def optional_arguments_of(run: Callable[..., object]) -> list[str]:
 
 
 def stage_main(run: Callable[..., object]) -> None:
-    """Call `run` with the command line's arguments and record its timing; print the usage (exit 2) if their number is wrong."""
+    """Call `run` with the command line's arguments and record its timing. If their number is wrong, print the usage and exit with 2."""
     arguments, wanted, optional, module = sys.argv[1:], arguments_of(run), optional_arguments_of(run), run.__globals__["__spec__"].name
     if not len(wanted) <= len(arguments) <= len(wanted) + len(optional):
         usage = [f"python -m {module}", *(name.upper() for name in wanted), *(f"[{name.upper()}]" for name in optional)]

@@ -102,7 +102,8 @@ def parts_of(table: Path) -> list[Any]:
         for event in yaml.parse(text, Loader=loader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH or isinstance(event, yaml.AliasEvent):
-                raise DataError(str(table), f"lists within lists or aliases at line {event.start_mark.line + 1}", "a list of parts")
+                line = event.start_mark.line + 1 if event.start_mark else "?"
+                raise DataError(str(table), f"lists within lists or aliases at line {line}", "a list of parts")
         parts = yaml.load(text, Loader=loader)
     except yaml.YAMLError as error:
         raise DataError(str(table), f"not YAML ({error})", "a list of parts") from None

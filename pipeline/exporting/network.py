@@ -73,12 +73,8 @@ def export_network(model: Wav2Vec2ForCTC, file: Path, described: Mapping[str, st
     Raises:
         DataError: it has adapters, or its weights are larger than an ONNX file can be.
     """
-    size = sum(parameter.numel() * 4 for parameter in model.parameters())
-    if size > LARGEST_BYTES:
-        raise DataError(str(file), f"{size:,} bytes of weights", f"at most {LARGEST_BYTES:,}, the limit of an ONNX file",
-                        "disable gate.export_parity and transcribe with --backend torch")
-    if model.config.add_adapter or getattr(model.config, "adapter_attn_dim", None):
-        raise DataError(str(file), "a model with adapter layers", "a wav2vec2 CTC model without them", "merge the adapters, or use --backend torch")
+    if reason := reason_not_to_export(model):
+        raise DataError(str(file), reason, "a wav2vec2 CTC model that ONNX can hold", "use --backend torch")
     model = _plain_copy(model)
     graph = _Graph(model).eval()
     shortest = receptive_field(model)
@@ -93,6 +89,16 @@ def export_network(model: Wav2Vec2ForCTC, file: Path, described: Mapping[str, st
                      "normalise": str(int(expects_normalised_input(model))),
                      "batched": str(int(model.config.feat_extract_norm != "group")), **described}
         write_stripped(onnx.load(temporary), temporary, described)
+
+
+def reason_not_to_export(model: Wav2Vec2ForCTC) -> str | None:
+    """Return why a model cannot be exported; None if it can be."""
+    size = sum(parameter.numel() * 4 for parameter in model.parameters())
+    if size > LARGEST_BYTES:
+        return f"{size:,} bytes of weights; an ONNX file holds at most {LARGEST_BYTES:,}"
+    if model.config.add_adapter or getattr(model.config, "adapter_attn_dim", None):
+        return "the model has adapter layers; only models without them are exported"
+    return None
 
 
 def _plain_copy(model: Wav2Vec2ForCTC) -> Wav2Vec2ForCTC:

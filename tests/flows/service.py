@@ -55,6 +55,9 @@ class Service:
     def post(self, path: str, body: Any = None) -> Any:
         return self._ask("POST", path, json=body)
 
+    def put(self, path: str, body: Any) -> Any:
+        return self._ask("PUT", path, json=body)
+
     def get(self, path: str) -> Any:
         return self._ask("GET", path)
 

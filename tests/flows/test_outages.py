@@ -7,10 +7,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from flows import notify
+from flows.serve import descendants
 from pipeline.registry.git import git
 from pipeline.registry.store import dvc
 from tests.flows.service import Service, check, next_generation, run_processes, toy_service, until
@@ -168,6 +171,60 @@ def test_a_git_remote_that_rejects_loses_nothing_and_the_retried_run_pushes(serv
     service.wait(run)
     assert service.log(run).count("train@transfer: ") == 1, "completed stages do not run again"
     check(service, toy, run)
+
+
+@contextmanager
+def strand_after(service: Service, seconds: float) -> Iterator[None]:
+    """Shorten the time after which a run without a worker is ended."""
+    found = [one for one in service.post("/automations/filter", {}) if one["name"] in (notify.STRANDED, notify.UNCANCELLED)]
+    kept = found[0]["trigger"]["within"]
+    for within in (seconds, kept):
+        for one in found:
+            one["trigger"]["within"] = within
+            service.put(f"/automations/{one['id']}", {key: one[key] for key in ("name", "description", "enabled", "trigger", "actions")})
+        time.sleep(3)  # the server reloads changed automations periodically
+        if within == seconds:
+            yield
+
+
+def lose_machine(service: Service, *, server: bool) -> None:
+    """Kill the worker with all processes of its runs, and optionally the server, at once."""
+    assert service.worker.process and service.server.process
+    for pid in {service.worker.process.pid, *descendants(service.worker.process.pid)}:
+        os.kill(pid, signal.SIGKILL)
+    if server:
+        os.killpg(service.server.process.pid, signal.SIGKILL)
+        service.server.process.wait()
+    service.worker.process.wait()
+
+
+@pytest.mark.parametrize("server", [False, True], ids=["worker", "worker and server"])
+@pytest.mark.parametrize("cancelled", [False, True], ids=["pending", "cancelling"])
+def test_a_run_whose_machine_is_lost_before_it_starts_or_while_it_is_cancelled_ends_and_blocks_no_other(
+        service: Service, toy: Toy, server: bool, cancelled: bool) -> None:
+    next_generation(toy, seconds=60 if cancelled else 0)
+    with strand_after(service, 30):
+        if cancelled:
+            run = started(service)
+            os.kill(service.worker.process.pid, signal.SIGSTOP)  # type: ignore[union-attr]
+            service.cancel(run)
+        else:
+            run = service.run("retrain/nightly", promote="never")
+        until(lambda: service.state(run)["type"] == ("CANCELLING" if cancelled else "PENDING"), 60, lambda: str(service.state(run)))
+        time.sleep(2)  # the server processes its events
+        lose_machine(service, server=server)
+        if server:
+            service.server.start()
+        service.worker.start()
+        ended = until(lambda: (state := service.state(run))["type"] in ("CRASHED", "CANCELLED") and state, 120, lambda: str(service.state(run)))
+    assert ended["type"] == ("CANCELLED" if cancelled else "CRASHED") and "is gone" in ended["message"], ended
+    next_generation(toy)
+    other = service.run("retrain/nightly", promote="never")
+    service.wait(other)
+    if not cancelled:
+        service.retry(run)
+        service.wait(run)
+        check(service, toy, run)
 
 
 @pytest.fixture

@@ -127,6 +127,27 @@ def test_a_killed_part_is_restarted_and_all_parts_end_with_the_service(tmp_path:
         until(lambda: not family(tmp_path / "ui"), 60, lambda: str(family(tmp_path / "ui")))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_run_that_is_pending_when_the_machine_is_lost_is_started_by_the_next_service(tmp_path: Path) -> None:
+    build(tmp_path / "toy")
+    toy = Toy(tmp_path / "toy")
+    runs: list[str] = []
+    for attempt in (1, 2):
+        with ui(tmp_path / "ui", VIZINHO_REPOSITORY=str(toy.path), PREFECT_WORKER_QUERY_SECONDS="2") as started:
+            started.wait("ready after", seconds=240)
+            with httpx.Client(base_url=f"http://{HOST}:{started.port}/api", timeout=30) as api:
+                if attempt == 1:
+                    nightly = api.get("/deployments/name/retrain/nightly").json()["id"]
+                    runs.append(api.post(f"/deployments/{nightly}/create_flow_run", json={"parameters": {"promote": "never"}}).json()["id"])
+                    until(lambda api=api: api.get(f"/flow_runs/{runs[0]}").json()["state_type"] == "PENDING", 60)
+                    for pid in family(tmp_path / "ui"):
+                        os.kill(pid, signal.SIGKILL)  # the service itself among them
+                else:
+                    assert "no worker is left for" in started.output()
+                    until(lambda api=api: api.get(f"/flow_runs/{runs[0]}").json()["state_type"] == "COMPLETED", 300)
+
+
 def test_a_port_in_use_is_an_error_with_an_action() -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,13 @@ class Project:
         self.cache = folder / "cache"
         (self.path / ".dvc/config.local").write_text(f"[cache]\n    dir = {self.cache}\n")
 
-    def branch(self, name: str, files: dict[str, str]) -> str:
+    def branch(self, name: str, files: Mapping[str, str | bytes]) -> str:
         """Commit files to a new branch of the remote and return the commit."""
         git(self.path, "checkout", "--quiet", "-B", name, "origin/main")
         for file, content in files.items():
-            (self.path / file).write_text(content, encoding="utf-8")
-        git(self.path, "add", "--all")
+            (self.path / file).parent.mkdir(parents=True, exist_ok=True)
+            (self.path / file).write_bytes(content if isinstance(content, bytes) else content.encode())
+        git(self.path, "add", "--all", "--force", *files)
         git(self.path, "commit", "--quiet", "-m", f"Add {', '.join(files)}")
         git(self.path, "push", "--quiet", "--force", "origin", name)
         commit = git(self.path, "rev-parse", "HEAD")
@@ -202,17 +204,41 @@ def test_watch_and_evaluate_on_a_run(project: Project) -> None:
     release = recordings(project.folder / "release")
     name, message, outcome = project.run("evaluate", git_ref=commit, release=str(release))
     assert name in ("Completed", "Regressed") and "30 utterances" in message, message
-    fleurs = in_sets(release, project.folder / "fleurs")
+
+
+def test_the_champion_is_evaluated_on_a_release_of_another_reader_by_its_sets(project: Project) -> None:
+    commit = with_random_champion(project)
+    fleurs = in_sets(recordings(project.folder / "noise"), project.folder / "fleurs")
     name, message, outcome = project.run("evaluate", git_ref=commit, release=str(fleurs), reader="fleurs", options={"written": False}, sets=["dev"])
-    assert name in ("Completed", "Regressed") and "10 utterances" in message, message
+    assert name == "Completed" and "on 10 utterances" in message and outcome["regressions"] == [], message
+    name, message, _ = project.run("evaluate", git_ref=commit, release=str(fleurs), reader="fleurs")
+    assert name == "Completed" and "on 20 utterances" in message, message
+    name, message, _ = project.run("evaluate", git_ref=commit, release=str(fleurs), reader="fleurs", sets=["train"])
+    assert name == "Failed" and "no utterance of the release is in train; it has dev 10, test 20" in message, message
     name, message, _ = project.run("evaluate", git_ref=commit, release=str(fleurs), reader="fleurs", options={"writen": False})
-    assert name == "Failed" and "ingest.release.writen: unknown key" in message, message
+    assert name == "Failed" and "ingest.release.writen: unknown key" in message and "correct the params" in message, message
+
+
+def with_random_champion(project: Project) -> str:
+    """Return a commit whose champion is a model that was never trained, with a WER of 100 %."""
+    from pipeline import text
+    from pipeline.model.artifact import save_model
+    from pipeline.model.provenance import empty_trained_on
+    from tests import tiny
+
+    words = tiny.vocabulary("abcdefghijlmnopqrstuvz")
+    meta = dict.fromkeys(("system", "label", "origin", "normaliser", "params", "figures")) | {
+        "system": "donor", "label": "donor", "normaliser": text.version("pt-BR")}
+    save_model(tiny.model(words), words, project.path / "random", meta, empty_trained_on)
+    files = {str(file.relative_to(project.path)): file.read_bytes() for file in (project.path / "random").iterdir()}
+    shutil.rmtree(project.path / "random")
+    score = {"wer_served": {"value": 1.0, "low": 1.0, "high": 1.0}, "slices": [], "test_set": {"utterances": 1}}
+    return project.branch("random", {**files, "champion.yaml": "champion: {path: random, version: null}\n",
+                                     "data/score/champion.json": json.dumps(score)})
 
 
 def in_sets(release: Path, folder: Path) -> Path:
     """Return the recordings of a release as one of FLEURS: twenty of test, ten of dev, in an archive."""
-    import shutil
-
     lines = (release / "manifest.tsv").read_text(encoding="utf-8").splitlines()[1:]
     tables: dict[str, list[str]] = {"dev": [], "test": []}
     for index, line in enumerate(lines):

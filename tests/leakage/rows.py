@@ -49,6 +49,8 @@ LEAKS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "a re-encoded copy": (
         "fingerprint", {"fingerprint": fingerprint()},
         {"fingerprint": fingerprint(range(0, 240, 5)), "duration_s": 3.1}),
+    "a copy, a quarter of a second longer": (
+        "fingerprint", {"fingerprint": fingerprint(seed=1)}, {"fingerprint": fingerprint(seed=1), "duration_s": 3.25}),
 }
 
 
@@ -57,6 +59,8 @@ NO_LEAKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "two words of eight differ": (
         {"text": "o velho pescador vendeu ontem a barca azul"},
         {"text": "o velho pescador comprou ontem a barca verde"}),
+    "a copy's fingerprint, yet a quarter of a second and one sample longer": (
+        {"fingerprint": fingerprint()}, {"fingerprint": fingerprint(), "duration_s": 3.25 + 1 / 16_000}),
     "a copy's fingerprint, yet seconds longer": (
         {"fingerprint": fingerprint(), "duration_s": 3.0}, {"fingerprint": fingerprint(), "duration_s": 4.0}),
     "fingerprints too far apart": (

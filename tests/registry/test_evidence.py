@@ -340,6 +340,10 @@ def test_a_verdict_other_than_promote_and_an_index_used_twice_are_objections(pri
     assert evidence.objections(private, "0" * 40, verdict, known) == []
     for other in ("reject", "inconclusive"):
         assert [found.found for found in evidence.objections(private, "0" * 40, {**verdict, "verdict": other}, known)] == [other]
+    other_policy = PromotionError("params.yaml", "policy gate.alpha 0.1 (0.05)", "main's", "merge main")
+    monkeypatch.setattr(evidence, "policy_objections", lambda *_: [other_policy])
+    assert evidence.objections(private, "0" * 40, verdict, known) == [other_policy]
+    monkeypatch.setattr(evidence, "policy_objections", lambda *_: [])
     monkeypatch.setattr(evidence, "index_used_twice", lambda *_: True)
     assert [found.found for found in evidence.objections(private, "0" * 40, verdict, known)] == ["gate 3 of its period, like another verdict"]
 

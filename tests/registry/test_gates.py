@@ -79,6 +79,20 @@ def test_an_index_that_two_challengers_have_was_spent_twice_and_one_that_was_eva
     assert not gates.index_used_twice(clone, verdict("b", 0, champion="another"))
 
 
+def test_the_verdicts_of_runs_that_were_pushed_count(clone: Path) -> None:
+    git(clone, "init", "--quiet", "--bare", "remote.git")
+    git(clone, "remote", "add", "origin", str(clone / "remote.git"))
+    commit(clone, verdict("a", 0))
+    commit(clone, verdict("b", 1), "retrain/2026-11-22-ab12")
+    git(clone, "push", "--quiet", "origin", "retrain/2026-11-22-ab12")
+    git(clone, "switch", "--quiet", "main")
+    git(clone, "branch", "--quiet", "-D", "retrain/2026-11-22-ab12")
+    git(clone, "update-ref", "-d", "refs/remotes/origin/retrain/2026-11-22-ab12")
+    assert len(gates.spent(clone, CHAMPION)) == 1
+    gates.fetch_runs(clone)
+    assert gates.spent(clone, CHAMPION) == {("a", CHAMPION, "t"): {0}, ("b", CHAMPION, "t"): {1}}
+
+
 def test_a_verdict_without_a_period_is_the_first_of_it() -> None:
     assert gates.gate_index_of({}) == gates.gate_index_of({"period": {}}) == 0
     assert gates.gate_index_of(verdict("a", 3)) == 3

@@ -567,6 +567,12 @@ def test_day_one_is_restored_only_with_the_verdict_and_the_weights_of_its_record
     assert folder(private.clone / "data/champion") == {"model.safetensors": hashed("old")}
 
 
+def test_the_gate_of_main_is_asked_about_the_run_and_its_verdict(private: PrivateClone, monkeypatch: pytest.MonkeyPatch) -> None:
+    candidate = run_of(private, MODEL)
+    monkeypatch.setattr(promotion.evidence, "gate_objections", lambda *arguments: list(arguments))
+    assert promotion.regate(private, candidate) == [private, private.base, candidate.verdict]
+
+
 @pytest.fixture
 def steps(private: PrivateClone, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What each step of a promotion returns, without a model, a remote and DVC; the key `done` lists the steps that change something."""
@@ -668,6 +674,18 @@ def test_a_rollback_needs_a_reason_and_another_model(private: PrivateClone, monk
     tags.register(private.clone, ARTEFACT, "v0.0.1", "HEAD")
     tags.assign(private.clone, ARTEFACT, "v0.0.1")
     assert rollback(private.root, version, "Ana Reis", reason).approval.champion == f"{ARTEFACT}#champion#1"
+    found = iter([known["v0.2.0"], None])
+    monkeypatch.setattr(promotion, "champion", lambda root: ("data/champion", next(found)))
+    with pytest.raises(PromotionError, match="its model is already in use"):  # main has no champion to replace
+        rollback(private.root, version, "Ana Reis", reason)
+
+
+def test_a_version_that_someone_has_tagged_is_not_used_again(private: PrivateClone) -> None:
+    assert promotion._free_version(private, restoring=False) == "v0.1.0"
+    for version in ("v0.1.0", "v0.2.0", "v0.0.1"):
+        git(private.clone, "tag", f"{ARTEFACT}@{version}")
+    assert promotion._free_version(private, restoring=False) == "v0.3.0"
+    assert promotion._free_version(private, restoring=True) == "v0.0.2"
 
 
 def test_a_run_is_merged_with_the_pointer_of_the_taken_model(private: PrivateClone) -> None:

@@ -58,7 +58,7 @@ def test_a_slice_that_an_earlier_verdict_lacks_is_compared_no_further(clone: Pat
     assert lost_slices(clone, verdict(BR=0.9), [], 5) == []
 
 
-@pytest.mark.parametrize("change", [{"name": "max_wer"}, {"enabled": False}, {"value": None}, {"high": None}])
+@pytest.mark.parametrize("change", [{"name": "locale=BR"}, {"enabled": False}, {"value": None}, {"high": None}])
 def test_only_enabled_rules_on_slices_with_an_interval_count(clone: Path, change: dict[str, Any]) -> None:
     known = [promoted(clone, "v0.1.0", None, BR=5)]
     now = verdict(BR=5)

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.errors import DataError
-from pipeline.registry import store
+from pipeline.core.errors import DataError, PipelineError
+from pipeline.core.files import hash_bytes
+from pipeline.registry import store, tags
+from pipeline.registry import verify as verification
+from pipeline.registry.git import git
 from pipeline.registry.record import Model, Record, Verdict, records
 from pipeline.registry.verify import _compare, _figures, verify
 from tests.toy_registry import ARTEFACT, Toy
@@ -193,6 +196,71 @@ def test_the_bytes_in_cache_and_remote_are_the_recorded_ones(monkeypatch: pytest
     found = _compare("m", "oid", {"a": "1"}, content, places)
     assert [line[:len(start)] for line, start in zip(found, problems, strict=True)] == problems
     assert places == hashed
+
+
+@pytest.mark.parametrize(("change", "problems"), [
+    ({}, []), ({"weights_hash": "other"}, ["model: weights_hash is not that of model.safetensors"]),
+    ({"decoder_hash": "other"}, ["model: decoder_hash is not that of the files in language_model"]),
+    ({"hash": "0" * 64}, [f"verdict: SHA-256 {hash_bytes(b'{}')[:12]} at 000000000; expected 000000000000"]),
+    ({"lock": b"stages: {}"}, ["data/split/portuguese: not in dvc.lock of the run"]),
+    ({"lock": None}, ["the run cannot be read: git: no such commit"]),
+])
+def test_a_record_matches_its_run_and_its_own_hashes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: dict[str, Any],
+                                                    problems: list[str]) -> None:
+    lock = change.get("lock", b"stages: {split: {outs: [{path: data/split/portuguese, md5: s.dir}]}}")
+
+    def git_bytes(root: Path, command: str, name: str) -> bytes:
+        if lock is None:
+            raise PipelineError("git", "no such commit")
+        return b"{}" if name.endswith("verdict.json") else lock
+
+    model = Model.model_construct(dvc="m.dir", weights_hash=change.get("weights_hash", "w"), decoder_hash=change.get("decoder_hash"),
+                                  files={"model.safetensors": "w"})
+    record = Record.model_construct(version="v0.1.0", commit="0" * 40, data={"data/split/portuguese": {"a": "1"}}, model=model,
+                                    verdict=Verdict.model_construct(hash=change.get("hash", hash_bytes(b"{}"))))
+    compared: list[tuple[str, str]] = []
+    monkeypatch.setattr(verification, "read_record", lambda file: record)
+    monkeypatch.setattr(verification, "_written_once", lambda *_: [])
+    monkeypatch.setattr(verification, "_figures", lambda *_: [])
+    monkeypatch.setattr(verification, "git_bytes", git_bytes)
+    monkeypatch.setattr(verification, "_compare", lambda what, oid, files, databases, hashed: (
+        compared.append((what, oid)) or hashed.add("cache") or []))
+    found = verification._prove(tmp_path, tmp_path / "v0.1.0.json", {})
+    assert (found.version, found.places, list(found.problems)) == ("v0.1.0", ("cache",), problems)
+    assert compared == ([] if "lock" in change else [("data/split/portuguese", "s.dir")]) + [("data/champion", "m.dir")]
+
+
+def test_a_record_is_committed_once_with_its_tags_and_pointer(clone: Path) -> None:
+    record = Record.model_construct(version="v0.1.0", artefact=ARTEFACT, model=Model.model_construct(dvc="m.dir"))
+    file, pointer = clone / "registry/records/v0.1.0.json", clone / "data/champion.dvc"
+    for path, text in ((file, "{}"), (pointer, "outs: [{md5: m.dir}]")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def found(**changes: Any) -> list[str]:
+        return verification._written_once(clone, file, record.model_copy(update=changes))
+
+    git(clone, "commit", "--quiet", "--allow-empty", "-m", "Start")
+    assert found() == ["record: never committed"]
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "-m", "Promote")
+    first = git(clone, "rev-parse", "HEAD")
+    missing = [f"tag {ARTEFACT}@v0.1.0: missing; expected on {first[:9]} (git fetch --tags)",
+               f"tag {ARTEFACT}#champion#N: none on {first[:9]}; expected one (git fetch --tags)"]
+    assert found() == missing
+    tags.register(clone, ARTEFACT, "v0.1.0", "HEAD")
+    assert found() == missing[1:]
+    tags.assign(clone, ARTEFACT, "v0.1.0")
+    assert found() == []
+    assert found(version="v0.2.0") == ["record: its version is v0.2.0"]
+    assert found(model=Model.model_construct(dvc="other.dir")) == [f"data/champion.dvc at {first[:9]}: m.dir; expected other.dir"]
+    file.write_text("{ }")
+    changed = ["record: changed since it was written (git log -p -- registry/records/v0.1.0.json)"]
+    assert found() == changed
+    git(clone, "commit", "--quiet", "--all", "-m", "Edit")
+    assert found() == changed
+    git(clone, "tag", "--force", "--message", "moved", f"{ARTEFACT}@v0.1.0", "HEAD")
+    assert found()[1].startswith(f"tag {ARTEFACT}@v0.1.0: on {git(clone, 'rev-parse', 'HEAD')[:9]}; expected on {first[:9]}")
 
 
 def test_an_invalid_record_is_reported_with_every_problem(twice: Toy) -> None:

@@ -4,8 +4,9 @@ A case is `locale  before → after`: `pt` stands for both Portuguese locales, `
 a line of its own for the same text. The tests run each case through the whole normaliser.
 
 `RULES` is in order of precedence: at each position of a line, the first rule whose pattern matches and that returns
-words applies. No rule reads the words that another returns, so none can turn letters inside a word into something else; only
-the symbol of a unit that is left after a number is read in a second pass.
+words applies. No rule reads words that another rule returned, so no rule changes letters within a word. The one exception is a
+unit symbol that remains after a number: a second pass reads it.
+
 Every pattern has bounded repetition, and a rule reads a bounded number of characters around its match: the time for a
 line is linear in its length.
 """

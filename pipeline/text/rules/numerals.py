@@ -62,7 +62,7 @@ def ordinal_number(match: re.Match[str], line: Line) -> str | None:
 
 
 @rule("0", lambda words: (
-    r"(?<![\w.,/-])(?:(?P<whole>[0-9]{1,3})(?: {1,2}| [ey] (?=[1-7]/[2-8](?![0-9]))))?(?P<above>[0-9]{1,2})/(?P<below>[0-9]{1,3}|1000)"
+    r"(?<![\w.,/-])(?:(?P<whole>[0-9]{1,3})(?: {1,2}| (?P<and>[ey]) (?=[1-7]/[2-8](?![0-9]))))?(?P<above>[0-9]{1,2})/(?P<below>[0-9]{1,3}|1000)"
     rf"(?:(?: ?(?P<unit>{any_of(words.units)})(?![\w'²³]))|(?![\w/]|[.,-][0-9]))"
     r"(?:(?:(?<=[0-9] [0-9]/[0-9])|(?<=[0-9]  [0-9]/[0-9])|(?<=[0-9] [ey] [0-9]/[0-9]))"
     rf" (?P<noun>(?!(?:{any_of(words.not_counted)})(?!{LETTER})){LETTER}{{3,30}}))?"
@@ -109,9 +109,7 @@ def fraction_number(match: re.Match[str], line: Line) -> str | None:
         return None
     if not match["whole"] and is_set_score(line, match.end("above")):
         return None
-    if match["whole"] and match.string[match.start("whole") :].startswith((match["whole"] + " e", match["whole"] + " y")) and (
-        previous_word(line.text, match.start()).lower() in ("dia", "dias", "día", "días")
-    ):
+    if match["and"] and previous_word(line.text, match.start()).lower() in ("dia", "dias", "día", "días"):
         return None
     if below > 10 and not match["whole"] and numbers_an_act(line.text, match.start(), words):
         return None

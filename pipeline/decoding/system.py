@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.core.errors import DataError
+from pipeline.core.files import hash_file
 from pipeline.decoding.beam import DECODER, BeamDecoder, HotWord, Settings, load_decoder
 from pipeline.decoding.beam import INSIDE_MODEL as DECODER_INSIDE
 from pipeline.decoding.greedy import decode
 from pipeline.decoding.networks import Backend, load_network
 from pipeline.decoding.recordings import Decode, longest_part_s
 
+HOT_WORDS: Final = "hot words"
 EXPORTS_INSIDE: Final = "onnx"
 """The folder of a champion that holds its exports."""
 
@@ -47,23 +49,32 @@ class System:
         self.longest_s = longest_part_s(record)
         self.weights_hash = str(record.get("weights_hash", ""))
         self._decoder_folder = decoder_folder(folder, root) if language_model else None
+        self._decoder_hash = self._hash_decoder()
 
     def decoder(self, hot_words: Sequence[HotWord] = ()) -> Decode:
         """Return what decodes logits; with hot words, or where the model has an adopted decoder, it is a beam search. It loads the n-gram.
 
         Raises:
-            DataError: hot words have letters that the model does not write, or a file of the decoder is damaged.
+            DataError: hot words have letters that the model does not write (`where` is `HOT_WORDS`), a file of the decoder is damaged, or the
+                decoder is not the one that the folder held when the model was loaded.
             VocabularyError: the decoder is for another vocabulary.
         """
         frame_s = self.network.frame_s
         if unknown := sorted({letter for hot in hot_words for letter in self.vocabulary.missing(hot.phrase)}):
-            raise DataError("hot words", f"{', '.join(unknown)}", "letters that the model writes",
+            raise DataError(HOT_WORDS, f"{', '.join(unknown)}", "letters that the model writes",
                             "write the phrases as they are spoken, without signs")
+        if self._hash_decoder() != self._decoder_hash:
+            raise DataError(str(self._decoder_folder), "another decoder", "the one of the model that was loaded", "load the model again")
         if self._decoder_folder is not None:
             search = load_decoder(self._decoder_folder, self.vocabulary, frame_s, hot_words)
         else:
             search = BeamDecoder(self.vocabulary, frame_s, Settings(), hot_words=hot_words) if hot_words else None
         return search or partial(decode, vocabulary=self.vocabulary, frame_s=frame_s, words=True)
+
+    def _hash_decoder(self) -> str | None:
+        """Return the hash of decoder.json, which has those of n-gram and lexicon; None if there is none."""
+        file = self._decoder_folder / DECODER if self._decoder_folder else None
+        return hash_file(file) if file and file.exists() else None
 
 
 def decoder_folder(model: Path, root: Path) -> Path:

@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.core.errors import DataError, PipelineError
 from pipeline.decoding.recordings import Ended, Segment, Source
+from pipeline.decoding.system import HOT_WORDS
 from pipeline.serving.answers import answer, done_event, event, events_of
 from pipeline.serving.champion import Champion, Served
 from pipeline.serving.engine import Engine, Job, StoppedError, TooLongError
@@ -230,7 +231,7 @@ class Service:
             return await asyncio.to_thread(self.champion.acquire)
         except (PipelineError, OSError) as error:
             log.error("the champion cannot be loaded: %s", error)
-            raise ApiError(503, "no model is in service", "model_unavailable", headers={"retry-after": "30"}) from None
+            raise unavailable() from None
 
     def _check_model(self, upload: Upload, served: Served) -> None:
         if upload.form.model not in (*ALIASES, served.version):
@@ -240,8 +241,11 @@ class Service:
         """Queue the recording of a request."""
         try:
             decode = await asyncio.to_thread(served.decoder, upload.form.phrases)
-        except DataError as error:
-            raise ApiError(400, f"keywords: {error.found}; expected {error.expected}", "invalid_value", "keywords") from None
+        except PipelineError as error:
+            if error.where == HOT_WORDS:
+                raise ApiError(400, f"keywords: {error.found}; expected {error.expected}", "invalid_value", "keywords") from None
+            log.error("a decoder with hot words cannot be loaded: %s", error)  # its files are those of the next champion, for example
+            raise unavailable() from None
         path = Path(f"/proc/{os.getpid()}/fd/{upload.file.file.fileno()}")  # FFmpeg, a process of its own, opens it too
         transcript = Transcript(upload, asyncio.get_running_loop())
         try:
@@ -366,6 +370,11 @@ def api_error(error: PipelineError) -> ApiError:
     if isinstance(error, DataError):
         return ApiError(400, f"the recording: {message}", "invalid_audio", "file")
     return ApiError(500, "the recording cannot be transcribed", "internal_error")
+
+
+def unavailable() -> ApiError:
+    """Return the error of a request for which the model's files are missing or damaged."""
+    return ApiError(503, "the model cannot be loaded", "model_unavailable", headers={"retry-after": "30"})
 
 
 def no_model(version: str) -> ApiError:

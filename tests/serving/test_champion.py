@@ -88,6 +88,16 @@ def test_the_first_champion_must_load(root: Path) -> None:
         Champion(root).acquire()
 
 
+def test_hot_words_never_take_the_decoder_of_the_next_champion(root: Path, tmp_path: Path) -> None:
+    form = ("-F", f"file=@{sound(tmp_path)}", "-F", "model=vizinho")
+    with running(root) as (_, url):
+        (root / "data/champion/language_model").mkdir()
+        (root / "data/champion/language_model/decoder.json").write_text("{}")
+        status, headers, _ = curl(f"{url}/v1/audio/transcriptions", *form, "-F", "keywords[]=serra")
+        assert (status, headers["retry-after"]) == (503, "30")
+        assert curl(f"{url}/v1/audio/transcriptions", *form)[0] == 200
+
+
 @pytest.mark.slow
 def test_exports_are_served_with_the_same_text(root: Path, tmp_path: Path) -> None:
     """Without the model's weights: only their export is read."""

@@ -189,7 +189,7 @@ def serve(host: Annotated[str, typer.Option(help="Address to listen on. Other ad
                                                  min=0)] = 30.0,
           unload_after_s: Annotated[float, typer.Option(help="Unload a model that nobody has used for this time, in seconds. 0: never.",
                                                         min=0)] = 0.0) -> None:
-    """Serve the champion over HTTP, as OpenAI's transcription API does.
+    """Serve the champion over HTTP, in the form of OpenAI's API.
 
     Clients send the token in the environment variable VIZINHO_SERVE_TOKEN. Without one, only this machine can connect.
 

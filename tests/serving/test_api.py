@@ -134,7 +134,7 @@ def test_the_async_client_is_served_and_requests_run_side_by_side(url: str, expe
 
 def test_fields_without_effect_are_named_and_every_response_has_the_version(client: openai.OpenAI) -> None:
     raw = client.audio.transcriptions.with_raw_response.create(
-        file=("a.flac", SHORT), model="v0.1.0", temperature=0.7, prompt="nomes", chunking_strategy={"type": "server_vad", "threshold": 0.5},
+        file=("a.flac", SHORT), model="v0.1.0", temperature=0.7, prompt="rua", chunking_strategy={"type": "server_vad", "threshold": 0.5},
         include=["logprobs"])
     assert raw.headers["x-vizinho-ignored"] == "temperature, prompt, chunking_strategy"
     assert raw.headers["x-vizinho-version"] == "v0.1.0"

@@ -1,6 +1,6 @@
 window.vizinhoTiming = {
  "donor": {
-  "audio_seconds_per_second": 84.91,
+  "audio_seconds_per_second": 73.4,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -9,12 +9,44 @@ window.vizinhoTiming = {
    "system": "Linux x86_64"
   },
   "memory_estimate_bytes": 53126602,
-  "peak_memory_bytes": 1958952960,
-  "seconds": 168.82,
+  "peak_memory_bytes": 1932902400,
+  "seconds": 190.73,
   "stage": "donor",
-  "steps_per_second": 6.493,
-  "training_seconds": 154.01,
+  "steps_per_second": 5.613,
+  "training_seconds": 178.16,
   "waiting": 0.0002
+ },
+ "export@transfer": {
+  "backends": {
+   "onnx": {
+    "decoding_seconds": 7.0781907310010865,
+    "peak_memory_bytes": 261214208,
+    "relative_to_torch": 1.2243305383045184,
+    "rtfx": 463.9926525921377
+   },
+   "onnx-int8": {
+    "decoding_seconds": 3.506600321001315,
+    "peak_memory_bytes": 191913984,
+    "relative_to_torch": 1.7775985231719187,
+    "rtfx": 673.6682849980997
+   },
+   "torch": {
+    "decoding_seconds": null,
+    "peak_memory_bytes": null,
+    "relative_to_torch": 1.0,
+    "rtfx": 378.9766227955774
+   }
+  },
+  "machine": {
+   "cores": 2,
+   "processor": "AMD EPYC",
+   "python": "3.11.7",
+   "system": "Linux x86_64"
+  },
+  "peak_memory_bytes": 1465397248,
+  "seconds": 27.35,
+  "stage": "export@transfer",
+  "weights_hash": "5151fdcb3792dd66cdd32d2eec9ad7713c93ecb23c050e60e7a58c3cb7093010"
  },
  "gate": {
   "machine": {
@@ -23,13 +55,13 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 204308480,
+  "peak_memory_bytes": 204963840,
   "relative_speed": {
-   "high": 22.81583786278163,
-   "low": 17.5759440167397,
-   "value": 20.025231308807893
+   "high": 22.172272159271607,
+   "low": 15.895306195750884,
+   "value": 18.773253714450906
   },
-  "seconds": 5.69,
+  "seconds": 6.41,
   "stage": "gate"
  },
  "ingest@speak-es": {
@@ -39,8 +71,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 165662720,
-  "seconds": 49.15,
+  "peak_memory_bytes": 165752832,
+  "seconds": 64.59,
   "stage": "ingest@speak-es"
  },
  "ingest@speak-pt": {
@@ -50,8 +82,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 163598336,
-  "seconds": 21.39,
+  "peak_memory_bytes": 163844096,
+  "seconds": 22.03,
   "stage": "ingest@speak-pt"
  },
  "language_model@portuguese": {
@@ -61,8 +93,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1166168064,
-  "seconds": 20.11,
+  "peak_memory_bytes": 1148833792,
+  "seconds": 23.92,
   "stage": "language_model@portuguese"
  },
  "normalise@speak-es": {
@@ -72,8 +104,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 178446336,
-  "seconds": 1.27,
+  "peak_memory_bytes": 181735424,
+  "seconds": 1.1,
   "stage": "normalise@speak-es"
  },
  "normalise@speak-pt": {
@@ -83,8 +115,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 161046528,
-  "seconds": 0.73,
+  "peak_memory_bytes": 161067008,
+  "seconds": 0.45,
   "stage": "normalise@speak-pt"
  },
  "rank": {
@@ -94,8 +126,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 299143168,
-  "seconds": 3.17,
+  "peak_memory_bytes": 299274240,
+  "seconds": 4.14,
   "stage": "rank"
  },
  "report": {
@@ -105,8 +137,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 168517632,
-  "seconds": 0.68,
+  "peak_memory_bytes": 166227968,
+  "seconds": 0.83,
   "stage": "report"
  },
  "score@champion": {
@@ -116,8 +148,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 188698624,
-  "seconds": 1.83,
+  "peak_memory_bytes": 188841984,
+  "seconds": 1.63,
   "stage": "score@champion"
  },
  "score@donor": {
@@ -127,8 +159,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 185221120,
-  "seconds": 1.2,
+  "peak_memory_bytes": 182996992,
+  "seconds": 1.1,
   "stage": "score@donor"
  },
  "score@scratch": {
@@ -138,8 +170,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 190459904,
-  "seconds": 1.62,
+  "peak_memory_bytes": 189075456,
+  "seconds": 1.34,
   "stage": "score@scratch"
  },
  "score@scratch_long": {
@@ -149,8 +181,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 187363328,
-  "seconds": 1.34,
+  "peak_memory_bytes": 188555264,
+  "seconds": 1.17,
   "stage": "score@scratch_long"
  },
  "score@transfer": {
@@ -160,8 +192,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 189833216,
-  "seconds": 2.75,
+  "peak_memory_bytes": 189939712,
+  "seconds": 2.81,
   "stage": "score@transfer"
  },
  "split@portuguese": {
@@ -171,8 +203,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 178683904,
-  "seconds": 0.72,
+  "peak_memory_bytes": 174551040,
+  "seconds": 0.57,
   "stage": "split@portuguese"
  },
  "split@spanish": {
@@ -182,8 +214,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 199794688,
-  "seconds": 1.0,
+  "peak_memory_bytes": 206413824,
+  "seconds": 0.73,
   "stage": "split@spanish"
  },
  "tokenise@portuguese": {
@@ -193,8 +225,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 146026496,
-  "seconds": 0.06,
+  "peak_memory_bytes": 143818752,
+  "seconds": 0.1,
   "stage": "tokenise@portuguese"
  },
  "tokenise@spanish": {
@@ -204,12 +236,12 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 148738048,
-  "seconds": 0.07,
+  "peak_memory_bytes": 150441984,
+  "seconds": 0.09,
   "stage": "tokenise@spanish"
  },
  "train@scratch": {
-  "audio_seconds_per_second": 87.53,
+  "audio_seconds_per_second": 70.02,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -218,15 +250,15 @@ window.vizinhoTiming = {
    "system": "Linux x86_64"
   },
   "memory_estimate_bytes": 53153116,
-  "peak_memory_bytes": 1457483776,
-  "seconds": 49.9,
+  "peak_memory_bytes": 1482375168,
+  "seconds": 60.18,
   "stage": "train@scratch",
-  "steps_per_second": 6.705,
-  "training_seconds": 41.76,
-  "waiting": 0.0003
+  "steps_per_second": 5.364,
+  "training_seconds": 52.2,
+  "waiting": 0.0002
  },
  "train@scratch_long": {
-  "audio_seconds_per_second": 91.27,
+  "audio_seconds_per_second": 73.2,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -235,15 +267,15 @@ window.vizinhoTiming = {
    "system": "Linux x86_64"
   },
   "memory_estimate_bytes": 53153116,
-  "peak_memory_bytes": 1481981952,
-  "seconds": 127.92,
+  "peak_memory_bytes": 1500774400,
+  "seconds": 157.43,
   "stage": "train@scratch_long",
-  "steps_per_second": 7.001,
-  "training_seconds": 119.98,
+  "steps_per_second": 5.615,
+  "training_seconds": 149.6,
   "waiting": 0.0002
  },
  "train@transfer": {
-  "audio_seconds_per_second": 88.14,
+  "audio_seconds_per_second": 75.48,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -252,125 +284,125 @@ window.vizinhoTiming = {
    "system": "Linux x86_64"
   },
   "memory_estimate_bytes": 53153116,
-  "peak_memory_bytes": 1467023360,
-  "seconds": 51.73,
+  "peak_memory_bytes": 1485643776,
+  "seconds": 57.82,
   "stage": "train@transfer",
-  "steps_per_second": 6.752,
-  "training_seconds": 41.47,
-  "waiting": 0.0003
+  "steps_per_second": 5.782,
+  "training_seconds": 48.43,
+  "waiting": 0.0002
  },
  "transcribe@champion": {
   "audio_s": 2159.760375,
-  "decoding_seconds": 5.530455896994681,
+  "decoding_seconds": 9.634562808001647,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1653972992,
+  "peak_memory_bytes": 1760456704,
   "relative_speed": {
-   "high": 30.475805088220966,
+   "high": 39.52837630262161,
    "level": 0.95,
-   "low": 20.248807888564738,
+   "low": 35.47411909287484,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 24.84147182597541
+   "value": 37.446419435069764
   },
-  "rtfx": 390.5212183635061,
-  "seconds": 26.4,
+  "rtfx": 224.16796880563038,
+  "seconds": 35.52,
   "stage": "transcribe@champion",
   "weights_hash": "f7ae0475f6cfd032457915c225d6f0fcebdfaae9d9bfcd7f47b83895666d1dcf"
  },
  "transcribe@donor": {
   "audio_s": 2159.760375,
-  "decoding_seconds": 5.589769752994471,
+  "decoding_seconds": 6.656526880993624,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1497468928,
+  "peak_memory_bytes": 1546878976,
   "relative_speed": {
-   "high": 25.77395889790306,
+   "high": 29.746598590879124,
    "level": 0.95,
-   "low": 20.6220513450391,
+   "low": 22.22617625884118,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 23.05454193336932
+   "value": 25.7128983854772
   },
-  "rtfx": 386.3773411852973,
-  "seconds": 17.27,
+  "rtfx": 324.45754574608,
+  "seconds": 18.61,
   "stage": "transcribe@donor",
   "weights_hash": "f7ae0475f6cfd032457915c225d6f0fcebdfaae9d9bfcd7f47b83895666d1dcf"
  },
  "transcribe@scratch": {
   "audio_s": 2159.760375,
-  "decoding_seconds": 11.307754642002692,
+  "decoding_seconds": 16.08044138799596,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1473265664,
+  "peak_memory_bytes": 1418215424,
   "relative_speed": {
-   "high": 13.91432424644428,
+   "high": 14.875591368016092,
    "level": 0.95,
-   "low": 9.666091544416828,
+   "low": 9.816581198989832,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 11.597289853445464
+   "value": 12.08418183192897
   },
-  "rtfx": 190.99816394826632,
-  "seconds": 24.33,
+  "rtfx": 134.30976942040033,
+  "seconds": 29.51,
   "stage": "transcribe@scratch",
   "weights_hash": "a70353eb8fdf6210b92d2047f88dc2b2c49204564eb1f01f50b1729911abcaab"
  },
  "transcribe@scratch_long": {
   "audio_s": 2159.760375,
-  "decoding_seconds": 7.263991398998769,
+  "decoding_seconds": 12.33116527999664,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1472491520,
+  "peak_memory_bytes": 1513496576,
   "relative_speed": {
-   "high": 18.639150794060708,
+   "high": 35.08631200017353,
    "level": 0.95,
-   "low": 16.78065556034841,
+   "low": 28.062786399803027,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 17.685507326976154
+   "value": 31.378650054100728
   },
-  "rtfx": 297.3241922199536,
-  "seconds": 19.88,
+  "rtfx": 175.14649475208302,
+  "seconds": 25.66,
   "stage": "transcribe@scratch_long",
   "weights_hash": "780a1e59fa43b9350a552ee4899b86481e17ac162239f88609d3d01a45a67589"
  },
  "transcribe@transfer": {
   "audio_s": 2159.760375,
-  "decoding_seconds": 6.5965876299960655,
+  "decoding_seconds": 10.801566460999311,
   "machine": {
    "cores": 2,
    "processor": "AMD EPYC",
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1671856128,
+  "peak_memory_bytes": 1670385664,
   "relative_speed": {
-   "high": 22.81583786278163,
+   "high": 22.172272159271607,
    "level": 0.95,
-   "low": 17.5759440167397,
+   "low": 15.895306195750884,
    "reference": "wav2vec2-base shape cut to 2 blocks, random weights, batches of 2 x 1 s, fp32",
    "repeats": 5,
-   "value": 20.025231308807893
+   "value": 18.773253714450906
   },
-  "rtfx": 327.40569763359423,
-  "seconds": 30.16,
+  "rtfx": 199.94881138750952,
+  "seconds": 36.26,
   "stage": "transcribe@transfer",
   "weights_hash": "5151fdcb3792dd66cdd32d2eec9ad7713c93ecb23c050e60e7a58c3cb7093010"
  }

@@ -103,7 +103,9 @@ def test_it_starts_from_an_empty_folder_runs_a_flow_and_stops_completely(tmp_pat
             assert done.returncode == 0, done.stderr
             runs = api.post("/flow_runs/filter", json={"flow_runs": {"deployment_id": {"any_": [nightly["id"]]}}}).json()
             assert len(runs) == attempt
-            until(lambda api=api, run=runs[0]["id"]: api.get(f"/flow_runs/{run}").json()["start_time"], 60)  # the stop interrupts it:
+            address = f"/flow_runs/{runs[0]['id']}"
+            until(lambda api=api, run=address: api.get(run).json()["start_time"], 60,  # the stop interrupts it
+                  lambda api=api, run=address, attempt=attempt: f"start {attempt}: {api.get(run).json()['state']}")
             assert started.stop() == 0
             assert started.output().rstrip().endswith("stopped")
             assert "Traceback" not in started.output()

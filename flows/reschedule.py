@@ -37,8 +37,10 @@ def reschedule(client: Any, grace_s: float = GRACE_S) -> list[str]:
     from prefect.states import Cancelled, Crashed, Scheduled
 
     gone = "The worker that took it is gone."
-    states = {StateType.PENDING: (Scheduled(message=gone), "is scheduled again"), StateType.CANCELLING: (Cancelled(message=gone), "is cancelled"),
-              StateType.RUNNING: (Crashed(message="Its process is gone."), "has crashed")}
+    states: dict[Any, tuple[Any, str]] = {
+        StateType.PENDING: (Scheduled(message=gone), "is scheduled again"),
+        StateType.CANCELLING: (Cancelled(message=gone), "is cancelled"),
+        StateType.RUNNING: (Crashed(message="Its process is gone."), "has crashed")}
     wanted = {"flow_run_filter": FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))),
               "work_pool_filter": WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL]))}
     found = client.read_flow_runs(**wanted)

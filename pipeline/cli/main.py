@@ -176,6 +176,8 @@ def serve(host: Annotated[str, typer.Option(help="Address to listen on. Other ad
           port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
           backend: Annotated[Backend, typer.Option(help="What runs the network.")] = Backend.TORCH,
           model: Annotated[Path | None, typer.Option(help="Model folder. Default: the champion, replaced when champion.yaml changes.")] = None,
+          checkout: Annotated[Path | None, typer.Option(help="Checkout whose champion is served. Default: the one of this program.",
+                                                        exists=True, file_okay=False, show_default=False)] = None,
           lm: Annotated[bool, typer.Option("--lm/--no-lm", help="Use the model's decoder with its language model, or decode greedily.")] = True,
           workers: Annotated[int | None, typer.Option(help="Batches that run at the same time. Default: one per processor, two on a GPU.", min=1,
                                                       show_default=False)] = None,
@@ -185,8 +187,11 @@ def serve(host: Annotated[str, typer.Option(help="Address to listen on. Other ad
           upload_s: Annotated[float, typer.Option(help="Time for an upload in seconds (408).", min=1)] = 600.0,
           audio_s: Annotated[float, typer.Option(help="Longest recording in seconds (413).", min=1)] = 14_400.0,
           answer_s: Annotated[float, typer.Option(help="Time for a transcription in seconds (408).", min=1)] = 3600.0,
+          connections: Annotated[int, typer.Option(help="Open connections; further ones replace those that have no request.", min=1)] = 512,
           grace_s: Annotated[float, typer.Option(help="Time for running requests after SIGTERM, in seconds; those that are left get 503.",
                                                  min=0)] = 30.0,
+          pull_s: Annotated[float, typer.Option(help="Pull the checkout's main and the champion's model at the start and each time so many "
+                                                "seconds have passed. 0: never.", min=0)] = 0.0,
           unload_after_s: Annotated[float, typer.Option(help="Unload a model that nobody has used for this time, in seconds. 0: never.",
                                                         min=0)] = 0.0) -> None:
     """Serve the champion over HTTP, in the form of OpenAI's API.
@@ -199,9 +204,9 @@ def serve(host: Annotated[str, typer.Option(help="Address to listen on. Other ad
     """
     from pipeline.cli.serve import serve_until_stopped
 
-    serve_until_stopped(host, port, backend.value, model, language_model=lm, workers=workers, batch_s=batch_s, requests=requests,
-                        upload_bytes=upload_mib << 20, upload_s=upload_s, audio_s=audio_s, answer_s=answer_s, grace_s=grace_s,
-                        unload_after_s=unload_after_s)
+    serve_until_stopped(host, port, backend.value, model, checkout=checkout.resolve() if checkout else None, language_model=lm, workers=workers,
+                        batch_s=batch_s, requests=requests, upload_bytes=upload_mib << 20, upload_s=upload_s, audio_s=audio_s, answer_s=answer_s,
+                        connections=connections, grace_s=grace_s, pull_s=pull_s, unload_after_s=unload_after_s)
 
 
 @app.command()

@@ -10,9 +10,9 @@ from pipeline.core.files import ROOT
 TOKEN = "VIZINHO_SERVE_TOKEN"
 
 
-def serve_until_stopped(host: str, port: int, backend: str, model: Path | None, *, language_model: bool, workers: int | None, batch_s: float,
-                        requests: int, upload_bytes: int, upload_s: float, audio_s: float, answer_s: float, grace_s: float,
-                        unload_after_s: float) -> None:
+def serve_until_stopped(host: str, port: int, backend: str, model: Path | None, *, checkout: Path | None, language_model: bool,
+                        workers: int | None, batch_s: float, requests: int, upload_bytes: int, upload_s: float, audio_s: float, answer_s: float,
+                        connections: int, grace_s: float, pull_s: float, unload_after_s: float) -> None:
     """Serve until SIGTERM or SIGINT; the arguments are those of `make_server` and `Bounds`.
 
     Raises:
@@ -22,10 +22,10 @@ def serve_until_stopped(host: str, port: int, backend: str, model: Path | None, 
     from pipeline.audio.quiet import quiet_libraries
     from pipeline.decoding.networks import Backend
     from pipeline.serving.api import Bounds
-    from pipeline.serving.server import log_to_standard_error, make_server
+    from pipeline.serving.server import gpu_lock, log_to_standard_error, make_server
 
-    with quiet_libraries():
+    with quiet_libraries(), gpu_lock(Backend(backend)):
         log_to_standard_error()
-        make_server(ROOT, host, port, os.environ.get(TOKEN, "").strip() or None, Backend(backend), model=model, language_model=language_model,
-                    bounds=Bounds(requests, upload_bytes, upload_s, answer_s), workers=workers, batch_s=batch_s, audio_s=audio_s, grace_s=grace_s,
-                    unload_after_s=unload_after_s).run()
+        make_server(checkout or ROOT, host, port, os.environ.get(TOKEN, "").strip() or None, Backend(backend), model=model,
+                    language_model=language_model, bounds=Bounds(requests, upload_bytes, upload_s, answer_s, connections), workers=workers,
+                    batch_s=batch_s, audio_s=audio_s, grace_s=grace_s, pull_s=pull_s, unload_after_s=unload_after_s).run()

@@ -100,14 +100,18 @@ class Champion:
         """Return whether the registry's tag names another version than the one that is served."""
         return self.tagged is not None and self.tagged != self.version
 
+    def at_hand(self) -> Served | None:
+        """Return the system in service, or None if it is not in memory. It waits for nothing."""
+        self._used = time.monotonic()
+        return self._served
+
     def acquire(self) -> Served:
         """Return the system in service; load it if it is not in memory.
 
         Raises:
             PipelineError: it cannot be loaded.
         """
-        self._used = time.monotonic()
-        if (served := self._served) is not None:
+        if (served := self.at_hand()) is not None:
             return served
         with self._loading:
             return self._served or self._load()
@@ -119,11 +123,11 @@ class Champion:
         self._note_tag()
         with self._loading:
             try:
-                if self._read_pointer() == self._pointer:
+                if (pointer := self._read_pointer()) == self._pointer:
                     return
                 if self._served is None:  # the next request loads the new one
                     champion_folder(self._root)
-                    self.version, self._pointer = self._named(), self._read_pointer()
+                    self.version, self._pointer = self._named(), pointer
                 else:
                     self._load()
                 self._problem = ""

@@ -25,6 +25,10 @@ ALIKE: Final = 2.0
 """Lengths of the parts in a batch differ at most by this factor: a short part is not padded to a long one."""
 MOST_CHANNELS: Final = 16
 READERS: Final = 4
+RECENT: Final = 0.1
+"""Weight of the last batch in the speed."""
+FATAL: Final = "AcceleratorError"
+"""What PyTorch raises when a GPU has failed in a way from which only a new process recovers; lack of memory is another error."""
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +61,14 @@ class Limits:
         workers: batches that run at the same time: 1 per GPU, or one per processor.
         batch_s: padded seconds per batch.
         audio_s: longest recording.
+        busy_s: how long a batch may be busy with further parts of recordings, after the first part of each; the engine measures how much audio
+            that is. New recordings wait for the batches that run, so long recordings must not fill them.
     """
 
     workers: int = 1
     batch_s: float = 30.0
     audio_s: float = 4 * 3600.0
+    busy_s: float = 0.1
 
 
 @dataclass(eq=False, slots=True)
@@ -121,7 +128,8 @@ class Engine:
         self._observe = observe
         self._changed = threading.Condition()
         self._jobs: dict[Job, None] = {}  # in order of arrival
-        self._stopped = False
+        self._stopped = self._failed = False
+        self._speed = 0.0  # padded seconds per second of one worker; 0 before the first batch
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._workers = [threading.Thread(target=self._work, name=f"worker-{number}", daemon=True) for number in range(limits.workers)]
         for worker in self._workers:
@@ -165,6 +173,11 @@ class Engine:
         for worker in self._workers:
             worker.join()
         self._readers.shutdown()
+
+    @property
+    def healthy(self) -> bool:
+        """Return whether recordings can be transcribed: the threads run, and the GPU has not failed for this process."""
+        return not self._failed and (self._stopped or all(worker.is_alive() for worker in self._workers))
 
     def waiting(self) -> tuple[int, float]:
         """Return how many recordings are not done, and how much of their audio waits for the network."""
@@ -231,7 +244,10 @@ class Engine:
                     if self._stopped:
                         return
                     self._changed.wait()
-            for job, index, segment in self._segments(batch):
+            began = time.monotonic()
+            results = self._segments(batch)
+            self._measure(batch, time.monotonic() - began)
+            for job, index, segment in results:
                 with self._changed:
                     if job.finished:
                         continue
@@ -243,7 +259,7 @@ class Engine:
 
     def _take(self) -> list[tuple[Job, int, Piece]]:
         """Remove the next batch from the queue and return it: parts of one system, of similar length, within the padded seconds."""
-        now = time.monotonic()
+        now, further_s = time.monotonic(), self._speed * self.limits.busy_s
         waiting: list[tuple[float, int, Job, int, Piece]] = []
         for job in self._jobs:
             turn_s = job.served_s - AGEING * (now - job.arrived)
@@ -259,6 +275,10 @@ class Engine:
                 alike = first_s / ALIKE <= duration_s <= first_s * ALIKE
                 if job.system is not batch[0][0].system or not alike or (len(batch) + 1) * max(longest_s, duration_s) > self.limits.batch_s:
                     continue
+            if index:  # not the first part
+                if batch and duration_s > further_s:
+                    continue
+                further_s -= duration_s
             batch.append((job, index, piece))
             longest_s = max(longest_s, duration_s)
         for job, index, piece in batch:
@@ -266,6 +286,12 @@ class Engine:
             job.served_s += _duration_s(piece)
             self._read_on(job)
         return batch
+
+    def _measure(self, batch: list[tuple[Job, int, Piece]], took_s: float) -> None:
+        """Note how fast a batch was; the last few count. Without the lock."""
+        speed = len(batch) * max(_duration_s(piece) for _, _, piece in batch) / max(took_s, 1e-6)
+        with self._changed:
+            self._speed += (speed - self._speed) * (RECENT if self._speed else 1.0)
 
     def _segments(self, batch: list[tuple[Job, int, Piece]]) -> list[tuple[Job, int, Segment | PipelineError]]:
         """Return the hypotheses of a batch. If it fails, its parts run one by one, so that one does not spoil the others. Without the lock."""
@@ -275,6 +301,7 @@ class Engine:
             logits = batch[0][0].system.network.logits_of([piece.waveform for _, _, piece in batch])
             return [(job, index, segment_of(piece, job.decode(logits_TV))) for (job, index, piece), logits_TV in zip(batch, logits, strict=True)]
         except Exception as error:
+            self._failed = self._failed or type(error).__name__ == FATAL
             if len(batch) > 1:
                 return [result for one in batch for result in self._segments([one])]
             frames = "".join(traceback.format_tb(error.__traceback__))  # without the message, which may have text of the recording

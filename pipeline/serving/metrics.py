@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
 
@@ -12,6 +12,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)  # memory, processor time and open files of the process
         self.requests = Counter("vizinho_requests", "Requests by path and status.", ["path", "status"], registry=self.registry)
         self.latency = Histogram("vizinho_request_seconds", "Time of a request.", ["path"], buckets=SECONDS, registry=self.registry)
         self.running = Gauge("vizinho_requests_running", "Transcription requests that are not answered, uploads included.", registry=self.registry)
@@ -24,6 +25,11 @@ class Metrics:
         self.loaded = Gauge("vizinho_champion_loaded", "Whether the model is in memory.", registry=self.registry)
         self.behind = Gauge("vizinho_champion_behind", "Whether the registry's tag names another version.", registry=self.registry)
         self.reloads = Counter("vizinho_reloads", "Replacements of the champion, by result.", ["result"], registry=self.registry)
+        self.pulls = Counter("vizinho_pulls", "Pulls of the checkout by the service, by result.", ["result"], registry=self.registry)
+        self.last_pull = Gauge("vizinho_pull_success_timestamp_seconds", "When a pull last succeeded; 0 for never.", registry=self.registry)
+        self.connections = Gauge("vizinho_connections", "Open connections.", registry=self.registry)
+        self.closed = Counter("vizinho_connections_closed", "Connections closed without a request: their headers were late, or further "
+                              "connections came than the bound.", ["reason"], registry=self.registry)
 
     def batch_done(self, parts: int, padded_s: float, audio_s: float) -> None:
         """Count a batch."""
@@ -34,3 +40,9 @@ class Metrics:
     def reloaded(self, succeeded: bool) -> None:
         """Count a replacement of the champion."""
         self.reloads.labels("success" if succeeded else "failure").inc()
+
+    def pulled(self, succeeded: bool) -> None:
+        """Count a pull."""
+        self.pulls.labels("success" if succeeded else "failure").inc()
+        if succeeded:
+            self.last_pull.set_to_current_time()

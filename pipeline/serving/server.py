@@ -7,6 +7,8 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -17,10 +19,14 @@ from pipeline.core.processors import usable_processors
 from pipeline.decoding.networks import Backend
 from pipeline.serving.api import Bounds, Service, create_app
 from pipeline.serving.champion import Champion
+from pipeline.serving.edge import KEEP_ALIVE_S, protocol_of
 from pipeline.serving.engine import Engine, Limits
 from pipeline.serving.metrics import Metrics
+from pipeline.serving.pull import Puller
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+BACKLOG = 256
+"""Connections that the kernel holds for the service: they become open files at once, before the bound is applied."""
 GPU_WORKERS = 2
 """One decodes a batch while the other runs the network."""
 
@@ -29,7 +35,9 @@ class Server(uvicorn.Server):
     """Stops gracefully: requests have `grace_s` to finish, then those that are left get an error that makes a client send them again."""
 
     def __init__(self, service: Service, host: str, port: int, grace_s: float) -> None:
-        super().__init__(uvicorn.Config(create_app(service), host, port, access_log=False, log_config=None, lifespan="on", server_header=False,
+        protocol = protocol_of(service.bounds.connections, service.metrics)
+        super().__init__(uvicorn.Config(create_app(service), host, port, http=protocol, ws="none", access_log=False, log_config=None, lifespan="on",
+                                        server_header=False, backlog=BACKLOG, timeout_keep_alive=KEEP_ALIVE_S,
                                         timeout_graceful_shutdown=int(grace_s) + 10))
         self._service, self._grace_s = service, grace_s
 
@@ -53,7 +61,7 @@ class Server(uvicorn.Server):
 
 def make_server(root: Path, host: str, port: int, token: str | None, backend: Backend = Backend.TORCH, *, model: Path | None = None,
                 language_model: bool = True, bounds: Bounds | None = None, workers: int | None = None, batch_s: float = 30.0,
-                audio_s: float = 4 * 3600.0, grace_s: float = 30.0, poll_s: float = 5.0, unload_after_s: float = 0.0) -> Server:
+                audio_s: float = 4 * 3600.0, grace_s: float = 30.0, poll_s: float = 5.0, pull_s: float = 0.0, unload_after_s: float = 0.0) -> Server:
     """Load the champion and return a server that is ready to run.
 
     Args:
@@ -70,6 +78,7 @@ def make_server(root: Path, host: str, port: int, token: str | None, backend: Ba
         audio_s: longest recording.
         grace_s: time for running requests when the service stops.
         poll_s: time between two checks of the champion.
+        pull_s: time between two pulls of the checkout, of which the first is done here; 0 for none.
         unload_after_s: time without a request after which the model leaves memory; 0 for never.
 
     Raises:
@@ -80,19 +89,39 @@ def make_server(root: Path, host: str, port: int, token: str | None, backend: Ba
         raise ParamsError("vizinho serve", [f"host {host} without a token: set VIZINHO_SERVE_TOKEN, or listen on 127.0.0.1"])
     metrics = Metrics()
     champion = Champion(root, backend, language_model, model, unload_after_s, metrics.reloaded)
+    puller = None
+    if pull_s and model is None:
+        puller = Puller(root, pull_s, lambda: asyncio.to_thread(champion.check), metrics.pulled)
+        asyncio.run(puller.once())  # if it fails, the model that the checkout has is served
     champion.acquire()
-    engine = Engine(Limits(workers or _workers(), batch_s, audio_s), metrics.batch_done)
-    return Server(Service(champion, engine, bounds or Bounds(), token, metrics, poll_s), host, port, grace_s)
+    engine = Engine(Limits(_workers(workers), batch_s, audio_s), metrics.batch_done)
+    return Server(Service(champion, engine, bounds or Bounds(), token, metrics, poll_s, puller), host, port, grace_s)
 
 
-def _workers() -> int:
-    """Return how many batches run at the same time: each uses one thread of the CPU, where there is no GPU."""
+@contextmanager
+def gpu_lock(backend: Backend) -> Iterator[None]:
+    """Hold the lock of the GPU, if the backend uses one: stages that train or transcribe on it wait until the service stops, and it for them."""
+    if backend is not Backend.TORCH:
+        yield
+        return
+    from pipeline.model.device import choose_device, exclusive
+
+    if (device := choose_device()).type == "cpu":
+        yield
+        return
+    with exclusive(device, 1):
+        yield
+
+
+def _workers(asked: int | None) -> int:
+    """Return how many batches run at the same time. On a CPU they share its threads: by default one for each batch."""
     if (torch := sys.modules.get("torch")) is None:
-        return usable_processors()
+        return asked or usable_processors()
     if torch.cuda.is_available():
-        return GPU_WORKERS
-    workers = int(torch.get_num_threads())
-    torch.set_num_threads(1)  # threads that share a batch wait for each other at every operation
+        return asked or GPU_WORKERS
+    threads = int(torch.get_num_threads())
+    workers = asked or threads
+    torch.set_num_threads(max(1, threads // workers))  # threads that share a batch wait for each other at every operation
     return workers
 
 

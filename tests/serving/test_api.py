@@ -42,7 +42,7 @@ FILES_BEFORE: set[str] = set()
 @pytest.fixture(scope="module")
 def served(root: Path) -> Iterator[tuple[Server, str]]:
     FILES_BEFORE.update(os.listdir(tempfile.gettempdir()))
-    with running(root, bounds=Bounds(requests=8, upload_bytes=4 << 20, upload_s=1.0), audio_s=120.0) as server:
+    with running(root, bounds=Bounds(requests=8, upload_bytes=4 << 20, upload_s=0.4), audio_s=120.0) as server:
         yield server
 
 
@@ -193,7 +193,7 @@ def test_the_token_is_needed_where_texts_and_counts_are(url: str, tmp_path: Path
             status, headers, body = curl(url + path, *arguments, token=token)
             assert (status, json.loads(body)["error"]["code"], headers["x-vizinho-version"]) == (401, "invalid_api_key", "v0.1.0")
     assert json.loads(curl(f"{url}/health", token=None)[2]) == {"status": "ok"}
-    assert json.loads(curl(f"{url}/ready", token=None)[2]) == {"status": "ready", "version": "v0.1.0", "loaded": True, "behind": False}
+    assert json.loads(curl(f"{url}/ready", token=None)[2]) == {"status": "ready", "version": "v0.1.0", "loaded": True, "behind": False, "pull": "off"}
     assert [curl(url + path)[0] for path in ("/v2", "/v1/audio/transcriptions", "/docs")] == [404, 405, 404]
 
 
@@ -207,8 +207,7 @@ def test_the_metrics_count_requests_batches_and_audio(url: str, client: openai.O
 
 
 def test_no_text_is_logged(client: openai.OpenAI, caplog: pytest.LogCaptureFixture, expected: dict[str, Any]) -> None:
-    with caplog.at_level(logging.DEBUG):
-        logging.getLogger("pipeline").setLevel(logging.DEBUG)
+    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, "pipeline"):
         client.audio.transcriptions.create(file=("segredo.flac", SHORT), model="vizinho", prompt="segredo", keywords=["rosa"])
     ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith(("pipeline", "uvicorn")))
     assert "/v1/audio/transcriptions 200" in ours
@@ -374,17 +373,17 @@ def test_further_requests_than_the_limit_are_asked_to_come_again(root: Path) -> 
 
 
 def test_a_transcription_that_takes_too_long_is_ended(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with running(root, bounds=Bounds(answer_s=0.4), batch_s=1.0) as (server, url):
+    with running(root, bounds=Bounds(answer_s=0.25), batch_s=1.0) as (server, url):
         network = server._service.champion.acquire().network
         fast = network.logits_of
-        monkeypatch.setattr(network, "logits_of", lambda waveforms: time.sleep(0.1) or fast(waveforms))
+        monkeypatch.setattr(network, "logits_of", lambda waveforms: time.sleep(0.05) or fast(waveforms))
         with openai.OpenAI(base_url=f"{url}/v1", api_key=TOKEN, max_retries=1) as client:
             with pytest.raises(openai.APIStatusError) as caught:
                 client.audio.transcriptions.create(file=("a.flac", LONG), model="vizinho")
             assert (caught.value.status_code, caught.value.code) == (408, "timeout")
             stream = client.audio.transcriptions.create(file=("a.flac", LONG), model="vizinho", stream=True)
             assert next(iter(stream)).type == "transcript.text.delta"
-            with pytest.raises(openai.APIError, match=r"the transcription took more than 0\.4 s"):
+            with pytest.raises(openai.APIError, match=r"the transcription took more than 0\.25 s"):
                 list(stream)
         assert curl(f"{url}/metrics")[2].count('vizinho_requests_total{path="/v1/audio/transcriptions",status="408"} 1.0') == 1, "no second try"
 

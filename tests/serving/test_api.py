@@ -8,8 +8,10 @@ import json
 import logging
 import os
 import re
+import shutil
 import socket
 import struct
+import subprocess
 import tempfile
 import time
 import zipfile
@@ -253,7 +255,8 @@ HOSTILE: dict[str, tuple[bytes, int]] = {
     "no samples": (encoded(np.zeros(0)), 400), "silent": (encoded(np.zeros(16_000)), 200), "one sample": (encoded(np.ones(1) / 2), 200),
     "nan": (encoded(np.full(1000, np.nan), subtype="FLOAT"), 400), "infinite": (encoded(np.full(1000, np.inf), subtype="FLOAT"), 400),
     "64 channels": (encoded(np.zeros((1000, 64))), 400), "1000 channels": (encoded(np.zeros((100, 1000))), 400),
-    "4 GHz": (wav_at(4_000_000_000, 1), 400), "65535 channels": (wav_at(16_000, 65_535), 400),
+    "1 Hz": (wav_at(1, 1), 0), "10 MHz": (wav_at(10_000_000, 1), 0), "4 GHz": (wav_at(4_000_000_000, 1), 400),
+    "65535 channels": (wav_at(16_000, 65_535), 400),
     "mp3 counts too many samples": (mp3_that_counts_too_many(), 200),
     "flac counts too many samples": (flac_that_counts_too_many(), 400), "wav counts too many bytes": (WAV[:40] + b"\xff" * 4 + WAV[44:], 200),
     "wav counts too few bytes": (WAV[:40] + struct.pack("<I", 100) + WAV[44:], 200),
@@ -274,6 +277,18 @@ def test_a_hostile_recording_is_an_error_of_its_sender(served: tuple[Server, str
         assert set(json.loads(text)["error"]) == {"message", "type", "param", "code"}
     assert found == status or (not status and found in (200, 400)), text
     assert not re.search(r"Traceback|/proc|/tmp|passwd|\.py", text)
+    assert_nothing_left(served[0])
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="FFmpeg is not installed")
+@pytest.mark.parametrize(("form", "arguments"), [("m4a", ["-c:a", "aac", "-f", "ipod", "-movflags", "frag_keyframe+empty_moov"]),
+                                                 ("webm", ["-c:a", "libopus", "-f", "webm"])])
+def test_recordings_of_phones_and_browsers_are_transcribed(served: tuple[Server, str], client: openai.OpenAI, form: str,
+                                                           arguments: list[str]) -> None:
+    made = subprocess.run(["ffmpeg", "-v", "error", "-i", "pipe:0", *arguments, "pipe:1"], input=WAV, capture_output=True, check=True).stdout
+    found = client.audio.transcriptions.create(file=(f"a.{form}", made), model="vizinho", response_format="verbose_json")
+    assert isinstance(found, TranscriptionVerbose)
+    assert float(found.duration) == pytest.approx(len(tiny.spoken("rosa era")) / 16_000, abs=0.1)
     assert_nothing_left(served[0])
 
 

@@ -132,6 +132,21 @@ def test_a_batch_has_parts_of_one_system_and_of_similar_length_within_the_budget
         assert max(batch) <= 2.1 * min(batch)
 
 
+@pytest.mark.parametrize(("busy_s", "together"), [(0.0, False), (1e6, True)])
+def test_long_recordings_leave_a_batch_soon(files: dict[str, Path], busy_s: float, together: bool) -> None:
+    """A worker is with further parts of recordings for a short time; first parts of others do not count."""
+    system = System()
+    with engine_of(batch_s=60.0, busy_s=busy_s) as engine:
+        clients = [Client(engine, system, files["long"])]
+        until(lambda: clients[0].job.served_s > 0)
+        clients += [Client(engine, system, files[name]) for name in ("short", "other", "short")]
+        until(lambda: all(client.job.ready for client in clients))
+        system.network.go.set()
+        assert all(client.all()[1].error is None for client in clients)
+    assert len(system.network.batches[1]) >= 3, "the short ones share a batch"
+    assert (max(map(len, system.network.batches[2:])) > 1) is together
+
+
 def test_a_part_that_fails_does_not_spoil_the_others_of_its_batch(files: dict[str, Path]) -> None:
     system = System()
     bad = len(soundfile.read(files["short"])[0])

@@ -27,7 +27,7 @@ class Process:
     """`vizinho serve` of a model, in a process whose temporary folder is empty at the start."""
 
     def __init__(self, model: Path, temporary: Path, port: int = 0) -> None:
-        self._log = tempfile.NamedTemporaryFile("r", suffix=".log")
+        self._log = tempfile.NamedTemporaryFile("r", suffix=".log")  # noqa: SIM115 (closed in __exit__)
         with open(self._log.name, "w") as output:
             self.process = subprocess.Popen([sys.executable, "-m", "pipeline.cli", "serve", "--model", str(model), "--port", str(port)], cwd=ROOT,
                                             env=os.environ | {"VIZINHO_SERVE_TOKEN": TOKEN, "TMPDIR": str(temporary)}, stderr=output)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-import os
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -34,12 +34,14 @@ from pipeline.serving.forms import Upload
 from pipeline.serving.metrics import Metrics
 from pipeline.serving.pull import Puller
 from pipeline.serving.transcripts import EventStream, Transcript, unless_gone
-from pipeline.serving.uploads import Body, read_upload
+from pipeline.serving.uploads import Body, read_upload, unnamed
 
 TRANSCRIPTIONS: Final = "/v1/audio/transcriptions"
 PATHS: Final = (TRANSCRIPTIONS, "/v1/models", "/health", "/ready", "/metrics")
 ALIASES: Final = ("vizinho", "whisper-1")
 """Names of the model besides its version: most clients have one in their code."""
+NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
+"""FastAPI would send messages of exceptions to a collector that the environment names; they may have text of a request."""
 IGNORED_HEADER: Final = "x-vizinho-ignored"
 
 log = logging.getLogger(__name__)
@@ -112,7 +114,7 @@ class Service:
                 if int(request.headers.get("content-length") or 0) > self.bounds.upload_bytes:
                     raise too_large(self.bounds.upload_bytes)
                 upload = await read_upload(Request(request.scope, body), self.bounds.upload_s, self.stopping)
-                held.callback(upload.file.file.close)
+                content = held.enter_context(unnamed(upload.file))
             except ApiError as error:
                 held.close()  # the place is free while the rest of the body is read
                 if error.status not in (408, 503) and request.headers.get("expect") != "100-continue":
@@ -123,7 +125,7 @@ class Service:
             served = await self._acquire()
             if upload.form.model not in (*ALIASES, served.version):
                 raise no_model(ALIASES[0], served.version)
-            transcript = await self._submit(upload, served)
+            transcript = await self._submit(upload, content, served)
             held.callback(self.engine.cancel, transcript.job)
             headers = {VERSION_HEADER: served.version}
             if upload.ignored:
@@ -157,13 +159,12 @@ class Service:
             log.error("a decoder with hot words cannot be loaded: %s", error)  # its files are those of the next champion, for example
             raise unavailable() from None
 
-    async def _submit(self, upload: Upload, served: Served) -> Transcript:
-        """Queue the recording of a request."""
+    async def _submit(self, upload: Upload, content: Path, served: Served) -> Transcript:
+        """Queue the recording of a request; `content` is its file."""
         transcript = Transcript(upload.form, self.bounds.answer_s)
         decode = await self._decoder(served, upload.form.phrases)
-        path = Path(f"/proc/{os.getpid()}/fd/{upload.file.file.fileno()}")  # FFmpeg, a process of its own, opens it too
         try:
-            transcript.job = self.engine.submit(Source(RECORDING, path), served, decode, transcript.deliver)
+            transcript.job = self.engine.submit(Source(RECORDING, content), served, decode, transcript.deliver)
         except StoppedError:
             raise stopped() from None
         return transcript
@@ -219,7 +220,7 @@ def create_app(service: Service) -> ASGIApp:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    app = FastAPI(title="vizinho", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(title="vizinho", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan, telemetry=NO_TELEMETRY)
 
     @app.post(TRANSCRIPTIONS)
     async def transcriptions(request: Request) -> Response:

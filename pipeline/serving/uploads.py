@@ -1,13 +1,18 @@
-"""The body of a transcription request: counted while it is received, read into a form and a file without a name."""
+"""The body of a transcription request: counted while it is received, read into a form and a file without a name, in memory if it is small."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
@@ -50,6 +55,25 @@ class Body:
             async with asyncio.timeout(DRAIN_S):
                 while not self.complete:
                     await self()
+
+
+@contextmanager
+def unnamed(file: UploadFile) -> Iterator[Path]:
+    """Yield a path at which this process and its children (FFmpeg) can open an upload; close the upload at the end.
+
+    An upload that the parser has kept in memory stays there: a file on disk takes milliseconds.
+    """
+    with file.file as content:
+        if (file.size or 0) < MultiPartParser.spool_max_size:
+            with open(os.memfd_create("upload"), "wb", buffering=0) as memory:
+                memory.write(content.read())
+                yield _path_of(memory.fileno())
+        else:
+            yield _path_of(content.fileno())
+
+
+def _path_of(descriptor: int) -> Path:
+    return Path(f"/proc/{os.getpid()}/fd/{descriptor}")
 
 
 async def read_upload(request: Request, timeout_s: float, stopping: asyncio.Event) -> Upload:

@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,53 +25,25 @@ if TYPE_CHECKING:
     from dvc_data.hashfile.db import HashFileDB
 
 
-FETCH: Final = """
-import sys
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
-try:
-    with Repo() as repo:
-        repo.fetch(targets=sys.argv[2:], revs=[sys.argv[1]], workspace=False)
-except DvcException as error:
-    sys.exit(f"ERROR: {error}")
-"""
-"""Bring files of a revision that is not checked out into the cache, for which DVC has no command."""
 LIMIT_S: Final = 3600.0
 """Time limit of a `dvc` command. DVC itself waits for ever for a remote that accepts connections and no bytes."""
 
 
-def dvc(root: Path, *arguments: str) -> None:
-    """Run `dvc ARGUMENTS` in a checkout.
+def dvc(root: Path, *arguments: str, **environment: str) -> None:
+    """Run `dvc ARGUMENTS` in a checkout, with further variables of the environment.
 
     Raises:
         PipelineError: it failed, or took longer than an hour; its error message is included.
     """
-    _run(root, ("-m", "dvc", *arguments), arguments[0])
-
-
-def fetch(root: Path, revision: str, targets: Sequence[str]) -> None:
-    """Bring tracked files or folders, as a commit has them, from the remote into the cache. What the remote lacks is not there afterwards.
-
-    DVC's index of the remote is made afresh: it would remember for ever that the remote once lacked a folder.
-
-    Raises:
-        PipelineError: the commit does not track them, or the remote does not answer.
-    """
-    with tempfile.TemporaryDirectory() as index:
-        _run(root, ("-c", FETCH, revision, *targets), "fetch", DVC_SITE_CACHE_DIR=index)
-
-
-def _run(root: Path, arguments: Sequence[str], command: str, **environment: str) -> None:
-    """Run Python with these arguments in a checkout; `command` is its name in errors."""
     try:
-        done = subprocess.run([sys.executable, *arguments], cwd=root, capture_output=True, check=False, timeout=LIMIT_S,
+        done = subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=root, capture_output=True, check=False, timeout=LIMIT_S,
                               env={**without_redirects(os.environ), "DVC_NO_ANALYTICS": "1", **environment})
     except subprocess.TimeoutExpired:
-        raise PipelineError(f"dvc {command} in {root}", f"not done after {LIMIT_S:g} s", "a remote that sends and receives bytes",
+        raise PipelineError(f"dvc {arguments[0]} in {root}", f"not done after {LIMIT_S:g} s", "a remote that sends and receives bytes",
                             "check the DVC remote, then run again: completed transfers are not repeated") from None
     if done.returncode:
         message = done.stderr.decode(errors="replace").partition("ERROR: ")[2] or done.stderr.decode(errors="replace")
-        raise PipelineError(f"dvc {command} in {root}", " ".join(message.split()) or f"exit code {done.returncode}")
+        raise PipelineError(f"dvc {arguments[0]} in {root}", " ".join(message.split()) or f"exit code {done.returncode}")
 
 
 def _config(root: Path) -> Any:

@@ -14,6 +14,7 @@ import random
 import re
 import signal
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +24,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files import ROOT
 from pipeline.registry.git import git
 from pipeline.registry.record import CHAMPION, CHAMPION_POINTER, champion, champion_folder
-from pipeline.registry.store import check_out, databases, fetch, hashes, pointer_hash
+from pipeline.registry.store import check_out, databases, dvc, hashes, pointer_hash, share
 
 MAIN: Final = "main"
 FETCHED: Final = f"refs/remotes/origin/{MAIN}"
@@ -56,13 +57,23 @@ def pull(root: Path) -> None:
 
 
 def _fetch_model(root: Path) -> None:
-    """Bring the model of the fetched main's champion into the cache. DVC does not fail where the remote lacks a folder."""
-    fetch(root, FETCHED, [CHAMPION])
-    try:
-        hashes(databases(root)["cache"], pointer_hash(git(root, "show", f"{FETCHED}:{CHAMPION}.dvc")))
-    except FileNotFoundError:
-        raise PipelineError(f"dvc fetch {CHAMPION}", "the remote lacks the model, or files of it", "all of its files", "`dvc push` where it was "
-                            "promoted") from None
+    """Bring the model of the fetched main's champion into the cache, by a working tree of that commit beside the checkout.
+
+    DVC's index of the remote is made afresh: it would remember for ever that the remote once lacked a folder, for which DVC does not fail.
+    """
+    git(root, "worktree", "prune")  # of a pull that was killed
+    with tempfile.TemporaryDirectory() as name:
+        tree = Path(name) / "main"
+        git(root, "worktree", "add", "--quiet", "--detach", str(tree), FETCHED)
+        try:
+            share(root, tree)
+            dvc(tree, "fetch", CHAMPION, DVC_SITE_CACHE_DIR=name)
+            hashes(databases(root)["cache"], pointer_hash(git(root, "show", f"{FETCHED}:{CHAMPION}.dvc")))
+        except FileNotFoundError:
+            raise PipelineError(f"dvc fetch {CHAMPION}", "the remote lacks the model, or files of it", "all of its files", "`dvc push` where it "
+                                "was promoted") from None
+        finally:
+            git(root, "worktree", "remove", "--force", str(tree))
 
 
 def _complete(root: Path) -> bool:

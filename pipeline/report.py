@@ -2,7 +2,7 @@
 
 Reads   data/score/*.json, data/gate/verdict.json, data/transcribe/*.{parquet,json}, data/rank/ranking.json,
         data/train/*/{vizinho.json,history.csv}, data/donor/{vizinho.json,history.csv},
-        data/split/*/certificate.json, data/split/portuguese/test.parquet,
+        data/split/*/certificate.json, data/split/portuguese/{train,test}.parquet,
         data/ingest/*/*/{report.json,shard-*.parquet}, data/normalise/*/*/report.json
 Writes  data/report/index.html, data/report/learning_curve.svg, data/report/systems.svg
 Params  report
@@ -24,6 +24,7 @@ class Params(Section):
     """`report` in params.yaml."""
 
     clips: int = Field(8, ge=0, le=100, description="utterances to listen to; each adds its FLAC to the page, about 100 kB")
+    audio: int = Field(40, ge=0, le=100, description="further utterances with audio in the table of utterances, about 100 kB each")
 
 
 def run(root: Path | str = ".") -> None:
@@ -43,7 +44,7 @@ def run(root: Path | str = ".") -> None:
 
     params = load_section(Params, "report", path=Path(root) / "params.yaml")
     inputs = read_inputs(Path(root) / "data")
-    page = render(inputs, params.clips)
+    page = render(inputs, params.clips, params.audio)
     folder = Path(root) / "data/report"
     write_text(folder / "learning_curve.svg", learning_curve(inputs.curves, inputs.baseline,
                                                              system_colours(inputs.trained, inputs.challenger, inputs.baseline)))

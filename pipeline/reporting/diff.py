@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from itertools import groupby, zip_longest
+from typing import Final, Literal
+
+from rapidfuzz.distance import Levenshtein
 
 Kind = Literal["hit", "substitution", "deletion", "insertion"]
+KINDS: Final[dict[str, Kind]] = {"equal": "hit", "replace": "substitution", "delete": "deletion", "insert": "insertion"}
+SIGNS: Final[dict[Kind, str]] = {"substitution": "=", "deletion": "-", "insertion": "+"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +36,25 @@ def align(reference: str, hypothesis: str) -> list[Edit]:
     Args:
         reference: words separated by whitespace.
         hypothesis: likewise.
-
-    Source: Wagner and Fischer, The string-to-string correction problem, 1974.
     """
     ref, hyp = reference.split(), hypothesis.split()
-    cost = [list(range(len(hyp) + 1))]
-    for i, ref_word in enumerate(ref, 1):
-        above, row = cost[-1], [i]
-        for j, hyp_word in enumerate(hyp, 1):
-            row.append(min(above[j - 1] + (ref_word != hyp_word), above[j] + 1, row[-1] + 1))
-        cost.append(row)
     edits: list[Edit] = []
-    i, j = len(ref), len(hyp)
-    while i or j:
-        if i and j and cost[i][j] == cost[i - 1][j - 1] + (ref[i - 1] != hyp[j - 1]):
-            i, j = i - 1, j - 1
-            edits.append(Edit("hit" if ref[i] == hyp[j] else "substitution", ref[i], hyp[j]))
-        elif i and cost[i][j] == cost[i - 1][j] + 1:
-            i -= 1
-            edits.append(Edit("deletion", ref[i], ""))
-        else:
-            j -= 1
-            edits.append(Edit("insertion", "", hyp[j]))
-    return edits[::-1]
+    for step in Levenshtein.opcodes(ref, hyp):
+        before, after = ref[step.src_start:step.src_end], hyp[step.dest_start:step.dest_end]
+        edits += [Edit(KINDS[step.tag], *words) for words in zip_longest(before, after, fillvalue="")]
+    return edits
+
+
+def encode(edits: list[Edit]) -> str:
+    """Return an alignment in the form that the page holds: "n" hits, "=word" a substitution, "-" a deletion, "+word" an insertion.
+
+    The alignment of "a casa azul" and "a caza azul grande" → "1 =caza 1 +grande"; the words of the reference are stored once.
+    """
+    parts: list[str] = []
+    for hit, steps in groupby(edits, key=lambda edit: edit.kind == "hit"):
+        group = list(steps)
+        parts += [str(len(group))] if hit else [SIGNS[edit.kind] + edit.hypothesis for edit in group]
+    return " ".join(parts)
 
 
 def count_errors(edits: list[Edit]) -> int:

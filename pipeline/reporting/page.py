@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -13,6 +11,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
 from pipeline.core.errors import DataError
+from pipeline.reporting.assets import FOLDER, asset, content_policy
 from pipeline.reporting.charts import FURTHER, learning_curve, score_chart, system_chart, system_colours
 from pipeline.reporting.clips import Row, select_clips
 from pipeline.reporting.curves import Curve, answers
@@ -27,24 +26,31 @@ from pipeline.reporting.formatting import (
     visible_symbol,
 )
 from pipeline.reporting.inputs import Inputs, interval, need, outcome, point
+from pipeline.reporting.utterances import explorer_data
 
-SCRIPT: Final = Path(__file__).with_name("timing.js")
+SCRIPTS: Final = (
+    "vendor/wavesurfer.min.js", "vendor/spectrogram.min.js", "timing.js", "model.js", "table.js", "detail.js", "explorer.js", "words.js",
+)
+"""The page's own scripts, in the order in which they run."""
 
 UNCHANGED: Final = "unchanged"
 """Name of the first row of the robustness table: the sample without any change to its audio."""
 
-def render(inputs: Inputs, clips: int) -> str:
+
+def render(inputs: Inputs, clips: int, audio: int) -> str:
     """Return the page.
 
     Args:
         inputs: the results of the run.
         clips: the number of utterances to listen to: about a third each of the best, the median and the worst.
+        audio: the number of further utterances whose audio the explorer plays.
 
     Raises:
+        MissingInputError: the shard of a clip is missing.
         DataError: an input lacks a field that the page shows.
     """
     try:
-        return _environment().get_template("page.html").render(_context(inputs, clips))
+        return _environment().get_template("page.html").render(_context(inputs, clips, audio))
     except UndefinedError as error:
         raise DataError(
             f"report on {inputs.folder}", str(error), "the fields in docs/schemas", "run the stage that lacks it again"
@@ -53,12 +59,13 @@ def render(inputs: Inputs, clips: int) -> str:
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     environment.filters.update(
         percent=percent,
         thousands=thousands,
@@ -72,12 +79,13 @@ def _environment() -> Environment:
     return environment
 
 
-def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
-    """Return the variables of page.html; `clips` is the number of clips."""
+def _context(inputs: Inputs, clip_count: int, audio: int) -> dict[str, Any]:
+    """Return the variables of page.html."""
     score = inputs.scores[inputs.challenger]
     alignment = inputs.models[inputs.challenger].get("alignment")  # the report of the stage `align`, if the training set was filtered
     systems, colours = system_rows(inputs), system_colours(inputs.trained, inputs.challenger, inputs.baseline)
-    curves, script = inputs.curves, SCRIPT.read_text(encoding="utf-8")
+    curves, scripts = inputs.curves, [asset(name) for name in SCRIPTS]
+    clips = select_clips(inputs, systems, clip_count)
     return dict(
         verdict=inputs.verdict,
         sentence=verdict_sentence(inputs.verdict),
@@ -96,7 +104,8 @@ def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
         robustness=robustness_rows(inputs),
         errors=score.get("errors_served"),
         worst=worst_utterances(score.get("errors_served") or {}),
-        clips=select_clips(inputs, systems, clips),
+        clips=clips,
+        utterances=explorer_data(inputs, systems, audio, {clip.utterance_id for clip in clips}),
         corpora=corpus_rows(inputs),
         certificates=inputs.certificates,
         alignment=alignment,
@@ -108,8 +117,8 @@ def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
             for name, model in inputs.models.items()
         },
         hashes=inputs.hashes,
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        scripts=scripts,
+        policy=content_policy(scripts),
         colours=colours,
         dashed=[name for name, colour in colours.items() if colour in FURTHER],
     )

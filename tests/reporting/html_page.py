@@ -11,7 +11,7 @@ from pipeline import report
 class Page(HTMLParser):
     """The elements of a page in order, with their attributes, and its text; an element that is not closed is an error."""
 
-    VOID = ("meta", "link", "br")
+    VOID = ("meta", "link", "br", "input")
     INLINE = ("strong", "code", "mark", "ins", "del")
 
     def __init__(self, html: str) -> None:
@@ -19,6 +19,7 @@ class Page(HTMLParser):
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.words: list[str] = []
         self.styles: list[str] = []
+        self.scripts: list[str] = []
         self.open: list[str] = []
         self.feed(html)
         self.close()
@@ -40,7 +41,8 @@ class Page(HTMLParser):
             self.words.append(" ")
 
     def handle_data(self, data: str) -> None:
-        (self.styles if self.open and self.open[-1] == "style" else self.words).append(data)
+        kept = {"style": self.styles, "script": self.scripts}.get(self.open[-1] if self.open else "", self.words)
+        kept.append(data)
 
     @property
     def text(self) -> str:

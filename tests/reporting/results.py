@@ -100,7 +100,8 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
 
 
 def write_run(
-    root: Path, trainings: Mapping[str, Training] = TRAININGS, challenger: str = "transfer", baseline: str = "scratch", clips: int = 8
+    root: Path, trainings: Mapping[str, Training] = TRAININGS, challenger: str = "transfer", baseline: str = "scratch", clips: int = 8,
+    audio: int = 100,
 ) -> Path:
     """Write the params and all results of a run under `root`.
 
@@ -110,6 +111,7 @@ def write_run(
         challenger: the trained system that the verdict is about.
         baseline: the trained system that it is compared with besides the champion.
         clips: `report.clips`.
+        audio: `report.audio`.
 
     Returns:
         `root`.
@@ -119,7 +121,7 @@ def write_run(
     (root / "params.yaml").write_text(yaml.safe_dump({
         "train": {"systems": {name: dict(training.params) for name, training in trainings.items()}},
         "gate": {"challenger": challenger, "baseline": baseline},
-        "report": {"clips": clips},
+        "report": {"clips": clips, "audio": audio},
     }, sort_keys=False))
     test = utterance_table()
     write_shards(data / "ingest/portuguese/speak-pt", test)
@@ -165,9 +167,10 @@ def write_shards(folder: Path, test: pd.DataFrame) -> None:
 
 
 def write_split(folder: Path, test: pd.DataFrame) -> None:
-    """Write the test split."""
+    """Write the test split and a training set."""
     folder.mkdir(parents=True)
-    conform(test, SPLIT, "test").to_parquet(folder / "test.parquet", index=False)
+    for name, part in (("test", test), ("train", test[test["text"] != SENTENCES[-1]])):  # the words of the last sentence are in no training text
+        conform(part, SPLIT, name).to_parquet(folder / f"{name}.parquet", index=False)
 
 
 def write_hypotheses(data: Path, system: str, wer: float, test: pd.DataFrame) -> None:

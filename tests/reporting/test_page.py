@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,10 @@ import pandas as pd
 import pytest
 
 from pipeline.core.errors import DataError
+from pipeline.reporting.assets import asset, content_policy
 from pipeline.reporting.inputs import read_inputs
 from pipeline.reporting.page import (
-    SCRIPT,
+    SCRIPTS,
     corpus_rows,
     describe_changes,
     head_groups,
@@ -38,6 +37,8 @@ def test_the_page_shows_the_run_in_the_order_in_which_it_is_evaluated(root: Path
         "slices",
         "robustness",
         "errors",
+        "utterances",
+        "words",
         "listen",
         "data",
         "head",
@@ -106,7 +107,7 @@ def test_no_input_becomes_markup(root: Path) -> None:
     edit(root / "data/ingest/portuguese/speak-pt/report.json", lambda found: found.update(rejects={evil: 1}))
     page = page_of(root)
     assert not [tag for tag, attributes in page.elements if tag == "img" or "onerror" in attributes]
-    assert sum(tag == "script" for tag, _ in page.elements) == 2, "its own two, and none from a transcript"
+    assert sum(tag == "script" for tag, _ in page.elements) == len(SCRIPTS) + 2, "its own, its data and timing.js, and none from a transcript"
     assert page.text.count('alert("x")') > 20
 
 
@@ -123,9 +124,12 @@ def test_the_page_makes_no_external_request(root: Path) -> None:
         for tag, attributes in page.elements
         if attributes.get("http-equiv") == "Content-Security-Policy"
     ]
-    allowed = base64.b64encode(hashlib.sha256(SCRIPT.read_bytes()).digest()).decode()
-    assert policy == f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; script-src 'self' file: 'sha256-{allowed}'"
-    assert not re.search(r"fetch|XMLHttp|https?:|innerHTML|eval", SCRIPT.read_text())
+    scripts = [asset(name) for name in SCRIPTS]
+    assert policy == content_policy(scripts)
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data: blob:; script-src 'self' file: 'sha256-")
+    own = "".join(script for name, script in zip(SCRIPTS, scripts, strict=True) if not name.startswith("vendor/"))
+    assert not re.search(r"fetch|XMLHttp|https?:|innerHTML|eval", own)
+    assert "</script" not in "".join(scripts)
 
 
 def test_elements_that_scroll_or_play_are_focusable_and_have_a_label(root: Path) -> None:

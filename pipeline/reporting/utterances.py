@@ -1,0 +1,111 @@
+"""The test utterances as data of the page: what the explorer sorts, filters and shows. Everything is embedded; the page asks for nothing."""
+
+from __future__ import annotations
+
+import base64
+import math
+import string
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from pipeline.reporting.clips import Row, select_utterances
+from pipeline.reporting.diff import align, encode
+from pipeline.reporting.inputs import Inputs, read_flac
+
+LEVELS: Final = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
+"""One letter per word: its confidence in 64 levels, A is 0 and / is 1."""
+CODED: Final = ("corpus", "speaker", "locale", "gender", "age", "accent")
+"""Columns whose values repeat: the page holds each value once."""
+DECODERS: Final = {"served": "_served", "greedy": ""}
+"""Decoder → the end of its columns' names in `transcribe/SYSTEM.parquet`."""
+
+
+def explorer_data(inputs: Inputs, systems: Sequence[Row], audio: int, clips: Collection[str]) -> dict[str, Any]:
+    """Return the test utterances in columns, for the explorer's script.
+
+    Args:
+        inputs: the results of the run.
+        systems: rows of the systems table; `name` and `label` are used.
+        audio: the number of utterances whose audio is included, besides the clips.
+        clips: ids of the utterances whose audio is elsewhere on the page.
+
+    Returns:
+        `utterance_id`, `duration_s`, `snr_db`, `reference`, `transcript`: a value per utterance, in the order of the test split.
+        `coded`: by column, `values` and a `code` per utterance. `hypotheses`: what to choose from, each with `system`, `decoder`, `label`,
+        the `edits` of each utterance (`diff.encode`), its `confidence` and the `words`' confidences (`LEVELS`).
+        `unseen`: words of the references that no training text has; None if the training texts are missing.
+        `audio`: FLAC in base64 by utterance id. `shown`: the two hypotheses to start with.
+
+    Raises:
+        MissingInputError: the shard of an utterance is missing.
+        DataError: audio cannot be read.
+    """
+    table = inputs.hypotheses[inputs.challenger]
+    ids = table["utterance_id"].tolist()
+    facts = inputs.test.set_index("utterance_id").reindex(ids)
+    references = table["reference"].tolist()
+    hypotheses = [found for row in systems for found in _hypotheses(inputs, row, ids, references)]
+    first = {found["system"]: index for index, found in reversed(list(enumerate(hypotheses)))}
+    return {
+        "utterance_id": ids,
+        "duration_s": [round(float(value), 2) for value in table["duration_s"]],
+        "snr_db": [_number(value, 1) for value in facts["snr_db"]],
+        "reference": references,
+        "transcript": facts["transcript"].fillna("").tolist(),
+        "coded": {name: _coded(table[name].tolist()) for name in CODED},
+        "hypotheses": hypotheses,
+        "shown": [first[inputs.challenger], first.get("champion", first.get(inputs.baseline))],
+        "unseen": None if inputs.training_words is None else sorted({word for text in references for word in text.split()} - inputs.training_words),
+        "audio": _audio(inputs, table, audio, clips),
+    }
+
+
+def _hypotheses(inputs: Inputs, row: Row, ids: list[str], references: list[str]) -> list[dict[str, Any]]:
+    """Return what a system made of the utterances: as served, and greedy where that differs."""
+    if row["name"] not in inputs.hypotheses:
+        return []
+    table = inputs.hypotheses[row["name"]].set_index("utterance_id").reindex(ids)
+    columns = {
+        decoder: (table["hypothesis" + end].fillna("").tolist(), table["confidence" + end].tolist(), table["word_confidence" + end].tolist())
+        for decoder, end in DECODERS.items()
+    }
+    differs = columns["served"][0] != columns["greedy"][0]
+    return [
+        {
+            "system": row["name"],
+            "decoder": decoder,
+            "label": row["label"] + ({"served": ", as served", "greedy": ", greedy"}[decoder] if differs else ""),
+            "edits": [encode(align(reference, text)) for reference, text in zip(references, texts, strict=True)],
+            "confidence": [_number(value, 2) for value in confidences],
+            "words": [_levels(values) for values in words],
+        }
+        for decoder, (texts, confidences, words) in columns.items()
+        if differs or decoder == "served"
+    ]
+
+
+def _coded(values: Sequence[str]) -> dict[str, Any]:
+    """Return a column of few values as its values and a code per row."""
+    codes, distinct = pd.factorize(pd.Series(values, dtype=object), sort=True)
+    return {"values": distinct.tolist(), "code": codes.tolist()}
+
+
+def _levels(confidences: Iterable[float] | None) -> str:
+    """Return the confidences of words as one letter each; [0, 1] → "A/"."""
+    if confidences is None or isinstance(confidences, float):  # no row of this utterance
+        return ""
+    return "".join(LEVELS[max(0, min(63, round(float(value) * 63)))] for value in confidences)
+
+
+def _number(value: float, digits: int) -> float | None:
+    """Return a number for JSON: rounded, None if it is not finite."""
+    return round(float(value), digits) if value is not None and math.isfinite(value) else None
+
+
+def _audio(inputs: Inputs, table: pd.DataFrame, count: int, clips: Collection[str]) -> dict[str, str]:
+    """Return the FLAC of some utterances in base64: the challenger's best, median and worst, of as many speakers as possible."""
+    table = table[~table["utterance_id"].isin(list(clips))]
+    chosen = select_utterances(*(table[name].tolist() for name in ("utterance_id", "speaker", "reference", "hypothesis_served")), count)
+    return {name: base64.b64encode(read_flac(inputs, name)).decode("ascii") for name, _ in sorted(chosen)}

@@ -1,10 +1,10 @@
-"""Write the HTML report on a run, with audio, and its two figures for the README.
+"""Write the HTML report on a run, with audio, a page on its data, and its two figures for the README.
 
 Reads   data/score/*.json, data/gate/verdict.json, data/transcribe/*.{parquet,json}, data/rank/ranking.json,
         data/train/*/{vizinho.json,history.csv}, data/donor/{vizinho.json,history.csv},
-        data/split/*/certificate.json, data/split/portuguese/{train,test}.parquet,
-        data/ingest/*/*/{report.json,shard-*.parquet}, data/normalise/*/*/report.json
-Writes  data/report/index.html, data/report/learning_curve.svg, data/report/systems.svg
+        data/split/*/certificate.json, data/split/portuguese/*.parquet,
+        data/ingest/*/*/{report.json,rejects.parquet,shard-*.parquet}, data/normalise/*/*/{report.json,manifest.parquet}
+Writes  data/report/index.html, data/report/data.html, data/report/curves.csv, data/report/learning_curve.svg, data/report/systems.svg
 Params  report
 """
 
@@ -39,17 +39,20 @@ def run(root: Path | str = ".") -> None:
         DataError: a file is damaged, or lacks a field that the report shows.
     """
     from pipeline.reporting.charts import learning_curve, system_colours
+    from pipeline.reporting.data_page import render_data
     from pipeline.reporting.inputs import read_inputs
     from pipeline.reporting.page import curves_csv, render, wer_chart
 
     params = load_section(Params, "report", path=Path(root) / "params.yaml")
     inputs = read_inputs(Path(root) / "data")
     page = render(inputs, params.clips, params.audio)
+    data_page = render_data(inputs)
     folder = Path(root) / "data/report"
     write_text(folder / "learning_curve.svg", learning_curve(inputs.curves, inputs.baseline,
                                                              system_colours(inputs.trained, inputs.challenger, inputs.baseline)))
     write_text(folder / "systems.svg", wer_chart(inputs))
     write_text(folder / "curves.csv", curves_csv(Path(root) / "data", inputs))
+    write_text(folder / "data.html", data_page)
     write_text(folder / "index.html", page)
     size = f"{len(page.encode()) / 1e6:.1f} MB"
     log(f"report: {len(inputs.scores)} systems, {inputs.verdict['verdict']}, {size} in {folder / 'index.html'}")

@@ -49,8 +49,22 @@ def render(inputs: Inputs, clips: int, audio: int) -> str:
         MissingInputError: the shard of a clip is missing.
         DataError: an input lacks a field that the page shows.
     """
+    return fill("page.html", inputs, **_context(inputs, clips, audio))
+
+
+def fill(template: str, inputs: Inputs, **values: Any) -> str:
+    """Return a page from its template in `assets`.
+
+    Args:
+        template: the name of its file.
+        inputs: the results of the run, for messages.
+        values: the variables of the template.
+
+    Raises:
+        DataError: the template needs a field that an input lacks.
+    """
     try:
-        return _environment().get_template("page.html").render(_context(inputs, clips, audio))
+        return _environment().get_template(template).render(**values)
     except UndefinedError as error:
         raise DataError(
             f"report on {inputs.folder}", str(error), "the fields in docs/schemas", "run the stage that lacks it again"

@@ -101,7 +101,7 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
 
 def write_run(
     root: Path, trainings: Mapping[str, Training] = TRAININGS, challenger: str = "transfer", baseline: str = "scratch", clips: int = 8,
-    audio: int = 100,
+    audio: int = 0,
 ) -> Path:
     """Write the params and all results of a run under `root`.
 
@@ -126,6 +126,7 @@ def write_run(
     test = utterance_table()
     write_shards(data / "ingest/portuguese/speak-pt", test)
     write_split(data / "split/portuguese", test)
+    write_manifest(data, test)
     for system, wer in {**{name: training.wer for name, training in trainings.items()}, "donor": DONOR_WER}.items():
         write_hypotheses(data, system, wer, test)
         write_score(data, system, wer, test, robustness=system in (challenger, "donor"))
@@ -171,6 +172,19 @@ def write_split(folder: Path, test: pd.DataFrame) -> None:
     folder.mkdir(parents=True)
     for name, part in (("test", test), ("train", test[test["text"] != SENTENCES[-1]])):  # the words of the last sentence are in no training text
         conform(part, SPLIT, name).to_parquet(folder / f"{name}.parquet", index=False)
+
+
+def write_manifest(data: Path, test: pd.DataFrame) -> None:
+    """Write what ingest rejected and what normalisation kept and dropped: the test utterances, and two that it drops."""
+    table = test.assign(keep=test.index > 1, drop_reason=["other script" if index < 2 else "" for index in test.index])
+    table.loc[2, ["transcript", "text"]] = ["O café custa R$ 2,00 às 8h.", "o café custa dois reais às oito horas"]
+    (data / "normalise/portuguese/speak-pt").mkdir(parents=True)
+    table.to_parquet(data / "normalise/portuguese/speak-pt/manifest.parquet", index=False)
+    rejects = [{"utterance_id": f"speak-pt/9{index}", "corpus": "speak-pt", "source": f"{index}.wav", "reason": "too short", "detail": "0.1 s"}
+               for index in range(3)]
+    pd.DataFrame(rejects).to_parquet(data / "ingest/portuguese/speak-pt/rejects.parquet", index=False)
+    removed = {"utterance_id": "speak-pt/77", "split": "train", "rule": "near_duplicate", "meets": "speak-pt/00003"}
+    pd.DataFrame([removed]).to_parquet(data / "split/portuguese/removed.parquet", index=False)
 
 
 def write_hypotheses(data: Path, system: str, wer: float, test: pd.DataFrame) -> None:

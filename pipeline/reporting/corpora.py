@@ -15,7 +15,8 @@ from pipeline.core.files import read_table
 from pipeline.reporting.inputs import TARGET, Inputs
 
 MANIFEST_COLUMNS: Final = [
-    "utterance_id", "speaker", "locale", "gender", "age", "licence", "transcript", "text", "duration_s", "snr_db", "rms_db", "silence", "keep", "drop_reason",
+    "utterance_id", "speaker", "locale", "gender", "age", "licence", "transcript", "text", "duration_s", "snr_db", "rms_db", "silence",
+    "keep", "drop_reason",
 ]
 EXAMPLES: Final = 8  # per reason
 CHANGED_FROM: Final = 20_000  # utterances per corpus, at most, whose transcript and text are compared

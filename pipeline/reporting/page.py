@@ -26,6 +26,7 @@ from pipeline.reporting.formatting import (
     visible_symbol,
 )
 from pipeline.reporting.inputs import Inputs, interval, need, outcome, point
+from pipeline.reporting.plots import reliability
 from pipeline.reporting.utterances import explorer_data
 
 SCRIPTS: Final = (
@@ -98,6 +99,7 @@ def _context(inputs: Inputs, clip_count: int, audio: int) -> dict[str, Any]:
     score = inputs.scores[inputs.challenger]
     alignment = inputs.models[inputs.challenger].get("alignment")  # the report of the stage `align`, if the training set was filtered
     systems, colours = system_rows(inputs), system_colours(inputs.trained, inputs.challenger, inputs.baseline)
+    calibration = calibration_bins(score)
     curves, scripts = inputs.curves, [asset(name) for name in SCRIPTS]
     clips = select_clips(inputs, systems, clip_count)
     return dict(
@@ -117,6 +119,8 @@ def _context(inputs: Inputs, clip_count: int, audio: int) -> dict[str, Any]:
         slices=slice_groups(inputs),
         robustness=robustness_rows(inputs),
         errors=score.get("errors_served"),
+        calibration=calibration,
+        reliability=reliability(calibration) if calibration else None,
         worst=worst_utterances(score.get("errors_served") or {}),
         clips=clips,
         utterances=explorer_data(inputs, systems, audio, {clip.utterance_id for clip in clips}),
@@ -382,6 +386,15 @@ def head_groups(plan: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple
         (origin, [(row["symbol"], row.get("donor_symbol") or "") for row in plan if row["how"] == origin])
         for origin in origins
     ]
+
+
+def calibration_bins(score: Mapping[str, Any]) -> dict[str, list[Row]]:
+    """Return the bins of the words' confidence with any words, as served and greedy; each has `size`, the number of its words."""
+    found = {"as served": score.get("errors_served"), "greedy": score.get("errors")}
+    bins = {label: ((errors or {}).get("word_calibration") or {}).get("bins") or [] for label, errors in found.items()}
+    if bins["as served"] == bins["greedy"]:
+        del bins["greedy"]
+    return {label: [{**entry, "size": entry["words"]} for entry in entries] for label, entries in bins.items() if entries}
 
 
 def worst_utterances(error_analysis: Mapping[str, Any]) -> list[Row]:

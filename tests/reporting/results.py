@@ -239,7 +239,10 @@ def error_analysis(wer: float) -> dict[str, Any]:
         "worst": [
             {"utterance_id": "speak-pt/00002", "reference": "o rio cobriu a ponte", "hypothesis": "o rico cobrir ponte", "errors": 3, "words": 5},
         ],
-        "calibration": {"ece": 0.034, "bins": []}, "word_calibration": {"ece": 0.051, "bins": []},
+        "calibration": {"ece": 0.034, "bins": []}, "word_calibration": {"ece": 0.051, "bins": [
+            {"low": 0.5, "high": 0.6, "words": 40, "confidence": 0.55, "accuracy": 0.425},
+            {"low": 0.9, "high": 1.0, "words": 360, "confidence": 0.97, "accuracy": 0.931},
+        ]},
     }
 
 

@@ -103,7 +103,8 @@ def opened(tab: Any, page_file: Path) -> Iterator[Opened]:
     yield found
     for event, listener in listeners.items():
         tab.remove_listener(event, listener)
-    beside = {page_file.as_uri(), page_file.with_name("data.html").as_uri(), (page_file.parent.parent / "timing/timing.js").as_uri(), "about:blank", "data:,"}
+    timing = page_file.parent.parent / "timing/timing.js"
+    beside = {page_file.as_uri(), page_file.with_name("data.html").as_uri(), timing.as_uri(), "about:blank", "data:,"}
     asked = [url for url in found.requests if url.split("#")[0] not in beside and not url.startswith(("blob:", "data:"))]
     assert not asked
     assert [text for text in found.messages if "timing.js" not in text and "ERR_FILE_NOT_FOUND" not in text] == []

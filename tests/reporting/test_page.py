@@ -14,6 +14,7 @@ from pipeline.reporting.assets import asset, content_policy
 from pipeline.reporting.inputs import read_inputs
 from pipeline.reporting.page import (
     SCRIPTS,
+    calibration_bins,
     corpus_rows,
     describe_changes,
     head_groups,
@@ -37,6 +38,7 @@ def test_the_page_shows_the_run_in_the_order_in_which_it_is_evaluated(root: Path
         "slices",
         "robustness",
         "errors",
+        "confidence",
         "utterances",
         "words",
         "listen",
@@ -59,6 +61,7 @@ def test_the_page_shows_the_run_in_the_order_in_which_it_is_evaluated(root: Path
         "unchanged 30 utterances of 12 speakers 22.0 % [17.0, 27.0] 95.0 % [90.0, 100.0]",
         "noise 10 db noise at 10 dB 32.0 % [27.0, 37.0] +10.0 [+7.0, +13.0] 105.0 % [100.0, 110.0] +10.0 [+7.0, +13.0]",
         "(ECE) of its confidence is 3.4 % by characters and 5.1 % by words.",
+        "as served 0.9 to 1.0 97.0 % 93.1 % 360",
         "avô → avó 9",
         "ã ← a",
         "Spanish +1.21 [+1.00, +1.40]",
@@ -252,6 +255,14 @@ def test_slices_are_grouped_by_column_with_the_best_system_of_each(finished_run:
 )
 def test_only_changes_to_the_audio_are_described(changes: dict[str, Any], expected: str) -> None:
     assert describe_changes(changes) == expected
+
+
+def test_bins_of_the_confidence_are_greedy_as_well_where_they_differ() -> None:
+    bins = [{"low": 0.9, "high": 1.0, "words": 7, "confidence": 0.95, "accuracy": 0.9}]
+    served = {"word_calibration": {"bins": bins}}
+    assert list(calibration_bins({"errors": served, "errors_served": served})) == ["as served"]
+    assert calibration_bins({"errors": served, "errors_served": {}}) == {"greedy": [{**bins[0], "size": 7}]}
+    assert calibration_bins({"errors": {"word_calibration": None}}) == {}
 
 
 # ---- Data and filtered transcripts ----------------------------------------------------------------------------------

@@ -24,7 +24,8 @@ class Params(Section):
     """`report` in params.yaml."""
 
     clips: int = Field(8, ge=0, le=100, description="utterances to listen to; each adds its FLAC to the page, about 100 kB")
-    audio: int = Field(40, ge=0, le=100, description="further utterances with audio in the table of utterances, about 100 kB each")
+    audio_mb: float = Field(4, ge=0, le=10, description="audio of further utterances in the table of utterances, in MB of the page")
+    against: str | None = Field(None, min_length=1, description="a commit whose run this one is compared with; null: none")
 
 
 def run(root: Path | str = ".") -> None:
@@ -34,10 +35,11 @@ def run(root: Path | str = ".") -> None:
         root: the checkout; its params.yaml and data/ are read.
 
     Raises:
-        ParamsError: the section `report` is missing or invalid.
+        ParamsError: the section `report` is missing or invalid, or names a commit that does not exist.
         MissingInputError: results of the challenger or the baseline, the verdict, the test split or a clip's shard are missing.
         DataError: a file is damaged, or lacks a field that the report shows.
     """
+    from pipeline.reporting.change import read_revision
     from pipeline.reporting.charts import learning_curve, system_colours
     from pipeline.reporting.data_page import render_data
     from pipeline.reporting.inputs import read_inputs
@@ -45,7 +47,8 @@ def run(root: Path | str = ".") -> None:
 
     params = load_section(Params, "report", path=Path(root) / "params.yaml")
     inputs = read_inputs(Path(root) / "data")
-    page = render(inputs, params.clips, params.audio)
+    against = read_revision(Path(root), params.against, inputs) if params.against else None
+    page = render(inputs, params.clips, params.audio_mb, against)
     data_page = render_data(inputs)
     folder = Path(root) / "data/report"
     write_text(folder / "learning_curve.svg", learning_curve(inputs.curves, inputs.baseline,

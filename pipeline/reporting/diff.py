@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby, zip_longest
+from itertools import zip_longest
 from typing import Final, Literal
 
 from rapidfuzz.distance import Levenshtein
 
 Kind = Literal["hit", "substitution", "deletion", "insertion"]
 KINDS: Final[dict[str, Kind]] = {"equal": "hit", "replace": "substitution", "delete": "deletion", "insert": "insertion"}
-SIGNS: Final[dict[Kind, str]] = {"substitution": "=", "deletion": "-", "insertion": "+"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +44,26 @@ def align(reference: str, hypothesis: str) -> list[Edit]:
     return edits
 
 
-def encode(edits: list[Edit]) -> str:
+def encode(reference: str, hypothesis: str) -> str:
     """Return an alignment in the form that the page holds: "n" hits, "=word" a substitution, "-" a deletion, "+word" an insertion.
 
-    The alignment of "a casa azul" and "a caza azul grande" → "1 =caza 1 +grande"; the words of the reference are stored once.
+    "a casa azul" and "a caza azul grande" → "1 =caza 1 +grande"; the words of the reference are stored once.
     """
+    ref, hyp = reference.split(), hypothesis.split()
     parts: list[str] = []
-    for hit, steps in groupby(edits, key=lambda edit: edit.kind == "hit"):
-        group = list(steps)
-        parts += [str(len(group))] if hit else [SIGNS[edit.kind] + edit.hypothesis for edit in group]
+    for step in Levenshtein.opcodes(ref, hyp):
+        if step.tag == "equal":
+            parts.append(str(step.src_end - step.src_start))
+        elif step.tag == "delete":
+            parts += ["-"] * (step.src_end - step.src_start)
+        else:
+            parts += [("=" if step.tag == "replace" else "+") + word for word in hyp[step.dest_start:step.dest_end]]
     return " ".join(parts)
+
+
+def word_errors(reference: str, hypothesis: str) -> int:
+    """Return the number of word errors: substitutions + deletions + insertions of a minimum-cost alignment."""
+    return Levenshtein.distance(reference.split(), hypothesis.split())
 
 
 def count_errors(edits: list[Edit]) -> int:

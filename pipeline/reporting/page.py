@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedErro
 
 from pipeline.core.errors import DataError
 from pipeline.reporting.assets import FOLDER, asset, content_policy
+from pipeline.reporting.change import Revision, champion_changes
 from pipeline.reporting.charts import FURTHER, learning_curve, score_chart, system_chart, system_colours
 from pipeline.reporting.clips import Row, select_clips
 from pipeline.reporting.curves import Curve, answers
@@ -38,19 +39,20 @@ UNCHANGED: Final = "unchanged"
 """Name of the first row of the robustness table: the sample without any change to its audio."""
 
 
-def render(inputs: Inputs, clips: int, audio: int) -> str:
+def render(inputs: Inputs, clips: int, audio_mb: float, against: Revision | None = None) -> str:
     """Return the page.
 
     Args:
         inputs: the results of the run.
         clips: the number of utterances to listen to: about a third each of the best, the median and the worst.
-        audio: the number of further utterances whose audio the explorer plays.
+        audio_mb: MB of audio of further utterances, which the explorer plays.
+        against: another run to compare this one with.
 
     Raises:
         MissingInputError: the shard of a clip is missing.
         DataError: an input lacks a field that the page shows.
     """
-    return fill("page.html", inputs, **_context(inputs, clips, audio))
+    return fill("page.html", inputs, against=against, **_context(inputs, clips, audio_mb))
 
 
 def fill(template: str, inputs: Inputs, **values: Any) -> str:
@@ -94,7 +96,7 @@ def _environment() -> Environment:
     return environment
 
 
-def _context(inputs: Inputs, clip_count: int, audio: int) -> dict[str, Any]:
+def _context(inputs: Inputs, clip_count: int, audio_mb: float) -> dict[str, Any]:
     """Return the variables of page.html."""
     score = inputs.scores[inputs.challenger]
     alignment = inputs.models[inputs.challenger].get("alignment")  # the report of the stage `align`, if the training set was filtered
@@ -119,11 +121,12 @@ def _context(inputs: Inputs, clip_count: int, audio: int) -> dict[str, Any]:
         slices=slice_groups(inputs),
         robustness=robustness_rows(inputs),
         errors=score.get("errors_served"),
+        change=champion_changes(inputs),
         calibration=calibration,
         reliability=reliability(calibration) if calibration else None,
         worst=worst_utterances(score.get("errors_served") or {}),
         clips=clips,
-        utterances=explorer_data(inputs, systems, audio, {clip.utterance_id for clip in clips}),
+        utterances=explorer_data(inputs, systems, audio_mb, {clip.utterance_id for clip in clips}),
         corpora=corpus_rows(inputs),
         certificates=inputs.certificates,
         alignment=alignment,

@@ -57,4 +57,4 @@ class Page(HTMLParser):
 
 def page_of(root: Path) -> Page:
     """Return the report on a run."""
-    return Page(render(read_inputs(root / "data"), clips=8, audio=0))
+    return Page(render(read_inputs(root / "data"), clips=8, audio_mb=0))

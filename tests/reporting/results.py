@@ -101,7 +101,7 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
 
 def write_run(
     root: Path, trainings: Mapping[str, Training] = TRAININGS, challenger: str = "transfer", baseline: str = "scratch", clips: int = 8,
-    audio: int = 0,
+    audio_mb: float = 0,
 ) -> Path:
     """Write the params and all results of a run under `root`.
 
@@ -111,7 +111,7 @@ def write_run(
         challenger: the trained system that the verdict is about.
         baseline: the trained system that it is compared with besides the champion.
         clips: `report.clips`.
-        audio: `report.audio`.
+        audio_mb: `report.audio_mb`.
 
     Returns:
         `root`.
@@ -121,7 +121,7 @@ def write_run(
     (root / "params.yaml").write_text(yaml.safe_dump({
         "train": {"systems": {name: dict(training.params) for name, training in trainings.items()}},
         "gate": {"challenger": challenger, "baseline": baseline},
-        "report": {"clips": clips, "audio": audio},
+        "report": {"clips": clips, "audio_mb": audio_mb},
     }, sort_keys=False))
     test = utterance_table()
     write_shards(data / "ingest/portuguese/speak-pt", test)

@@ -30,7 +30,7 @@ PLAYABLE = "speak-pt/00006"
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a small run; utterance 0 has markup in its transcript and in the hypotheses."""
-    root = write_run(tmp_path_factory.mktemp("browser") / "run", clips=2, audio=5)
+    root = write_run(tmp_path_factory.mktemp("browser") / "run", clips=2, audio_mb=0.1)
     for file in sorted((root / "data/transcribe").glob("*.parquet")):
         table = pd.read_parquet(file)
         table.loc[0, ["reference", "hypothesis", "hypothesis_served"]] = [EVIL, EVIL + " casa", EVIL + " casa"]

@@ -33,6 +33,7 @@ def test_the_page_shows_the_run_in_the_order_in_which_it_is_evaluated(root: Path
     sections = [
         "systems",
         "comparisons",
+        "change",
         "curves",
         "rules",
         "slices",
@@ -50,7 +51,7 @@ def test_the_page_shows_the_run_in_the_order_in_which_it_is_evaluated(root: Path
     ids = page.values("id")
     assert [name for name in ids if name in sections] == sections
     assert len(set(ids)) == len(ids)
-    assert {href for href in page.values("href") if href.startswith("#")} <= {f"#{name}" for name in ids}
+    assert {href for href in page.values("href") if href.startswith("#") and "/" not in href} <= {f"#{name}" for name in ids}
     for shown in (
         "Promote",
         "All 2 enabled rules pass: on the same test set, WER as served is 22.0 %, compared with 95.0 % for the champion.",

@@ -64,7 +64,7 @@
     const player = element("audio", { controls: "", "aria-label": data.utterance_id[index] });
     const wave = element("div", { class: "wave", "aria-hidden": "true" });
     const scale = element("p", { class: "caveat" }, "Waveform and spectrogram, 0 to 8 kHz.");
-    const missing = element("p", { class: "caveat" }, "The page has no audio of this utterance: report.audio in params.yaml is the number that it has. ",
+    const missing = element("p", { class: "caveat" }, "The page has no audio of this utterance: report.audio_mb in params.yaml limits how many have it. ",
       "The filter audio=yes finds those.");
     const transcript = data.transcript[index];
     into.replaceChildren(

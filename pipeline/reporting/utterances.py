@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import math
 import string
-from collections.abc import Collection, Iterable, Sequence
-from itertools import chain, zip_longest
+from collections.abc import Collection, Sequence
+from itertools import chain, islice, zip_longest
 from typing import Any, Final
 
 import pandas as pd
@@ -85,7 +85,7 @@ def _hypotheses(inputs: Inputs, row: Row, ids: list[str], references: list[str])
             "label": row["label"] + ({"served": ", as served", "greedy": ", greedy"}[decoder] if differs else ""),
             "edits": [encode(reference, text) for reference, text in zip(references, texts, strict=True)],
             "confidence": [_number(value, 2) for value in confidences],
-            "words": [_levels(values) for values in words],
+            "words": _levels(words),
         }
         for decoder, (texts, confidences, words) in columns.items()
         if differs or decoder == "served"
@@ -103,11 +103,12 @@ def _coded(values: Sequence[str]) -> dict[str, Any]:
     return {"values": distinct.tolist(), "code": codes.tolist()}
 
 
-def _levels(confidences: Iterable[float] | None) -> str:
-    """Return the confidences of words as one letter each; [0, 1] → "A/"."""
-    if confidences is None or isinstance(confidences, float):  # no row of this utterance
-        return ""
-    return "".join(LEVELS[max(0, min(63, round(float(value) * 63)))] for value in confidences)
+def _levels(confidences: Sequence[Sequence[float] | None]) -> list[str]:
+    """Return the confidences of each utterance's words as one letter each; [[0, 1], []] → ["A/", ""]."""
+    known = [() if words is None or isinstance(words, float) else words for words in confidences]  # a float is pandas' missing value
+    codes = pd.Series(list(chain.from_iterable(known)), dtype=float).mul(63).round().clip(0, 63).astype(int)
+    letters = iter("".join(LEVELS[code] for code in codes.tolist()))
+    return ["".join(islice(letters, len(words))) for words in known]
 
 
 def _number(value: float, digits: int) -> float | None:

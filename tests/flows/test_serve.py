@@ -101,12 +101,12 @@ def test_it_starts_from_an_empty_folder_runs_a_flow_and_stops_completely(tmp_pat
             done = subprocess.run(command, shell=True, cwd=ROOT,
                                   env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}, text=True, capture_output=True)
             assert done.returncode == 0, done.stderr
-            runs = api.post("/flow_runs/filter", json={"flow_runs": {"deployment_id": {"any_": [nightly["id"]]}}}).json()
+            wanted = {"sort": "EXPECTED_START_TIME_ASC", "flow_runs": {"deployment_id": {"any_": [nightly["id"]]}}}
+            runs = until(lambda api=api, wanted=wanted: api.post("/flow_runs/filter", json=wanted).json(), 10)
             assert len(runs) == attempt
-            address = f"/flow_runs/{runs[0]['id']}"
-            until(lambda api=api, run=address: api.get(run).json()["start_time"], 60,  # the stop interrupts it
-                  lambda api=api, run=address, attempt=attempt: f"start {attempt}: {api.get(run).json()['state']}")
-            assert started.stop() == 0
+            until(lambda api=api, wanted=wanted: all(run["start_time"] for run in api.post("/flow_runs/filter", json=wanted).json()), 60,
+                  lambda api=api, wanted=wanted: str([run["state"] for run in api.post("/flow_runs/filter", json=wanted).json()]))
+            assert started.stop() == 0  # it interrupts the run
             assert started.output().rstrip().endswith("stopped")
             assert "Traceback" not in started.output()
             assert not family(tmp_path / "ui")

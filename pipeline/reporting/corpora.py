@@ -99,8 +99,8 @@ def _read_corpus(folder: Path, language: str, name: str, reports: Mapping[str, A
 def _groups(table: pd.DataFrame, column: str) -> list[Row]:
     found = table.groupby(column, sort=True).agg(utterances=("utterance_id", "size"), speakers=("speaker", "nunique"), seconds=("duration_s", "sum"))
     return [
-        {"value": str(value) or "unknown", "utterances": int(row.utterances), "speakers": int(row.speakers), "hours": float(row.seconds) / 3600}
-        for value, row in zip(found.index, found.itertuples(), strict=True)
+        {"value": str(value) or "unknown", "utterances": utterances, "speakers": speakers, "hours": seconds / 3600}
+        for value, utterances, speakers, seconds in zip(found.index, *(found[name].tolist() for name in found), strict=True)
     ]
 
 
@@ -176,7 +176,7 @@ def _shares(table: pd.DataFrame, column: str) -> list[tuple[str, float]]:
 
 def _frequent(tokens: pd.Series) -> list[tuple[str, int]]:
     counted = tokens.value_counts().rename_axis("word").reset_index(name="times").sort_values(["times", "word"], ascending=[False, True])
-    return [(str(row.word), int(row.times)) for row in counted.head(40).itertuples()]
+    return list(zip(counted["word"].head(40).tolist(), counted["times"].head(40).tolist(), strict=True))
 
 
 def removed_rows(inputs: Inputs) -> dict[str, list[Row]]:

@@ -58,7 +58,7 @@ def reliability(series: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         series: bins by name, each with `confidence` and `accuracy` (means, as fractions) and `size` (its tokens).
     """
     rows = [{"name": name, **entry} for name, bins in series.items() for entry in bins]
-    line = {
+    line: dict[str, Any] = {
         "mark": {"type": "line", "strokeWidth": 2},
         "encoding": {"x": _axis("confidence", "confidence", format=".0%", tickCount=5), "y": _axis("accuracy", "correct", format=".0%", tickCount=5),
                      "color": _colour(list(series))},

@@ -119,8 +119,8 @@ def _number(value: float, digits: int) -> float | None:
 def _audio(inputs: Inputs, table: pd.DataFrame, megabytes: float, clips: Collection[str]) -> dict[str, str]:
     """Return the FLAC of some utterances in base64: in turn the challenger's worst, best and median, of as many speakers as possible."""
     table = table[~table["utterance_id"].isin(list(clips))]
-    columns = (table[name].tolist() for name in ("utterance_id", "speaker", "reference", "hypothesis_served"))
-    chosen = select_utterances(*columns, min(MOST_AUDIO, int(megabytes * MOST_PER_MEGABYTE)))
+    ids, speakers, references, hypotheses = (table[name].tolist() for name in ("utterance_id", "speaker", "reference", "hypothesis_served"))
+    chosen = select_utterances(ids, speakers, references, hypotheses, min(MOST_AUDIO, int(megabytes * MOST_PER_MEGABYTE)))
     kinds = [[name for name, found in chosen if found == kind] for kind in ("worst", "best", "median")]
     audio: dict[str, str] = {}
     left = megabytes * 1e6

@@ -179,6 +179,10 @@ def test_the_keyboard_moves_opens_plays_and_closes(opened: Opened) -> None:
     assert tab.evaluate("document.querySelector('.detail audio').paused")
     tab.keyboard.press("j")
     assert tab.locator(".detail").count() == 1
+    assert tab.evaluate("document.activeElement.getAttribute('aria-expanded')") == "true", "the focus stays on the open utterance"
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("Enter")
+    assert tab.locator(".detail").count() == 1
     tab.keyboard.press("Escape")
     assert tab.locator(".detail").count() == 0 and tab.evaluate("location.hash") == "#utterances"
 

@@ -12,7 +12,8 @@
     const cell = element("span", { class: "rate", style: "--h:" + Math.round(Math.min(rate, 1) * 55) + "%" }, percent(rate));
     return rate === null ? "–" : cell;
   };
-  const link = (index) => element("a", { href: "#utterance/" + encodeURIComponent(data.utterance_id[index]), lang: "pt" }, data.reference[index] || "(empty)");
+  const link = (index) => element("a", { href: "#utterance/" + encodeURIComponent(data.utterance_id[index]), "aria-expanded": index === opened, lang: "pt" },
+    data.reference[index] || "(empty)");
   const numeric = (name, title, width, value, show, narrow) => ({ name, title, width, value, show: (index) => show(value(index)), number: true, narrow });
   const named = (name, title, width) => ({ name, title, width, value: coded(name), show: coded(name) });
   const rounded = (digits) => (value) => value === null ? "–" : value.toFixed(digits);
@@ -65,6 +66,7 @@
     player = null;
     view.turnTo(Math.floor(view.rows.indexOf(index) / PAGE));
     const line = table.querySelector('[aria-current="true"]');
+    if (line) { line.querySelector("a").focus({ preventScroll: true }); }   // the table was drawn anew
     if (into && line) { line.scrollIntoView({ block: opened === index ? "start" : "nearest", behavior: "instant" }); }
   }
 
@@ -103,9 +105,10 @@
     show(view.rows[place], true);
   }
   document.addEventListener("keydown", (event) => {
-    const own = event.target.closest("input, select, textarea, audio, button, summary, a");
     if (event.target === input && event.key === "Escape") { input.blur(); return; }
-    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in KEYS) || (own && (own.matches("input, select") || "Enter ".includes(event.key)))) { return; }
+    const takes = (selector) => event.target.closest(selector) !== null;   // the element handles the key itself
+    const native = takes("input, select") || (event.key === "Enter" && takes("a, button, summary")) || (event.key === " " && takes("button, summary, audio"));
+    if (native || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(KEYS, event.key)) { return; }
     if (KEYS[event.key]() !== false) { event.preventDefault(); }
   });
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 import string
 from collections.abc import Collection, Sequence
@@ -20,6 +21,7 @@ LEVELS: Final = string.ascii_uppercase + string.ascii_lowercase + string.digits 
 """One letter per word: its confidence in 64 levels, A is 0 and / is 1."""
 CODED: Final = ("corpus", "speaker", "locale", "gender", "age", "accent")
 """Columns whose values repeat: the page holds each value once."""
+MOST_MB: Final = 13.0  # of the data, audio included: the page has less than 15 MB as long as its texts do
 MOST_AUDIO: Final = 300  # utterances with audio
 MOST_PER_MEGABYTE: Final = 100
 DECODERS: Final = {"served": "_served", "greedy": ""}
@@ -32,7 +34,7 @@ def explorer_data(inputs: Inputs, systems: Sequence[Row], audio_mb: float, clips
     Args:
         inputs: the results of the run.
         systems: rows of the systems table; `name` and `label` are used.
-        audio_mb: MB of audio to include at most, in base64, besides the clips.
+        audio_mb: MB of audio to include at most, in base64, besides the clips; less where the texts leave less room.
         clips: ids of the utterances whose audio is elsewhere on the page.
 
     Returns:
@@ -54,7 +56,7 @@ def explorer_data(inputs: Inputs, systems: Sequence[Row], audio_mb: float, clips
     transcripts = facts["transcript"].fillna("").tolist()
     hypotheses = [found for row in systems for found in _hypotheses(inputs, row, ids, references)]
     first = {found["system"]: index for index, found in reversed(list(enumerate(hypotheses)))}
-    return {
+    data = {
         "utterance_id": ids,
         "duration_s": [round(float(value), 2) for value in table["duration_s"]],
         "snr_db": [_number(value, 1) for value in facts["snr_db"]],
@@ -64,8 +66,9 @@ def explorer_data(inputs: Inputs, systems: Sequence[Row], audio_mb: float, clips
         "hypotheses": hypotheses,
         "shown": [first[inputs.challenger], first.get("champion", first.get(inputs.baseline))],
         "unseen": None if inputs.training_words is None else sorted({word for text in references for word in text.split()} - inputs.training_words),
-        "audio": _audio(inputs, table, audio_mb, clips),
     }
+    left_mb = MOST_MB - len(json.dumps(data, ensure_ascii=False).encode()) / 1e6
+    return data | {"audio": _audio(inputs, table, max(0.0, min(audio_mb, left_mb)), clips)}
 
 
 def _hypotheses(inputs: Inputs, row: Row, ids: list[str], references: list[str]) -> list[dict[str, Any]]:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,6 +55,15 @@ def test_every_utterance_is_in_the_data_with_all_hypotheses(root: Path) -> None:
     served = inputs.hypotheses["transfer"].iloc[5]
     assert decode(data["reference"][5], data["hypotheses"][0]["edits"][5]) == served["hypothesis_served"]
     assert data["coded"]["locale"]["values"] == ["pt-BR", "pt-PT"] and data["coded"]["locale"]["code"][:2] == [0, 1]
+
+
+def test_long_texts_leave_less_room_for_audio(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = read_inputs(root / "data")
+    monkeypatch.setattr("pipeline.reporting.utterances.MOST_MB", 0.05)
+    data = explorer_data(inputs, system_rows(inputs), 1.0, ())
+    assert 0 < len(data["audio"]) < 48 and len(json.dumps(data, ensure_ascii=False).encode()) < 51_000
+    monkeypatch.setattr("pipeline.reporting.utterances.MOST_MB", 0.001)
+    assert explorer_data(inputs, system_rows(inputs), 1.0, ())["audio"] == {}
 
 
 def test_greedy_hypotheses_are_a_choice_where_they_differ(root: Path) -> None:

@@ -202,6 +202,8 @@ def test_a_word_links_to_its_utterances(opened: Opened) -> None:
     tab.click("#word-table tbody a")
     opened.wait("document.getElementById('filter').value === 'ref=relógio'")
     assert tab.inner_text("#filter-status").startswith("6 of 48")
+    tab.click("a:has-text('avô → avó')")
+    opened.wait("document.getElementById('filter').value === 'wrong=avô hyp=avó'")
 
 
 def test_a_phone_shows_the_page_without_sideways_scroll(opened: Opened) -> None:

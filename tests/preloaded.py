@@ -69,7 +69,8 @@ def serve(address: str) -> tuple[str, list[str]]:
         while True:
             stage, _ = listener.accept()
             _, streams, _, _ = socket.recv_fds(stage, 1, 3)
-            folder, (module, *arguments), environment = json.loads(b"".join(iter(lambda: stage.recv(1 << 16), b"")))
+            with stage.makefile("rb") as sent:
+                folder, (module, *arguments), environment = json.load(sent)
             if pid := os.fork():
                 for stream in streams:
                     os.close(stream)

@@ -177,8 +177,9 @@ def test_the_keyboard_moves_opens_plays_and_closes(opened: Opened) -> None:
     opened.wait("document.querySelector('.detail audio').currentTime > 0.1")
     tab.keyboard.press("Space")
     assert tab.evaluate("document.querySelector('.detail audio').paused")
+    before = tab.evaluate("location.hash")
     tab.keyboard.press("j")
-    assert tab.locator(".detail").count() == 1
+    assert tab.locator(".detail").count() == 1 and tab.evaluate("location.hash") != before
     assert tab.evaluate("document.activeElement.getAttribute('aria-expanded')") == "true", "the focus stays on the open utterance"
     tab.keyboard.press("Enter")
     tab.keyboard.press("Enter")

@@ -70,9 +70,13 @@
     if (into && line) { line.scrollIntoView({ block: opened === index ? "start" : "nearest", behavior: "instant" }); }
   }
 
+  function setOpened(index) {   // the address is that of the open utterance
+    opened = index;
+    history.replaceState(null, "", index === null ? "#utterances" : "#utterance/" + encodeURIComponent(data.utterance_id[index]));
+  }
+
   function toggle(index) {
-    opened = opened === index ? null : index;
-    history.replaceState(null, "", opened === null ? "#utterances" : "#utterance/" + encodeURIComponent(data.utterance_id[index]));
+    setOpened(opened === index ? null : index);
     show(index, false);
   }
 
@@ -101,7 +105,7 @@
   function step(by) {
     const place = current === null ? (by > 0 ? 0 : -1) : view.rows.indexOf(current) + by;
     if (place < 0 || place >= view.rows.length) { return; }
-    if (opened !== null) { opened = view.rows[place]; }
+    if (opened !== null) { setOpened(view.rows[place]); }
     show(view.rows[place], true);
   }
   document.addEventListener("keydown", (event) => {

@@ -33,6 +33,7 @@ ui: $(VENV)/main.done
 	python -m flows.serve
 
 test: $(VENV)/dev.done
+	@command -v chromium chromium-browser google-chrome >/dev/null || echo "Chromium is not installed: tests of the report in a browser are skipped (Debian: apt install chromium)"
 	python -m pytest -n $(WORKERS) --dist loadgroup
 
 test-slow: $(VENV)/dev.done

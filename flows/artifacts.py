@@ -133,7 +133,8 @@ def keep_report(file: Path, run: str) -> str:
     """
     reports = state_folder() / "reports"
     with atomic_folder(reports / run) as folder:
-        (folder / "index.html").write_bytes(file.read_bytes())
+        for page in file.parent.glob("*.html"):  # the report links to the page on the data beside it
+            (folder / page.name).write_bytes(page.read_bytes())
     for old in sorted((path for path in reports.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)[:-KEPT_REPORTS]:
         shutil.rmtree(old, ignore_errors=True)
     served = os.environ.get("VIZINHO_REPORTS_URL")

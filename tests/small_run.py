@@ -81,9 +81,18 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def dvc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Return the finished `dvc` command in a clone, its output as text."""
-    with subprocess.Popen(["dvc", *words], cwd=folder, env=environment(folder), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+def dvc(folder: Path, *words: str, python: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Return the finished `dvc` command in a clone, its output as text.
+
+    Args:
+        folder: the clone.
+        words: of the command.
+        python: folder of another `python` for the stages (tests/preloaded.py).
+    """
+    env = environment(folder)
+    if python is not None:
+        env["PATH"] = f"{python}{os.pathsep}{env['PATH']}"
+    with subprocess.Popen(["dvc", *words], cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           start_new_session=True) as process:
         try:
             told, _ = process.communicate()

@@ -46,7 +46,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "alignment": ({"core", "batching", "decoding", "model"}, {"scipy", *TORCH}),
     "training": ({"core", "audio", "batching", "decoding", "model"}, {"dvclive", *TORCH}),  # error rates are passed in
     "tuning": ({"core", "batching", "decoding", "model", "training"}, TORCH),
-    "reporting": ({"core"}, {"jinja2", "pandas", "pyarrow", "yaml"}),
+    "reporting": ({"core"}, {"jinja2", "pandas", "pyarrow", "rapidfuzz", "vl_convert", "yaml"}),
     "registry": ({"core"}, {"configobj", "dvc", "dvc_data", "gto", "pandas", "pydantic", "yaml"}),
     "serving": ({"core", "decoding", "model", "registry"}, {"fastapi", "prometheus_client", "pydantic", "starlette", "uvicorn"}),
     "flows": ({"core", "registry"}, {"apprise", "pandas", "prefect", "pydantic", "yaml"}),  # stages run through DVC, in processes of their own

@@ -29,7 +29,7 @@ from pipeline.core.errors import DataError, LeakageError, MissingInputError, Not
 from pipeline.core.files import ROOT, read_json, write_json, write_table
 from pipeline.core.manifest import HYPOTHESIS, SLICES, conform
 from pipeline.core.params import load_section
-from pipeline.scoring.binding import TEST, expected_columns
+from pipeline.scoring.binding import TEST, expected_columns, read_test_split
 from pipeline.scoring.bootstrap import Interval
 from pipeline.scoring.evidence import ConditionResult, Corpus, Evidence, Rate, System, rescored
 from pipeline.scoring.planted import PlantedChallenger
@@ -1035,7 +1035,7 @@ def test_evidence_that_contradicts_itself_is_refused(small_root: Path, tmp_path:
     else:
         change(root, relative, edit)
     with pytest.raises(DataError, match=message):
-        evidence_in(root) if relative == CERTIFICATE else read_system("transfer", root)
+        evidence_in(root) if relative == CERTIFICATE else read_system("transfer", root, read_test_split(root))
 
 
 def test_a_guarded_column_that_the_test_set_lacks_is_refused(run: Path) -> None:

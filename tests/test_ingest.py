@@ -84,6 +84,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_the_speaker_gives_the_same_bytes_with_any_number_of_workers(spoken: Path, tmp_path: Path) -> None:
     root = checkout(tmp_path / "again", toy=SPEAK)
     ingest.run("toy", root=root, workers=1)

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from pipeline.core.files import read_json
+from tests.preloaded import served
 from tests.small_run import clone, dvc
 
 pytestmark = pytest.mark.timeout(1800)  # about two minutes where the machine is free
@@ -23,7 +24,8 @@ SYSTEMS = ("transfer", "scratch", "donor", "champion")
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = clone(tmp_path_factory.mktemp("run"))
-    done = dvc(folder, "repro")
+    with served(tmp_path_factory.mktemp("preloaded")) as python:
+        done = dvc(folder, "repro", python=python)
     assert done.returncode == 0, done.stdout[-4000:]
     return folder
 

@@ -181,6 +181,12 @@ def test_a_corpus_of_one_speaker_is_divided_by_sentence_and_marked(workspace: Wo
         "solo has one speaker: it is divided by sentence, its rows are marked speaker-dependent."]
 
 
+def test_utterances_without_audio_hash_or_fingerprint_are_counted(workspace: Workspace) -> None:
+    certificate = workspace.run([*corpus_of(30), *({**utterance(900 + i, f"p{i}"), "audio_hash": "", "fingerprint": ""} for i in range(2))])
+    assert certificate["notes"] == ["2 utterances have no audio hash: they could not be compared by it.",
+                                    "2 utterances have no fingerprint: they could not be compared by it."]
+
+
 def test_all_wrong_declarations_of_one_speaker_are_reported_at_once(workspace: Workspace) -> None:
     with pytest.raises(DataError) as caught:
         workspace.run(corpus_of(30), one_speaker=["c", "nobody"])

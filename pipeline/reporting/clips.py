@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.reporting.diff import Edit, align, count_errors
+from pipeline.reporting.diff import Edit, align, count_errors, word_errors
 from pipeline.reporting.inputs import Inputs, read_flac
 
 Row = dict[str, Any]
@@ -90,7 +90,7 @@ def select_utterances(
     speaker = dict(zip(ids, speakers, strict=True))
     length = {name: len(reference.split()) for name, reference in zip(ids, references, strict=True)}
     error_rate = {
-        name: count_errors(align(reference, hypothesis)) / max(1, length[name])
+        name: word_errors(reference, hypothesis) / max(1, length[name])
         for name, reference, hypothesis in zip(ids, references, hypotheses, strict=True)
     }
     median = sorted(error_rate.values())[len(error_rate) // 2] if error_rate else 0.0
@@ -103,12 +103,11 @@ def select_utterances(
     for extra, (kind, distance) in enumerate(kinds.items()):
         share = (count + extra) // 3
         order = [name for *_, name in sorted((distance(rate), -length[name], name) for name, rate in error_rate.items())]
-        used_speakers: set[str] = set()
-        for _ in range(min(share, len(order) - len(chosen))):
-            left = [name for name in order if name not in chosen]
-            pick = next((name for name in left if speaker[name] not in used_speakers), left[0])
-            chosen[pick] = kind
-            used_speakers |= {speaker[pick]} - {""}
+        left = [name for name in order if name not in chosen]
+        first = {speaker[name] or name: name for name in reversed(left)}  # by speaker; an unknown speaker is another one each time
+        others = set(left) - set(first.values())
+        picks = [name for name in left if name not in others] + [name for name in left if name in others]
+        chosen.update(dict.fromkeys(picks[:share], kind))
     return sorted(chosen.items(), key=lambda pair: ("best", "median", "worst").index(pair[1]))
 
 

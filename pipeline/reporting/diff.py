@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from itertools import zip_longest
+from typing import Final, Literal
+
+from rapidfuzz.distance import Levenshtein
 
 Kind = Literal["hit", "substitution", "deletion", "insertion"]
+KINDS: Final[dict[str, Kind]] = {"equal": "hit", "replace": "substitution", "delete": "deletion", "insert": "insertion"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +35,35 @@ def align(reference: str, hypothesis: str) -> list[Edit]:
     Args:
         reference: words separated by whitespace.
         hypothesis: likewise.
-
-    Source: Wagner and Fischer, The string-to-string correction problem, 1974.
     """
     ref, hyp = reference.split(), hypothesis.split()
-    cost = [list(range(len(hyp) + 1))]
-    for i, ref_word in enumerate(ref, 1):
-        above, row = cost[-1], [i]
-        for j, hyp_word in enumerate(hyp, 1):
-            row.append(min(above[j - 1] + (ref_word != hyp_word), above[j] + 1, row[-1] + 1))
-        cost.append(row)
     edits: list[Edit] = []
-    i, j = len(ref), len(hyp)
-    while i or j:
-        if i and j and cost[i][j] == cost[i - 1][j - 1] + (ref[i - 1] != hyp[j - 1]):
-            i, j = i - 1, j - 1
-            edits.append(Edit("hit" if ref[i] == hyp[j] else "substitution", ref[i], hyp[j]))
-        elif i and cost[i][j] == cost[i - 1][j] + 1:
-            i -= 1
-            edits.append(Edit("deletion", ref[i], ""))
+    for step in Levenshtein.opcodes(ref, hyp):
+        before, after = ref[step.src_start:step.src_end], hyp[step.dest_start:step.dest_end]
+        edits += [Edit(KINDS[step.tag], *words) for words in zip_longest(before, after, fillvalue="")]
+    return edits
+
+
+def encode(reference: str, hypothesis: str) -> str:
+    """Return an alignment in the form that the page holds: "n" hits, "=word" a substitution, "-" a deletion, "+word" an insertion.
+
+    "a casa azul" and "a caza azul grande" → "1 =caza 1 +grande"; the words of the reference are stored once.
+    """
+    ref, hyp = reference.split(), hypothesis.split()
+    parts: list[str] = []
+    for step in Levenshtein.opcodes(ref, hyp):
+        if step.tag == "equal":
+            parts.append(str(step.src_end - step.src_start))
+        elif step.tag == "delete":
+            parts += ["-"] * (step.src_end - step.src_start)
         else:
-            j -= 1
-            edits.append(Edit("insertion", "", hyp[j]))
-    return edits[::-1]
+            parts += [("=" if step.tag == "replace" else "+") + word for word in hyp[step.dest_start:step.dest_end]]
+    return " ".join(parts)
+
+
+def word_errors(reference: str, hypothesis: str) -> int:
+    """Return the number of word errors: substitutions + deletions + insertions of a minimum-cost alignment."""
+    return Levenshtein.distance(reference.split(), hypothesis.split())
 
 
 def count_errors(edits: list[Edit]) -> int:

@@ -24,14 +24,21 @@ RERUN: Final = "run the stage that writes it again"
 HYPOTHESIS_COLUMNS: Final = [
     "utterance_id",
     "speaker",
+    "corpus",
     "locale",
     "accent",
     "gender",
+    "age",
     "duration_s",
     "reference",
+    "hypothesis",
+    "confidence",
+    "word_confidence",
     "hypothesis_served",
+    "confidence_served",
+    "word_confidence_served",
 ]
-TEST_COLUMNS: Final = ["utterance_id", "language", "corpus", "shard", "row", "transcript"]
+TEST_COLUMNS: Final = ["utterance_id", "language", "corpus", "shard", "row", "transcript", "snr_db"]
 
 
 T = TypeVar("T")
@@ -55,6 +62,7 @@ class Inputs:
         hypotheses: `transcribe/SYSTEM.parquet` by system.
         transcriptions: `transcribe/SYSTEM.json` by system.
         test: the test split.
+        training_words: the words of the training texts; None if the split has no training set.
         corpora: by (language, corpus), the reports of the stages "ingest" and "normalise".
         certificates: the leakage certificate of each language.
         ranking: `rank/ranking.json`.
@@ -72,6 +80,7 @@ class Inputs:
     hypotheses: dict[str, pd.DataFrame]
     transcriptions: dict[str, dict[str, Any]]
     test: pd.DataFrame
+    training_words: frozenset[str] | None
     corpora: dict[tuple[str, str], dict[str, Any]]
     certificates: dict[str, dict[str, Any]]
     ranking: dict[str, Any] | None
@@ -151,6 +160,7 @@ def read_inputs(folder: Path | str) -> Inputs:
 
     test = reader.table(f"split/{TARGET}/test.parquet", TEST_COLUMNS, True)
     assert test is not None
+    train = reader.table(f"split/{TARGET}/train.parquet", ["text"], False)
     return Inputs(
         folder=folder,
         trained=tuple(trained),
@@ -168,6 +178,7 @@ def read_inputs(folder: Path | str) -> Inputs:
         hypotheses=hypotheses,
         transcriptions=_present((name, reader.json(f"transcribe/{name}.json", False)) for name in names),
         test=test,
+        training_words=None if train is None else frozenset(word for text in train["text"] for word in text.split()),
         corpora=_read_corpora(reader),
         certificates=_present((name, reader.json(f"split/{name}/certificate.json", True)) for name in languages),
         ranking=reader.json("rank/ranking.json", False),

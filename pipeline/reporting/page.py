@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,8 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
 from pipeline.core.errors import DataError
+from pipeline.reporting.assets import FOLDER, asset, content_policy
+from pipeline.reporting.change import Revision, champion_changes
 from pipeline.reporting.charts import FURTHER, learning_curve, score_chart, system_chart, system_colours
 from pipeline.reporting.clips import Row, select_clips
 from pipeline.reporting.curves import Curve, answers
@@ -27,38 +28,63 @@ from pipeline.reporting.formatting import (
     visible_symbol,
 )
 from pipeline.reporting.inputs import Inputs, interval, need, outcome, point
+from pipeline.reporting.plots import reliability
+from pipeline.reporting.utterances import explorer_data
 
-SCRIPT: Final = Path(__file__).with_name("timing.js")
+SCRIPTS: Final = (
+    "vendor/wavesurfer.min.js", "vendor/spectrogram.min.js", "timing.js", "model.js", "table.js", "detail.js", "explorer.js", "words.js",
+)
+"""The page's own scripts, in the order in which they run."""
 
 UNCHANGED: Final = "unchanged"
 """Name of the first row of the robustness table: the sample without any change to its audio."""
 
-def render(inputs: Inputs, clips: int) -> str:
+
+def render(inputs: Inputs, clips: int, audio_mb: float, against: Revision | None = None) -> str:
     """Return the page.
 
     Args:
         inputs: the results of the run.
         clips: the number of utterances to listen to: about a third each of the best, the median and the worst.
+        audio_mb: MB of audio of further utterances, which the explorer plays.
+        against: another run to compare this one with.
 
     Raises:
+        MissingInputError: the shard of a clip is missing.
         DataError: an input lacks a field that the page shows.
     """
+    return fill("page.html", inputs, against=against, **_context(inputs, clips, audio_mb))
+
+
+def fill(template: str, inputs: Inputs, **values: Any) -> str:
+    """Return a page from its template in `assets`.
+
+    Args:
+        template: the name of its file.
+        inputs: the results of the run, for messages.
+        values: the variables of the template.
+
+    Raises:
+        DataError: the template needs a field that an input lacks.
+    """
     try:
-        return _environment().get_template("page.html").render(_context(inputs, clips))
+        return _environment().get_template(template).render(**values)
     except UndefinedError as error:
         raise DataError(
             f"report on {inputs.folder}", str(error), "the fields in docs/schemas", "run the stage that lacks it again"
         ) from None
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     environment.filters.update(
         percent=percent,
         thousands=thousands,
@@ -72,12 +98,14 @@ def _environment() -> Environment:
     return environment
 
 
-def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
-    """Return the variables of page.html; `clips` is the number of clips."""
+def _context(inputs: Inputs, clip_count: int, audio_mb: float) -> dict[str, Any]:
+    """Return the variables of page.html."""
     score = inputs.scores[inputs.challenger]
     alignment = inputs.models[inputs.challenger].get("alignment")  # the report of the stage `align`, if the training set was filtered
     systems, colours = system_rows(inputs), system_colours(inputs.trained, inputs.challenger, inputs.baseline)
-    curves, script = inputs.curves, SCRIPT.read_text(encoding="utf-8")
+    calibration = calibration_bins(score)
+    curves, scripts = inputs.curves, [asset(name) for name in SCRIPTS]
+    clips = select_clips(inputs, systems, clip_count)
     return dict(
         verdict=inputs.verdict,
         sentence=verdict_sentence(inputs.verdict),
@@ -95,8 +123,12 @@ def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
         slices=slice_groups(inputs),
         robustness=robustness_rows(inputs),
         errors=score.get("errors_served"),
+        change=champion_changes(inputs),
+        calibration=calibration,
+        reliability=reliability(calibration) if calibration else None,
         worst=worst_utterances(score.get("errors_served") or {}),
-        clips=select_clips(inputs, systems, clips),
+        clips=clips,
+        utterances=explorer_data(inputs, systems, audio_mb, {clip.utterance_id for clip in clips}),
         corpora=corpus_rows(inputs),
         certificates=inputs.certificates,
         alignment=alignment,
@@ -108,8 +140,8 @@ def _context(inputs: Inputs, clips: int) -> dict[str, Any]:
             for name, model in inputs.models.items()
         },
         hashes=inputs.hashes,
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        scripts=scripts,
+        policy=content_policy(scripts),
         colours=colours,
         dashed=[name for name, colour in colours.items() if colour in FURTHER],
     )
@@ -359,6 +391,15 @@ def head_groups(plan: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple
         (origin, [(row["symbol"], row.get("donor_symbol") or "") for row in plan if row["how"] == origin])
         for origin in origins
     ]
+
+
+def calibration_bins(score: Mapping[str, Any]) -> dict[str, list[Row]]:
+    """Return the bins of the words' confidence with any words, as served and greedy; each has `size`, the number of its words."""
+    found = {"as served": score.get("errors_served"), "greedy": score.get("errors")}
+    bins = {label: ((errors or {}).get("word_calibration") or {}).get("bins") or [] for label, errors in found.items()}
+    if bins["as served"] == bins["greedy"]:
+        del bins["greedy"]
+    return {label: [{**entry, "size": entry["words"]} for entry in entries] for label, entries in bins.items() if entries}
 
 
 def worst_utterances(error_analysis: Mapping[str, Any]) -> list[Row]:

@@ -41,24 +41,33 @@ def expected_columns(test: pd.DataFrame) -> pd.DataFrame:
     })
 
 
-def check_test_split(hypotheses: pd.DataFrame, root: Path, where: str) -> None:
+def read_test_split(root: Path) -> pd.DataFrame:
+    """Return the columns of the hypotheses that the test split of a checkout determines, by utterance.
+
+    Raises:
+        MissingInputError: there is no test split.
+    """
+    return expected_columns(read_table(root / TEST)).set_index("utterance_id").sort_index()
+
+
+def check_test_split(hypotheses: pd.DataFrame, expected: pd.DataFrame, where: str) -> None:
     """Check that hypotheses are of all utterances of the test split, with its texts, speakers and slices.
 
     Args:
         hypotheses: a system's.
-        root: the checkout.
+        expected: what the test split determines, from `read_test_split`.
         where: their file, for the message.
 
     Raises:
         DataError: lists what differs, with the first utterance.
     """
-    expected = expected_columns(read_table(root / TEST)).set_index("utterance_id").sort_index()
     found = hypotheses.set_index("utterance_id").sort_index()
     problems = [f"{len(ids)} utterances {what}, first {ids[0]}" for what, ids in (
         ("missing", expected.index.difference(found.index)), ("that are not in the test split", found.index.difference(expected.index))) if len(ids)]
     common = expected.index.intersection(found.index)
+    expected, found = expected.reindex(common), found.reindex(common)
     for name in expected.columns:
-        before, now = (table.loc[common, name].to_numpy(dtype=object) for table in (expected, found))
+        before, now = (table[name].to_numpy(dtype=object) for table in (expected, found))
         if (differ := before != now).any():
             first = differ.argmax()
             problems.append(f"{name} of {int(differ.sum())} utterances, first {common[first]}: {now[first]!r} instead of {before[first]!r}")

@@ -13,7 +13,7 @@ from pipeline.core.errors import DataError, MissingInputError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.manifest import HYPOTHESIS, conform
 from pipeline.core.timing import read_timing
-from pipeline.scoring.binding import check_test_split
+from pipeline.scoring.binding import check_test_split, read_test_split
 from pipeline.scoring.evidence import ConditionResult, Corpus, Evidence, Rate, System
 from pipeline.scoring.robustness import in_conditions
 from pipeline.scoring.scorecard import SCHEMA as SCORE
@@ -34,12 +34,13 @@ FACT_FIGURES: Final[dict[str, type | tuple[type, ...]]] = {
 }
 
 
-def read_system(name: str, root: Path) -> tuple[System, System, bool, int]:
+def read_system(name: str, root: Path, test_split: pd.DataFrame) -> tuple[System, System, bool, int]:
     """Return a system as it serves and as it decodes greedily, whether its error rates are speaker-dependent, and the number of all utterances.
 
     Args:
         name: name of the system.
         root: the checkout.
+        test_split: from `read_test_split`.
 
     Raises:
         MissingInputError: a file is missing.
@@ -50,7 +51,7 @@ def read_system(name: str, root: Path) -> tuple[System, System, bool, int]:
     )
     table = conform(read_table(hypothesis_file), HYPOTHESIS, str(hypothesis_file))
     check_hypotheses(table, str(hypothesis_file))
-    check_test_split(table, root, str(hypothesis_file))
+    check_test_split(table, test_split, str(hypothesis_file))
     score, facts = read_json(score_file), read_json(fact_file)
     _check_figures(score, SCORE_FIGURES, score_file, f"score@{name}")
     _check_figures(facts, FACT_FIGURES, fact_file, f"transcribe@{name}")
@@ -162,7 +163,8 @@ def read_evidence(root: Path, challenger: str, baseline: str, licence_tables: Se
         MissingInputError: a file is missing.
         DataError: a file lacks a required figure, or the certificate is of another split.
     """
-    found = [read_system(name, root) for name in (challenger, "champion", baseline, *shown)]
+    test_split = read_test_split(root)
+    found = [read_system(name, root, test_split) for name in (challenger, "champion", baseline, *shown)]
     certificate = read_json(root / CERTIFICATE)
     try:
         leaked, test_utterances = int(certificate["left_total"]), int(certificate["splits"]["test"]["utterances"])

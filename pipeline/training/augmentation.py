@@ -1,4 +1,4 @@
-"""Speech made harder for the model: another tempo, reverberation, noise, each at a seeded rate.
+"""Speech made harder for the model: other ends, another tempo, reverberation, noise, each at a seeded rate.
 
 The changes to an utterance depend only on the seed of the run, the number of its batch and its index. So they do not depend on
 the order of the loader's threads, and a resumed run is given the same audio as an uninterrupted one.
@@ -37,6 +37,12 @@ def augment(waveform_S: Waveform, config: Augment, fits: Callable[[int], bool], 
     applied_3, position_3 = random.random(3) < config.rate, random.random(3)
     drawn = {name: low + (high - low) * position_3[index] for index, name in enumerate(("speed", "rt60_s", "snr_db"))
              if (pair := getattr(config, name)) is not None and applied_3[index] for low, high in (pair,)}
+    original_S = waveform_S
+    if config.edge_s is not None:
+        applied, ends_2 = random.random() < config.rate, random.uniform(-config.edge_s, config.edge_s, 2)
+        moved_S = move_ends(waveform_S, *np.rint(ends_2 * SAMPLE_RATE_HZ).astype(int).tolist())
+        if applied and fits(len(moved_S)):
+            waveform_S = moved_S
     if "speed" in drawn:
         rate_hz = round(round(drawn["speed"] / SPEED_STEP) * SPEED_STEP * SAMPLE_RATE_HZ)
         if fits(-(-len(waveform_S) * SAMPLE_RATE_HZ // rate_hz)):
@@ -45,4 +51,10 @@ def augment(waveform_S: Waveform, config: Augment, fits: Callable[[int], bool], 
         waveform_S = add_reverberation(waveform_S, drawn["rt60_s"], config.drr_db, random)
     if "snr_db" in drawn:
         waveform_S = add_noise(waveform_S, drawn["snr_db"], random)
-    return standardise(waveform_S) if drawn and normalise else waveform_S
+    return standardise(waveform_S) if normalise and waveform_S is not original_S else waveform_S
+
+
+def move_ends(waveform_S: Waveform, start: int, end: int) -> Waveform:
+    """Return a waveform, (S,), that starts `start` samples later and ends `end` earlier; a negative number lengthens it by its mirror image."""
+    kept_S = waveform_S[max(start, 0) : len(waveform_S) - max(end, 0)]
+    return np.pad(kept_S, (max(-start, 0), max(-end, 0)), mode="reflect") if len(kept_S) else waveform_S

@@ -30,6 +30,8 @@ class Augment(Section):
     rt60_s: tuple[float, float] | None = Field(None, description="time in which reverberation falls by 60 dB; (0.2, 0.6) are living rooms")
     drr_db: float = Field(6.0, description="direct sound over reverberation")
     snr_db: tuple[float, float] | None = Field(None, description="speech over pink noise")
+    edge_s: float | None = Field(None, gt=0, le=1, description="each end is cut, or lengthened by its mirror image, by up to this; parts of a "
+                                                               "recording have other ends than training utterances")
 
     @model_validator(mode="after")
     def _ranges(self) -> Augment:

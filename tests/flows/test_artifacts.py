@@ -54,8 +54,10 @@ def test_the_last_reports_are_kept_and_their_address_is_below_the_server(tmp_pat
     monkeypatch.setenv("VIZINHO_STATE", str(tmp_path))
     monkeypatch.setattr(artifacts, "KEPT_REPORTS", 2)
     (tmp_path / "index.html").write_text("a report")
+    (tmp_path / "data.html").write_text("its page on the data")
     assert artifacts.keep_report(tmp_path / "index.html", "one").startswith("file:///")
     monkeypatch.setenv("VIZINHO_REPORTS_URL", "http://127.0.0.1:4201/")
     for run in ("two", "three"):
         assert artifacts.keep_report(tmp_path / "index.html", run) == f"http://127.0.0.1:4201/{run}/index.html"
     assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == ["three", "two"]
+    assert (tmp_path / "reports/three/data.html").read_text() == "its page on the data"

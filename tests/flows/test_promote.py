@@ -82,6 +82,7 @@ def test_an_approval_of_a_run_that_was_promoted_meanwhile_promotes_nothing_twice
     assert "Rui" in git(toy.origin, "show", "main:registry/records/v0.1.0.json")
 
 
+@pytest.mark.slow
 def test_an_approval_request_is_about_one_run_verdict_and_champion(toy: Toy) -> None:
     candidate = read_candidate(toy.path, "main")
     request = candidate.request

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.files import ROOT
-from pipeline.leakage.recount import count_leaks
+from pipeline.leakage.recount import _similar_sketches, count_leaks
 from pipeline.leakage.rules import RULES, words_of
 from tests.leakage.rows import BOUNDS, LEAKS, NO_LEAKS, fingerprint, utterance
 
@@ -62,3 +63,10 @@ def test_copies_of_recordings_are_the_pairs_that_a_comparison_of_all_pairs_count
                  for table in (rows.iloc[:cut], rows.iloc[cut:]))
     expected = sum((a ^ b).bit_count() <= 64 and abs(s - t) <= 250 for a, s in low for b, t in high)
     assert count_leaks(rows.iloc[:cut], rows.iloc[cut:], BOUNDS)["fingerprint"] == expected
+
+
+def test_sketches_are_compared_over_the_borders_of_blocks() -> None:
+    generator = np.random.default_rng(1)
+    low, high = (generator.integers(0, 2**10, size, dtype=np.uint64) for size in (300, 2_100))
+    expected = np.argwhere(np.bitwise_count(low[:, None] ^ high[None, :]) <= 1).tolist()
+    assert sorted(map(list, _similar_sketches(low, high, 1))) == expected

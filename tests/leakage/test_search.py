@@ -74,3 +74,9 @@ def test_copies_of_recordings_are_those_that_a_comparison_of_all_pairs_finds(dra
     found = similar_recordings(low, high, BOUNDS)
     assert (near.any(axis=1) == (found >= 0)).all()
     assert all(near[row, partner] for row, partner in enumerate(found) if partner >= 0)
+
+
+def test_recordings_are_compared_over_the_borders_of_blocks() -> None:
+    high = pd.DataFrame([utterance(5_000, fingerprint=fingerprint([], 7))])
+    low = pd.concat([high.assign(utterance_id="c/05001")] * 2_100, ignore_index=True)
+    assert (similar_recordings(low, high, BOUNDS) == 0).all()

@@ -100,7 +100,8 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
 
 
 def write_run(
-    root: Path, trainings: Mapping[str, Training] = TRAININGS, challenger: str = "transfer", baseline: str = "scratch", clips: int = 8
+    root: Path, trainings: Mapping[str, Training] = TRAININGS, challenger: str = "transfer", baseline: str = "scratch", clips: int = 8,
+    audio_mb: float = 0,
 ) -> Path:
     """Write the params and all results of a run under `root`.
 
@@ -110,6 +111,7 @@ def write_run(
         challenger: the trained system that the verdict is about.
         baseline: the trained system that it is compared with besides the champion.
         clips: `report.clips`.
+        audio_mb: `report.audio_mb`.
 
     Returns:
         `root`.
@@ -119,11 +121,12 @@ def write_run(
     (root / "params.yaml").write_text(yaml.safe_dump({
         "train": {"systems": {name: dict(training.params) for name, training in trainings.items()}},
         "gate": {"challenger": challenger, "baseline": baseline},
-        "report": {"clips": clips},
+        "report": {"clips": clips, "audio_mb": audio_mb},
     }, sort_keys=False))
     test = utterance_table()
     write_shards(data / "ingest/portuguese/speak-pt", test)
     write_split(data / "split/portuguese", test)
+    write_manifest(data, test)
     for system, wer in {**{name: training.wer for name, training in trainings.items()}, "donor": DONOR_WER}.items():
         write_hypotheses(data, system, wer, test)
         write_score(data, system, wer, test, robustness=system in (challenger, "donor"))
@@ -165,9 +168,23 @@ def write_shards(folder: Path, test: pd.DataFrame) -> None:
 
 
 def write_split(folder: Path, test: pd.DataFrame) -> None:
-    """Write the test split."""
+    """Write the test split and a training set."""
     folder.mkdir(parents=True)
-    conform(test, SPLIT, "test").to_parquet(folder / "test.parquet", index=False)
+    for name, part in (("test", test), ("train", test[test["text"] != SENTENCES[-1]])):  # the words of the last sentence are in no training text
+        conform(part, SPLIT, name).to_parquet(folder / f"{name}.parquet", index=False)
+
+
+def write_manifest(data: Path, test: pd.DataFrame) -> None:
+    """Write what ingest rejected and what normalisation kept and dropped: the test utterances, and two that it drops."""
+    table = test.assign(keep=test.index > 1, drop_reason=["other script" if index < 2 else "" for index in test.index])
+    table.loc[2, ["transcript", "text"]] = ["O café custa R$ 2,00 às 8h.", "o café custa dois reais às oito horas"]
+    (data / "normalise/portuguese/speak-pt").mkdir(parents=True)
+    table.to_parquet(data / "normalise/portuguese/speak-pt/manifest.parquet", index=False)
+    rejects = [{"utterance_id": f"speak-pt/9{index}", "corpus": "speak-pt", "source": f"{index}.wav", "reason": "too short", "detail": "0.1 s"}
+               for index in range(3)]
+    pd.DataFrame(rejects).to_parquet(data / "ingest/portuguese/speak-pt/rejects.parquet", index=False)
+    removed = {"utterance_id": "speak-pt/77", "split": "train", "rule": "near_duplicate", "meets": "speak-pt/00003"}
+    pd.DataFrame([removed]).to_parquet(data / "split/portuguese/removed.parquet", index=False)
 
 
 def write_hypotheses(data: Path, system: str, wer: float, test: pd.DataFrame) -> None:
@@ -222,7 +239,10 @@ def error_analysis(wer: float) -> dict[str, Any]:
         "worst": [
             {"utterance_id": "speak-pt/00002", "reference": "o rio cobriu a ponte", "hypothesis": "o rico cobrir ponte", "errors": 3, "words": 5},
         ],
-        "calibration": {"ece": 0.034, "bins": []}, "word_calibration": {"ece": 0.051, "bins": []},
+        "calibration": {"ece": 0.034, "bins": []}, "word_calibration": {"ece": 0.051, "bins": [
+            {"low": 0.5, "high": 0.6, "words": 40, "confidence": 0.55, "accuracy": 0.425},
+            {"low": 0.9, "high": 1.0, "words": 360, "confidence": 0.97, "accuracy": 0.931},
+        ]},
     }
 
 

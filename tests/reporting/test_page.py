@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,11 @@ import pandas as pd
 import pytest
 
 from pipeline.core.errors import DataError
+from pipeline.reporting.assets import asset, content_policy
 from pipeline.reporting.inputs import read_inputs
 from pipeline.reporting.page import (
-    SCRIPT,
+    SCRIPTS,
+    calibration_bins,
     corpus_rows,
     describe_changes,
     head_groups,
@@ -33,11 +33,15 @@ def test_the_page_shows_the_run_in_the_order_in_which_it_is_evaluated(root: Path
     sections = [
         "systems",
         "comparisons",
+        "change",
         "curves",
         "rules",
         "slices",
         "robustness",
         "errors",
+        "confidence",
+        "utterances",
+        "words",
         "listen",
         "data",
         "head",
@@ -47,7 +51,7 @@ def test_the_page_shows_the_run_in_the_order_in_which_it_is_evaluated(root: Path
     ids = page.values("id")
     assert [name for name in ids if name in sections] == sections
     assert len(set(ids)) == len(ids)
-    assert {href for href in page.values("href") if href.startswith("#")} <= {f"#{name}" for name in ids}
+    assert {href for href in page.values("href") if href.startswith("#") and "/" not in href} <= {f"#{name}" for name in ids}
     for shown in (
         "Promote",
         "All 2 enabled rules pass: on the same test set, WER as served is 22.0 %, compared with 95.0 % for the champion.",
@@ -58,6 +62,7 @@ def test_the_page_shows_the_run_in_the_order_in_which_it_is_evaluated(root: Path
         "unchanged 30 utterances of 12 speakers 22.0 % [17.0, 27.0] 95.0 % [90.0, 100.0]",
         "noise 10 db noise at 10 dB 32.0 % [27.0, 37.0] +10.0 [+7.0, +13.0] 105.0 % [100.0, 110.0] +10.0 [+7.0, +13.0]",
         "(ECE) of its confidence is 3.4 % by characters and 5.1 % by words.",
+        "as served 0.9 to 1.0 97.0 % 93.1 % 360",
         "avô → avó 9",
         "ã ← a",
         "Spanish +1.21 [+1.00, +1.40]",
@@ -106,7 +111,7 @@ def test_no_input_becomes_markup(root: Path) -> None:
     edit(root / "data/ingest/portuguese/speak-pt/report.json", lambda found: found.update(rejects={evil: 1}))
     page = page_of(root)
     assert not [tag for tag, attributes in page.elements if tag == "img" or "onerror" in attributes]
-    assert sum(tag == "script" for tag, _ in page.elements) == 2, "its own two, and none from a transcript"
+    assert sum(tag == "script" for tag, _ in page.elements) == len(SCRIPTS) + 2, "its own, its data and timing.js, and none from a transcript"
     assert page.text.count('alert("x")') > 20
 
 
@@ -114,7 +119,7 @@ def test_the_page_makes_no_external_request(root: Path) -> None:
     page = page_of(root)
     for tag, attributes in page.elements:
         for name in ("src", "href", "srcset", "data", "action", "poster", "xlink:href"):
-            beside = (tag, attributes.get(name)) == ("script", "../timing/timing.js")
+            beside = (tag, attributes.get(name)) in (("script", "../timing/timing.js"), ("a", "data.html"))
             assert beside or (attributes.get(name) or "#").startswith(("#", "data:")), (tag, attributes)
         assert "url(" not in (attributes.get("style") or "")
     assert not re.search(r"url\(|@import", "".join(page.styles))
@@ -123,9 +128,12 @@ def test_the_page_makes_no_external_request(root: Path) -> None:
         for tag, attributes in page.elements
         if attributes.get("http-equiv") == "Content-Security-Policy"
     ]
-    allowed = base64.b64encode(hashlib.sha256(SCRIPT.read_bytes()).digest()).decode()
-    assert policy == f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; script-src 'self' file: 'sha256-{allowed}'"
-    assert not re.search(r"fetch|XMLHttp|https?:|innerHTML|eval", SCRIPT.read_text())
+    scripts = [asset(name) for name in SCRIPTS]
+    assert policy == content_policy(scripts)
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data: blob:; script-src 'self' file: 'sha256-")
+    own = "".join(script for name, script in zip(SCRIPTS, scripts, strict=True) if not name.startswith("vendor/"))
+    assert not re.search(r"fetch|XMLHttp|https?:|innerHTML|eval", own)
+    assert "</script" not in "".join(scripts)
 
 
 def test_elements_that_scroll_or_play_are_focusable_and_have_a_label(root: Path) -> None:
@@ -248,6 +256,14 @@ def test_slices_are_grouped_by_column_with_the_best_system_of_each(finished_run:
 )
 def test_only_changes_to_the_audio_are_described(changes: dict[str, Any], expected: str) -> None:
     assert describe_changes(changes) == expected
+
+
+def test_bins_of_the_confidence_are_greedy_as_well_where_they_differ() -> None:
+    bins = [{"low": 0.9, "high": 1.0, "words": 7, "confidence": 0.95, "accuracy": 0.9}]
+    served = {"word_calibration": {"bins": bins}}
+    assert list(calibration_bins({"errors": served, "errors_served": served})) == ["as served"]
+    assert calibration_bins({"errors": served, "errors_served": {}}) == {"greedy": [{**bins[0], "size": 7}]}
+    assert calibration_bins({"errors": {"word_calibration": None}}) == {}
 
 
 # ---- Data and filtered transcripts ----------------------------------------------------------------------------------

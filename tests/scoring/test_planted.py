@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -44,6 +46,27 @@ def test_the_destroyed_slice_is_worse_while_the_mean_improves() -> None:
     worse = [bool(rows.words.errors_B[mask].sum() > champion.words.errors_B[mask].sum())
              for mask in (np.asarray(rows.table["locale"] == name) for name in ("pt-0", "pt-1"))]
     assert sorted(worse) == [False, True]
+
+
+def test_the_smallest_slice_is_destroyed_and_loses_nine_of_ten_words_at_most() -> None:
+    whole = evidence(120, 1, 12)
+    table = whole.challenger.rows.table.assign(locale=["pt-BR" if index % 3 else "pt-PT" for index in range(120)])
+    whole = replace(whole, **dict.fromkeys(("challenger", "champion", "baseline"), replace(whole.challenger, rows=scored(table))))
+    entries = {entry.name: entry.evidence for entry in planted_challengers(whole, ["locale"], 20)}
+    destroyed = entries["one slice destroyed while the mean improves"]
+    assert destroyed is not None
+    rows = destroyed.challenger.rows
+    lost = {name: int(rows.words.errors_B[(rows.table["locale"] == name).to_numpy()].sum()) for name in ("pt-BR", "pt-PT")}
+    assert lost == {"pt-BR": 0, "pt-PT": 215}  # nine of ten of its 240 words
+
+
+def test_the_challenger_by_chance_has_two_errors_less_and_one_more_than_the_champion() -> None:
+    by_chance = planted(60, 2)["better by chance on 30 utterances"].evidence
+    assert by_chance is not None
+    difference_B = by_chance.challenger.rows.words.errors_B - by_chance.champion.rows.words.errors_B
+    assert by_chance.champion.rows.words.errors_B.tolist() == [1] * 30
+    assert np.flatnonzero(difference_B).tolist() == [7, 15, 23]
+    assert difference_B[[7, 15, 23]].tolist() == [-1, -1, 1]
 
 
 def test_a_challenger_that_cannot_be_planted_has_a_reason_and_no_result() -> None:

@@ -13,7 +13,7 @@ from scipy import stats
 from pipeline.scoring.bootstrap import interval
 from pipeline.scoring.counts import Counts
 from pipeline.scoring.paired import mapsswe
-from pipeline.scoring.power import GAINS, Margin, power
+from pipeline.scoring.power import GAINS, Margin, _influence, power
 
 SPEAKERS, WORDS = 24, 1_000
 
@@ -51,6 +51,13 @@ ERROR = 0.06 / np.sqrt(SPEAKERS)
 def test_the_probability_of_one_rule_is_that_of_the_normal_distribution() -> None:
     assert gain_of([margin(spread(0))])["probability"] == pytest.approx(stats.norm.cdf((0.03 - 0.02) / ERROR), abs=0.015)
     assert gain_of([margin(spread(0))], 0.05)["probability"] == pytest.approx(stats.norm.cdf((0.015 - 0.02) / ERROR), abs=0.015)
+
+
+@pytest.mark.parametrize(("difference", "variance"), [
+    ([30, -30], 2 * 2 * (30 / 2_000) ** 2), ([30, 0, -30], 1.5 * 2 * (30 / 3_000) ** 2), ([30], 0.0)])
+def test_the_influences_have_the_variance_of_the_difference_without_bias(difference: list[int], variance: float) -> None:
+    influence_U = _influence(margin(np.array(difference)), len(difference))
+    assert np.square(influence_U).sum() == pytest.approx(variance)
 
 
 def test_the_gain_of_the_observed_challenger_does_not_count() -> None:

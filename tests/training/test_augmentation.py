@@ -14,14 +14,14 @@ from pipeline.audio.degrade import add_reverberation
 from pipeline.batching.waveforms import standardise
 from pipeline.core.manifest import SAMPLE_RATE_HZ
 from pipeline.scoring.counts import error_rates
-from pipeline.training.augmentation import augment
+from pipeline.training.augmentation import augment, move_ends
 from pipeline.training.config import Augment
 from pipeline.training.trainer import train
 from tests import tiny
 from tests.training.test_trainer import WORDS, cut_at, equal, run_config, trained, utterances
 
 SPEECH = standardise(tiny.spoken("rosa era"))
-ALL = {"rate": 0.7, "speed": (0.9, 1.1), "rt60_s": (0.1, 0.3), "snr_db": (10.0, 30.0)}
+ALL = {"rate": 0.7, "speed": (0.9, 1.1), "rt60_s": (0.1, 0.3), "snr_db": (10.0, 30.0), "edge_s": 0.05}
 
 
 def changed(seed: int, fits: bool = True, **values: Any) -> Any:
@@ -46,6 +46,20 @@ def test_tempos_lie_in_their_range_in_steps_of_a_twentieth() -> None:
 
 def test_a_tempo_at_which_the_labels_no_longer_fit_is_left_out() -> None:
     assert len(changed(1, fits=False, speed=(1.2, 1.2))) == len(SPEECH)
+
+
+def test_ends_are_cut_or_lengthened_by_their_mirror_image() -> None:
+    waveform = np.arange(10, dtype=np.float32)
+    assert move_ends(waveform, 2, 1).tolist() == [2, 3, 4, 5, 6, 7, 8]
+    assert move_ends(waveform, -2, -3).tolist() == [2, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 8, 7, 6]
+    assert move_ends(waveform, 5, 5) is waveform
+
+
+def test_both_ends_move_by_up_to_their_seconds_unless_the_labels_no_longer_fit() -> None:
+    moved = np.array([len(changed(seed, edge_s=0.1)) - len(SPEECH) for seed in range(200)])
+    assert 2_400 < moved.max() <= 3_200 and -3_200 <= moved.min() < -2_400
+    assert abs(changed(1, edge_s=0.1).mean()) < 1e-4
+    assert changed(1, fits=False, edge_s=0.1) is SPEECH
 
 
 def test_noise_has_the_given_level() -> None:

@@ -19,6 +19,8 @@
     });
     body.appendChild(row);
   }
+  const seconds = Object.values(timings).reduce((sum, figures) => sum + (figures.seconds || 0), 0);
+  document.getElementById("all-seconds").textContent = number(seconds, 0);
   const machines = new Set(Object.values(timings).map((figures) => figures.machine.processor + ", " + figures.machine.cores + " cores"));
   document.getElementById("machines").textContent = "Measured on " + Array.from(machines).join("; ") + ".";
   document.getElementById("timing-table").hidden = false;

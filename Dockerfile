@@ -12,7 +12,7 @@ RUN pip install --no-deps --require-hashes -r /tmp/requirements/main.txt \
 
 FROM python:3.11-slim AS base
 RUN apt-get update && apt-get install --yes --no-install-recommends ffmpeg git make && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home --uid 1000 vizinho && install -d -o vizinho /var/lib/vizinho /srv/vizinho
+    && useradd --create-home --uid 1000 vizinho && install -d -o vizinho /var/lib/vizinho
 COPY --from=build /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 DO_NOT_TRACK=1 PREFECT_SERVER_ANALYTICS_ENABLED=false
 COPY --chown=vizinho:vizinho . /opt/vizinho
@@ -20,13 +20,13 @@ WORKDIR /opt/vizinho
 RUN pip install --no-deps --no-build-isolation --editable .
 USER 1000
 
-# Serves the champion of a checkout that is mounted at /srv/vizinho/checkout. Writes only there and in /tmp.
+# Serves the champion of a checkout that is mounted at /var/lib/vizinho/checkout. Writes only there and in /tmp.
 FROM base AS serve
 ENV HOME=/tmp TMPDIR=/tmp DVC_SITE_CACHE_DIR=/tmp/dvc PYTHONDONTWRITEBYTECODE=1
-VOLUME /srv/vizinho
+VOLUME /var/lib/vizinho
 EXPOSE 8000
 HEALTHCHECK --start-period=120s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health', timeout=5)"]
-ENTRYPOINT ["vizinho", "serve", "--host", "0.0.0.0", "--port", "8000", "--checkout", "/srv/vizinho/checkout"]
+ENTRYPOINT ["vizinho", "serve", "--host", "0.0.0.0", "--port", "8000", "--checkout", "/var/lib/vizinho/checkout"]
 
 FROM base
 ENV VIZINHO_CHECKOUT=/opt/vizinho VIZINHO_STATE=/var/lib/vizinho

@@ -149,6 +149,7 @@ def test_fields_without_effect_are_named_and_every_response_has_the_version(clie
         client.models.retrieve("v0.2.0")
 
 
+@pytest.mark.slow
 def test_keywords_favour_words(client: openai.OpenAI) -> None:
     plain, favoured = (client.audio.transcriptions.create(file=("a.flac", LONG), model="vizinho", keywords=words).text
                        for words in ([], ["osso", "Serra  Rosa"]))
@@ -387,6 +388,7 @@ def test_further_requests_than_the_limit_are_asked_to_come_again(root: Path) -> 
             assert client.audio.transcriptions.create(file=("a.flac", SHORT), model="vizinho").text
 
 
+@pytest.mark.slow
 def test_a_transcription_that_takes_too_long_is_ended(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running(root, bounds=Bounds(answer_s=0.25), batch_s=1.0) as (server, url):
         network = server._service.champion.acquire().network

@@ -19,22 +19,22 @@ window.vizinhoTiming = {
  "export@transfer": {
   "backends": {
    "onnx": {
-    "decoding_seconds": 7.0781907310010865,
-    "peak_memory_bytes": 261214208,
-    "relative_to_torch": 1.2243305383045184,
-    "rtfx": 463.9926525921377
+    "decoding_seconds": 3.9018020880030235,
+    "peak_memory_bytes": 255311872,
+    "relative_to_torch": 1.2117002665805208,
+    "rtfx": 440.9372113936298
    },
    "onnx-int8": {
-    "decoding_seconds": 3.506600321001315,
-    "peak_memory_bytes": 191913984,
-    "relative_to_torch": 1.7775985231719187,
-    "rtfx": 673.6682849980997
+    "decoding_seconds": 3.174905268009752,
+    "peak_memory_bytes": 192733184,
+    "relative_to_torch": 2.1406773503167122,
+    "rtfx": 778.9915768574526
    },
    "torch": {
     "decoding_seconds": null,
     "peak_memory_bytes": null,
     "relative_to_torch": 1.0,
-    "rtfx": 378.9766227955774
+    "rtfx": 363.89957446982896
    }
   },
   "machine": {
@@ -43,8 +43,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1465397248,
-  "seconds": 27.35,
+  "peak_memory_bytes": 1447821312,
+  "seconds": 23.54,
   "stage": "export@transfer",
   "weights_hash": "5151fdcb3792dd66cdd32d2eec9ad7713c93ecb23c050e60e7a58c3cb7093010"
  },
@@ -55,13 +55,13 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 204963840,
+  "peak_memory_bytes": 201498624,
   "relative_speed": {
    "high": 22.172272159271607,
    "low": 15.895306195750884,
    "value": 18.773253714450906
   },
-  "seconds": 6.41,
+  "seconds": 5.97,
   "stage": "gate"
  },
  "ingest@speak-es": {
@@ -137,8 +137,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 166227968,
-  "seconds": 0.83,
+  "peak_memory_bytes": 317448192,
+  "seconds": 2.82,
   "stage": "report"
  },
  "score@champion": {
@@ -241,7 +241,7 @@ window.vizinhoTiming = {
   "stage": "tokenise@spanish"
  },
  "train@scratch": {
-  "audio_seconds_per_second": 70.02,
+  "audio_seconds_per_second": 97.09,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -250,15 +250,15 @@ window.vizinhoTiming = {
    "system": "Linux x86_64"
   },
   "memory_estimate_bytes": 53153116,
-  "peak_memory_bytes": 1482375168,
-  "seconds": 60.18,
+  "peak_memory_bytes": 1450692608,
+  "seconds": 46.19,
   "stage": "train@scratch",
-  "steps_per_second": 5.364,
-  "training_seconds": 52.2,
-  "waiting": 0.0002
+  "steps_per_second": 7.437,
+  "training_seconds": 37.65,
+  "waiting": 0.0003
  },
  "train@scratch_long": {
-  "audio_seconds_per_second": 73.2,
+  "audio_seconds_per_second": 98.53,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -267,15 +267,15 @@ window.vizinhoTiming = {
    "system": "Linux x86_64"
   },
   "memory_estimate_bytes": 53153116,
-  "peak_memory_bytes": 1500774400,
-  "seconds": 157.43,
+  "peak_memory_bytes": 1446453248,
+  "seconds": 119.29,
   "stage": "train@scratch_long",
-  "steps_per_second": 5.615,
-  "training_seconds": 149.6,
+  "steps_per_second": 7.558,
+  "training_seconds": 111.14,
   "waiting": 0.0002
  },
  "train@transfer": {
-  "audio_seconds_per_second": 75.48,
+  "audio_seconds_per_second": 95.91,
   "device_memory_bytes": 25276063744,
   "machine": {
    "cores": 2,
@@ -284,12 +284,12 @@ window.vizinhoTiming = {
    "system": "Linux x86_64"
   },
   "memory_estimate_bytes": 53153116,
-  "peak_memory_bytes": 1485643776,
-  "seconds": 57.82,
+  "peak_memory_bytes": 1509638144,
+  "seconds": 47.56,
   "stage": "train@transfer",
-  "steps_per_second": 5.782,
-  "training_seconds": 48.43,
-  "waiting": 0.0002
+  "steps_per_second": 7.347,
+  "training_seconds": 38.11,
+  "waiting": 0.0003
  },
  "transcribe@champion": {
   "audio_s": 2159.760375,

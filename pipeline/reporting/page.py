@@ -112,7 +112,7 @@ def _context(inputs: Inputs, clip_count: int, audio_mb: float) -> dict[str, Any]
         systems=systems,
         challenger=inputs.challenger,
         test_set=score["test_set"],
-        wer=score["wer"],
+        wer=score["wer_served"],
         decoder=verdict_decoder(inputs.verdict),
         normaliser=score["normaliser"],
         comparisons=comparison_rows(inputs),

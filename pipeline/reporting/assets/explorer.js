@@ -52,7 +52,7 @@
       view.setRows(kept);
       const total = kept.reduce((sum, index) => sum + words[index].length, 0);
       const rate = (choice) => percent(kept.reduce((sum, index) => sum + errors(choice)[index], 0) / Math.max(1, total), 1);
-      status.textContent = kept.length + " of " + count + " utterances; their WER: " + rate(shown.a) + (shown.b < 0 ? "" : ", WER 2: " + rate(shown.b));
+      status.textContent = !kept.length ? "No utterance of " + count : kept.length + " of " + count + " utterances; their WER: " + rate(shown.a) + (shown.b < 0 ? "" : ", WER 2: " + rate(shown.b));
       status.className = "";
     } catch (problem) {
       status.textContent = problem.message;

@@ -32,7 +32,8 @@ from pipeline.reporting.plots import reliability
 from pipeline.reporting.utterances import explorer_data
 
 SCRIPTS: Final = (
-    "vendor/wavesurfer.min.js", "vendor/spectrogram.min.js", "timing.js", "model.js", "table.js", "detail.js", "explorer.js", "words.js",
+    "vendor/wavesurfer.min.js", "vendor/spectrogram.min.js", "timing.js", "model.js", "table.js", "detail.js", "explorer.js",
+    "speakers.js", "words.js",
 )
 """The page's own scripts, in the order in which they run."""
 

@@ -207,10 +207,20 @@ def test_a_word_links_to_its_utterances(opened: Opened) -> None:
     opened.wait("document.getElementById('filter').value === 'wrong=avô hyp=avó'")
 
 
+def test_speakers_are_listed_by_their_errors_and_link_to_their_utterances(opened: Opened) -> None:
+    tab = opened.open()
+    rates = [float(text.rstrip("\u00a0%")) for text in tab.locator("#speaker-table tbody td:nth-child(2)").all_inner_texts()]
+    assert rates == sorted(rates, reverse=True) and len(rates) > 1
+    name, rate = tab.inner_text("#speaker-table tbody a >> nth=0"), tab.inner_text("#speaker-table tbody td:nth-child(2) >> nth=0")
+    tab.click("#speaker-table tbody a >> nth=0")
+    opened.wait(f"document.getElementById('filter').value === 'speaker=\"{name}\"'")
+    assert f"their WER: {rate}" in tab.inner_text("#filter-status")
+
+
 def test_a_phone_shows_the_page_without_sideways_scroll(opened: Opened) -> None:
     opened.tab.set_viewport_size({"width": 390, "height": 844})
     tab = opened.open()
-    for fragment in ("#utterances", "#words", f"#utterance/{PLAYABLE}"):
+    for fragment in ("#utterances", "#speakers", "#words", f"#utterance/{PLAYABLE}"):
         tab.evaluate(f"location.hash = '{fragment}'")
         tab.wait_for_timeout(50)
         assert tab.evaluate("document.documentElement.scrollWidth") == 390, fragment

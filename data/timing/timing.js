@@ -137,8 +137,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 322301952,
-  "seconds": 4.06,
+  "peak_memory_bytes": 313298944,
+  "seconds": 3.2,
   "stage": "report"
  },
  "score@champion": {

@@ -2,7 +2,7 @@
 
     python -m pipeline.serving.pull CHECKOUT
 
-does it once. The service runs this as a process of its own, never for a request.
+does it once. The service runs this in a separate process, never for a request.
 """
 
 from __future__ import annotations

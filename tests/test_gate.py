@@ -536,9 +536,15 @@ def test_the_baseline_is_compared_by_greedy_hypotheses_and_the_champion_as_it_se
 
 def test_a_further_baseline_is_a_disabled_rule_with_its_greedy_difference() -> None:
     worse, better = small_system("worse", 0.6), small_system("better", 0.0)
-    found = gate.shown(replace(small_evidence(), shown=(worse, better)), Resampling(resamples=1_000))
+    served, shown = small_evidence(), (small_system("worse", 0.2), small_system("better", 0.3))
+    policy = gate.Policy.model_validate(POLICY)
+    _, rules, comparisons = gate.apply_rules(policy, replace(served, shown=shown, greedy=(*served.systems, worse, better)))
+    found = [rule for rule in rules if rule.name.startswith("beats_baseline ")]
     assert [(rule.name, rule.enabled, rule.passed, rule.limit) for rule in found] == [
         ("beats_baseline worse", False, None, None), ("beats_baseline better", False, None, None)]
+    for name, rates in (("comparisons", (0.2, 0.3)), ("comparisons_greedy", (0.6, 0.0))):
+        assert list(comparisons[name]) == ["champion", "scratch", "worse", "better"]
+        assert [comparisons[name][system]["wer"]["champion"] for system in ("worse", "better")] == pytest.approx(rates, abs=0.06)
     assert found[0].low < found[0].value < found[0].high < 0 < found[1].low < found[1].value < found[1].high
 
 
@@ -994,7 +1000,7 @@ def evidence_in(root: Path, **changes: Any) -> Evidence:
 
 def test_the_evidence_has_the_systems_in_their_places(small_root: Path) -> None:
     found = evidence_in(small_root)
-    assert [system.name for system in (*found.systems, *found.greedy, *found.shown)] == [*SYSTEMS, *SYSTEMS, "champion"]
+    assert [system.name for system in (*found.all_systems, *found.greedy)] == [*SYSTEMS, "champion"] * 2
     assert (found.leaked, found.licences, found.speaker_dependent, found.speed) == (0, {"CC0-1.0": 20}, False, Rate(40.0, 38.0, 42.0))
     assert found.corpora == [Corpus("portuguese", "speak-pt", 20, 980, 20, 0.9, 60)]
     assert list(found.challenger.conditions) == list(found.greedy[0].conditions) == list(CONDITIONS) and not found.champion.conditions

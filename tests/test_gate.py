@@ -90,6 +90,15 @@ def garbled(references: list[str], share: float | np.ndarray[Any, Any], seed: in
 
 def hypotheses(hypothesis: list[str] | None = None, number: int = 240, speakers: int = 24) -> pd.DataFrame:
     """Return a test set of `number` utterances; by default the hypotheses equal the references."""
+    table = perfect(number, speakers).copy()
+    if hypothesis is None:
+        return table
+    return served_greedily(table.assign(hypothesis=hypothesis, word_confidence=[[0.9] * len(text.split()) for text in hypothesis]))
+
+
+@functools.cache
+def perfect(number: int, speakers: int) -> pd.DataFrame:
+    """Return a test set whose hypotheses equal the references."""
     generator = np.random.default_rng(7)
     references = [" ".join(generator.choice(WORDS, size=generator.integers(4, 12))) for _ in range(number)]
     table = pd.DataFrame({
@@ -97,7 +106,7 @@ def hypotheses(hypothesis: list[str] | None = None, number: int = 240, speakers:
         "speaker": [f"speak-pt/{index % speakers}" for index in range(number)],
         **dict.fromkeys(SLICES, ""),
         "speaker_dependent": False, "duration_s": 3.0, "normaliser": "pt-BR/1", "reference": references, "reference_variants": references,
-        "hypothesis": references if hypothesis is None else hypothesis, "confidence": 0.9, "robustness": [[] for _ in references],
+        "hypothesis": references, "confidence": 0.9, "robustness": [[] for _ in references],
     })
     table["word_confidence"] = [[0.9] * len(text.split()) for text in table["hypothesis"]]
     table["locale"] = ["pt-BR" if index % 2 else "pt-PT" for index in range(number)]
@@ -202,7 +211,7 @@ GOOD = {"transfer": 0.1, "champion": 0.3, "scratch": 0.4}
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose challenger is better everywhere; tests that change it copy it first."""
     root = tmp_path_factory.mktemp("good")
-    write_run(root, GOOD, SELF_TEST)
+    write_run(root, GOOD)
     return root
 
 
@@ -238,6 +247,7 @@ def validate(verdict: dict[str, Any]) -> None:
 
 
 def test_every_planted_challenger_gets_its_expected_verdict(run: Path) -> None:
+    write_policy(run, SELF_TEST)
     planted = verdict_on(run)["self_test"]["planted"]
     assert {entry["name"]: entry["found"] for entry in planted} == {
         "ids shuffled": "reject", "half of the hypotheses blank": "reject", "one slice destroyed while the mean improves": "reject",
@@ -257,6 +267,7 @@ def test_the_self_test_passes_for_good_and_bad_systems(tmp_path: Path, wrong: di
 
 
 def test_a_gate_that_promotes_a_planted_challenger_fails_and_writes_no_verdict(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_policy(run, SELF_TEST)
     monkeypatch.setattr(gate, "verdict_of", lambda rules: "promote")
     with pytest.raises(PipelineError, match="gate self-test: ids shuffled: promote, not reject; .*identical to the champion: promote"):
         gate.run(run)
@@ -264,6 +275,7 @@ def test_a_gate_that_promotes_a_planted_challenger_fails_and_writes_no_verdict(r
 
 
 def test_a_gate_without_its_checks_fails_its_self_test(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_policy(run, SELF_TEST)
     monkeypatch.setattr(gate, "check", lambda evidence, **switches: None)
     with pytest.raises(PipelineError, match="another test set: promote, not failure; another normaliser: promote"):
         gate.run(run)

@@ -16,7 +16,7 @@ A verdict of any kind is a result (exit 0). Figures that are broken or not compa
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -165,7 +165,7 @@ class Policy(Section):
 
 
 def apply_rules(policy: Policy, evidence: Evidence) -> tuple[Verdict, list[Rule], dict[str, Any]]:
-    """Return the verdict, every rule, and the comparisons with champion and baseline, as served and greedy.
+    """Return the verdict, every rule, and the comparisons with champion and baselines, as served and greedy.
 
     Raises:
         PipelineError: the evidence is broken or not comparable (`pipeline.scoring.evidence.check`), or a required slice
@@ -175,15 +175,15 @@ def apply_rules(policy: Policy, evidence: Evidence) -> tuple[Verdict, list[Rule]
     challenger, champion, _ = evidence.systems
     resampling = Resampling(policy.level, policy.resamples, policy.seed)
 
-    def comparisons_of(challenger: System, champion: System, baseline: System) -> dict[str, Any]:
+    def comparisons_of(challenger: System, champion: System, *baselines: System) -> dict[str, Any]:
         return {
             name: compare(rival.rows, challenger.rows, names=(rival.name, challenger.name), resampling=resampling,
                           slice_columns=[[column] for column in policy.non_inferiority.columns],
                           min_utterances=policy.non_inferiority.min_utterances, speaker_dependent=evidence.speaker_dependent)
-            for name, rival in (("champion", champion), (baseline.name, baseline))
+            for name, rival in (("champion", champion), *((baseline.name, baseline) for baseline in baselines))
         }
 
-    served = comparisons_of(*evidence.systems)
+    served = comparisons_of(*evidence.all_systems)
     greedy = comparisons_of(*evidence.greedy_systems) if evidence.greedy else served
     baseline = evidence.baseline.name
     units = f"{served['champion']['units']} {served['champion']['unit']}s now"
@@ -191,7 +191,7 @@ def apply_rules(policy: Policy, evidence: Evidence) -> tuple[Verdict, list[Rule]
         improvement(policy, evidence, served["champion"], units),
         *non_inferiority(policy.non_inferiority, evidence, served["champion"]),
         beats_baseline(policy.beats_baseline, greedy[baseline], baseline, units),
-        *shown(evidence, resampling),
+        *shown(evidence, greedy),
         error_limit("max_wer", policy.max_wer, challenger.wer, "WER", units),
         error_limit("max_cer", policy.max_cer, challenger.cer, "CER", units),
         *robustness(policy.robustness, evidence, resampling),
@@ -288,14 +288,14 @@ def beats_baseline(policy: Baseline, comparison: dict[str, Any], baseline: str, 
     return if_enabled(policy.enabled, rule)
 
 
-def shown(evidence: Evidence, resampling: Resampling) -> list[Rule]:
+def shown(evidence: Evidence, greedy: Mapping[str, Any]) -> list[Rule]:
     """Return the greedy WER difference to each further baseline, as disabled rules: the verdict does not depend on them."""
-    challenger, rules = evidence.greedy_systems[0], []
+    rules = []
     for system in evidence.shown:
-        found, _ = difference(system.rows.words, challenger.rows.words, units_in(challenger.rows.table), resampling)
-        rules.append(Rule(f"beats_baseline {system.name}", False, found.value, found.low, found.high, None, None,
-                          f"shown only: change in greedy WER against {system.name} {100 * found.value:+.2f} points "
-                          f"[{100 * found.low:+.2f}, {100 * found.high:+.2f}]"))
+        found = greedy[system.name]["wer"]["difference"]
+        rules.append(Rule(f"beats_baseline {system.name}", False, found["value"], found["low"], found["high"], None, None,
+                          f"shown only: change in greedy WER against {system.name} {100 * found['value']:+.2f} points "
+                          f"[{100 * found['low']:+.2f}, {100 * found['high']:+.2f}]"))
     return rules
 
 
@@ -535,7 +535,7 @@ def make_verdict(policy: Policy, evidence: Evidence) -> dict[str, Any]:
         rules.append(disabled("self_test", 0))
     gates = policy.gates_since_promotion
     estimated = power_of(policy, evidence, rules)
-    challenger, champion, _ = zip(evidence.systems, evidence.greedy_systems, strict=True)
+    challenger, champion, _ = zip(evidence.systems, evidence.greedy_systems[:3], strict=True)
     return {
         "schema": SCHEMA, "verdict": verdict, "challenger": system_entry(*challenger), "champion": system_entry(*champion),
         "period": {"gates_before": gates, "one_sided_level": spent_level(policy.alpha, gates)},

@@ -519,7 +519,7 @@ def ingest_corpus(corpus: str, reader: corpora.Reader, params: corpora.Release, 
     with atomic_folder(target) as folder:
         for job in jobs:
             publish(job.shard, found.keep[job.shard], folder / job.shard.name)
-        report = {**summary(corpus, found), "versions": versions}
+        report = {**summary(corpus, found), "synthetic": params.reader == "speak", "versions": versions}
         check_reject_share(report, found.rejects, params.max_reject_share)
         table = pd.DataFrame(found.rejects, columns=["id", "source", "reason", "detail"]).assign(corpus=corpus)
         table["utterance_id"] = f"{corpus}/" + table["id"]

@@ -20,7 +20,7 @@ class Clip:
 
     Attributes:
         utterance_id: as in the test split.
-        kind: best, median or worst, by the challenger's word errors.
+        kind: best, median or worst, by the challenger's word errors; the median is of the utterances with an error.
         speaker: speaker id.
         attributes: locale, accent and gender, those that are known.
         duration_s: of the audio.
@@ -75,6 +75,7 @@ def select_utterances(
 ) -> list[tuple[str, str]]:
     """Return `count` utterances, each with its kind: best, median or worst by its word errors per reference word.
 
+    The median is that of the utterances with an error: of a good system's test set most have none.
     Longer utterances come before shorter ones. Within a kind, each utterance has another speaker as long as there is one.
 
     Args:
@@ -93,7 +94,8 @@ def select_utterances(
         name: word_errors(reference, hypothesis) / max(1, length[name])
         for name, reference, hypothesis in zip(ids, references, hypotheses, strict=True)
     }
-    median = sorted(error_rate.values())[len(error_rate) // 2] if error_rate else 0.0
+    wrong = sorted(rate for rate in error_rate.values() if rate)
+    median = wrong[len(wrong) // 2] if wrong else 0.0
     chosen: dict[str, str] = {}
     kinds: dict[str, Callable[[float], float]] = {
         "worst": lambda rate: -rate,

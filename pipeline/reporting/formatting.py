@@ -11,6 +11,11 @@ def percent(fraction: float) -> str:
     return f"{fraction * 100:.1f}\N{NO-BREAK SPACE}%"
 
 
+def points(fraction: float) -> str:
+    """Return a rate or a difference of rates for print, in per cent or points: -0.1234 → −12.3, with U+2212 as minus."""
+    return f"{fraction * 100:.1f}".replace("-", "−")
+
+
 def thousands(number: int | float) -> str:
     """Return a whole number for print: 12345 → 12 345, with a no-break space."""
     return f"{number:,.0f}".replace(",", "\N{NO-BREAK SPACE}")

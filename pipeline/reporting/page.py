@@ -24,6 +24,7 @@ from pipeline.reporting.formatting import (
     format_signed,
     format_value,
     percent,
+    points,
     thousands,
     visible_symbol,
 )
@@ -88,6 +89,7 @@ def _environment() -> Environment:
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     environment.filters.update(
         percent=percent,
+        points=points,
         thousands=thousands,
         outcome=outcome,
         p_value=format_p_value,
@@ -110,6 +112,9 @@ def _context(inputs: Inputs, clip_count: int, audio_mb: float) -> dict[str, Any]
     return dict(
         verdict=inputs.verdict,
         sentence=verdict_sentence(inputs.verdict),
+        rules=[(rule, distance_to_limit(rule)) for rule in inputs.verdict["rules"]],
+        closest=closest_rule(inputs.verdict["rules"]),
+        synthetic=synthetic_corpora(inputs),
         systems=systems,
         challenger=inputs.challenger,
         test_set=score["test_set"],
@@ -216,6 +221,27 @@ def verdict_sentence(verdict: Mapping[str, Any]) -> str:
         return f"All {len(enabled)} enabled rules pass."
     before, after = (percent(found["wer"][name]) for name in ("champion", "challenger"))
     return f"All {len(enabled)} enabled rules pass: on the same test set, WER as served is {after}, compared with {before} for the champion."
+
+
+def distance_to_limit(rule: Mapping[str, Any]) -> float | None:
+    """Return how far the upper end of a rule's interval is below its limit, a fraction; None without an interval or a limit."""
+    known = rule["enabled"] and rule["high"] is not None and rule["limit"] is not None
+    return float(rule["limit"] - rule["high"]) if known else None
+
+
+def closest_rule(rules: Sequence[Mapping[str, Any]]) -> tuple[str, float, float] | None:
+    """Return the rule that is the closest to its limit: its name, the distance, and the width of its interval, both fractions.
+
+    The distance of each rule is divided by the width of its interval, so that rules of other quantities and sizes compare.
+    """
+    known = [(distance / max(rule["high"] - rule["low"], 1e-9), rule["name"], distance, rule["high"] - rule["low"])
+             for rule in rules if (distance := distance_to_limit(rule)) is not None]
+    return min(known)[1:] if known else None
+
+
+def synthetic_corpora(inputs: Inputs) -> list[str]:
+    """Return the names of the corpora whose speech is synthetic."""
+    return sorted(corpus for (_, corpus), reports in inputs.corpora.items() if reports.get("ingest", {}).get("synthetic"))
 
 
 def system_rows(inputs: Inputs) -> list[Row]:

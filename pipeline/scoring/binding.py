@@ -103,7 +103,7 @@ def check_scores(root: Path, evidence: Evidence, seed: int) -> None:
         DataError: one differs from that of its hypotheses.
     """
     served = "_served" if evidence.greedy else ""
-    for system, ending in (*((system, served) for system in evidence.systems), *((system, "") for system in (*evidence.greedy, *evidence.shown))):
+    for system, ending in (*((system, served) for system in evidence.all_systems), *((system, "") for system in evidence.greedy)):
         file = root / f"data/score/{system.name}.json"
         check_stated(system, read_json(file), ending, seed, str(file))
 

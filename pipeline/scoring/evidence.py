@@ -126,8 +126,8 @@ class Evidence:
         speaker_dependent: whether the test speakers may be in the training data by declaration.
         corpora: the corpora that the policy has bounds for.
         speed: the challenger's throughput relative to the reference workload; None if it was not measured for these weights.
-        greedy: the three systems with greedy hypotheses; empty if they are the same.
-        shown: further baselines with greedy hypotheses, which the verdict shows without depending on them.
+        shown: further baselines as they serve, which the verdict shows without depending on them.
+        greedy: challenger, champion, baseline and those of `shown` with greedy hypotheses; empty if they are the same.
         exports: of the challenger; empty if the policy ignores them.
     """
 
@@ -139,15 +139,19 @@ class Evidence:
     speaker_dependent: bool
     corpora: Sequence[Corpus] = ()
     speed: Rate | None = None
-    greedy: tuple[System, ...] = ()
     shown: tuple[System, ...] = ()
+    greedy: tuple[System, ...] = ()
     exports: tuple[Export, ...] = ()
 
     @property
-    def greedy_systems(self) -> tuple[System, System, System]:
-        """Challenger, champion and baseline with greedy hypotheses."""
-        challenger, champion, baseline = self.greedy or self.systems
-        return challenger, champion, baseline
+    def all_systems(self) -> tuple[System, ...]:
+        """Challenger, champion, baseline and those of `shown`, as they serve."""
+        return (*self.systems, *self.shown)
+
+    @property
+    def greedy_systems(self) -> tuple[System, ...]:
+        """The same with greedy hypotheses."""
+        return self.greedy or self.all_systems
 
     @property
     def systems(self) -> tuple[System, System, System]:
@@ -180,7 +184,7 @@ def check(evidence: Evidence, *, certificate: bool, trained_on: bool) -> None:
         NotComparableError: systems differ in test set or normaliser.
         LeakageError: the certificate is not clean, or a system was trained on the test set.
     """
-    for system in (*evidence.systems, *evidence.greedy, *evidence.shown):
+    for system in (*evidence.all_systems, *evidence.greedy):
         for name, found, counts in (("wer", system.wer, system.rows.words), ("cer", system.cer, system.rows.characters)):
             if not all(map(math.isfinite, (found.value, found.low, found.high))):
                 raise DataError(f"score of {system.name}", f"{name} is {found.value} ({found.low} to {found.high})",

@@ -178,10 +178,10 @@ def read_evidence(root: Path, challenger: str, baseline: str, licence_tables: Se
     for path in licence_tables:
         for name, count in _licences(root / path):
             licences[name] = licences.get(name, 0) + count
-    first, second, third = (system for system, _, _, _ in found[:3])
+    first, second, third, *others = (system for system, _, _, _ in found)
     return Evidence(first, second, third, leaked, licences, speaker_dependent=found[0][2], corpora=read_corpora(languages, root),
                     speed=read_speed(first, root),
-                    greedy=tuple(greedy for _, greedy, _, _ in found[:3]), shown=tuple(greedy for _, greedy, _, _ in found[3:]))
+                    shown=tuple(others), greedy=tuple(greedy for _, greedy, _, _ in found))
 
 
 def _licences(file: Path) -> list[tuple[str, int]]:

@@ -61,11 +61,12 @@ def test_without_git_the_program_is_named(tmp_path: Path, monkeypatch: pytest.Mo
         git.git(tmp_path, "version")
 
 
-def test_a_temporary_folder_that_is_missing_does_not_stop_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
-    assert git._run(tmp_path, ("version",)).returncode == 0
+def test_git_is_not_told_of_a_temporary_folder_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = ("-c", 'alias.folder=!echo "${TMPDIR-none}"', "folder")
     git.git(tmp_path, "init", "--quiet")
-    git.git(tmp_path, "-c", "user.name=a", "-c", "user.email=b", "commit", "--quiet", "--allow-empty", "-m", "one")
+    for folder, expected in ((tmp_path, str(tmp_path)), (tmp_path / "missing", "none")):
+        monkeypatch.setenv("TMPDIR", str(folder))
+        assert git.git(tmp_path, *told) == expected
 
 
 def test_a_command_without_an_answer_ends_at_its_time_limit(tmp_path: Path) -> None:

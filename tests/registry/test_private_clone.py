@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.errors import PromotionError
+from pipeline.core.errors import PipelineError, PromotionError
 from pipeline.registry import private_clone, tags
+from pipeline.registry.git import git
 from pipeline.registry.promotion import promote, read_candidate
 from pipeline.registry.store import check_out
 from tests.toy_registry import ARTEFACT, Toy
@@ -43,4 +44,36 @@ def test_without_a_remote_uncommitted_changes_on_main_are_refused(toy: Toy) -> N
     (toy.path / "params.yaml").write_text("{}")
     with (pytest.raises(PromotionError, match="uncommitted changes on main; expected a clean checkout"),
           private_clone.private_clone(toy.path, ARTEFACT)):
+        pass
+
+
+def test_a_checkout_whose_remotes_have_other_names_is_told_that_nothing_is_pushed(once: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    for renamed, message in ((False, ""), (True, "no remote is named origin (upstream): the promotion stays in this checkout")):
+        if renamed:
+            once.git("remote", "rename", "origin", "upstream")
+        with private_clone.private_clone(once.path, ARTEFACT) as private:
+            assert private.remote == ("." if renamed else "origin")
+        assert message in (said := "".join(capsys.readouterr())) and ("no remote" in said) == renamed
+    once.git("remote", "remove", "upstream")
+    with private_clone.private_clone(once.path, ARTEFACT):
+        assert "no remote" not in "".join(capsys.readouterr())
+
+
+def test_the_branch_that_another_checkout_is_on_is_not_moved_under_it(once: Toy) -> None:
+    git(once.origin, "config", "core.bare", "false")
+    before = git(once.origin, "rev-parse", "main")
+    with private_clone.private_clone(once.path, ARTEFACT) as private:
+        git(private.clone, "commit", "--quiet", "--allow-empty", "-m", "one more")
+        with pytest.raises(PipelineError, match="refusing to update checked out branch"):
+            private_clone.publish(private, [])
+    assert git(once.origin, "rev-parse", "main") == before
+
+
+def test_a_checkout_whose_git_folder_is_elsewhere_needs_a_remote(once: Toy) -> None:
+    once.git("init", "--quiet", "--separate-git-dir", str(once.folder / "part"))  # as a submodule has it
+    with private_clone.private_clone(once.path, ARTEFACT) as private:
+        assert private.remote == "origin"
+    once.git("remote", "remove", "origin")
+    with (pytest.raises(PromotionError, match="a submodule at main, without a remote named origin; expected a remote to push to"),
+          private_clone.private_clone(once.path, ARTEFACT)):
         pass

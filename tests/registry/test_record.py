@@ -45,6 +45,22 @@ def test_a_record_that_is_read_is_equal_to_the_one_that_was_written_and_every_pr
         assert problem in str(caught.value)
 
 
+@pytest.mark.parametrize(("part", "key", "least", "refused"), [
+    ("verdict", "gates", 1, 0), ("verdict", "wer", 0, -0.01), ("verdict", "cer", 0, -0.01), ("approval", "by", "A", ""),
+    ("approval", "override", "-", ""), ("approval", "reason", "-", ""), (None, "version", "v10.0.0", "v1.0"),
+])
+def test_a_record_has_values_in_their_ranges(once: Toy, part: str | None, key: str, least: object, refused: object) -> None:
+    file, record = once.path / "registry/records/v0.1.0.json", read_json(once.path / "registry/records/v0.1.0.json")
+    for value, error in ((least, None), (refused, rf"{key}: ")):
+        (record[part] if part else record)[key] = value
+        file.write_text(json.dumps(record))
+        if error:
+            with pytest.raises(DataError, match=error):
+                read_record(file)
+        else:
+            read_record(file)
+
+
 def test_a_record_of_the_form_before_is_read_and_shown_as_it_was_written(once: Toy) -> None:
     file = once.path / "registry/records/v0.1.0.json"
     old = read_json(file) | {"schema": "vizinho.record/2"}

@@ -352,6 +352,7 @@ def write_corpus_reports(data: Path, language: str, corpus: str) -> None:
     """Write the reports of ingest and normalise on a corpus, and its language's leakage certificate."""
     write_json(data / f"ingest/{language}/{corpus}/report.json", {
         "corpus": corpus, "utterances": 1496, "speakers": 120, "hours": 1.512, "rejected": 4, "rejects": {"too short": 3, "silent": 1},
+        "synthetic": language == "portuguese",
     })
     write_json(data / f"normalise/{language}/{corpus}/report.json", {"kept": 1495, "dropped": {"other script": 1}})
     size = {"utterances": 400, "speakers": 40, "hours": 0.5, "unknown_speaker": 0, "speaker_dependent": 0}

@@ -43,6 +43,12 @@ def test_clips_are_the_best_the_median_and_the_worst_of_different_speakers() -> 
     assert select_utterances([], [], [], [], 8) == []
 
 
+def test_the_median_is_of_the_utterances_with_an_error() -> None:
+    hypotheses = ["um dois três quatro"] * 20 + ["um dois três"] * 3 + ["um"]
+    chosen = select_utterances([f"u{number:02d}" for number in range(24)], [""] * 24, ["um dois três quatro"] * 24, hypotheses, 6)
+    assert [name for name, kind in chosen if kind == "median"] == ["u21", "u22"]  # the worst has u20
+
+
 def test_a_clip_that_is_not_in_the_test_split_is_refused(root: Path) -> None:
     path = root / "data/split/portuguese/test.parquet"
     pd.read_parquet(path).iloc[:0].to_parquet(path)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.reporting.formatting import format_p_value, format_seconds, format_signed, format_value, percent, thousands, visible_symbol
+from pipeline.reporting.formatting import format_p_value, format_seconds, format_signed, format_value, percent, points, thousands, visible_symbol
 
 
 @pytest.mark.parametrize(
@@ -26,5 +26,6 @@ def test_p_values_signs_and_blanks_are_printed_legibly() -> None:
 
 
 def test_rates_and_counts_are_printed_with_no_break_spaces() -> None:
+    assert [points(value) for value in (0.1234, -0.1234, 0.0)] == ["12.3", "−12.3", "0.0"]
     assert percent(0.1234) == "12.3\N{NO-BREAK SPACE}%"
     assert thousands(12345) == "12\N{NO-BREAK SPACE}345"

@@ -15,6 +15,7 @@ from pipeline.reporting.inputs import read_inputs
 from pipeline.reporting.page import (
     SCRIPTS,
     calibration_bins,
+    closest_rule,
     corpus_rows,
     describe_changes,
     head_groups,
@@ -57,7 +58,8 @@ def test_the_page_shows_the_run_in_the_order_in_which_it_is_evaluated(root: Path
         "All 2 enabled rules pass: on the same test set, WER as served is 22.0 %, compared with 95.0 % for the champion.",
         "22.0 % 19.0 to 25.0",
         "−38.0 [−42.0, −34.0] < 0.001 0.012",
-        "beats_baseline ✓ pass",
+        "beats_baseline ✓ pass −38.0 [−42.0, −34.0] 0.0 34.0 the whole",
+        "Synthetic speech: speak-pt. Intervals",
         "export_parity disabled",
         "unchanged 30 utterances of 12 speakers 22.0 % [17.0, 27.0] 95.0 % [90.0, 100.0]",
         "noise 10 db noise at 10 dB 32.0 % [27.0, 37.0] +10.0 [+7.0, +13.0] 105.0 % [100.0, 110.0] +10.0 [+7.0, +13.0]",
@@ -205,6 +207,16 @@ def test_a_rejection_names_the_rules_that_fail_and_those_undecided(root: Path) -
         "beats baseline (about 40 speakers more would decide)."
     ) in text
     assert "max_wer ✕ fail" in text and "beats_baseline ? undecided" in text
+
+
+def test_the_closest_rule_is_that_with_the_least_distance_for_the_width_of_its_interval() -> None:
+    wide, narrow = rule("wide", low=-0.4, high=0.0, limit=0.1), rule("narrow", low=0.04, high=0.05, limit=0.06)
+    beyond = rule("beyond", low=0.0, high=0.2, limit=0.1, passed=False)
+    none = rule("none", low=None, high=None, limit=0.1)
+    disabled = rule("disabled", enabled=False, low=0.0, high=0.1, limit=0.1)
+    assert closest_rule([none, wide, disabled, narrow]) == ("wide", pytest.approx(0.1), pytest.approx(0.4))
+    assert closest_rule([narrow, beyond, wide]) == ("beyond", pytest.approx(-0.1), pytest.approx(0.2))
+    assert closest_rule([none, disabled]) is None
 
 
 def test_more_than_three_rules_that_fail_are_counted() -> None:

@@ -20,7 +20,7 @@ from pipeline.core.errors import MissingInputError
 from pipeline.core.files import read_json, read_table, write_json, write_text
 from pipeline.core.progress import log
 from pipeline.core.stage import exit_with_code
-from pipeline.reporting.charts import BLUE, NEUTRAL, VERMILION, WIDTH, Box, _line, _svg, _text, ticks
+from pipeline.reporting.charts import BLUE, VERMILION, WIDTH, Box, _densify, _line, _place_label, _svg, _text, ticks
 from studies.donors.outcome import Errors, bounds, correlation, errors_of, mistakes, predictions, steps_to
 from studies.donors.sentences import LANGUAGES
 from studies.donors.settings import DONORS, MULTILINGUAL, RESULTS, SCRATCH, TRIALS, WEAK, Results, Transfer, section
@@ -135,13 +135,14 @@ def figure(near: Mapping[str, Mapping[str, float]], condition: Mapping[str, Any]
         condition: its results.
     """
     names = [name for name in near if not name.startswith("measure ")]
-    columns, height = min(3, len(names)), 210
+    columns, height = min(2, len(names)), 210
     width = (WIDTH - 60) / columns
     starts = {name: start["wer"] for name, start in condition["starts"].items() if name in LANGUAGES}
     lowest, highest = min(rate["low"] for rate in starts.values()), max(rate["high"] for rate in starts.values())
     marks = [tick for tick in ticks(highest, 40) if lowest - 0.01 <= tick <= highest + 0.01]
     marks = marks[:: max(1, math.ceil(len(marks) / 6))]
-    parts, described = [], []
+    parts: list[str] = []
+    described: list[str] = []
     for number, name in enumerate(names):
         row, column = divmod(number, columns)
         box = Box(50 + column * width, 92 + row * (height + 60), 50 + (column + 1) * width - 26, 92 + row * (height + 60) + height)
@@ -160,13 +161,17 @@ def figure(near: Mapping[str, Mapping[str, float]], condition: Mapping[str, Any]
         parts += [_text(box.left, box.top - 10, f"{name}: Spearman {coefficient(found)}", size=11.5),
                   _text(box.right, box.bottom + 18, "nearer to Portuguese →", anchor="end", size=11)]
         best = min(starts, key=lambda code: starts[code]["value"])
-        for code, value in panel.items():
-            rate, colour = starts[code], VERMILION if code == best else BLUE
-            x, y = place(value, rate["value"])
-            parts += [_line(x, place(value, rate["low"])[1], x, place(value, rate["high"])[1], colour=colour, width=1.5, opacity=0.6),
-                      f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{colour}"/>', _text(x + 8, y + 4, code, colour=colour, weight=600)]
+        bars = {code: [place(value, starts[code][end]) for end in ("low", "value", "high")] for code, value in panel.items()}
+        drawn = [spot for bar in bars.values() for spot in _densify(bar)]
+        labels: list[Box] = []
+        for code, bar in bars.items():
+            colour, (x, y) = VERMILION if code == best else BLUE, bar[1]
+            at_x, at_y, anchor, taken = _place_label(bar[1], code, 12, drawn, labels, box)
+            labels.append(taken)
+            parts += [_line(x, bar[0][1], x, bar[2][1], colour=colour, width=1.5, opacity=0.6),
+                      f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{colour}"/>',
+                      _text(at_x, at_y, code, anchor=anchor, colour=colour, weight=600)]
         described.append(f"{name}: Spearman {coefficient(found)}")
-    assert NEUTRAL, "the colour of lines and text"
     subtitle = (f"WER % after {condition['minutes']:g} minutes of Portuguese, {len(condition['seeds'])} seed{'s' * (len(condition['seeds']) > 1)}; "
                 "bars: interval over speakers and seeds; positive: the prediction holds")
     rows = math.ceil(len(names) / columns)

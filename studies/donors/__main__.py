@@ -15,8 +15,8 @@ from pipeline.core.files import ROOT, state_dir
 from pipeline.core.params import read_params
 from studies.donors.settings import HERE, PARAMS
 
-REDUCED = 2
-"""Groups of trials in the reduced form: every start with 10 and with 3 minutes of Portuguese, one seed."""
+REDUCED = 3
+"""Groups of trials in the reduced form, one seed: every start with 10 minutes of Portuguese, the donors at equal steps, every start with 3."""
 
 
 def commands(groups: list[str], limit: int | None) -> list[list[str]]:

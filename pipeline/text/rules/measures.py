@@ -222,7 +222,7 @@ def unit_word(match: re.Match[str], line: Line) -> str | None:
     per = _PER.match(line.text, match.end())
     if per and (per[1] in words.units or per[1].lower() in words.per_nouns):
         return noun.many
-    if match["unit"][-1] in "²³" or match["unit"] == "kg":
+    if match["unit"][-1] in "²³" or (match["unit"] == "kg" and word in words.before_one | {"em", "en"}):
         return noun.one if word in words.before_one else noun.many
     return None
 

@@ -72,7 +72,7 @@ class Acoustic(Section):
     """`rank.acoustic`: the level of speech. Without this section the level is left out, and torch is not loaded."""
 
     voices: int = Field(4, ge=2, le=len(VARIANTS), description="eSpeak NG's voices per language")
-    below_top: int = Field(2, ge=0, description="layer of the donor's encoder, counted from its top; at the bottom is the input of the first block")
+    layer: int | None = Field(None, ge=0, description="of the donor's encoder; 0: input of its first block; null: two below the top, at least 1")
     units: int = Field(64, ge=8, le=2_000, description="k-means units; San et al. take 500 for hours of speech")
     pieces: int = Field(200, ge=8, le=50_000, description="pieces of units, single units included; San et al. take 10,000")
     restarts: int = Field(5, ge=1, le=50, description="starts of k-means, whose similarities are averaged")
@@ -167,7 +167,7 @@ def measure(target: Evidence, donor: Evidence, letter_counts: Mapping[str, int],
     words = (target.symbols, donor.symbols)
     symbols_RS = _weighted(weights_RC, [[Counter(word) for word in side] for side in words])
     bigrams_RS = _weighted(weights_RC, [[Counter(pairwise(("#", *word, "#"))) for word in side] for side in words])
-    segments_RS, segment_names = _weighted_with_names(weights_RC, [[Counter(word) for word in side.segments] for side in (target, donor)])
+    (target_RS, donor_RS), segment_names = _weighted_with_names(weights_RC, [[Counter(word) for word in side.segments] for side in (target, donor)])
     rows = {letter: row_for(letter, donor.language.alphabet) for letter in letter_counts}
     frequency_L = np.array(list(letter_counts.values()), dtype=float)
     kept_L = np.array([row == letter for letter, row in rows.items()])
@@ -182,7 +182,7 @@ def measure(target: Evidence, donor: Evidence, letter_counts: Mapping[str, int],
         "coverage": measures.coverage(*symbols_RS),
         "unigrams": measures.jensen_shannon(*symbols_RS),
         "bigrams": measures.jensen_shannon(*bigrams_RS),
-        "features": measures.energy_distance(*segments_RS, feature_distances(segment_names, segment_names)),
+        "features": measures.energy_distance(target_RS, donor_RS, feature_distances(segment_names, segment_names)),
         "letters_kept": np.full(resamples, (frequency_L * kept_L).sum() / frequency_L.sum()),
         "letters_mapped": np.full(resamples, (frequency_L * mapped_L).sum() / frequency_L.sum()),
         "letter_sounds": measures.letter_sound_agreement(
@@ -238,7 +238,7 @@ def acoustic_level(params: Params, weights_RC: Array, encoder: Path) -> tuple[Ar
         DataError: the encoder has no such layer, or eSpeak NG fails.
     """
     from pipeline.batching.waveforms import prepare
-    from pipeline.decoding.hidden import encode_all, layer_below_top
+    from pipeline.decoding.hidden import choose_layer, encode_all
     from pipeline.model.artifact import expects_normalised_input, load_model
     from pipeline.model.device import choose_device, set_threads
 
@@ -247,7 +247,7 @@ def acoustic_level(params: Params, weights_RC: Array, encoder: Path) -> tuple[Ar
     set_threads(usable_processors())
     model, _, record = load_model(encoder)
     model.to(choose_device())  # type: ignore[arg-type]
-    layer, variants = layer_below_top(model, asked.below_top), VARIANTS[: asked.voices]
+    layer, variants = choose_layer(model, asked.layer), VARIANTS[: asked.voices]
 
     def speak(code: str) -> list[Waveform]:
         spelt = [word.lower() for word in words[languages[code].words].values()]

@@ -188,7 +188,7 @@ def test_without_a_discriminating_measure_there_is_no_ranking() -> None:
         combine(np.zeros((len(MEASURES), 2, 1)), np.zeros(len(MEASURES), dtype=bool))
 
 
-SPOKEN: dict[str, Any] = {"voices": 2, "below_top": 1, "units": 8, "pieces": 40, "restarts": 2}
+SPOKEN: dict[str, Any] = {"voices": 2, "layer": 0, "units": 8, "pieces": 40, "restarts": 2}
 
 
 @pytest.fixture

@@ -217,7 +217,8 @@ def rank(audio: Annotated[list[str] | None, typer.Option(help="LANG=PATH: record
                                                           show_default=False)] = None,
          encoder: Annotated[Path | None, typer.Option(help="Model whose encoder compares the recordings: a folder of this project, or a wav2vec2 "
                                                            "checkpoint. Default: data/donor.", show_default=False)] = None,
-         layer: Annotated[int | None, typer.Option(help="Layer of the encoder; 0 is the input of its first block. Default: two below the top.",
+         layer: Annotated[int | None, typer.Option(help="Layer of the encoder; 0 is the input of its first block. Default: two below the top, "
+                                                        "at least 1.",
                                                    min=0, show_default=False)] = None,
          minutes: Annotated[float, typer.Option(help="Speech per language, at most.", min=0.1)] = 10.0,
          units: Annotated[int, typer.Option(help="Sounds that k-means distinguishes; 500 for hours of speech.", min=8, max=2000)] = 64,

@@ -204,6 +204,7 @@ def load_encoder(folder: Path) -> Any:
     if not folder.is_dir():
         raise MissingInputError(str(folder), "no such folder", "an encoder: a model folder of this project or a wav2vec2 checkpoint",
                                 "run `dvc repro donor` or `dvc pull`, or name one with --encoder")
+    model: Any
     if (folder / RECORD).exists():
         model = load_model(folder)[0]
     else:
@@ -234,7 +235,7 @@ def rank_audio(arguments: Sequence[str], encoder: Path | None, layer: int | None
     Args:
         arguments: LANG=PATH, one of them Portuguese.
         encoder: folder of the model; None for data/donor.
-        layer: 0 for the input of the first block; None for the layer two below the top.
+        layer: 0 for the input of the first block; None for the default.
         minutes: of speech per language, at most.
         settings: of units and pieces.
         resamples: of the speakers.
@@ -243,14 +244,14 @@ def rank_audio(arguments: Sequence[str], encoder: Path | None, layer: int | None
         ParamsError: wrong arguments; lists all problems.
         DataError: a language has no readable speech, or too little; the encoder is missing or has no such layer.
     """
-    from pipeline.decoding.hidden import encode_all, layer_below_top
+    from pipeline.decoding.hidden import choose_layer, encode_all
     from pipeline.model.artifact import expects_normalised_input
 
     target, paths = parse_audio(arguments)
     found = {code: recordings_of(code, given) for code, given in paths.items()}
     model = load_encoder(encoder or ROOT / "data/donor")
     layers = int(model.config.num_hidden_layers)
-    chosen = layer_below_top(model, min(2, layers) if layer is None else layers - layer)
+    chosen = choose_layer(model, layer)
     speech = {code: read_speech(recordings, 60 * minutes, expects_normalised_input(model), settings.seed) for code, recordings in found.items()}
     if unread := [code for code, read in speech.items() if not read.waveforms]:
         reasons = "; ".join(f"{entry['file']}: {entry['error']}" for code in unread for entry in speech[code].failed[:2])

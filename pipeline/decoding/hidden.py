@@ -21,16 +21,20 @@ from pipeline.model.geometry import receptive_field
 Frames = npt.NDArray[np.float32]
 
 
-def layer_below_top(model: Wav2Vec2ForCTC, below_top: int) -> int:
-    """Return the number of a layer that is given by its distance from the top; layer 0 is the input of the first block.
+def choose_layer(model: Wav2Vec2ForCTC, layer: int | None) -> int:
+    """Return the layer to read: the given one, otherwise the one two below the top, at least the output of the first block.
+
+    Args:
+        model: the network.
+        layer: 0 for the input of the first block, N for the output of block N; None for the default.
 
     Raises:
-        DataError: the encoder has fewer layers.
+        DataError: the encoder has fewer blocks.
     """
-    layers = model.config.num_hidden_layers
-    if not 0 <= below_top <= layers:
-        raise DataError("the layer", f"{below_top} below the top of {layers}", f"0 to {layers}", "choose another layer")
-    return int(layers - below_top)
+    layers = int(model.config.num_hidden_layers)
+    if layer is not None and not 0 <= layer <= layers:
+        raise DataError("the encoder", f"no layer {layer}", f"0 to {layers}", "choose another layer")
+    return max(1, layers - 2) if layer is None else layer
 
 
 def frames_of(model: Wav2Vec2ForCTC, layer: int, waveforms: Sequence[Waveform]) -> list[Frames]:

@@ -249,7 +249,7 @@ def heat_map(title: str, subtitle: str, columns: Sequence[str], rows: Sequence[t
         rows: label and cells of each row, from top to bottom.
     """
     row_height, first_y, swatch = 30, 102, 46
-    left = 16 + max(len(label) for label, _ in rows) * 13.5 * CHARACTER * 1.05  # the labels are bold
+    left = 24 + max(len(label) for label, _ in rows) * 13.5 * CHARACTER * 1.05  # the labels are bold
     width = (WIDTH - 12 - left) / len(columns)
     parts = [_text(left + column * width, 78, name, size=12.5, weight=600) for column, name in enumerate(columns)]
     for number, (label, cells) in enumerate(rows):

@@ -26,7 +26,7 @@ def advise(leader: Mapping[str, Any], order: Sequence[str], names: Mapping[str, 
     far = f" {join_words([names[code] for code in behind])} {verb} farther from {target} by more than the interval." if behind else ""
     share = f"{names[first]} is first in {leader['share_first']:.0%} of the resamples"
     if len(order) > 2 and not behind:
-        take = f"The ranking does not decide: take the language with the best checkpoint, {names[first]} if they are equal."
+        take = "The ranking does not decide: take the language with the best checkpoint."
         sure = f"By {evidence} none of the {len(order)} candidates is separated from the first ({share})."
     elif close:
         take = f"Take {join_words([names[code] for code in together], 'or')}, whichever has the better checkpoint."

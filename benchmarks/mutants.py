@@ -73,9 +73,9 @@ def files(folder: str, *names: str) -> tuple[str, ...]:
 
 
 GROUPS = {
-    "gate": Group(files("", "gate") + files("scoring/", "binding", "reading", "evidence", "rules"), (), ("tests/test_gate.py", "tests/scoring")),
+    "gate": Group(files("", "gate") + files("scoring/", "binding", "reading", "evidence", "rules"), (), ("tests/gate", "tests/scoring")),
     "scoring": Group((), files("scoring/", "bootstrap", "comparison", "counts", "paired", "planted", "power", "robustness", "scorecard",
-                               "utterances"), ("tests/scoring", "tests/test_score.py", "tests/test_gate.py")),
+                               "utterances"), ("tests/scoring", "tests/test_score.py", "tests/gate")),
     "head": Group((), files("model/", "head"), ("tests/model/test_head.py",)),
     "leakage": Group((), files("leakage/", "recount", "rules", "search") + files("", "split"), ("tests/leakage", "tests/test_split.py")),
     "registry": Group(files("registry/", "evidence", "promotion", "gates", "slices", "verify") + files("core/", "policy"), (),

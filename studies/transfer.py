@@ -81,7 +81,9 @@ class Trial:
         yield f"train.seed={self.seed}"
         yield f"train.head={self.head}"
         if self.hours is not None:
-            yield f"+split.portuguese.limit_train_hours={self.hours}"
+            yield f"++split.portuguese.limit_train_hours={self.hours}"
+        elif "limit_train_hours" in params["split"]["portuguese"]:
+            yield "~split.portuguese.limit_train_hours"
         if self.equal_steps:
             yield f"train.systems.scratch_long.steps_factor={(params['donor']['steps'] + params['train']['steps']) / params['train']['steps']:.6g}"
         if self.long:

@@ -22,7 +22,7 @@ from pipeline.model.artifact import save_model
 from pipeline.model.provenance import trained_on
 from pipeline.scoring.scorecard import Resampling
 from tests import tiny
-from tests.test_gate import hypotheses
+from tests.gate_runs import hypotheses
 
 WORDS = tiny.vocabulary()
 SECTION: dict[str, Any] = {"utterances": 6, "seed": 1, "logit_utterances": 4, "batch_utterances": 3, "recording_s": 2, "speed_utterances": 2,

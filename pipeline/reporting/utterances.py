@@ -34,7 +34,7 @@ def explorer_data(inputs: Inputs, systems: Sequence[Row], audio_mb: float, clips
     Args:
         inputs: the results of the run.
         systems: rows of the systems table; `name` and `label` are used.
-        audio_mb: MB of audio to include at most, in base64, besides the clips; less where the texts leave less room.
+        audio_mb: MB of audio to include at most, in base64, besides the clips; less if the page would exceed its limit.
         clips: ids of the utterances whose audio is elsewhere on the page.
 
     Returns:

@@ -17,7 +17,7 @@ from pipeline.scoring.exports import judge, planted_export_entries, planted_expo
 from pipeline.scoring.scorecard import Resampling
 from pipeline.scoring.utterances import scored
 from tests.exports import write_exports
-from tests.test_gate import garbled, hypotheses
+from tests.gate_runs import garbled, hypotheses
 
 RESAMPLING = Resampling(resamples=1000)
 

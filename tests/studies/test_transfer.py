@@ -28,10 +28,13 @@ def test_every_trial_has_a_unique_name_and_the_first_seed_at_full_size_comes_fir
 
 def test_a_trial_changes_only_the_params_of_its_kind() -> None:
     by_name = {trial.name: set(trial.changes(PARAMS)) for trial in trials([2], [0.17, None])}
-    plain = {"train.seed=2", "train.head=base_letter"}
+    limit = "split.portuguese.limit_train_hours"
+    plain = {"train.seed=2", "train.head=base_letter", f"~{limit}"}
     assert by_name["hours-all-seed-2"] == plain
-    assert by_name["hours-0.17-seed-2"] == plain | {"+split.portuguese.limit_train_hours=0.17"}
-    assert by_name["head-fresh-hours-all-seed-2"] == {"train.seed=2", "train.head=fresh"}
+    assert by_name["hours-0.17-seed-2"] == plain - {f"~{limit}"} | {f"++{limit}=0.17"}
+    assert by_name["head-fresh-hours-all-seed-2"] == {"train.seed=2", "train.head=fresh", f"~{limit}"}
+    unlimited = PARAMS | {"split": {"portuguese": {}}}
+    assert f"~{limit}" not in set(trials([2], [None])[0].changes(unlimited))
     assert by_name["long-hours-all-seed-2"] == plain | {"+train.systems.transfer.steps_factor=3"}
     gradual = by_name["freezing-gradual-hours-all-seed-2"] - plain
     assert gradual == {"++train.config.freeze_encoder_steps=35", "++train.config.unfreeze_every=35"}

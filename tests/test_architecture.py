@@ -45,7 +45,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "exporting": ({"core", "batching", "decoding", "model"}, {"onnx", "onnxruntime", *TORCH}),
     "alignment": ({"core", "batching", "decoding", "model"}, {"scipy", *TORCH}),
     "training": ({"core", "audio", "batching", "decoding", "model"}, {"dvclive", *TORCH}),  # error rates are passed in
-    "tuning": ({"core", "batching", "decoding", "model", "training"}, TORCH),
+    "tuning": ({"core", "batching", "decoding", "model", "training"}, {"rapidfuzz", "scipy", *TORCH}),
     "reporting": ({"core"}, {"jinja2", "pandas", "pyarrow", "rapidfuzz", "vl_convert", "yaml"}),
     "registry": ({"core"}, {"configobj", "dvc", "dvc_data", "gto", "pandas", "pydantic", "yaml"}),
     "serving": ({"core", "decoding", "model", "registry"}, {"fastapi", "prometheus_client", "pydantic", "starlette", "uvicorn"}),

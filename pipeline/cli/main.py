@@ -215,6 +215,11 @@ def rank(audio: Annotated[list[str] | None, typer.Option(help="LANG=PATH: record
                                                          metavar="LANG=PATH", show_default=False)] = None,
          more: Annotated[list[str] | None, typer.Argument(help="Further LANG=PATH after --audio.", metavar="[LANG=PATH]...",
                                                           show_default=False)] = None,
+         checkpoint: Annotated[list[str] | None, typer.Option(help="LANG=FOLDER: a donor checkpoint with a head, evaluated on a small transcribed "
+                                                                   "set. Repeat the option for several.", metavar="LANG=FOLDER",
+                                                              show_default=False)] = None,
+         transcribed: Annotated[Path | None, typer.Option(help="The set for --checkpoint: a Parquet file of a split. Default: "
+                                                               "data/split/portuguese/dev.parquet.", show_default=False)] = None,
          encoder: Annotated[Path | None, typer.Option(help="Model whose encoder compares the recordings: a folder of this project, or a wav2vec2 "
                                                            "checkpoint. Default: data/donor.", show_default=False)] = None,
          layer: Annotated[int | None, typer.Option(help="Layer of the encoder; 0 is the input of its first block. Default: two below the top, "
@@ -232,10 +237,19 @@ def rank(audio: Annotated[list[str] | None, typer.Option(help="LANG=PATH: record
     compared.
 
     vizinho rank --audio es=recordings/es it=recordings/it pt=recordings/pt
+
+    vizinho rank --checkpoint es=data/donor
     """
     from pipeline.core.files import ROOT, read_json
     from pipeline.rank import ranking_table
 
+    if checkpoint:
+        from pipeline.cli.rank import rank_checkpoints, render_checkpoints
+
+        if audio or more:
+            raise typer.BadParameter("--checkpoint and --audio are two rankings; give one of them")
+        _show(rank_checkpoints(checkpoint, transcribed or ROOT / "data/split/portuguese/dev.parquet", seed), render_checkpoints, as_json)
+        return
     if not audio:
         if more or encoder or layer is not None:
             raise typer.BadParameter(f"{more[0] if more else '--encoder, --layer'}: only with --audio LANG=PATH")

@@ -1,4 +1,4 @@
-"""`vizinho rank --audio`: the acoustic level of the ranking on recordings, without transcripts."""
+"""`vizinho rank --audio` and `--checkpoint`: languages by recordings without transcripts, and checkpoints by a small transcribed set."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from pipeline.similarity.levels import CONFIDENCE, concordance, describe_level, 
 from pipeline.similarity.tables import read_languages
 
 SCHEMA: Final = "vizinho.rank_audio/1"
+CHECKPOINTS: Final = "vizinho.rank_checkpoints/1"
 WHERE: Final = "vizinho rank"
 TABLES: Final = (".tsv", ".csv", ".json", ".jsonl", ".ndjson", ".gz", ".scp")
 LONGEST_S: Final = 20.0    # of a part of a recording
@@ -30,6 +31,8 @@ BATCH_S: Final = 60.0
 FEW: Final = 5             # speakers below which the interval is called too narrow
 QUIET: Final = 0.2         # frames below this share of the way, in dB, from the quietest to the loudest are no speech, as in `decoding.pauses`
 LEVEL_S: Final = 0.02      # length over which a level is taken
+PROBE_STEPS: Final = 300   # of the head on frozen frames
+MOST_UTTERANCES: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +215,67 @@ def load_encoder(folder: Path) -> Any:
             (Path(headless) / "vocab.json").write_text(json.dumps({"<pad>": 0, "<unk>": 1, "|": 2, "a": 3}), encoding="utf-8")
             model = read_checkpoint(folder, headless=Path(headless) / "vocab.json")[0]
     return model.to(choose_device())
+
+
+def rank_checkpoints(arguments: Sequence[str], split: Path, seed: int) -> dict[str, Any]:
+    """Return how well donor checkpoints do on a transcribed set of the target (`vizinho.rank_checkpoints/1`).
+
+    Args:
+        arguments: LANG=FOLDER.
+        split: a Parquet file of a split, such as data/split/portuguese/dev.parquet; its audio is in data/ingest beside data/split.
+        seed: of the probe.
+
+    Raises:
+        ParamsError: an argument is not LANG=FOLDER.
+        DataError: a checkpoint or the set is missing, damaged or too small, or a checkpoint has no head.
+    """
+    import pandas as pd
+
+    from pipeline.batching.waveforms import UtteranceAudio
+    from pipeline.decoding.greedy import decode
+    from pipeline.decoding.hidden import encode_all
+    from pipeline.decoding.torch_network import TorchNetwork
+    from pipeline.model.artifact import RECORD, load_model
+    from pipeline.model.checkpoint import read_checkpoint
+    from pipeline.tuning.checkpoints import character_errors, probed_cer, relabelled_cer
+
+    pairs = [argument.partition("=") for argument in arguments]
+    if wrong := [argument for argument, (code, _, folder) in zip(arguments, pairs, strict=True) if not (code and folder)]:
+        raise ParamsError(WHERE, [f"--checkpoint: found {argument!r}; expected LANG=FOLDER" for argument in wrong])
+    if not split.exists():
+        raise MissingInputError(str(split), "no such file", "a transcribed set: a Parquet file of a split", "run `dvc repro split@portuguese`")
+    table = pd.read_parquet(split).iloc[:MOST_UTTERANCES]
+    references = table["text"].tolist()
+    rows: list[dict[str, Any]] = []
+    for code, _, folder in pairs:
+        model, vocabulary, _ = (load_model if (Path(folder) / RECORD).exists() else read_checkpoint)(Path(folder))
+        network = TorchNetwork(model)
+        audio = UtteranceAudio(table, split.parents[2] / "ingest", normalise=network.normalise)
+        waveforms = [audio.waveform(index) for index in range(len(table))]
+        hypotheses = network.decode_all(lambda logits, words=vocabulary, frame_s=network.frame_s: decode(logits, words, frame_s).text,  # type: ignore[misc]
+                                        lambda index, waveforms=waveforms: waveforms[index],  # type: ignore[misc]
+                                        table["duration_s"].to_numpy(dtype=np.float64), BATCH_S)
+        frames = encode_all(model, int(model.config.num_hidden_layers), waveforms, BATCH_S)
+        rows.append({"language": code, "folder": folder, "cer": rounded(character_errors(hypotheses, references)),
+                     "relabelled_cer": rounded(relabelled_cer(hypotheses, references)),
+                     "probe_cer": rounded(probed_cer(frames, references, PROBE_STEPS, seed))})
+    rows.sort(key=lambda row: row["probe_cer"])
+    return {"schema": CHECKPOINTS, "set": str(split), "utterances": len(table), "speakers": int(table["speaker"].nunique()),
+            "minutes": rounded(float(table["duration_s"].sum()) / 60), "probe_steps": PROBE_STEPS, "seed": seed, "checkpoints": rows}
+
+
+def render_checkpoints(found: Mapping[str, Any]) -> str:
+    """Return the checkpoints as a table, that with the lowest CER of the probe first."""
+    rows = [["donor", "CER", "re-labelled", "probe", "folder"]]
+    rows += [[row["language"], *(f"{row[name] * 100:.1f} %" for name in ("cer", "relabelled_cer", "probe_cer")), row["folder"]]
+             for row in found["checkpoints"]]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join([
+        f"Checkpoints on {found['utterances']} utterances of {found['speakers']} speakers ({found['minutes']:.1f} minutes) of {found['set']}",
+        *("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows), "",
+        "CER: its own symbols. Re-labelled: after the best assignment of its symbols to the letters of the set. Probe: a new head on its",
+        f"frozen encoder, {found['probe_steps']} steps. The last two learn on one half of the set and are scored on the other.",
+    ])
 
 
 def without_silence(frames_TD: Frames, waveform_S: npt.NDArray[np.float32]) -> Frames:

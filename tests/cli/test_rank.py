@@ -165,3 +165,30 @@ def test_frames_of_silence_are_left_out() -> None:
     frames: Any = np.arange(30, dtype=np.float32)[:, None]
     assert without_silence(frames, waveform).ravel().tolist() == list(range(10, 20))
     assert len(without_silence(frames, np.zeros(10, np.float32))) == 30
+
+
+def test_checkpoints_are_compared_on_a_transcribed_set(tmp_path: Path, encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rank, "PROBE_STEPS", 5)
+    tiny.write_split(tmp_path, tiny.TEXTS, name="dev")
+    split = tmp_path / "data/split/portuguese/dev.parquet"
+    code, printed, errors = invoke("--checkpoint", f"es={encoder}", "--checkpoint", f"it={encoder}", "--transcribed", split, "--json")
+    assert (code, errors) == (0, "")
+    found = json.loads(printed)
+    Draft202012Validator(json.loads((ROOT / "docs/schemas/rank_checkpoints.json").read_text(encoding="utf-8"))).validate(found)
+    assert found["utterances"] == len(tiny.TEXTS)
+    one, other = found["checkpoints"]
+    assert {name: value for name, value in one.items() if name != "language"} == {name: value for name, value in other.items() if name != "language"}
+    assert "re-labelled" in rank.render_checkpoints(found)
+
+
+@pytest.mark.parametrize(("words", "code", "message"), [
+    (["--checkpoint", "es=a", "--audio", "es=b"], 2, "two rankings"), (["--checkpoint", "es"], 2, "found 'es'; expected LANG=FOLDER"),
+    (["--checkpoint", "es=a", "--transcribed", "absent.parquet"], 1, "absent.parquet: no such file"),
+])
+def test_what_is_wrong_with_a_comparison_of_checkpoints_is_reported(words: list[str], code: int, message: str) -> None:
+    try:
+        found, _, printed = invoke(*words)
+    except (ParamsError, DataError) as error:
+        found, printed = error.exit_code, str(error)
+    assert found == code
+    assert message in printed

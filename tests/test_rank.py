@@ -228,6 +228,8 @@ def test_the_target_in_the_place_of_a_donor_has_the_similarity_1(donor: Path) ->
     values_DR = rank.acoustic_level(itself, resample_weights(100, 100, 1), donor)[0]
     assert values_DR[0] == pytest.approx(1.0)
     assert (values_DR[1] < 1).all()
+    voices_alone_DR = rank.acoustic_level(itself, np.ones((101, 100)), donor)[0]
+    assert voices_alone_DR[1, 1:].std() < 0.8 * values_DR[1, 1:].std(), "concepts are drawn too"
 
 
 def test_without_a_donor_the_acoustic_level_reports_what_is_missing(tmp_path: Path) -> None:

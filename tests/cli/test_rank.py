@@ -17,8 +17,9 @@ from pipeline.cli.main import app
 from pipeline.cli.rank import Recording, Speech, in_turns, parse_audio, read_speech, recordings_of, without_silence
 from pipeline.core.errors import DataError, MissingInputError, ParamsError
 from pipeline.core.files import ROOT
+from pipeline.decoding.hidden import frames_of
 from pipeline.model.artifact import save_model
-from tests import tiny
+from tests import checkpoints, tiny
 
 WORDS = {"pt": ("arrasa", "rosa era", "serra", "asa ora"), "es": ("arrasa", "rosa ora", "serras", "asa era"),
          "fr": ("eee ooo", "oeoeo", "eoo oe", "ooee")}
@@ -105,6 +106,13 @@ def test_options_of_audio_need_audio(arguments: list[str], message: str) -> None
     code, _, errors = invoke(*arguments)
     assert code == 2
     assert message in errors
+
+
+@pytest.mark.parametrize("name", ["facebook/wav2vec2-large-xlsr-53", checkpoints.SPANISH[0]])
+def test_an_encoder_may_be_a_published_checkpoint_with_or_without_a_head(name: str, tmp_path: Path) -> None:
+    checkpoints.lay(tmp_path / "base", name)
+    model = rank.load_encoder(tmp_path / "base")
+    assert frames_of(model, 1, [np.ones(8_000, np.float32)])[0].shape[1] == model.config.hidden_size
 
 
 def test_without_a_donor_the_error_says_how_to_get_one(speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,8 @@ from pipeline.scoring.comparison import difference
 from pipeline.scoring.counts import Counts, align, count
 from pipeline.scoring.scorecard import Resampling
 
-WEIGHTS: Final = (0.0, 1.0, 2.0, 5.0, 10.0)
+WEIGHTS: Final = (None, 0.0, 1.0, 2.0, 5.0, 10.0)
+"""Bonuses; None is the default."""
 LIST: Final = 20
 BATCH_S: Final = 60.0
 
@@ -102,6 +103,11 @@ class Measurement:
         self._base = None
 
 
+def shown(weight: float | None) -> str:
+    """Return a bonus for print."""
+    return "by default" if weight is None else f"{weight:g}"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -122,22 +128,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{len(table)} utterances, {len(planted)} planted words, load {os.getloadavg()[0]:.1f}")
     tuned, free = Settings(**read_decoder(folder)["settings"]), Settings()
 
-    def hot(weight: float) -> list[HotWord]:
+    def hot(weight: float | None) -> list[HotWord]:
         return [HotWord(word, weight) for word in planted]
 
     measured.row("no n-gram: none", BeamDecoder(vocabulary, frame_s, free))
     for weight in given.weights:
-        measured.row(f"no n-gram: all hot, bonus {weight:g}", BeamDecoder(vocabulary, frame_s, free, hot_words=hot(weight)))
+        measured.row(f"no n-gram: all hot, bonus {shown(weight)}", BeamDecoder(vocabulary, frame_s, free, hot_words=hot(weight)))
     measured.again()
     measured.row("n-gram: none", BeamDecoder(vocabulary, frame_s, tuned, folder / NGRAM, lexicon))
     for weight in given.weights:
-        measured.row(f"n-gram: all hot, bonus {weight:g}", BeamDecoder(vocabulary, frame_s, tuned, folder / NGRAM, lexicon, hot(weight)))
+        measured.row(f"n-gram: all hot, bonus {shown(weight)}", BeamDecoder(vocabulary, frame_s, tuned, folder / NGRAM, lexicon, hot(weight)))
     lists = [planted[start::len(planted) // LIST] for start in range(len(planted) // LIST)]
     for weight in given.weights:
         found = [Measurement(table, logits, names).found(BeamDecoder(vocabulary, frame_s, tuned, folder / NGRAM, lexicon,
                                                                      [HotWord(word, weight) for word in names])) for names in lists]
         said, right, inserted, hours = (sum(values) for values in zip(*found, strict=True))
-        print(f"n-gram: {len(lists)} lists of about {LIST}, bonus {weight:g}: recall {right:.0f}/{said:.0f} = {100 * right / said:.0f} %; "
+        print(f"n-gram: {len(lists)} lists of about {LIST}, bonus {shown(weight)}: recall {right:.0f}/{said:.0f} = {100 * right / said:.0f} %; "
               f"inserted {inserted:.0f} in {hours:.2f} h = {inserted / hours:.2f} per hour", flush=True)
 
 

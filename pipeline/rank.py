@@ -1,55 +1,81 @@
-"""Stage `rank`: order candidate donor languages by their similarity to the target, by measures that need no speech.
+"""Stage `rank`: order candidate donor languages by their similarity to the target, without a transcript, and advise which to take.
 
 Reads   data/tokenise/portuguese/vocabulary.json and report.json (the target's letters and how often each occurs in the
-        training text; before `tokenise`, the letters of the word list), pipeline/similarity/*.tsv
-Writes  data/rank/ranking.json (`vizinho.rank/2`)
+        training text; before `tokenise`, the letters of the word list), pipeline/similarity/*.tsv, data/donor (the encoder)
+Writes  data/rank/ranking.json (`vizinho.rank/3`)
 Params  rank
 
-Three families of evidence, each on the same 100 concepts:
+Four levels of evidence, each on the same 100 concepts (docs/decisions/ranking.md):
 
 - *lexical*: similarity of the words, in spelling and in sound;
 - *phonological*: similarity of the sounds, independent of meaning;
 - *orthographic*: how useful a transferred CTC head is: which letters have a row to start from, and whether that row
-  stands for the right sound.
+  stands for the right sound;
+- *acoustic*: similarity of the words as spoken by eSpeak NG, in frames of the donor's encoder. It is shown beside the score and is
+  not in it: the speech is synthesised from the same words and phonemes that the other levels compare.
 
-The combination has no weights to tune. Each measure gets a sign so that higher is nearer and is standardised over the
-candidates (mean 0, deviation 1), so that a small spread counts as much as a large one. A family is the mean of its
-measures, the score the mean of the families. A measure with equal values for all candidates is left out. The score is
+The score has no weights to tune. Each measure gets a sign so that higher is nearer and is standardised over the
+candidates (mean 0, deviation 1), so that a small spread counts as much as a large one. A level is the mean of its
+measures, the score the mean of the first three levels. A measure with equal values for all candidates is left out. The score is
 relative to the candidates: an additional one changes all scores. If the interval of the first candidate's lead over
 another contains 0, the ranking lists that candidate, and the choice needs other evidence (a measured transfer, the hours
 of speech in a donor's training).
 
-Uncertainty: a bootstrap over concepts, the same resamples for all candidates. Intervals are value ± 1.96 deviations of
-the resamples; percentiles would be biased, since a resample has fewer different words and so fewer sounds than the list.
-The intervals do not cover the choice of the words and the quality of eSpeak NG's voices.
+Uncertainty: a bootstrap over concepts, the same resamples for all candidates and levels; the acoustic level also draws the voices.
+Intervals are value ± 1.96 deviations of the resamples; percentiles would be biased, since a resample has fewer different words and so
+fewer sounds than the list. The intervals do not cover the choice of the words and the quality of eSpeak NG's voices.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any, Final, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
+from pipeline.audio.samples import Waveform
 from pipeline.core.errors import DataError
 from pipeline.core.files import read_json, write_json
+from pipeline.core.manifest import SAMPLE_RATE_HZ
 from pipeline.core.params import PARAMS_FILE, Section, load_section
+from pipeline.core.processors import usable_processors
 from pipeline.core.progress import log, stage_line
 from pipeline.core.stage import stage_main
 from pipeline.similarity import measures
+from pipeline.similarity.acoustic import Pieces, Settings, draws, similarity
+from pipeline.similarity.advice import advice_lines, advise
+from pipeline.similarity.features import feature_distances
 from pipeline.similarity.letters import Chunk, letter_sounds, row_for
+from pipeline.similarity.levels import CONFIDENCE, agreement_in_words, concordance, describe_level, interval, leader, order_of, ranks, rounded
 from pipeline.similarity.measures import Array
 from pipeline.similarity.phonemes import asjp, phonemise, segments
+from pipeline.similarity.spoken import VARIANTS, speak_words
 from pipeline.similarity.tables import Language, read_languages, read_words
 
-SCHEMA: Final = "vizinho.rank/2"
-LEVEL: Final = 0.95
+SCHEMA: Final = "vizinho.rank/3"
+BATCH_S: Final = 20.0  # padded seconds of speech that the encoder takes at once
+DONOR: Final = Path("data/donor")
+MEANINGS: Final = {
+    "lexical": "mean of the standardised measures of words", "phonological": "mean of the standardised measures of sounds",
+    "orthographic": "mean of the standardised measures of letters",
+    "acoustic": "cosine of the counts of acoustic pieces; 1: the same shares",
+}
+
+
+class Acoustic(Section):
+    """`rank.acoustic`: the level of speech. Without this section the level is left out, and torch is not loaded."""
+
+    voices: int = Field(4, ge=2, le=len(VARIANTS), description="eSpeak NG's voices per language")
+    layer: int | None = Field(None, ge=0, description="of the donor's encoder; 0: input of its first block; null: two below the top, at least 1")
+    units: int = Field(64, ge=8, le=2_000, description="k-means units; San et al. take 500 for hours of speech")
+    pieces: int = Field(200, ge=8, le=50_000, description="pieces of units, single units included; San et al. take 10,000")
+    restarts: int = Field(5, ge=1, le=50, description="starts of k-means, whose similarities are averaged")
 
 
 class Params(Section):
@@ -58,7 +84,8 @@ class Params(Section):
     target: Literal["pt-BR", "pt-PT"] = Field(description="the language to recognise, by its standard variety")
     candidates: tuple[str, ...] = Field(min_length=2, description="possible donors: codes of similarity/languages.tsv")
     resamples: int = Field(ge=100, le=10_000, description="bootstrap resamples of the concepts; 1000 fix an interval's 2nd digit")
-    seed: int = Field(ge=0, description="of the resamples")
+    seed: int = Field(ge=0, description="of the resamples, of k-means and of eSpeak NG")
+    acoustic: Acoustic | None = Field(None, description="the level of speech; null leaves it out")
 
     @field_validator("candidates")
     @classmethod
@@ -74,10 +101,10 @@ class Params(Section):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A measure of similarity: its name, family and direction."""
+    """A measure of similarity: its name, level and direction."""
 
     name: str
-    family: str
+    level: str
     nearer: Literal["lower", "higher"]
     meaning: str
 
@@ -91,11 +118,13 @@ MEASURES: Final = (
     Measure("coverage", "phonological", "higher", "share of the target's running symbols that the donor has"),
     Measure("unigrams", "phonological", "lower", "Jensen-Shannon distance of ASJP symbols"),
     Measure("bigrams", "phonological", "lower", "Jensen-Shannon distance of pairs of ASJP symbols, word ends included"),
+    Measure("features", "phonological", "lower", "energy distance of segments by their articulatory features"),
     Measure("letters_kept", "orthographic", "higher", "share of the target's running letters in the donor's alphabet"),
     Measure("letters_mapped", "orthographic", "higher", "the same, or whose base letter is in it"),
     Measure("letter_sounds", "orthographic", "higher", "share of running letters with the sound of their donor row"),
 )
-FAMILIES: Final = tuple(dict.fromkeys(measure.family for measure in MEASURES))
+COUNTED: Final = tuple(dict.fromkeys(measure.level for measure in MEASURES))
+"""The levels in the score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +133,7 @@ class Evidence:
 
     language: Language
     spelt: tuple[str, ...]
+    segments: tuple[tuple[str, ...], ...]
     symbols: tuple[tuple[str, ...], ...]
     letters: tuple[Mapping[tuple[str, Chunk], float], ...]
 
@@ -116,11 +146,12 @@ def evidence(language: Language, words: Mapping[str, str]) -> Evidence:
         DataError: eSpeak NG cannot be loaded, or gives no sound for a word.
     """
     spelt = tuple(word.lower() for word in words.values())
-    symbols = tuple(asjp(segments(ipa, language.voice)) for ipa in phonemise(language.voice, spelt))
+    sounds_of = tuple(segments(ipa, language.voice) for ipa in phonemise(language.voice, spelt))
+    symbols = tuple(map(asjp, sounds_of))
     if without := [word for word, sounds in zip(spelt, symbols, strict=True) if not sounds]:
         raise DataError(f"eSpeak NG voice {language.voice}", f"gives no sound for {', '.join(without)}",
                         "a sound for every word", "correct pipeline/similarity/wordlists.tsv")
-    return Evidence(language, spelt, symbols, tuple(letter_sounds(spelt, symbols)))
+    return Evidence(language, spelt, sounds_of, symbols, tuple(letter_sounds(spelt, symbols)))
 
 
 def resample_weights(concepts: int, resamples: int, seed: int) -> Array:
@@ -136,6 +167,7 @@ def measure(target: Evidence, donor: Evidence, letter_counts: Mapping[str, int],
     words = (target.symbols, donor.symbols)
     symbols_RS = _weighted(weights_RC, [[Counter(word) for word in side] for side in words])
     bigrams_RS = _weighted(weights_RC, [[Counter(pairwise(("#", *word, "#"))) for word in side] for side in words])
+    (target_RS, donor_RS), segment_names = _weighted_with_names(weights_RC, [[Counter(word) for word in side.segments] for side in (target, donor)])
     rows = {letter: row_for(letter, donor.language.alphabet) for letter in letter_counts}
     frequency_L = np.array(list(letter_counts.values()), dtype=float)
     kept_L = np.array([row == letter for letter, row in rows.items()])
@@ -150,6 +182,7 @@ def measure(target: Evidence, donor: Evidence, letter_counts: Mapping[str, int],
         "coverage": measures.coverage(*symbols_RS),
         "unigrams": measures.jensen_shannon(*symbols_RS),
         "bigrams": measures.jensen_shannon(*bigrams_RS),
+        "features": measures.energy_distance(target_RS, donor_RS, feature_distances(segment_names, segment_names)),
         "letters_kept": np.full(resamples, (frequency_L * kept_L).sum() / frequency_L.sum()),
         "letters_mapped": np.full(resamples, (frequency_L * mapped_L).sum() / frequency_L.sum()),
         "letter_sounds": measures.letter_sound_agreement(
@@ -172,7 +205,7 @@ def standardise(values_MDR: Array) -> tuple[Array, Array]:
 
 
 def combine(standard_MDR: Array, discriminating_M: Array) -> tuple[dict[str, Array], Array]:
-    """Return each family's mean over its discriminating measures, and the mean over families; shapes (D, R).
+    """Return each level's mean over its discriminating measures, and the mean over levels; shapes (D, R).
 
     Args:
         standard_MDR: standardised measures by donors by resamples.
@@ -184,56 +217,90 @@ def combine(standard_MDR: Array, discriminating_M: Array) -> tuple[dict[str, Arr
     if not discriminating_M.any():
         raise DataError("rank", "no measure discriminates between the candidates", "candidates that differ",
                         "change rank.candidates")
-    families = {}
-    for family in FAMILIES:
-        members = discriminating_M & np.array([measure.family == family for measure in MEASURES])
+    levels = {}
+    for level in COUNTED:
+        members = discriminating_M & np.array([measure.level == level for measure in MEASURES])
         if members.any():
-            families[family] = standard_MDR[members].mean(axis=0)
-    return families, np.mean(list(families.values()), axis=0)
+            levels[level] = standard_MDR[members].mean(axis=0)
+    return levels, np.mean(list(levels.values()), axis=0)
 
 
-def ranks(values_D: Array) -> Array:
-    """Return each donor's rank, 1 for the highest value; equals share the mean of their ranks. Shape (D, ...)."""
-    higher = (values_D[None] > values_D[:, None]).sum(axis=1)
-    equal = (values_D[None] == values_D[:, None]).sum(axis=1)
-    return higher + (equal + 1) / 2
+def acoustic_level(params: Params, weights_RC: Array, encoder: Path) -> tuple[Array, dict[str, Any]]:
+    """Return the candidates' acoustic similarity to the target, shape (D, R), and what it was measured with.
 
+    Args:
+        params: with the section `acoustic`.
+        weights_RC: how often each resample draws each concept.
+        encoder: folder of the model.
 
-def concordance(values_JD: Array) -> float:
-    """Return the agreement of J rankings of D donors: Kendall's W, 0 (none) to 1 (full).
-
-    Source: Kendall & Babington Smith 1939, "The problem of m rankings", with Kendall's correction for ties.
+    Raises:
+        MissingInputError: the model or espeakng-loader is missing.
+        DataError: the encoder has no such layer, or eSpeak NG fails.
     """
-    rankings, donors = values_JD.shape
-    ranks_JD = ranks(values_JD.T).T
-    spread = ((ranks_JD.sum(axis=0) - rankings * (donors + 1) / 2) ** 2).sum()
-    ties = sum(count**3 - count for row in ranks_JD for count in Counter(row.tolist()).values())
-    return float(12 * spread / (rankings**2 * (donors**3 - donors) - rankings * ties))
+    from pipeline.batching.waveforms import prepare
+    from pipeline.decoding.hidden import choose_layer, encode_all
+    from pipeline.model.artifact import expects_normalised_input, load_model
+    from pipeline.model.device import choose_device, set_threads
+
+    assert params.acoustic
+    asked, languages, words = params.acoustic, read_languages(), read_words()
+    set_threads(usable_processors())
+    model, _, record = load_model(encoder)
+    model.to(choose_device())  # type: ignore[arg-type]
+    layer, variants = choose_layer(model, asked.layer), VARIANTS[: asked.voices]
+
+    def speak(code: str) -> list[Waveform]:
+        spelt = [word.lower() for word in words[languages[code].words].values()]
+        return speak_words(languages[code].voice, spelt, variants, params.seed)
+
+    codes = (params.target, *params.candidates)
+    with ThreadPoolExecutor(usable_processors()) as pool:  # each language in a process of its own
+        speech = dict(zip(codes, pool.map(speak, codes), strict=True))
+    waveforms = [prepare(waveform, expects_normalised_input(model)) for spoken in speech.values() for waveform in spoken]
+    frames = iter(encode_all(model, layer, waveforms, BATCH_S))
+    frames_of = {code: list(islice(frames, len(spoken))) for code, spoken in speech.items()}
+    settings = Settings(asked.units, asked.pieces, asked.restarts, params.seed)
+    pieces = [Pieces.learn(frames_of[params.target], settings, restart) for restart in range(asked.restarts)]
+    counts = {code: [found.count(frames) for found in pieces] for code, frames in frames_of.items()}
+    concepts, resamples = weights_RC.shape[1], len(weights_RC) - 1
+    voices_RN = draws(np.repeat(np.arange(asked.voices), concepts).tolist(), resamples, (params.seed, 1))
+    weights_RN = voices_RN * np.tile(weights_RC, asked.voices)  # all languages have the same voices and concepts
+    values_DR = np.array([similarity(counts[params.target], weights_RN, counts[code], weights_RN) for code in params.candidates])
+    seconds = sum(map(len, (waveform for spoken in speech.values() for waveform in spoken))) / SAMPLE_RATE_HZ
+    return values_DR, {
+        "speech": f"the words, spoken by {asked.voices} voices of eSpeak NG", "seconds": rounded(seconds / len(codes)),
+        "encoder": record.get("weights_hash"), "layer": layer, "layers": int(model.config.num_hidden_layers),
+        "units": asked.units, "pieces": asked.pieces, "restarts": asked.restarts,
+    }
 
 
-def ranking(params: Params, letter_counts: Mapping[str, int], letters_from: str) -> dict[str, Any]:
+def ranking(params: Params, letter_counts: Mapping[str, int], letters_from: str, encoder: Path = DONOR) -> dict[str, Any]:
     """Return the content of data/rank/ranking.json.
 
     Args:
         params: what to compare.
         letter_counts: the target's letters and their counts.
         letters_from: the text in which they were counted.
+        encoder: folder of the model for the acoustic level.
     """
     languages, words = read_languages(), read_words()
     target = evidence(languages[params.target], words[languages[params.target].words])
     donors = [languages[code] for code in params.candidates]
+    codes, names = [donor.code for donor in donors], {donor.code: donor.name for donor in donors}
     weights_RC = resample_weights(len(target.spelt), params.resamples, params.seed)
     measured = [measure(target, evidence(donor, words[donor.words]), letter_counts, weights_RC) for donor in donors]
     values_MDR = np.array([[found[item.name] for found in measured] for item in MEASURES])
     nearness_MDR = values_MDR * np.array([1 if item.nearer == "higher" else -1 for item in MEASURES])[:, None, None]
     # to 9 digits, so that ties do not depend on the last bit of a sum
     standard_MDR, discriminating_M = standardise(nearness_MDR.round(9))
-    families, score_DR = combine(standard_MDR, discriminating_M)
-    ranks_DR = ranks(score_DR)
-    ranks_MD = np.array([ranks(standard[:, 0]) for standard in standard_MDR])
-    order = sorted(range(len(donors)), key=lambda donor: (-score_DR[donor, 0], donor))
-    first, second = order[:2]
-    families_JD = np.array([score[:, 0] for score in families.values()])
+    counted, score_DR = combine(standard_MDR, discriminating_M)
+    spoken_DR, acoustic = acoustic_level(params, weights_RC, encoder) if params.acoustic else (None, None)
+    every = counted | ({"acoustic": spoken_DR} if spoken_DR is not None else {})
+    levels = [describe_level(name, MEANINGS[name], name in counted, values_DR, codes) for name, values_DR in every.items()]
+    levels_w = rounded(concordance(np.array([values_DR[:, 0] for values_DR in every.values()])))
+    ranks_DR, ranks_MD = ranks(score_DR), np.array([ranks(standard[:, 0]) for standard in standard_MDR])
+    order = order_of(score_DR)
+    nearest = leader(score_DR, codes)
     return {
         "schema": SCHEMA,
         "target": params.target,
@@ -241,27 +308,19 @@ def ranking(params: Params, letter_counts: Mapping[str, int], letters_from: str)
         "letters": {"from": letters_from, "counted": sum(letter_counts.values())},
         "resamples": params.resamples,
         "seed": params.seed,
-        "level": LEVEL,
+        "confidence": CONFIDENCE,
         "measures": [
-            {"name": item.name, "family": item.family, "nearer": item.nearer, "meaning": item.meaning,
+            {"name": item.name, "level": item.level, "nearer": item.nearer, "meaning": item.meaning,
              "discriminates": bool(used)}
             for item, used in zip(MEASURES, discriminating_M, strict=True)
         ],
-        "nearest": {
-            "language": donors[first].code,
-            "runner_up": donors[second].code,
-            "lead": _interval(score_DR[first] - score_DR[second]),
-            "not_distinguished": [
-                donors[donor].code for donor in order[1:] if _interval(score_DR[first] - score_DR[donor])["low"] <= 0
-            ],
-            "share_first": _round((score_DR[first, 1:] >= score_DR[:, 1:].max(axis=0)).mean()),
-        },
+        "acoustic": acoustic,
+        "levels": levels,
+        "nearest": nearest,
         "agreement": {
-            "measures_w": _round(concordance(standard_MDR[discriminating_M][:, :, 0])),
-            "families_w": _round(concordance(families_JD)),
-            "nearest_by_family": {
-                family: donors[int(score[:, 0].argmax())].code for family, score in families.items()
-            },
+            "in_words": agreement_in_words(levels, levels_w, names),
+            "measures_w": rounded(concordance(standard_MDR[discriminating_M][:, :, 0])),
+            "levels_w": levels_w,
             "nearest_by_measure": {
                 item.name: [donor.code for donor, rank in zip(donors, row, strict=True) if rank == row.min()]
                 for item, row, used in zip(MEASURES, ranks_MD, discriminating_M, strict=True) if used
@@ -273,33 +332,33 @@ def ranking(params: Params, letter_counts: Mapping[str, int], letters_from: str)
                 "name": donors[donor].name,
                 "voice": donors[donor].voice,
                 "rank": position,
-                "rank_low": int(np.quantile(ranks_DR[donor, 1:], (1 - LEVEL) / 2, method="inverted_cdf")),
-                "rank_high": int(np.ceil(np.quantile(ranks_DR[donor, 1:], (1 + LEVEL) / 2, method="inverted_cdf"))),
-                "mean_rank": _round(ranks_MD[discriminating_M, donor].mean()),
-                "score": _interval(score_DR[donor]),
-                "families": {family: _interval(score[donor]) for family, score in families.items()},
+                "rank_low": int(np.quantile(ranks_DR[donor, 1:], (1 - CONFIDENCE) / 2, method="inverted_cdf")),
+                "rank_high": int(np.ceil(np.quantile(ranks_DR[donor, 1:], (1 + CONFIDENCE) / 2, method="inverted_cdf"))),
+                "mean_rank": rounded(ranks_MD[discriminating_M, donor].mean()),
+                "score": interval(score_DR[donor]),
                 "measures": {
-                    item.name: {**_interval(values[donor]), "rank": float(row[donor])}
+                    item.name: {**interval(values[donor]), "rank": float(row[donor])}
                     for item, values, row in zip(MEASURES, values_MDR, ranks_MD, strict=True)
                 },
             }
             for position, donor in enumerate(order, 1)
         ],
+        "advice": advise(nearest, [codes[donor] for donor in order], names, languages[params.target].name, "words, sounds and letters",
+                         recorded=False),
     }
 
 
 def ranking_table(ranking: Mapping[str, Any]) -> str:
-    """Return a ranking as two tables for a terminal: the order with its intervals, and the evidence by measure."""
-    nearest, agreement, candidates = ranking["nearest"], ranking["agreement"], ranking["candidates"]
-    families = list(candidates[0]["families"])
-    order = [["", "donor", "", f"score [{ranking['level']:.0%}]", "rank", "mean rank", *families]]
+    """Return a ranking as two tables for a terminal, the order with its intervals and the evidence by measure, and its advice."""
+    nearest, agreement, candidates, levels = (ranking[key] for key in ("nearest", "agreement", "candidates", "levels"))
+    order = [["", "donor", "", f"score [{ranking['confidence']:.0%}]", "rank", *(level["level"] for level in levels)]]
     for found in candidates:
         score = found["score"]
         order.append([
             f"{found['rank']}", found["language"], found["name"],
-            f"{score['value']:+.2f} [{score['low']:+.2f}, {score['high']:+.2f}]",
-            f"{found['rank_low']}-{found['rank_high']}", f"{found['mean_rank']:.1f}",
-            *(f"{found['families'][family]['value']:+.2f}" for family in families),
+            f"{score['value']:+.2f} [{score['low']:+.2f}, {score['high']:+.2f}]", f"{found['rank_low']}-{found['rank_high']}",
+            *((f"{value['value']:+.2f}" if level["counted"] else f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]")
+              for level in levels for value in (level["values"][found["language"]],)),
         ])
     proof = [["measure", "nearer is", *(found["language"] for found in candidates)]]
     for item in ranking["measures"]:
@@ -310,17 +369,17 @@ def ranking_table(ranking: Mapping[str, Any]) -> str:
             for found in candidates
         )])
     lead, close = nearest["lead"], nearest["not_distinguished"]
-    others = [name for name, best in agreement["nearest_by_measure"].items() if nearest["language"] not in best]
+    beside = [level["level"] for level in levels if not level["counted"]]
     return "\n".join([
         f"Nearest neighbours of {ranking['target']} by {ranking['concepts']} concepts"
         " (score: mean of standardised measures, higher is nearer; * nearest by this measure)",
-        *_columns(order, left=3), "", *_columns(proof, left=2), "",
+        *_columns(order, left=3), *(f"({level}: beside the score, not in it)" for level in beside), "", *_columns(proof, left=2), "",
         f"{nearest['language']} leads {nearest['runner_up']} by {lead['value']:+.2f}"
         f" [{lead['low']:+.2f}, {lead['high']:+.2f}]; first in {nearest['share_first']:.0%} of"
         f" {ranking['resamples']} resamples of the concepts. Not distinguished from it: {', '.join(close) or 'none'}.",
-        f"Kendall's W: {agreement['measures_w']:.2f} over measures, {agreement['families_w']:.2f} over families."
-        f" Another language is nearest by {', '.join(others) or 'no measure'}.",
-        f"Letters counted in {ranking['letters']['from']}.",
+        agreement["in_words"],
+        f"Letters counted in {ranking['letters']['from']}.", "",
+        *advice_lines(ranking["advice"]),
     ])
 
 
@@ -357,21 +416,27 @@ def run(data: Path = Path("data"), params_file: Path = PARAMS_FILE) -> None:
 
     Raises:
         ParamsError: wrong params; lists all problems.
+        MissingInputError: the acoustic level is on, and data/donor is missing.
         DataError: an input is wrong, or eSpeak NG fails.
     """
     params = load_section(Params, "rank", path=params_file)
     words = read_words()[read_languages()[params.target].words]
-    found = ranking(params, *letters_of_target(data / "tokenise/portuguese", list(words.values())))
+    found = ranking(params, *letters_of_target(data / "tokenise/portuguese", list(words.values())), data / "donor")
     write_json(data / "rank/ranking.json", found)
     log(ranking_table(found))
-    log(stage_line("rank", {"candidates": len(params.candidates), "measures": len(MEASURES), "concepts": len(words)}))
+    log(stage_line("rank", {"candidates": len(params.candidates), "levels": len(found["levels"]), "measures": len(MEASURES), "concepts": len(words)}))
 
 
 def _weighted(weights_RC: Array, sides: Sequence[Sequence[Mapping[Any, float]]]) -> list[Array]:
     """Return both sides' counts under each resample, over the items that either has; each of shape (R, S)."""
-    items = dict.fromkeys(item for side in sides for word in side for item in word)
+    return _weighted_with_names(weights_RC, sides)[0]
+
+
+def _weighted_with_names(weights_RC: Array, sides: Sequence[Sequence[Mapping[Any, float]]]) -> tuple[list[Array], list[Any]]:
+    """Return both sides' counts under each resample, each of shape (R, S), and the items that they count."""
+    items = list(dict.fromkeys(item for side in sides for word in side for item in word))
     index = {item: column for column, item in enumerate(items)}
-    return [weights_RC @ measures.counts(side, index) for side in sides]
+    return [weights_RC @ measures.counts(side, index) for side in sides], items
 
 
 def _letter_tables(
@@ -390,17 +455,6 @@ def _letter_tables(
                         counts_CLK[concept, number, column[chunk]] = count
         tables.append(np.tensordot(weights_RC, counts_CLK, axes=1))
     return tables[0], tables[1]
-
-
-def _interval(values_R: Array) -> dict[str, float]:
-    """Return value, low and high: resample 0, and ± the deviation of the others times the normal quantile."""
-    margin = NormalDist().inv_cdf((1 + LEVEL) / 2) * values_R[1:].std()
-    return {"value": _round(values_R[0]), "low": _round(values_R[0] - margin), "high": _round(values_R[0] + margin)}
-
-
-def _round(value: float) -> float:
-    """Return `value` to six digits, so that the same input gives the same bytes."""
-    return round(float(value), 6) + 0.0
 
 
 def _columns(rows: Sequence[Sequence[str]], left: int) -> list[str]:

@@ -1,10 +1,11 @@
-"""Write the HTML report on a run, with audio, a page on its data, and its two figures for the README.
+"""Write the HTML report on a run, with audio, a page on its data, and its figures for the README.
 
 Reads   data/score/*.json, data/gate/verdict.json, data/transcribe/*.{parquet,json}, data/rank/ranking.json,
         data/train/*/{vizinho.json,history.csv}, data/donor/{vizinho.json,history.csv},
         data/split/*/certificate.json, data/split/portuguese/*.parquet,
         data/ingest/*/*/{report.json,rejects.parquet,shard-*.parquet}, data/normalise/*/*/{report.json,manifest.parquet}
-Writes  data/report/index.html, data/report/data.html, data/report/curves.csv, data/report/learning_curve.svg, data/report/systems.svg
+Writes  data/report/index.html, data/report/data.html, data/report/curves.csv, data/report/learning_curve.svg, data/report/systems.svg,
+        data/report/ranking.svg
 Params  report
 """
 
@@ -43,7 +44,7 @@ def run(root: Path | str = ".") -> None:
     from pipeline.reporting.charts import learning_curve, system_colours
     from pipeline.reporting.data_page import render_data
     from pipeline.reporting.inputs import read_inputs
-    from pipeline.reporting.page import curves_csv, render, wer_chart
+    from pipeline.reporting.page import curves_csv, ranking_chart, render, wer_chart
 
     params = load_section(Params, "report", path=Path(root) / "params.yaml")
     inputs = read_inputs(Path(root) / "data")
@@ -54,6 +55,8 @@ def run(root: Path | str = ".") -> None:
     write_text(folder / "learning_curve.svg", learning_curve(inputs.curves, inputs.baseline,
                                                              system_colours(inputs.trained, inputs.challenger, inputs.baseline)))
     write_text(folder / "systems.svg", wer_chart(inputs))
+    if inputs.ranking:
+        write_text(folder / "ranking.svg", ranking_chart(inputs.ranking))
     write_text(folder / "curves.csv", curves_csv(Path(root) / "data", inputs))
     write_text(folder / "data.html", data_page)
     write_text(folder / "index.html", page)

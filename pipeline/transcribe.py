@@ -131,6 +131,7 @@ def run(system: str, model_folder: str, decoder_folder: str | None = None) -> No
         found = [item[number] for item in decoded]
         test[f"hypothesis{ending}"], test[f"confidence{ending}"] = [one.text for one in found], [one.confidence for one in found]
         test[f"word_confidence{ending}"] = [[word.confidence for word in one.words] for one in found]
+        test[f"word_times{ending}"] = [[[word.start_s, word.end_s] for word in one.words] for one in found]  # type: ignore[assignment]
     test["robustness"] = degraded  # type: ignore[assignment]
     write_table(f"data/transcribe/{system}.parquet", conform(test, HYPOTHESIS, f"transcribe@{system}"))
     write_json(f"data/transcribe/{system}.json", {

@@ -41,6 +41,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(groups[item], len(order)))  # stable: within a group the order stays
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Return the beginning of a long text: the name of a test goes from each worker to the others."""
+    return f"{val[:40]}..." if isinstance(val, str) and len(val) > 100 else None
+
+
 def pytest_collection_finish() -> None:
     """Leave what was imported out of garbage collections: walking through it took a seventh of the suite's time."""
     gc.collect()

@@ -30,7 +30,8 @@ def small_params(full: dict[str, Any]) -> dict[str, Any]:
     for language in params["tokenise"].values():
         language["min_count"] = 5
     params["language_model"]["portuguese"]["texts"]["grammar"]["grammar"] |= {"utterances": 300, "locales": {"pt-BR": 1.0}}
-    params["rank"] |= {"resamples": 100}
+    params["rank"] |= {"resamples": 100, "candidates": ["es", "it", "de"]}
+    params["rank"]["acoustic"] |= {"voices": 2, "restarts": 1}
     params["donor"] |= {"steps": 160, "warmup_steps": 30}
     params["donor"]["config"] |= {"evaluate_every": 80, "evaluate_hours": 0.01}
     params["donor"]["model"] |= {"conv_dim": [64, 96], "hidden_size": 128, "intermediate_size": 384}

@@ -12,18 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from pipeline.core.errors import DataError, ParamsError
+from pipeline import rank
+from pipeline.core.errors import DataError, MissingInputError, ParamsError
 from pipeline.core.files import ROOT
 from pipeline.core.params import load_section
 from pipeline.rank import (
     MEASURES,
     Params,
     combine,
-    concordance,
     letters_of_target,
     ranking,
     ranking_table,
-    ranks,
     resample_weights,
     standardise,
 )
@@ -55,7 +54,7 @@ def test_romance_languages_are_nearer_to_portuguese_than_germanic_ones(found: di
 
 def test_spanish_and_italian_lead_and_spanish_has_the_nearest_words(found: dict[str, Any]) -> None:
     assert {row["language"] for row in found["candidates"][:2]} == {"es", "it"}
-    assert found["agreement"]["nearest_by_family"]["lexical"] == "es"
+    assert {level["level"]: level["language"] for level in found["levels"]}["lexical"] == "es"
 
 
 def test_german_and_english_words_are_hardly_nearer_than_chance(found: dict[str, Any]) -> None:
@@ -78,7 +77,7 @@ def test_intervals_contain_their_value_and_rank_intervals_the_rank(found: dict[s
     scores = [row["score"]["value"] for row in found["candidates"]]
     assert scores == sorted(scores, reverse=True)
     for row in found["candidates"]:
-        for interval in (row["score"], *row["families"].values(), *row["measures"].values()):
+        for interval in (row["score"], *(level["values"][row["language"]] for level in found["levels"]), *row["measures"].values()):
             assert interval["low"] <= interval["value"] <= interval["high"]
         assert 1 <= row["rank_low"] <= row["rank_high"] <= 7
 
@@ -109,7 +108,8 @@ def test_the_table_shows_every_candidate_measure_and_the_disagreement(found: dic
     for item in MEASURES:
         assert item.name in table
     assert "Kendall's W" in table
-    assert "Another language is nearest by" in table
+    assert found["advice"]["take"] in table
+    assert table.splitlines()[-1].startswith("- ")
 
 
 def test_the_stage_writes_the_same_bytes_twice_without_loading_torch(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_the_stage_writes_the_same_bytes_twice_without_loading_torch(tmp_path: P
         done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False,
                               env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed})
         assert done.returncode == 0, done.stderr
-        assert "rank: 2 candidates, 11 measures, 100 concepts" in done.stdout
+        assert "rank: 2 candidates, 3 levels, 12 measures, 100 concepts" in done.stdout
         written.append((tmp_path / "data/rank/ranking.json").read_bytes())
     assert written[0] == written[1]
     result = json.loads(written[0])
@@ -174,12 +174,12 @@ def test_standardised_measures_have_mean_0_and_deviation_1_unless_all_are_equal(
         assert values.std() == pytest.approx(1 if used else 0)
 
 
-def test_families_weigh_the_same_however_many_measures_they_have() -> None:
+def test_levels_weigh_the_same_however_many_measures_they_have() -> None:
     standard = np.zeros((len(MEASURES), 2, 1))
     for number, item in enumerate(MEASURES):
-        standard[number, :, 0] = (1, -1) if item.family == "orthographic" else (-1, 1)
-    families, score = combine(standard, np.ones(len(MEASURES), dtype=bool))
-    assert families["lexical"][:, 0].tolist() == [-1, 1]
+        standard[number, :, 0] = (1, -1) if item.level == "orthographic" else (-1, 1)
+    levels, score = combine(standard, np.ones(len(MEASURES), dtype=bool))
+    assert levels["lexical"][:, 0].tolist() == [-1, 1]
     assert score[:, 0] == pytest.approx([-1 / 3, 1 / 3])
 
 
@@ -188,11 +188,51 @@ def test_without_a_discriminating_measure_there_is_no_ranking() -> None:
         combine(np.zeros((len(MEASURES), 2, 1)), np.zeros(len(MEASURES), dtype=bool))
 
 
-def test_equals_share_the_mean_of_their_ranks() -> None:
-    assert ranks(np.array([5.0, 7.0, 5.0, 1.0])).tolist() == [2.5, 1.0, 2.5, 4.0]
+SPOKEN: dict[str, Any] = {"voices": 2, "layer": 0, "units": 8, "pieces": 40, "restarts": 2}
 
 
-def test_kendalls_w_is_1_in_agreement_and_0_in_cancelling_disagreement() -> None:
-    assert concordance(np.array([[3.0, 2.0, 1.0]] * 4)) == pytest.approx(1.0)
-    assert concordance(np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])) == pytest.approx(0.0)
-    assert concordance(np.array([[2.0, 2.0, 1.0]] * 3)) == pytest.approx(1.0)
+@pytest.fixture
+def donor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of a tiny encoder; words are tones that depend on their letters instead of eSpeak NG's speech."""
+    from pipeline.model.artifact import save_model
+    from tests import tiny
+
+    def speak(voice: str, words: list[str], variants: tuple[str, ...], seed: int) -> list[Any]:
+        return [tiny.spoken("".join(tiny.LETTERS[ord(letter) % 5] for letter in word[:4]), number).astype(np.float32)[:4_000]
+                for number in range(len(variants)) for word in words]
+
+    monkeypatch.setattr(rank, "speak_words", speak)
+    save_model(tiny.model(), tiny.vocabulary(), tmp_path / "donor", {})
+    return tmp_path / "donor"
+
+
+def test_the_acoustic_level_is_beside_the_score_and_not_in_it(donor: Path) -> None:
+    asked = {**PARAMS, "candidates": ["es", "it"], "resamples": 100}
+    with_speech = ranking(Params.model_validate({**asked, "acoustic": SPOKEN}), LETTERS, "a test", donor)
+    schema = json.loads((ROOT / "docs/schemas/rank.json").read_text(encoding="utf-8"))
+    Draft202012Validator(schema).validate(with_speech)
+    for row in with_speech["candidates"]:
+        counted = [level["values"][row["language"]]["value"] for level in with_speech["levels"] if level["counted"]]
+        assert len(counted) == 3
+        assert row["score"]["value"] == pytest.approx(sum(counted) / 3, abs=1e-5)
+    assert with_speech["acoustic"]["layer"] == 0
+    acoustic = with_speech["levels"][-1]
+    assert (acoustic["level"], acoustic["counted"]) == ("acoustic", False)
+    assert all(0 < value["value"] < 1 and value["low"] < value["value"] < value["high"] for value in acoustic["values"].values())
+    assert "(acoustic: beside the score, not in it)" in ranking_table(with_speech)
+
+
+def test_the_target_in_the_place_of_a_donor_has_the_similarity_1(donor: Path) -> None:
+    asked = Params.model_validate({**PARAMS, "candidates": ["es", "it"], "resamples": 100, "acoustic": SPOKEN})
+    itself = asked.model_copy(update={"candidates": ("pt-BR", "it")})
+    values_DR = rank.acoustic_level(itself, resample_weights(100, 100, 1), donor)[0]
+    assert values_DR[0] == pytest.approx(1.0)
+    assert (values_DR[1] < 1).all()
+    voices_alone_DR = rank.acoustic_level(itself, np.ones((101, 100)), donor)[0]
+    assert voices_alone_DR[1, 1:].std() < 0.8 * values_DR[1, 1:].std(), "concepts are drawn too"
+
+
+def test_without_a_donor_the_acoustic_level_reports_what_is_missing(tmp_path: Path) -> None:
+    asked = Params.model_validate({**PARAMS, "acoustic": SPOKEN})
+    with pytest.raises(MissingInputError, match="no model"):
+        rank.acoustic_level(asked, resample_weights(100, 100, 1), tmp_path / "donor")

@@ -28,7 +28,7 @@ def test_the_same_run_gives_the_same_bytes(root: Path) -> None:
     before = {path.name: path.read_bytes() for path in (root / "data/report").iterdir()}
     report.run(root)
     assert before == {path.name: path.read_bytes() for path in (root / "data/report").iterdir()}
-    assert set(before) == {"curves.csv", "data.html", "index.html", "learning_curve.svg", "systems.svg"}
+    assert set(before) == {"curves.csv", "data.html", "index.html", "learning_curve.svg", "ranking.svg", "systems.svg"}
 
 
 @pytest.mark.parametrize("damaged", [True, False], ids=["damaged", "missing"])

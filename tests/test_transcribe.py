@@ -157,6 +157,10 @@ def test_words_have_confidences_and_numbers_and_names_are_seen_in_the_transcript
     found = pd.read_parquet(root / "data/transcribe/transfer.parquet")
     assert found["word_confidence"].str.len().tolist() == [len(text.split()) for text in found["hypothesis"]]
     assert all(0 <= value <= 1 for values in found["word_confidence"] for value in values)
+    for ending in ("", "_served"):
+        assert found[f"word_times{ending}"].str.len().tolist() == [len(text.split()) for text in found[f"hypothesis{ending}"]]
+        assert all(0 <= start < end <= duration_s + 0.1 for times, duration_s in zip(found[f"word_times{ending}"], found["duration_s"], strict=True)
+                   for start, end in times)
     assert found["numbers"].tolist()[:3] == ["yes", "", "no"]
     assert found["names"].tolist()[:3] == ["yes", "", "no"]
 

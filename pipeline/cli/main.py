@@ -210,15 +210,61 @@ def serve(host: Annotated[str, typer.Option(help="Address to listen on. Other ad
 
 
 @app.command()
-def rank(as_json: AsJson = False) -> None:
+def rank(audio: Annotated[list[str] | None, typer.Option(help="LANG=PATH: recordings of a language, without transcripts. A folder, a file, or a "
+                                                            "table with a column of paths. Portuguese (pt) and at least two donors.",
+                                                         metavar="LANG=PATH", show_default=False)] = None,
+         more: Annotated[list[str] | None, typer.Argument(help="Further LANG=PATH after --audio.", metavar="[LANG=PATH]...",
+                                                          show_default=False)] = None,
+         checkpoint: Annotated[list[str] | None, typer.Option(help="LANG=FOLDER: a donor checkpoint with a head, evaluated on a small transcribed "
+                                                                   "set. Repeat the option for several.", metavar="LANG=FOLDER",
+                                                              show_default=False)] = None,
+         transcribed: Annotated[Path | None, typer.Option(help="The set for --checkpoint: a Parquet file of a split. Default: "
+                                                               "data/split/portuguese/dev.parquet.", show_default=False)] = None,
+         encoder: Annotated[Path | None, typer.Option(help="Model whose encoder compares the recordings: a folder of this project, or a wav2vec2 "
+                                                           "checkpoint. Default: data/donor.", show_default=False)] = None,
+         layer: Annotated[int | None, typer.Option(help="Layer of the encoder; 0 is the input of its first block. Default: two below the top, "
+                                                        "at least 1.",
+                                                   min=0, show_default=False)] = None,
+         minutes: Annotated[float, typer.Option(help="Speech per language, at most.", min=0.1)] = 10.0,
+         units: Annotated[int, typer.Option(help="Sounds that k-means distinguishes; 500 for hours of speech.", min=8, max=2000)] = 64,
+         pieces: Annotated[int, typer.Option(help="Sequences of sounds that are counted; 10000 for hours of speech.", min=8, max=50_000)] = 200,
+         seed: Annotated[int, typer.Option(help="Seed of k-means, of the order of reading and of the resamples.", min=0)] = 1,
+         as_json: AsJson = False) -> None:
     """Print which languages are closest to Portuguese.
 
-    Show the result of the last `dvc repro rank`: distances by words, sounds and letters.
+    Show the result of the last `dvc repro rank`: similarity by words, sounds, letters and synthetic speech, and which donor to take. With
+    --audio, compare recordings instead. Recordings that cannot be read or are silent are listed on standard error (exit code 1); the others are
+    compared.
+
+    vizinho rank --audio es=recordings/es it=recordings/it pt=recordings/pt
+
+    vizinho rank --checkpoint es=data/donor
     """
     from pipeline.core.files import ROOT, read_json
     from pipeline.rank import ranking_table
 
-    _show(read_json(ROOT / "data/rank/ranking.json"), ranking_table, as_json)
+    if checkpoint:
+        from pipeline.cli.rank import rank_checkpoints, render_checkpoints
+
+        if audio or more:
+            raise typer.BadParameter("--checkpoint and --audio are two rankings; give one of them")
+        _show(rank_checkpoints(checkpoint, transcribed or ROOT / "data/split/portuguese/dev.parquet", seed), render_checkpoints, as_json)
+        return
+    if not audio:
+        if more or encoder or layer is not None:
+            raise typer.BadParameter(f"{more[0] if more else '--encoder, --layer'}: only with --audio LANG=PATH")
+        _show(read_json(ROOT / "data/rank/ranking.json"), ranking_table, as_json)
+        return
+    from pipeline.cli.rank import rank_audio, render_rank_audio
+    from pipeline.similarity.acoustic import Settings
+
+    found = rank_audio([*audio, *(more or ())], encoder, layer, minutes, Settings(units, pieces, 5, seed), 1000)
+    _show(found, render_rank_audio, as_json)
+    failed = [entry for row in found["speech"] for entry in row["failed"]]
+    for entry in failed:
+        typer.echo(f"error: {entry['file']}: {entry['error']}", err=True)
+    if failed:
+        raise typer.Exit(1)
 
 
 @app.command()

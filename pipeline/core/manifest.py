@@ -78,12 +78,15 @@ HYPOTHESIS: Final[dict[str, pa.DataType]] = {
     "speaker_dependent": pa.bool_(), "duration_s": pa.float64(), "normaliser": pa.string(),
     "reference": pa.string(), "reference_variants": pa.string(),
     "hypothesis": pa.string(), "confidence": pa.float64(), "word_confidence": pa.list_(pa.float64()),
+    "word_times": pa.list_(pa.list_(pa.float64())),
     "hypothesis_served": pa.string(), "confidence_served": pa.float64(), "word_confidence_served": pa.list_(pa.float64()),
+    "word_times_served": pa.list_(pa.list_(pa.float64())),
     "robustness": pa.list_(pa.struct([("condition", pa.string()), ("hypothesis", pa.string()), ("hypothesis_served", pa.string())])),
 }
 """`data/transcribe/SYSTEM.parquet`. `hypothesis` is the greedy one, `hypothesis_served` that of the system's decoder (equal if it has
 none). `confidence` is a mean over the emitted symbols or, as served, over the words, 0..1; `word_confidence` has one value per word of the
-hypothesis. `robustness` has the hypotheses in each condition of `transcribe.robustness`; it is empty outside the robustness sample."""
+hypothesis, `word_times` its start and end in seconds. `robustness` has the hypotheses in each condition of `transcribe.robustness`; it is empty
+outside the robustness sample."""
 
 
 def conform(table: pd.DataFrame, columns: dict[str, pa.DataType], where: str) -> pd.DataFrame:

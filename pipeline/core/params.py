@@ -35,15 +35,9 @@ def read_params(path: Path | str = PARAMS_FILE) -> dict[str, Any]:
         MissingInputError: the file is missing.
         ParamsError: it is not YAML, or not a mapping.
     """
-    path, loader, depth = Path(path), getattr(yaml, "CSafeLoader", yaml.SafeLoader), 0
+    path = Path(path)
     try:
-        content = path.read_text(encoding="utf-8")
-        for event in yaml.parse(content, Loader=loader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > MAX_DEPTH:
-                line = event.start_mark.line + 1 if event.start_mark else "?"
-                raise ParamsError(path.name, [f"line {line}: values within more than {MAX_DEPTH} others"])
-        value = yaml.load(content, Loader=loader)
+        value = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MissingInputError(str(path), "no such file", "params", "take one from profiles/") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -51,6 +45,26 @@ def read_params(path: Path | str = PARAMS_FILE) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ParamsError(path.name, [f"found {type(value).__name__}; expected a mapping of stages to their params"])
     return value
+
+
+def parse_yaml(text: str, *, max_depth: int = MAX_DEPTH, plain: bool = False) -> Any:
+    """Return the value of a YAML text.
+
+    Args:
+        text: of one document.
+        max_depth: how deeply values may be nested.
+        plain: whether every scalar stays a string, and aliases are refused.
+
+    Raises:
+        yaml.YAMLError: it is not YAML, or nested too deeply, or has an alias that is refused.
+    """
+    depth, loader = 0, getattr(yaml, "CBaseLoader", yaml.BaseLoader) if plain else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    for event in yaml.parse(text, Loader=loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > max_depth or (plain and isinstance(event, yaml.AliasEvent)):
+            line = event.start_mark.line + 1 if event.start_mark else "?"
+            raise yaml.YAMLError(f"line {line}: " + (f"values within more than {max_depth} others" if depth > max_depth else "an alias"))
+    return yaml.load(text, Loader=loader)
 
 
 def problems_of(model: type[Section], value: Any, key: str) -> list[str]:

@@ -18,6 +18,7 @@ import yaml
 from pydantic import Field
 
 from pipeline.core.errors import DataError
+from pipeline.core.params import parse_yaml
 from pipeline.corpora import Reject, Utterance
 from pipeline.corpora.release import (
     LOCALES,
@@ -94,17 +95,10 @@ def parts_of(table: Path) -> list[Any]:
     """Return the items of a set's list, all values as strings (a talk's id may look like a number).
 
     Raises:
-        DataError: the file is not a YAML list, or is nested too deeply: libyaml's loader would end the process.
+        DataError: the file is not a YAML list, or is nested too deeply, or has aliases.
     """
-    text, loader = read_text(table, "parts of mTEDx"), getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-    depth = 0
     try:
-        for event in yaml.parse(text, Loader=loader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > MAX_DEPTH or isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1 if event.start_mark else "?"
-                raise DataError(str(table), f"lists within lists or aliases at line {line}", "a list of parts")
-        parts = yaml.load(text, Loader=loader)
+        parts = parse_yaml(read_text(table, "parts of mTEDx"), max_depth=MAX_DEPTH, plain=True)
     except yaml.YAMLError as error:
         raise DataError(str(table), f"not YAML ({error})", "a list of parts") from None
     if not isinstance(parts, list):

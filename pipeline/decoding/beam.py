@@ -32,7 +32,8 @@ INSIDE_MODEL: Final = "language_model"
 """The folder of a model that holds its decoder."""
 HOT_WEIGHT: Final = 2.0
 HOT_WEIGHT_WITH_NGRAM: Final = 1.0
-"""Bonus for each word of a hot phrase, in natural logarithm, where none is given. An n-gram has a more effective way: `HOT_LOG10`."""
+"""Bonus for each word of a hot phrase, in natural logarithm, where none is given. A phrase with a word that the n-gram lacks gets none beside
+an n-gram: that the word becomes a unigram (`HOT_LOG10`) is enough, and with a bonus it is inserted where nobody says it."""
 HOT_LOG10: Final = -5.0
 """Unigram probability, base 10, of a hot word that the n-gram lacks: about that of a word seen once in 100,000 words. At least that of `<unk>`."""
 
@@ -66,7 +67,8 @@ class HotWord:
 
     Args:
         phrase: normalised, one word or several.
-        weight: bonus in natural logarithm for each word of it; None for `HOT_WEIGHT`, or `HOT_WEIGHT_WITH_NGRAM` beside an n-gram.
+        weight: bonus in natural logarithm for each word of it; None for `HOT_WEIGHT`; beside an n-gram for 0 if it lacks a word of the phrase,
+            otherwise for `HOT_WEIGHT_WITH_NGRAM`.
     """
 
     phrase: str
@@ -107,13 +109,17 @@ class BeamDecoder:
             else:
                 raise VocabularyError("vocabulary", f"the symbol {symbol!r} has {len(symbol)} letters", "one letter per symbol, for a beam search",
                                       "transcribe with --no-lm")
-        default = HOT_WEIGHT if ngram is None else HOT_WEIGHT_WITH_NGRAM
-        self._phrases = [(tuple(hot.phrase.split()), default if hot.weight is None else hot.weight) for hot in hot_words]
-        self._hot = sorted({word for phrase, _ in self._phrases for word in phrase})
+        self._hot = sorted({word for hot in hot_words for word in hot.phrase.split()})
+        new = sorted(set(self._hot) - set(lexicon or ()))
+
+        def weight(words: tuple[str, ...]) -> float:
+            return HOT_WEIGHT if ngram is None else HOT_WEIGHT_WITH_NGRAM if set(words).isdisjoint(new) else 0.0
+
+        phrases = [(tuple(hot.phrase.split()), hot.weight) for hot in hot_words]
+        self._phrases = [(words, weight(words) if given is None else given) for words, given in phrases]
         self._bias = max((weight for _, weight in self._phrases), default=0.0)
         if ngram is not None and not ngram.exists():
             raise MissingInputError(str(ngram), "no n-gram", "the decoder's ARPA file", "restore the folder (`dvc checkout`)")
-        new = sorted(set(self._hot) - set(lexicon or ()))
         known = None if lexicon is None else [*lexicon, *new]
         try:
             with quiet_libraries(), _extended(ngram, new) as file:  # KenLM draws a progress bar

@@ -224,6 +224,48 @@ def system_chart(systems: Sequence[tuple[str, str, Interval]], colours: Mapping[
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a heat map.
+
+    Args:
+        text: its value, for print.
+        shade: 0 (lightest) to 1.
+        marked: whether its text is bold.
+    """
+
+    text: str
+    shade: float
+    marked: bool
+
+
+def heat_map(title: str, subtitle: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[Cell]]]) -> str:
+    """Return a table of shaded cells as SVG; each value is beside its cell, where the shade does not cover it.
+
+    Args:
+        title: of the figure.
+        subtitle: what shade and bold type mean.
+        columns: their headings.
+        rows: label and cells of each row, from top to bottom.
+    """
+    row_height, first_y, swatch = 30, 102, 46
+    left = 24 + max(len(label) for label, _ in rows) * 13.5 * CHARACTER * 1.05  # the labels are bold
+    width = (WIDTH - 12 - left) / len(columns)
+    parts = [_text(left + column * width, 78, name, size=12.5, weight=600) for column, name in enumerate(columns)]
+    for number, (label, cells) in enumerate(rows):
+        y = first_y + number * row_height
+        parts.append(_text(left - 14, y + 4.5, label, anchor="end", size=13.5, weight=600))
+        for column, cell in enumerate(cells):
+            x = left + column * width
+            parts.append(f'<rect x="{x:.1f}" y="{y - 11:.1f}" width="{swatch}" height="22" rx="3" fill="{BLUE}" fill-opacity="{cell.shade:.2f}"'
+                         f' stroke="{NEUTRAL}" stroke-opacity="0.35"/>')
+            emphasis = ' font-weight="700" class="ink"' if cell.marked else ' class="muted"'
+            parts.append(f'<text x="{x + swatch + 8:.1f}" y="{y + 4.5:.1f}" font-size="12.5" fill="{NEUTRAL}"{emphasis}>{escape(cell.text)}</text>')
+    description = ". ".join(f"{label}: " + ", ".join(f"{name} {cell.text}" for name, cell in zip(columns, cells, strict=True))
+                            for label, cells in rows)
+    return _svg(first_y + row_height * (len(rows) - 1) + 26, title, subtitle, description, parts)
+
+
 def score_chart(edges: Sequence[float], transcripts: Sequence[int], negatives: Sequence[int], threshold: float | None) -> str:
     """Return as SVG the score distributions of the training transcripts and of the synthetic negatives.
 

@@ -34,9 +34,11 @@ HYPOTHESIS_COLUMNS: Final = [
     "hypothesis",
     "confidence",
     "word_confidence",
+    "word_times",
     "hypothesis_served",
     "confidence_served",
     "word_confidence_served",
+    "word_times_served",
 ]
 TEST_COLUMNS: Final = ["utterance_id", "language", "corpus", "shard", "row", "transcript", "snr_db"]
 

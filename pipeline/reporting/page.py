@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedErro
 from pipeline.core.errors import DataError
 from pipeline.reporting.assets import FOLDER, asset, content_policy
 from pipeline.reporting.change import Revision, champion_changes
-from pipeline.reporting.charts import FURTHER, learning_curve, score_chart, system_chart, system_colours
+from pipeline.reporting.charts import FURTHER, Cell, heat_map, learning_curve, score_chart, system_chart, system_colours
 from pipeline.reporting.clips import Row, select_clips
 from pipeline.reporting.curves import Curve, answers
 from pipeline.reporting.diff import align
@@ -141,6 +141,8 @@ def _context(inputs: Inputs, clip_count: int, audio_mb: float) -> dict[str, Any]
         score_chart=alignment_chart(alignment) if alignment else None,
         head_plan=head_groups(inputs.models[inputs.challenger].get("head_plan") or []),
         ranking=inputs.ranking,
+        ranking_chart=ranking_chart(inputs.ranking) if inputs.ranking else None,
+        from_spanish=from_spanish(inputs.ranking) if inputs.ranking else None,
         models={
             name: {key: value for key, value in model.items() if key not in ("head_plan", "alignment")}
             for name, model in inputs.models.items()
@@ -173,6 +175,42 @@ def wer_chart(inputs: Inputs) -> str:
         if row["wer"] != row["wer_served"]:
             bars.append((row["name"], f"{row['label']}, greedy", row["wer"]))
     return system_chart(bars, system_colours(inputs.trained, inputs.challenger, inputs.baseline))
+
+
+def ranking_chart(ranking: Mapping[str, Any]) -> str:
+    """Return the heat map of the donor ranking as SVG: languages by score and levels, the nearest at the top.
+
+    Args:
+        ranking: `rank/ranking.json`.
+    """
+    where = "rank/ranking.json"
+    levels, candidates, nearest = (need(ranking, key, where) for key in ("levels", "candidates", "nearest"))
+    scores = {found["language"]: found["score"]["value"] for found in candidates}
+    columns = [("score", scores, nearest, True)]
+    columns += [(level["level"], {code: value["value"] for code, value in level["values"].items()}, level, level["counted"]) for level in levels]
+    rows = []
+    for found in candidates:
+        code, cells = found["language"], []
+        for _, values, first, counted in columns:
+            low, high = min(values.values()), max(values.values())
+            near = code == first["language"] or code in first["not_distinguished"]
+            shade = (values[code] - low) / (high - low) if high > low else 0.0
+            cells.append(Cell(format_signed(values[code], 2) if counted else f"{values[code]:.3f}", shade, near))
+        rows.append((found["name"], cells))
+    return heat_map(f"Similarity to {ranking['target']}", "Darker: nearer. Bold: not separated from the first of its column",
+                    [name for name, *_ in columns], rows)
+
+
+def from_spanish(ranking: Mapping[str, Any]) -> str:
+    """Return in a sentence why the default starts from Spanish, whatever the ranking puts first."""
+    nearest, names = ranking["nearest"], {found["language"]: found["name"] for found in ranking["candidates"]}
+    spanish = [code for code in names if code.partition("-")[0] == "es"]
+    if not spanish or nearest["language"] in spanish:
+        return ""
+    price = "Published Spanish checkpoints and hours of Spanish speech exist, which no distance between languages contains"
+    if set(spanish) & set(nearest["not_distinguished"]):
+        return f"The default starts from Spanish although {names[nearest['language']]} ranks first: the ranking does not separate the two. {price}."
+    return f"The default starts from Spanish although {names[nearest['language']]} leads it by more than the interval. {price}."
 
 
 def verdict_decoder(verdict: Mapping[str, Any]) -> str:

@@ -34,14 +34,15 @@ def explorer_data(inputs: Inputs, systems: Sequence[Row], audio_mb: float, clips
     Args:
         inputs: the results of the run.
         systems: rows of the systems table; `name` and `label` are used.
-        audio_mb: MB of audio to include at most, in base64, besides the clips; less where the texts leave less room.
+        audio_mb: MB of audio to include at most, in base64, besides the clips; less if the page would exceed its limit.
         clips: ids of the utterances whose audio is elsewhere on the page.
 
     Returns:
         `utterance_id`, `duration_s`, `snr_db`, `reference`, `transcript`: a value per utterance, in the order of the test split; the transcript is
         "" where it differs from the reference in case and punctuation alone.
         `coded`: by column, `values` and a `code` per utterance. `hypotheses`: what to choose from, each with `system`, `decoder`, `label`,
-        the `edits` of each utterance (`diff.encode`), its `confidence` and the `words`' confidences (`LEVELS`).
+        the `edits` of each utterance (`diff.encode`), its `confidence` and the `words`' confidences (`LEVELS`); `times` has, by the id of an
+        utterance with audio, start and end of each word in hundredths of a second.
         `unseen`: words of the references that no training text has; None if the training texts are missing.
         `audio`: FLAC in base64 by utterance id. `shown`: the two hypotheses to start with.
 
@@ -68,7 +69,18 @@ def explorer_data(inputs: Inputs, systems: Sequence[Row], audio_mb: float, clips
         "unseen": None if inputs.training_words is None else sorted({word for text in references for word in text.split()} - inputs.training_words),
     }
     left_mb = MOST_MB - len(json.dumps(data, ensure_ascii=False).encode()) / 1e6
-    return data | {"audio": _audio(inputs, table, max(0.0, min(audio_mb, left_mb)), clips)}
+    audio = _audio(inputs, table, max(0.0, min(audio_mb, left_mb)), clips)
+    for found in hypotheses:
+        found["times"] = _times(inputs, found["system"], DECODERS[found["decoder"]], {*audio, *clips})
+    return data | {"audio": audio}
+
+
+def _times(inputs: Inputs, system: str, ending: str, ids: Collection[str]) -> dict[str, list[int]]:
+    """Return the times of the words of some utterances, start and end after each other, in hundredths of a second."""
+    table = inputs.hypotheses[system]
+    table = table[table["utterance_id"].isin(list(ids))]
+    return {name: [round(100 * float(second)) for pair in times for second in pair]
+            for name, times in zip(table["utterance_id"], table[f"word_times{ending}"], strict=True)}
 
 
 def _hypotheses(inputs: Inputs, row: Row, ids: list[str], references: list[str]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from pipeline.text.locales import WORDS
 from pipeline.text.rules import RULES
 from pipeline.text.rules.rule import Line, Rule
 
-VERSION: Final = 7
+VERSION: Final = 8
 """Incremented with every change of a rule's result: scores of different versions are not comparable."""
 
 LOCALES: Final = tuple(ALPHABETS)

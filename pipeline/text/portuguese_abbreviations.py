@@ -194,9 +194,15 @@ BEFORE_NUMBER: Final = pairs("""
     art. → artigo
     arts. → artigos
     cap. → capítulo
+    caps. → capítulos
     vol. → volume
+    vols. → volumes
     fig. → figura
+    figs. → figuras
     tab. → tabela
+    tabs. → tabelas
+    eq. → equação
+    eqs. → equações
     R. → rua
     apto. | ap. → apartamento
     bl. → bloco

@@ -161,8 +161,15 @@ BEFORE_NUMBER: Final = pairs("""
     art. → artículo
     arts. → artículos
     cap. → capítulo
+    caps. → capítulos
     vol. → volumen
+    vols. → volúmenes
     fig. → figura
+    figs. → figuras
+    tab. → tabla
+    tabs. → tablas
+    ec. → ecuación
+    ecs. → ecuaciones
     No. | n. | nro. → número
     tel → teléfono
     s. → siglo

@@ -50,6 +50,8 @@ class Words:
     tag: str                              # before the word of a #tag
     slash: str                            # between two numbers
     all_day: str                          # 24/7
+    day_parts: tuple[str, str, str]       # after an hour: of the morning, the afternoon, the night
+    night_from: int                       # first hour p.m. of the night
     pressure: str                         # between the parts of a blood pressure: 12/8
     before_pressure: frozenset[str]       # words after which 120/80 is a blood pressure
     every: str                            # between two equal numbers of hours: de 8/8 h

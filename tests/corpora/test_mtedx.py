@@ -65,8 +65,9 @@ def test_the_parts_of_a_talk_are_ingested_and_nothing_else(tmp_path: Path) -> No
     ("um\ndois\n", PART.format(1, 2, "a", "1e3") * 2, "1e3-2.000 occurs more than once"),
     ("um\n", "a: [\n", "not YAML"),
     ("um\n", "a: b\n", "dict; expected a list of parts"),
-    *(("um\n", deep, "lists within lists or aliases at line 1; expected a list of parts") for deep in (
-        "[" * 100_000, "[" * 100_000 + "]" * 100_000, "- " * 100_000 + "x", "{a: " * 100_000, "? " * 100_000, "[[[[]]]]", "&a [*a]")),
+    *(pytest.param("um\n", deep, "not YAML (line 1: values within more than 3 others)", id=deep[:6]) for deep in (
+        "[" * 100_000, "[" * 100_000 + "]" * 100_000, "- " * 100_000 + "x", "{a: " * 100_000, "? " * 100_000, "[[[[]]]]")),
+    ("um\n", "&a [*a]", "not YAML (line 1: an alias)"),
 ])
 def test_invalid_sets_are_reported(tmp_path: Path, texts: str, parts: str, message: str) -> None:
     part_set(build(tmp_path), "train", texts, parts)

@@ -124,6 +124,13 @@ def test_the_weight_of_a_phrase_decides_whatever_the_weights_of_others() -> None
     assert search(hot=(HotWord("tomi", 5.0), HotWord("casa", 20.0)))(NAME).text == "sao tomi"
 
 
+@pytest.mark.parametrize(("phrase", "with_ngram", "bonus"), [
+    ("tomi", True, 0.0), ("a tomi", True, 0.0), ("casa", True, 1.0), ("a casa", True, 1.0), ("tomi", False, 2.0), ("casa", False, 2.0)])
+def test_beside_an_ngram_only_phrases_of_known_words_need_a_bonus(ngram: Path, phrase: str, with_ngram: bool, bonus: float) -> None:
+    for weight, expected in ((None, bonus), (0.5, 0.5)):
+        assert search(ngram if with_ngram else None, hot=(HotWord(phrase, weight),))._phrases == [(tuple(phrase.split()), expected)]
+
+
 def test_only_a_whole_phrase_counts() -> None:
     assert search(hot=(HotWord("sao tomi"),))(NAME).text == "sao tomi"
     assert search(hot=(HotWord("santo tomi"),))(NAME).text == "sao tome"

@@ -365,12 +365,17 @@ def write_corpus_reports(data: Path, language: str, corpus: str) -> None:
 
 
 def write_ranking(data: Path) -> None:
-    """Write a donor ranking of two candidates."""
-    families = {name: {"value": 0.9, "low": 0.7, "high": 1.1} for name in ("lexical", "phonological", "orthographic")}
+    """Write a donor ranking of two candidates; Italian is first, and Spanish is not separated from it."""
+    first = {"language": "it", "runner_up": "es", "lead": {"value": 0.5, "low": -0.1, "high": 1.1}, "not_distinguished": ["es"], "share_first": 0.7}
+    values = {"it": {"value": 0.9, "low": 0.7, "high": 1.1, "rank": 1.0}, "es": {"value": -0.9, "low": -1.1, "high": -0.7, "rank": 2.0}}
     write_json(data / "rank/ranking.json", {
-        "schema": "vizinho.rank/2", "target": "pt-BR", "concepts": 100,
+        "schema": "vizinho.rank/3", "target": "pt-BR", "concepts": 100, "nearest": first,
+        "levels": [{"level": name, "counted": name != "acoustic", "values": values, **first, "not_distinguished": []}
+                   for name in ("lexical", "phonological", "orthographic", "acoustic")],
+        "agreement": {"in_words": "The 4 levels agree closely on the order."},
+        "advice": {"take": "Take Italian or Spanish.", "sure": "These 2 are not separated.", "changes": ["A checkpoint trained on more hours."]},
         "candidates": [
-            {"rank": 1, "language": "es", "name": "Spanish", "score": {"value": 1.21, "low": 1.0, "high": 1.4}, "families": families},
-            {"rank": 2, "language": "it", "name": "Italian", "score": {"value": -0.71, "low": -0.9, "high": -0.5}, "families": families},
+            {"rank": 1, "language": "it", "name": "Italian", "score": {"value": 1.21, "low": 1.0, "high": 1.4}},
+            {"rank": 2, "language": "es", "name": "Spanish", "score": {"value": -0.71, "low": -0.9, "high": -0.5}},
         ],
     })

@@ -161,6 +161,22 @@ def test_a_deep_link_opens_an_utterance_with_its_alignment_and_audio(opened: Ope
     assert tab.locator(".detail").count() == 1
 
 
+def test_words_are_marked_as_they_are_spoken_and_a_click_on_one_plays_from_there(opened: Opened) -> None:
+    tab = opened.open(f"#utterance/{PLAYABLE}")
+    opened.wait("document.querySelector('.detail audio').readyState >= 2")
+    seek = "second => { document.querySelector('.detail audio').currentTime = second; }"
+    marked = "[...document.querySelectorAll('.aligned .spoken')].map(word => [word.dataset.start, word.dataset.end])"
+    tab.evaluate(seek, 0.7)
+    opened.wait(f"{marked}.length > 0")
+    assert {tuple(times) for times in tab.evaluate(marked)} == {("0.5", "1")}
+    assert len(tab.evaluate(marked)) == 2, "a word of each system"
+    tab.evaluate(seek, 0.1)
+    opened.wait(f"{marked}.some(times => times[0] === '0')")
+    tab.locator(".aligned [data-start='1']").first.click()
+    opened.wait("document.querySelector('.detail audio').currentTime >= 1")
+    assert "0.50 to 1.00" in tab.locator(".aligned [data-start='0.5']").first.get_attribute("title")
+
+
 def test_the_keyboard_moves_opens_plays_and_closes(opened: Opened) -> None:
     tab = opened.open()
     tab.keyboard.press("/")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.reporting.charts import Interval, learning_curve, score_chart, system_chart, system_colours, ticks
+from pipeline.reporting.charts import Cell, Interval, heat_map, learning_curve, score_chart, system_chart, system_colours, ticks
 from tests.reporting.results import curve
 
 
@@ -35,6 +35,9 @@ def charts() -> dict[str, str]:
         "two curves of one point": learning_curve(
             {"transfer": curve("transfer", (0, 0.0)), "scratch": curve("scratch", (0, 0.0))}, "scratch", COLOURS
         ),
+        "heat map": heat_map("Similarity", "Darker: nearer", ["score", "lexical", "phonological", "orthographic", "acoustic"], [
+            (name, [Cell(f"{shade:+.2f}", shade, shade > 0.5) for shade in (0.0, 0.25, 0.5, 0.75, 1.0)])
+            for name in ("Spanish", "Latin American Spanish")]),
         "systems": system_chart(
             [
                 ("transfer", "transfer", Interval(0.2, 0.1, 0.3)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pandas as pd
 import pytest
 
 from pipeline.core.errors import DataError
+from pipeline.core.files import read_json
 from pipeline.reporting.assets import asset, content_policy
 from pipeline.reporting.inputs import read_inputs
 from pipeline.reporting.page import (
@@ -18,7 +21,9 @@ from pipeline.reporting.page import (
     closest_rule,
     corpus_rows,
     describe_changes,
+    from_spanish,
     head_groups,
+    ranking_chart,
     slice_groups,
     system_rows,
     verdict_sentence,
@@ -67,7 +72,7 @@ def test_the_page_shows_the_run_in_the_order_in_which_it_is_evaluated(root: Path
         "as served 0.9 to 1.0 97.0 % 93.1 % 360",
         "avô → avó 9",
         "ã ← a",
-        "Spanish +1.21 [+1.00, +1.40]",
+        "Italian +1.21 [+1.00, +1.40]",
         "speak-pt portuguese 1 496 120 1.51 3 too short, 1 silent 1 other script",
         "31 near duplicate",
         "3 utterances have no fingerprint.",
@@ -332,3 +337,27 @@ def test_rows_of_the_head_are_grouped_by_origin_copied_rows_first() -> None:
     assert head_groups(plan) == [
         ("copied", [("a", "a")]), ("base letter", [("ã", "a")]), ("fresh", [("ç", "")]), ("another way", [("x", "x")]),
     ]
+
+
+RANKING = """{"nearest": {"language": "%s", "not_distinguished": [%s]},
+              "candidates": [{"language": "%s", "name": "Spanish"}, {"language": "it", "name": "Italian"}]}"""
+
+
+@pytest.mark.parametrize(("first", "close", "spanish", "sentence"), [
+    ("es", "", "es", ""), ("es-419", "", "es-419", ""), ("it", "", "de", ""),
+    ("it", '"es"', "es", "although Italian ranks first: the ranking does not separate the two. Published Spanish"),
+    ("it", "", "es", "although Italian leads it by more than the interval. Published Spanish"),
+])
+def test_the_page_says_why_the_default_starts_from_spanish(first: str, close: str, spanish: str, sentence: str) -> None:
+    found = from_spanish(json.loads(RANKING % (first, close, spanish)))
+    assert sentence in found
+    assert bool(found) == bool(sentence)
+
+
+def test_the_ranking_begins_with_its_advice_and_a_heat_map_that_marks_what_is_not_separated(root: Path) -> None:
+    page = page_of(root)
+    assert "Take Italian or Spanish. These 2 are not separated. The default starts from Spanish although Italian ranks first" in page.text
+    chart = ElementTree.fromstring(ranking_chart(read_json(root / "data/rank/ranking.json")))
+    texts = {element.text: element.attrib for element in chart.iter("{http://www.w3.org/2000/svg}text")}
+    assert texts["+1.21"]["class"] == texts["−0.71"]["class"] == "ink", "the score does not separate the two"
+    assert (texts["0.900"]["class"], texts["-0.900"]["class"]) == ("ink", "muted"), "the acoustic level does"

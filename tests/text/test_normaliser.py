@@ -124,7 +124,7 @@ SAMPLE = (
 def test_the_version_changes_with_any_result() -> None:
     """If this fails, a result has changed: increment VERSION and record the new digest."""
     results = [function(line, locale) for function in (normalise, variants) for locale in ALPHABETS for line in SAMPLE]
-    assert (VERSION, hashlib.sha256("\n".join(results).encode()).hexdigest()[:16]) == (7, "7555ed690aa3150e")
+    assert (VERSION, hashlib.sha256("\n".join(results).encode()).hexdigest()[:16]) == (8, "7555ed690aa3150e")
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the collection of real sentences is missing")

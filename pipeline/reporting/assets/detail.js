@@ -16,7 +16,12 @@
     const made = element(MARKS[step.kind], { class: low ? "low" : "" }, step.kind === "deletion" ? step.reference : step.word);
     const about = { substitution: "instead of " + step.reference, deletion: "deletion", insertion: "insertion" }[step.kind];
     if (about) { made.append(element("span", { class: "aside" }, " (" + about + ")")); }
-    if (step.confidence !== null) { made.title = "confidence " + step.confidence.toFixed(2); }
+    const known = step.confidence === null ? [] : ["confidence " + step.confidence.toFixed(2)];
+    if (step.time) {
+      [made.dataset.start, made.dataset.end] = step.time;
+      known.push(step.time.map((second) => second.toFixed(2)).join(" to ") + "\u00a0s");
+    }
+    if (known.length) { made.title = known.join(", "); }
     return made;
   }
 
@@ -54,6 +59,22 @@
     return element("details", {}, element("summary", {}, "Other systems (" + lines.length + ")"), element("table", { class: "hypotheses" }, body));
   }
 
+  // Marks the words that are spoken while the player plays; a click on a word plays from there.
+  function follow(player, into) {
+    const timed = Array.from(into.querySelectorAll("[data-start]"));
+    const mark = () => {
+      for (const made of timed) {
+        made.classList.toggle("spoken", player.currentTime >= Number(made.dataset.start) && player.currentTime < Number(made.dataset.end));
+      }
+      if (!player.paused && player.isConnected) { requestAnimationFrame(mark); }
+    };
+    for (const event of ["play", "seeking", "pause"]) { player.addEventListener(event, mark); }
+    into.addEventListener("click", (event) => {
+      const made = event.target.closest("[data-start]");
+      if (made) { player.currentTime = Number(made.dataset.start); player.play(); }
+    });
+  }
+
   // Shows an utterance in an element and returns its player, null without audio.
   function open(index, into) {
     close();
@@ -63,16 +84,17 @@
     const sound = audio(index);
     const player = element("audio", { controls: "", "aria-label": data.utterance_id[index] });
     const wave = element("div", { class: "wave", "aria-hidden": "true" });
-    const scale = element("p", { class: "caveat" }, "Waveform and spectrogram, 0 to 8 kHz.");
+    const scale = element("p", { class: "caveat" }, "Waveform and spectrogram, 0 to 8 kHz. Words are marked as they are spoken; a click on a word plays from there.");
     const missing = element("p", { class: "caveat" }, "The page has no audio of this utterance: report.audio_mb in params.yaml limits how many have it. ",
       "The filter audio=yes finds those.");
-    const transcript = data.transcript[index];
+    const transcript = data.transcript[index], aligned = grid(index);
     into.replaceChildren(
       element("p", { class: "facts" }, element("strong", {}, data.utterance_id[index]), " " + facts.join(", ")),
       ...(sound ? [player, wave, scale] : [missing]),
       ...(transcript && transcript !== data.reference[index] ? [element("p", { class: "facts", lang: "pt" }, "Transcript: " + transcript)] : []),
-      grid(index), others(index));
+      aligned, others(index));
     if (!sound) { return null; }
+    follow(player, aligned);
     const dark = window.matchMedia("(prefers-color-scheme: dark)").matches;
     surfer = window.WaveSurfer.create({
       container: wave, media: player, height: 56, sampleRate: 16000, normalize: true, waveColor: colour("--muted"),

@@ -21,14 +21,17 @@ window.vizinho = (function () {
     return errorsOf.get(choice);
   }
 
-  // Returns the steps of an alignment: kind, the reference's word, the hypothesis' word and its confidence.
+  // Returns the steps of an alignment: kind, the reference's word, the hypothesis' word, its confidence and its start and end in seconds.
   function align(choice, index) {
     const hypothesis = data.hypotheses[choice];
     const steps = [];
+    const times = hypothesis.times[data.utterance_id[index]] || [];
     let at = 0, spoken = 0;
     const add = (kind, reference, word) => {
-      const level = kind === "deletion" ? undefined : hypothesis.words[index][spoken++];
-      steps.push({ kind, reference, word, confidence: level === undefined ? null : LEVELS.indexOf(level) / 63 });
+      const place = kind === "deletion" ? -1 : spoken++;
+      const level = hypothesis.words[index][place];
+      const time = place >= 0 && 2 * place + 1 < times.length ? [times[2 * place] / 100, times[2 * place + 1] / 100] : null;
+      steps.push({ kind, reference, word, confidence: level === undefined ? null : LEVELS.indexOf(level) / 63, time });
     };
     for (const part of hypothesis.edits[index].split(" ").filter(Boolean)) {
       const kind = KINDS[part[0]];

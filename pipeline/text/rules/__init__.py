@@ -23,7 +23,7 @@ from pipeline.text.rules.dates import date, days
 from pipeline.text.rules.formulas import formula
 from pipeline.text.rules.measures import per_unit, unit, unit_word
 from pipeline.text.rules.money import money
-from pipeline.text.rules.numerals import fraction_number, magnitude, number, ordinal_number
+from pipeline.text.rules.numerals import fraction_number, magnitude, number, ordinal_number, scientific
 from pipeline.text.rules.roman import roman
 from pipeline.text.rules.rule import Rule
 from pipeline.text.rules.signs import (
@@ -38,7 +38,7 @@ from pipeline.text.rules.signs import (
     symbol,
 )
 from pipeline.text.rules.telephones import telephone
-from pipeline.text.rules.times import duration, time
+from pipeline.text.rules.times import duration, half_day, time
 
 RULES: Final[tuple[Rule, ...]] = (
     address,
@@ -47,12 +47,14 @@ RULES: Final[tuple[Rule, ...]] = (
     days,
     date,
     ratio,
+    half_day,
     time,
     duration,
     angle,
     telephone,
     ordinal_number,
     fraction_number,
+    scientific,
     unit,
     magnitude,
     unit_word,

@@ -16,6 +16,7 @@ from pipeline.text.rules.rule import Line, rule
 _GROUPS: Final = (("anywhere", "abbreviations"), ("name", "before_name"), ("number", "before_number"), ("letter", "before_letter"))
 _FLOOR: Final = re.compile(r"(?:[ºª]|[0-9][.]?o|/[cC]|chão|andar|piso|cave|bajo|planta|puerta|esc\. [A-Z0-9]|[eE]xt\.|[iI]nt\.),? ?\Z", re.IGNORECASE)
 _HOURS: Final = re.compile(r" ?[0-9]{1,3} ?(?:hs?|horas?|días?)(?!\w)")
+_AMOUNT: Final = re.compile(" ?(?:[A-Z]{0,2}[$€£]|[0-9])")
 _NUMERAL: Final = re.compile("[IVXLCDM]")
 
 
@@ -75,6 +76,8 @@ def abbreviation(match: re.Match[str], line: Line) -> str | None:
     pt     art. 5º → artigo quinto
     pt     Sta. Maria → santa maria
     pt     café c/ leite → café com leite
+    pt     café s/ açúcar → café sem açúcar
+    pt     5% s/ R$ 100 → cinco por cento sobre cem reais
     pt-BR  no km 45 → no quilômetro quarenta e cinco
     pt     a droga e o drama do dragão → a droga e o drama do dragão
     pt     eu pago tudo. O mar. → eu pago tudo o mar
@@ -102,6 +105,8 @@ def abbreviation(match: re.Match[str], line: Line) -> str | None:
     """
     if match["anywhere"] == "c/" and not is_portuguese(line.locale) and _HOURS.match(line.text, match.end()):
         return "cada"
+    if match["anywhere"] == "s/" and _AMOUNT.match(line.text, match.end()):
+        return "sobre"
     for group, table in _GROUPS:
         if written := match[group]:
             if written == "R." and (_is_initial(line.text, match.start()) or _NUMERAL.match(line.text, match.end())):

@@ -40,6 +40,7 @@ def date(match: re.Match[str], line: Line) -> str | None:
     pt     em 20/11 → em vinte de novembro
     pt     05/03 → cinco de março
     pt-BR  1º/5/1980 → primeiro de maio de mil novecentos e oitenta
+    pt-BR  até 1º/1 → até primeiro de janeiro
     pt     em 05/2024 → em maio de dois mil e vinte e quatro
     pt     lei n.º 12/11 → lei número doze barra onze
     pt     lei 5/2020 → lei cinco barra dois mil e vinte
@@ -76,7 +77,7 @@ def date(match: re.Match[str], line: Line) -> str | None:
         return None
     if match["sign"] == "/" and not year and before in words.before_pressure:
         return None
-    if not year and not _is_day_and_month(day, match["sign"], month, before):
+    if not year and "º" not in match[0] and not _is_day_and_month(day, match["sign"], month, before):
         return None
     spoken = words.first_of_month if int(day) == 1 else cardinal(int(day), words.locale)
     parts = [spoken, words.months[int(month) - 1], *([cardinal(int(year), words.locale)] if year else [])]

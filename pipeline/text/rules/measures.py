@@ -141,6 +141,8 @@ def per_unit(match: re.Match[str], line: Line) -> str | None:
     pt     bactérias/m³ → bactérias por metro cúbico
     pt-BR  25 hab./km² → vinte e cinco habitantes por quilômetro quadrado
     pt     80 mg/dL → oitenta miligramas por decilitro
+    pt     10⁴ UFC/mL → dez elevado a quatro u efe cê por mililitro
+    pt     10⁻³ g/cm³ → dez elevado a menos três gramas por centímetro cúbico
     pt     80 kWh/mês → oitenta quilowatts hora por mês
     pt     60 batimentos/min → sessenta batimentos por minuto
     pt     2 vezes/semana → duas vezes por semana
@@ -189,6 +191,9 @@ def unit_word(match: re.Match[str], line: Line) -> str | None:
     pt     1/4 de kg → um quarto de quilo
     pt     cem GB → cem gigabytes
     pt     o preço por m² → o preço por metro quadrado
+    pt     R$ 1,99 o kg → um real e noventa e nove centavos o quilo
+    pt     o kg e em kg → o quilo e em quilos
+    pt     5 reais o kg → cinco reais o quilo
     pt     mg/dia → miligramas por dia
     pt-BR  em km/l → em quilômetros por litro
     es     diez km → diez kilómetros
@@ -196,6 +201,7 @@ def unit_word(match: re.Match[str], line: Line) -> str | None:
     es     dos millones de t → dos millones de toneladas
     es     miles de km → miles de kilómetros
     es     el precio por m² → el precio por metro cuadrado
+    es     2 € el kg → dos euros el kilo
     es     mg/día → miligramos por día
     """
     words = line.words
@@ -211,10 +217,12 @@ def unit_word(match: re.Match[str], line: Line) -> str | None:
         return noun.many if counted and counted[1].lower() in words.collectives else None
     if word in words.number_words or word.isdecimal() or _NUMERAL.fullmatch(word):
         return noun.one if word in _ONE else noun.many
+    if word in words.before_one and _PRICE_OF_ONE.search(line.text[max(0, match.start() - 34) : match.start()]):
+        return noun.one
     per = _PER.match(line.text, match.end())
     if per and (per[1] in words.units or per[1].lower() in words.per_nouns):
         return noun.many
-    if match["unit"][-1] in "²³":
+    if match["unit"][-1] in "²³" or (match["unit"] == "kg" and word in words.before_one | {"em", "en"}):
         return noun.one if word in words.before_one else noun.many
     return None
 
@@ -222,9 +230,11 @@ def unit_word(match: re.Match[str], line: Line) -> str | None:
 _PAGE: Final = re.compile(r"\.? ?[0-9]")
 _AMOUNT: Final = re.compile(rf"(?:[$€£¥](?: ?{NUMBER}(?: ?{LETTER}{{1,8}})?)?|[0-9] ?(?:{LETTER}{{1,8}} ?)?[$€£¥%'\"″]|[0-9] ?[xX])\Z")
 """An amount of money, a percentage or a time with primes before a slash."""
+_MONEY: Final = "reais|euros|dólares|centavos|cêntimos|céntimos|pesos"
+_PRICE_OF_ONE: Final = re.compile(rf"(?:[$€£¥] ?{NUMBER}|[0-9] ?(?:[$€£¥]|(?:mil )?(?:{_MONEY}))) {LETTER}{{1,5}} \Z")
 _LAST_WORD: Final = re.compile(rf"(?<!\w)({LETTER}{{1,30}}[²³]?)\.?\Z")
 _LAST_BEFORE: Final = re.compile(rf"({LETTER}{{1,30}}|[0-9])(?:(?!{LETTER})[^0-9])*\Z")
-_COUNTED: Final = re.compile(rf"[0-9] {LETTER}{{1,30}}\Z")
+_COUNTED: Final = re.compile(rf"[0-9⁰¹²³⁴⁵⁶⁷⁸⁹] {LETTER}{{1,30}}\Z")
 _PER: Final = re.compile(rf"/({LETTER}{{1,20}}[²³]?)(?!\w)")
 _NUMERAL: Final = re.compile("[ivxlcdm]{2,9}")
 _ONE: Final = frozenset({"um", "uma", "meio", "meia", "un", "una", "medio", "media", "cada"})
@@ -251,4 +261,4 @@ def _measure(locale: str) -> re.Pattern[str]:
     """Return a pattern for a number with a unit or a magnitude at the end of a text."""
     words = WORDS[locale]
     large = any_of(_long_magnitudes(words))
-    return re.compile(rf"[0-9](?: {large}(?: de)?)? ?(?:{any_of(words.units)}|(?<= ){large})\.?\Z")
+    return re.compile(rf"[0-9⁰¹²³⁴⁵⁶⁷⁸⁹](?: {large}(?: de)?)? ?(?:{any_of(words.units)}|(?<= ){large})\.?\Z")

@@ -7,7 +7,7 @@ from typing import Final
 
 from pipeline.text.agreement import form_of, is_feminine, next_word, numbers_an_act, previous_word
 from pipeline.text.alphabet import LETTER
-from pipeline.text.numbers import cardinal, fraction, is_portuguese, ordinal
+from pipeline.text.numbers import cardinal, fraction, is_portuguese, ordinal, whole_number
 from pipeline.text.quantity import NUMBER, Quantity, parse, verbalise
 from pipeline.text.rules.patterns import any_of
 from pipeline.text.rules.rule import Line, rule
@@ -177,6 +177,27 @@ def magnitude(match: re.Match[str], line: Line) -> str | None:
 def _short_magnitudes(words: Words) -> list[str]:
     """Return the magnitudes that are read without a currency too."""
     return [key for key in words.magnitudes if key in ("mi", "bi", "tri", "MM", "mill.")]
+
+
+@rule("0", lambda words: (
+    r"(?<![\w.,])(?P<number>[0-9]{1,4}(?:(?P<part>[.,])[0-9]{1,8})?)[eE](?P<sign>[+−-]?)(?P<exponent>[0-9]{1,3})(?!\w|[.,][0-9])"
+))
+def scientific(match: re.Match[str], line: Line) -> str | None:
+    """Numbers with an exponent after an e: with a sign or decimals, without which they are codes.
+
+    pt     1e-9 → um vezes dez elevado a menos nove
+    pt     2,5E+6 → dois vírgula cinco vezes dez elevado a seis
+    pt     6.02e23 → seis ponto zero dois vezes dez elevado a vinte e três
+    pt     sala 2E5 → sala dois e cinco
+    es     1e-9 → uno por diez elevado a menos nueve
+    """
+    words = line.words
+    quantity = parse(match["number"], words)
+    if quantity is None or not (match["sign"] or match["part"]):
+        return None
+    minus = f"{words.minus} " if match["sign"] in ("-", "−") else ""
+    exponent = f"{minus}{whole_number(match['exponent'], words.locale)}"
+    return f"{quantity.in_words(words)} {words.symbols['×']} {whole_number('10', words.locale)} {words.power} {exponent}"
 
 
 @rule("0-", lambda words: rf"(?P<minus>(?<![\w)])-)?(?P<number>{NUMBER})")

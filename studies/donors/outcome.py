@@ -154,18 +154,17 @@ def correlation(nearness: Mapping[str, float], errors: Errors, level: float, res
 
 
 def predictions(ranking: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Return each prediction of `ranking.json` as nearness by language: its score, its families, its measures; higher is nearer.
+    """Return each prediction of `ranking.json` as nearness by language: its score, its levels, its measures; higher is nearer.
 
     Args:
         ranking: content of the file.
     """
     found: dict[str, dict[str, float]] = {"score": {}}
+    found |= {level["level"]: {language: one["value"] for language, one in level["values"].items()} for level in ranking["levels"]}
     sign = {measure["name"]: 1.0 if measure["nearer"] == "higher" else -1.0 for measure in ranking["measures"] if measure["discriminates"]}
     for candidate in ranking["candidates"]:
         language = candidate["language"]
         found["score"][language] = candidate["score"]["value"]
-        for name, family in candidate["families"].items():
-            found.setdefault(name, {})[language] = family["value"]
         for name, measure in candidate["measures"].items():
             if name in sign:
                 found.setdefault(f"measure {name}", {})[language] = sign[name] * measure["value"]

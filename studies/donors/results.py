@@ -128,7 +128,7 @@ def coefficient(found: Mapping[str, float]) -> str:
 
 
 def figure(near: Mapping[str, Mapping[str, float]], condition: Mapping[str, Any]) -> str:
-    """Return prediction against outcome as SVG: a panel for the score and one for each family of `rank`.
+    """Return prediction against outcome as SVG: a panel for the score and one for each level of `rank`.
 
     Args:
         near: predictions; those of single measures are left out.

@@ -36,6 +36,7 @@ from studies.donors.settings import DONORS, Results, Transfer, donors, section
 from studies.donors.trials import ANYWHERE, test_set
 
 LONGEST_S = 12.0
+FEWEST = 20  # utterances of a subset; fewer are left out
 THREADS = 2
 
 
@@ -51,10 +52,10 @@ def real_utterances(manifest: Path, utterances: int) -> dict[str, tuple[pd.DataF
         manifest: the table.
         utterances: of a subset, at most.
     """
-    table = pd.read_csv(manifest, sep="\t", quoting=csv.QUOTE_NONE, dtype=str, keep_default_na=False)
-    table = table[(table["language"] == "pt") & (table["text"] != "")]
+    release = pd.read_csv(manifest, sep="\t", quoting=csv.QUOTE_NONE, dtype=str, keep_default_na=False)
+    release = release[(release["language"] == "pt") & (release["text"] != "")]
     found = {}
-    for subset, rows in table.groupby("subset"):
+    for subset, rows in release.groupby("subset"):
         order = sorted(rows.index, key=lambda index, paths=rows["path"]: hash_bytes(paths[index].encode()))[:utterances]
         kept, samples = [], []
         for index in order:
@@ -64,8 +65,11 @@ def real_utterances(manifest: Path, utterances: int) -> dict[str, tuple[pd.DataF
                 samples.append(to_int16(resample(waveform_S, rate_hz)))
                 kept.append({"utterance_id": rows["path"][index], "speaker": rows["speaker"][index], "text": text,
                              "duration_s": len(samples[-1]) / SAMPLE_RATE_HZ})
-        if kept:
-            found[str(subset)] = pd.DataFrame(kept), (lambda number, samples=samples: prepare(samples[number], True))
+        if len(kept) >= FEWEST:
+            table = pd.DataFrame(kept)
+            if table["speaker"].nunique() == 1:
+                table["speaker"] = table["utterance_id"]  # its interval is over utterances: it holds for this speaker only
+            found[str(subset)] = table, (lambda number, samples=samples: prepare(samples[number], True))
     return found
 
 
@@ -99,7 +103,7 @@ def main() -> None:
     with exclusive(choose_device(), THREADS):
         for subset, (table, waveform) in sets.items():
             errors = errors_of(pd.concat([hypotheses_of(name, table, waveform) for name in donors()]), "characters")
-            columns[f"{subset}, {len(table)} utterances, {table['speaker'].nunique()} speakers"] = {
+            columns[f"{subset}, {len(table)} utterances"] = {
                 name: shown(rate_of(errors, name, None, params)) for name in donors()}
             correlations.append((subset, {name: correlation(one, errors, params.level, params.resamples, params.seed) for name, one in near.items()}))
     print("| donor | " + " | ".join(f"{name}: CER %" for name in columns) + " |\n" + "|---" * (len(columns) + 1) + "|")

@@ -88,7 +88,8 @@ def test_mistakes_are_counted_by_class_of_letters() -> None:
 def test_predictions_are_nearness_whatever_the_direction_of_the_measure() -> None:
     ranking = {
         "measures": [{"name": "distance", "nearer": "lower", "discriminates": True}, {"name": "same", "nearer": "higher", "discriminates": False}],
-        "candidates": [{"language": code, "score": {"value": value}, "families": {"lexical": {"value": value}},
+        "levels": [{"level": "lexical", "values": {"es": {"value": 0.9}, "en": {"value": 0.1}}}],
+        "candidates": [{"language": code, "score": {"value": value},
                         "measures": {"distance": {"value": 1 - value}, "same": {"value": 1.0}}} for code, value in (("es", 0.9), ("en", 0.1))],
     }
     found = predictions(ranking)

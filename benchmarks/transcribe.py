@@ -52,12 +52,12 @@ from pipeline.scoring.counts import error_rates
 BATCHES: Final = (4, 8, 16, 32)
 SEAMS_S: Final = (16.0, 67.0, 221.0, 549.0)
 """Lengths of the joined recordings."""
-CHILD: Final = """
-import resource, sys
+CHILD: Final = r"""
+import re, sys
 from pathlib import Path
 from pipeline.cli.transcribe import transcribe_files
 words = sum(len(getattr(item, "words", ())) for item in transcribe_files([sys.argv[1]], Path(sys.argv[2]), language_model=sys.argv[3] == "True"))
-print(words, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(words, re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])  # ru_maxrss would be that of the process that started this one
 """
 
 Samples = npt.NDArray[np.int16]
@@ -72,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--utterances", type=int, default=240, help="of the test set whose speed is measured; 0 for none")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seams", action="store_true", help="compare joined recordings with their utterances")
+    parser.add_argument("--phases", action="store_true", help="cut the first samples of each utterance off, up to a frame and a half")
     parser.add_argument("--words", type=int, default=0, help="of the lexicon whose loading is measured too; 0 for none")
     parser.add_argument("--memory", type=float, default=0.0, help="hours of the recording whose memory is measured; 0 for none")
     given = parser.parse_args(arguments)
@@ -90,6 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             first_transcripts(given.model, given.decoder, given.data, samples[0], given.words, folder)
         if given.seams:
             seams(ours, samples, texts, folder)
+        if given.phases:
+            phases(ours, samples, texts, folder)
         if given.memory:
             memory(given.memory, np.concatenate(samples), with_decoder(given.model, given.decoder, folder / "served"), folder / "long.flac")
     print(f"load at the end {os.getloadavg()[0]:.1f}")
@@ -102,6 +105,7 @@ class Transcriber:
         """Load both."""
         self.network, vocabulary, record = load_torch(model)
         self.model, frame_s = self.network.model, self.network.frame_s
+        self.frame_s = frame_s
         self.longest_s = longest_part_s(record)
         self._decoders = {"greedy": partial(decode, vocabulary=vocabulary, frame_s=frame_s, words=True)}
         if found := load_decoder(decoder, vocabulary, frame_s):
@@ -282,6 +286,14 @@ def seams(ours: Transcriber, samples: Sequence[Samples], references: Sequence[st
         found = {name: percent(texts, ours.texts(recordings, name)) for name in ours.names}
         print(f"{len(groups):4} recordings of {length_s:.0f} s: "
               + ", ".join(f"{name} {found[name]:.2f} ({found[name] - alone[name]:+.2f})" for name in ours.names), flush=True)
+
+
+def phases(ours: Transcriber, samples: Sequence[Samples], references: Sequence[str], folder: Path) -> None:
+    """Print the greedy WER by the number of samples that are cut off at the start: where the frames lie in the speech."""
+    frame = round(ours.frame_s * SAMPLE_RATE_HZ)
+    for cut in (frame * sixth // 6 for sixth in range(10)):
+        files = write_files([one[cut:] for one in samples], folder)
+        print(f"{cut:4} samples off: greedy {percent(references, ours.texts(files, 'greedy')):.2f}", flush=True)
 
 
 def joined(lengths_s: Sequence[float], length_s: float) -> list[list[int]]:

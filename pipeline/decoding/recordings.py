@@ -42,6 +42,10 @@ PROBE_S: Final = 60.0
 """Audio from the start of a recording by which its channels are compared."""
 SAME_SOURCE: Final = 0.3
 """Correlation of the channels' energies from which both carry the same voices."""
+M_MMAP_THRESHOLD: Final = -3
+"""Name of a setting in glibc's malloc.h."""
+LARGE_BLOCK: Final = 4 << 20
+"""Bytes from which a block of memory has pages of its own."""
 FAINT: Final = 0.03
 """A part is amplified to full level only if its RMS is at least this share of the loudest part's."""
 
@@ -152,9 +156,14 @@ def transcribe(network: Network, decode: Decode, sources: Iterable[Source], long
 
 
 def _return_memory() -> None:
-    """Return freed memory to the system. glibc keeps what lies between blocks in use: over ten hours more than a gigabyte."""
-    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
-        trim(0)
+    """Return freed memory to the system, and let glibc return large blocks at once from now on.
+
+    glibc keeps what lies between blocks in use, and takes ever larger blocks from there: over ten hours more than a gigabyte.
+    """
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt") and hasattr(library, "malloc_trim"):
+        library.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+        library.malloc_trim(0)
 
 
 def segment_of(piece: Piece, decoded: Decoded) -> Segment:

@@ -19,22 +19,22 @@ window.vizinhoTiming = {
  "export@transfer": {
   "backends": {
    "onnx": {
-    "decoding_seconds": 3.9018020880030235,
-    "peak_memory_bytes": 255311872,
-    "relative_to_torch": 1.2117002665805208,
-    "rtfx": 440.9372113936298
+    "decoding_seconds": 3.316700570008834,
+    "peak_memory_bytes": 256016384,
+    "relative_to_torch": 1.4304289146480489,
+    "rtfx": 498.83923720541645
    },
    "onnx-int8": {
-    "decoding_seconds": 3.174905268009752,
-    "peak_memory_bytes": 192733184,
-    "relative_to_torch": 2.1406773503167122,
-    "rtfx": 778.9915768574526
+    "decoding_seconds": 2.8501866580045316,
+    "peak_memory_bytes": 191967232,
+    "relative_to_torch": 2.1471026280631076,
+    "rtfx": 748.7677480626678
    },
    "torch": {
     "decoding_seconds": null,
     "peak_memory_bytes": null,
     "relative_to_torch": 1.0,
-    "rtfx": 363.89957446982896
+    "rtfx": 348.7340280227443
    }
   },
   "machine": {
@@ -43,10 +43,10 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1447821312,
-  "seconds": 23.54,
+  "peak_memory_bytes": 1410015232,
+  "seconds": 21.79,
   "stage": "export@transfer",
-  "weights_hash": "5151fdcb3792dd66cdd32d2eec9ad7713c93ecb23c050e60e7a58c3cb7093010"
+  "weights_hash": "aeaf7b751aeb45d8692a1fb76289f9603b5400e9cbdbd842deaeef47f3019221"
  },
  "gate": {
   "machine": {
@@ -126,8 +126,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 299274240,
-  "seconds": 4.14,
+  "peak_memory_bytes": 1330368512,
+  "seconds": 22.0,
   "stage": "rank"
  },
  "report": {

@@ -106,5 +106,5 @@ def test_the_page_of_plots_needs_no_internet(run: Path) -> None:
     logged = len(list((run / "data/timing/curves").rglob("*.tsv")))
     assert logged >= len(SYSTEMS) - 1, "each training logs curves while it runs"
     assert page.count("vegaEmbed('#") == 3 + logged, "CER, WER and loss of all systems in one plot each, then every logged curve"
-    assert page.count("<img") == 2, "learning curve and systems, drawn by the report"
+    assert page.count("<img") == 3, "learning curve, systems and ranking, drawn by the report"
     assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=[\"']?(https?:)?//", page)

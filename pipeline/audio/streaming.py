@@ -99,6 +99,8 @@ def _file(stack: ExitStack, file: IO[bytes]) -> tuple[int, int, Iterator[Wavefor
     parts = parts_of(content)
     if parts != [Part(0, length)]:
         return _joined(content, parts)
+    if isinstance(content, mmap.mmap):
+        content.close()  # the search for parts has read all of the file, whose pages count as memory of the process
     file.seek(0)
     sound = stack.enter_context(soundfile.SoundFile(file.fileno(), closefd=False))
     return sound.samplerate, sound.channels, _sound(sound)

@@ -19,22 +19,22 @@ window.vizinhoTiming = {
  "export@transfer": {
   "backends": {
    "onnx": {
-    "decoding_seconds": 3.316700570008834,
-    "peak_memory_bytes": 256016384,
-    "relative_to_torch": 1.4304289146480489,
-    "rtfx": 498.83923720541645
+    "decoding_seconds": 3.551181037008064,
+    "peak_memory_bytes": 252358656,
+    "relative_to_torch": 1.227086911890717,
+    "rtfx": 388.51144427639
    },
    "onnx-int8": {
-    "decoding_seconds": 2.8501866580045316,
-    "peak_memory_bytes": 191967232,
-    "relative_to_torch": 2.1471026280631076,
-    "rtfx": 748.7677480626678
+    "decoding_seconds": 2.6547359690011945,
+    "peak_memory_bytes": 197447680,
+    "relative_to_torch": 2.2976956573945464,
+    "rtfx": 727.4798954431727
    },
    "torch": {
     "decoding_seconds": null,
     "peak_memory_bytes": null,
     "relative_to_torch": 1.0,
-    "rtfx": 348.7340280227443
+    "rtfx": 316.61281732502937
    }
   },
   "machine": {
@@ -43,8 +43,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1410015232,
-  "seconds": 21.79,
+  "peak_memory_bytes": 1374916608,
+  "seconds": 27.22,
   "stage": "export@transfer",
   "weights_hash": "aeaf7b751aeb45d8692a1fb76289f9603b5400e9cbdbd842deaeef47f3019221"
  },

@@ -269,10 +269,9 @@ def render_checkpoints(found: Mapping[str, Any]) -> str:
     rows = [["donor", "CER", "re-labelled", "probe", "folder"]]
     rows += [[row["language"], *(f"{row[name] * 100:.1f} %" for name in ("cer", "relabelled_cer", "probe_cer")), row["folder"]]
              for row in found["checkpoints"]]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join([
         f"Checkpoints on {found['utterances']} utterances of {found['speakers']} speakers ({found['minutes']:.1f} minutes) of {found['set']}",
-        *("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows), "",
+        *_aligned(rows), "",
         "CER: its own symbols. Re-labelled: after the best assignment of its symbols to the letters of the set. Probe: a new head on its",
         f"frozen encoder, {found['probe_steps']} steps. The last two learn on one half of the set and are scored on the other.",
     ])
@@ -367,6 +366,12 @@ def _agreement_with_text(level: Mapping[str, Any]) -> str | None:
             f"(Kendall's W with the order by speech: {w:.2f}; 0.5 by chance).")
 
 
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows of a table as lines with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
 def render_rank_audio(found: Mapping[str, Any]) -> str:
     """Return the ranking by recordings as a table, with what could not be read and the advice."""
     level, speech = found["level"], {row["language"]: row for row in found["speech"]}
@@ -375,12 +380,11 @@ def render_rank_audio(found: Mapping[str, Any]) -> str:
         row, value = speech[code], level["values"].get(code)
         rows.append([code, row["name"], f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" if value else "(the target)",
                      str(row["recordings"]), f"{row['used_s'] / 60:.1f}", f"{row['units_drawn']} {row['unit']}s", str(len(row["failed"]))])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     encoder, lead, close = found["encoder"], level["lead"], level["not_distinguished"]
     return "\n".join([
         f"Similarity of speech to {found['target']}: layer {encoder['layer']} of {encoder['layers']} of {encoder['folder']},"
         f" {found['units']} units, {found['pieces']} pieces",
-        *("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows), "",
+        *_aligned(rows), "",
         f"{level['language']} leads {level['runner_up']} by {lead['value']:+.3f} [{lead['low']:+.3f}, {lead['high']:+.3f}]."
         f" Not distinguished from it: {', '.join(close) or 'none'}.",
         *([found["agreement"]] if found["agreement"] else []), "",

@@ -1,6 +1,6 @@
 """Run the study: `python -m studies.donors [--reduced N]`.
 
-It is a DVC pipeline in a repository of its own below this one (`studies/donors/.dvc`), so that `dvc repro` and `dvc status` of the
+It is a DVC pipeline in a separate DVC repository below this one (`studies/donors/.dvc`), so that `dvc repro` and `dvc status` of the
 checkout do not see its stages. Needs `dvc repro` of the checkout (Portuguese data and data/rank). What is finished is not repeated.
 """
 

@@ -254,7 +254,7 @@ def acoustic_level(params: Params, weights_RC: Array, encoder: Path) -> tuple[Ar
         return speak_words(languages[code].voice, spelt, variants, params.seed)
 
     codes = (params.target, *params.candidates)
-    with ThreadPoolExecutor(usable_processors()) as pool:  # each language in a process of its own
+    with ThreadPoolExecutor(usable_processors()) as pool:  # one process per language
         speech = dict(zip(codes, pool.map(speak, codes), strict=True))
     waveforms = [prepare(waveform, expects_normalised_input(model)) for spoken in speech.values() for waveform in spoken]
     frames = iter(encode_all(model, layer, waveforms, BATCH_S))

@@ -45,7 +45,7 @@ SAME_SOURCE: Final = 0.3
 M_MMAP_THRESHOLD: Final = -3
 """Name of a setting in glibc's malloc.h."""
 LARGE_BLOCK: Final = 4 << 20
-"""Bytes from which a block of memory has pages of its own."""
+"""Bytes from which a block of memory gets separate pages."""
 FAINT: Final = 0.03
 """A part is amplified to full level only if its RMS is at least this share of the loudest part's."""
 

@@ -76,7 +76,7 @@ def explorer_data(inputs: Inputs, systems: Sequence[Row], audio_mb: float, clips
 
 
 def _times(inputs: Inputs, system: str, ending: str, ids: Collection[str]) -> dict[str, list[int]]:
-    """Return the times of the words of some utterances, start and end after each other, in hundredths of a second."""
+    """Return the times of the words of some utterances, as start, end, start, end and so on, in hundredths of a second."""
     table = inputs.hypotheses[system]
     table = table[table["utterance_id"].isin(list(ids))]
     return {name: [round(100 * float(second)) for pair in times for second in pair]

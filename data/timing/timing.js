@@ -19,22 +19,22 @@ window.vizinhoTiming = {
  "export@transfer": {
   "backends": {
    "onnx": {
-    "decoding_seconds": 3.551181037008064,
-    "peak_memory_bytes": 252358656,
-    "relative_to_torch": 1.227086911890717,
-    "rtfx": 388.51144427639
+    "decoding_seconds": 3.609548808002728,
+    "peak_memory_bytes": 263241728,
+    "relative_to_torch": 1.4471211874646874,
+    "rtfx": 464.9287694544625
    },
    "onnx-int8": {
-    "decoding_seconds": 2.6547359690011945,
-    "peak_memory_bytes": 197447680,
-    "relative_to_torch": 2.2976956573945464,
-    "rtfx": 727.4798954431727
+    "decoding_seconds": 2.944123703011428,
+    "peak_memory_bytes": 196132864,
+    "relative_to_torch": 2.2672454154896804,
+    "rtfx": 728.4169634207715
    },
    "torch": {
     "decoding_seconds": null,
     "peak_memory_bytes": null,
     "relative_to_torch": 1.0,
-    "rtfx": 316.61281732502937
+    "rtfx": 321.27839290985963
    }
   },
   "machine": {
@@ -43,8 +43,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1374916608,
-  "seconds": 27.22,
+  "peak_memory_bytes": 1367887872,
+  "seconds": 22.48,
   "stage": "export@transfer",
   "weights_hash": "aeaf7b751aeb45d8692a1fb76289f9603b5400e9cbdbd842deaeef47f3019221"
  },
@@ -126,8 +126,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 1330368512,
-  "seconds": 22.0,
+  "peak_memory_bytes": 1325801472,
+  "seconds": 22.99,
   "stage": "rank"
  },
  "report": {
@@ -137,8 +137,8 @@ window.vizinhoTiming = {
    "python": "3.11.7",
    "system": "Linux x86_64"
   },
-  "peak_memory_bytes": 313298944,
-  "seconds": 3.2,
+  "peak_memory_bytes": 327086080,
+  "seconds": 3.23,
   "stage": "report"
  },
  "score@champion": {
